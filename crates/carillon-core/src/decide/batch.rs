@@ -1,0 +1,245 @@
+//! The plan of one message to many accounts.
+
+use std::collections::HashSet;
+
+use crate::command::SendBatch;
+use crate::decide::Refusal;
+use crate::id::{AccountId, AccountNo, MessageId};
+use crate::model::{Account, AccountFacts, App, CopyOptions, DropReason, Fate, Message, Operation, Sender};
+use crate::port::{InboxPlan, PlannedCopy};
+
+/// What has to be known to decide.
+#[derive(Debug)]
+pub struct BatchFacts<'a> {
+    pub app: &'a App,
+    /// `None` when the sender is no account.
+    pub sender: Option<&'a Account>,
+    /// The distinct recipients, each with its facts; `None` for those that are no accounts.
+    pub recipients: &'a [(AccountId, Option<AccountFacts>)],
+    /// The recipients that keep the sender on their blocklist.
+    pub blocked_by: &'a HashSet<AccountNo>,
+    /// The id for a message that came without one.
+    pub client_id: String,
+    pub now_ms: u64,
+}
+
+/// Decides on `command`: who gets a copy, who does not and why, and what is kept.
+///
+/// # Errors
+/// The app must be enabled and have the feature, and the sender must be an account that is neither blocked nor muted.
+pub fn batch(command: SendBatch, facts: BatchFacts<'_>) -> Result<InboxPlan, Refusal> {
+    let sender = check_sender(&command, &facts)?;
+    let copies = plan_copies(&command, &facts);
+    let is_recipient = copies.iter().any(|copy| copy.to == sender.no);
+    let others = copies.len() > usize::from(is_recipient);
+    let seen_by_sender = command.sender_sees || is_recipient;
+    let unregistered = facts.recipients.iter().filter(|(_, facts)| facts.is_none()).count();
+    let recipients = registered(facts.recipients);
+    let options = command.options;
+    let message = Message {
+        id: MessageId(0),
+        app: facts.app.id,
+        sender: Sender {
+            no: sender.no,
+            account: sender.id.clone(),
+            nick: sender.profile.name.clone(),
+            avatar: sender.profile.icon.clone(),
+        },
+        time_ms: facts.now_ms,
+        client_id: facts.client_id,
+        content: command.content,
+        ext: command.ext,
+        options,
+        push: command.push,
+        moderation: command.moderation,
+        description: command.description,
+        environment: command.environment,
+        sender_sees: seen_by_sender,
+        recipients,
+    };
+    let sender_copy = (others && seen_by_sender && options.sender_sync)
+        .then_some(PlannedCopy { to: sender.no, fate: reached(options) });
+    Ok(InboxPlan { message, copies, sender_copy, history: options.history, unregistered })
+}
+
+fn reached(options: CopyOptions) -> Fate {
+    if options.persistent { Fate::Inbox } else { Fate::OnlineOnly }
+}
+
+fn check_sender<'a>(command: &SendBatch, facts: &BatchFacts<'a>) -> Result<&'a Account, Refusal> {
+    if facts.app.settings.disabled {
+        return Err(Refusal::AppDisabled);
+    }
+    if !facts.app.settings.batch_enabled {
+        return Err(Refusal::SwitchedOff(Operation::SendBatch));
+    }
+    let sender = facts.sender.ok_or_else(|| Refusal::UnknownAccount(command.sender.clone()))?;
+    if sender.blocked {
+        return Err(Refusal::SenderBlocked);
+    }
+    if sender.muted {
+        return Err(Refusal::SenderMuted);
+    }
+    Ok(sender)
+}
+
+fn plan_copies(command: &SendBatch, facts: &BatchFacts<'_>) -> Vec<PlannedCopy> {
+    let reached = reached(command.options);
+    let applies = facts.app.settings.blocklist_applies;
+    let fate = |to: &AccountNo| {
+        if applies && facts.blocked_by.contains(to) { Fate::Drop(DropReason::Blocked) } else { reached }
+    };
+    let accounts = facts.recipients.iter().filter_map(|(_, facts)| facts.as_ref());
+    accounts.map(|account| PlannedCopy { to: account.no, fate: fate(&account.no) }).collect()
+}
+
+fn registered(recipients: &[(AccountId, Option<AccountFacts>)]) -> Vec<AccountId> {
+    recipients.iter().filter(|(_, facts)| facts.is_some()).map(|(id, _)| id.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::AppId;
+    use crate::model::{AppSettings, Content, Element, Kind, Moderation, Profile, Push, Secret};
+
+    const BLOCKER: &str = "zoe";
+
+    fn no(name: &str) -> AccountNo {
+        AccountNo::new(AppId(1), u64::from(name.as_bytes()[0]))
+    }
+
+    fn account(name: &str) -> Account {
+        Account {
+            no: no(name),
+            id: AccountId::new(name).unwrap(),
+            token: Secret::new("t"),
+            profile: Profile { name: "Ann".into(), ..Profile::default() },
+            blocked: false,
+            muted: false,
+            created_ms: 0,
+        }
+    }
+
+    fn command(options: CopyOptions, sender_sees: bool) -> SendBatch {
+        SendBatch {
+            sender: AccountId::new("ann").unwrap(),
+            recipients: Vec::new(),
+            content: Content {
+                kind: Kind::Text,
+                elements: vec![Element::Text { text: "hi".into() }],
+                original: "hi".into(),
+                dialect: "test".into(),
+                elements_say_all: true,
+            },
+            ext: String::new(),
+            options,
+            push: Push::default(),
+            moderation: Moderation::default(),
+            description: String::new(),
+            environment: String::new(),
+            sender_sees,
+        }
+    }
+
+    struct Case<'a> {
+        settings: AppSettings,
+        sender: Option<Account>,
+        to: &'a [&'a str],
+        command: SendBatch,
+    }
+
+    impl Case<'_> {
+        fn new<'a>(to: &'a [&'a str]) -> Case<'a> {
+            let command = command(CopyOptions::default(), true);
+            Case { settings: AppSettings::default(), sender: Some(account("ann")), to, command }
+        }
+
+        /// Decides; recipients that start with `?` are no accounts.
+        fn decide(self) -> Result<InboxPlan, Refusal> {
+            let app = App {
+                id: AppId(1),
+                name: "shop".into(),
+                token_secret: Secret::new("s"),
+                keys: Vec::new(),
+                settings: self.settings,
+            };
+            let facts = |name: &str| {
+                let known = AccountFacts { no: no(name), blocked: false, muted: false, has_blocklist: name == BLOCKER };
+                (AccountId::new(name).unwrap(), (!name.starts_with('?')).then_some(known))
+            };
+            let recipients: Vec<_> = self.to.iter().map(|name| facts(name)).collect();
+            let facts = BatchFacts {
+                app: &app,
+                sender: self.sender.as_ref(),
+                recipients: &recipients,
+                blocked_by: &HashSet::from([no(BLOCKER)]),
+                client_id: "c1".into(),
+                now_ms: 5,
+            };
+            batch(self.command, facts)
+        }
+    }
+
+    #[test]
+    fn every_registered_recipient_gets_a_copy_and_the_sender_one_for_all() {
+        let plan = Case::new(&["bob", "?x", "carl"]).decide().unwrap();
+        let copies: Vec<_> = plan.copies.iter().map(|copy| (copy.to, copy.fate)).collect();
+        assert_eq!(copies, [(no("bob"), Fate::Inbox), (no("carl"), Fate::Inbox)]);
+        assert_eq!(plan.sender_copy, Some(PlannedCopy { to: no("ann"), fate: Fate::Inbox }));
+        assert_eq!(plan.unregistered, 1);
+        assert_eq!(plan.message.sender.nick, "Ann");
+    }
+
+    #[test]
+    fn an_account_that_blocked_the_sender_gets_no_copy_unless_the_app_says_otherwise() {
+        let fate = |applies| {
+            let mut case = Case::new(&[BLOCKER]);
+            case.settings.blocklist_applies = applies;
+            case.decide().unwrap().copies[0].fate
+        };
+        assert_eq!(fate(true), Fate::Drop(DropReason::Blocked));
+        assert_eq!(fate(false), Fate::Inbox);
+    }
+
+    #[test]
+    fn the_sender_has_a_copy_only_where_its_options_and_the_recipients_call_for_one() {
+        let check = |to: &[&str], sender_sees, sender_sync| {
+            let mut case = Case::new(to);
+            case.command = command(CopyOptions { sender_sync, ..CopyOptions::default() }, sender_sees);
+            let plan = case.decide().unwrap();
+            (plan.sender_copy.is_some(), plan.message.sender_sees)
+        };
+        assert_eq!(check(&["bob"], true, true), (true, true));
+        assert_eq!(check(&["bob"], true, false), (false, true));
+        assert_eq!(check(&["bob"], false, true), (false, false));
+        assert_eq!(check(&["bob", "ann"], false, true), (true, true), "unseen has no effect on a recipient");
+        assert_eq!(check(&["ann"], true, true), (false, true), "a note to oneself comes once");
+        assert_eq!(check(&["?x"], true, true), (false, true));
+    }
+
+    #[test]
+    fn a_message_that_is_not_persistent_is_for_who_is_online() {
+        let mut case = Case::new(&["bob"]);
+        case.command = command(CopyOptions { persistent: false, ..CopyOptions::default() }, true);
+        let plan = case.decide().unwrap();
+        assert_eq!(plan.copies[0].fate, Fate::OnlineOnly);
+        assert_eq!(plan.sender_copy.map(|copy| copy.fate), Some(Fate::OnlineOnly));
+    }
+
+    #[test]
+    fn refusals() {
+        let check = |change: &dyn Fn(&mut Case<'_>)| {
+            let mut case = Case::new(&["bob"]);
+            change(&mut case);
+            case.decide().unwrap_err()
+        };
+        assert_eq!(check(&|case| case.settings.disabled = true), Refusal::AppDisabled);
+        assert_eq!(check(&|case| case.settings.batch_enabled = false), Refusal::SwitchedOff(Operation::SendBatch));
+        assert_eq!(check(&|case| case.sender = None), Refusal::UnknownAccount(AccountId::new("ann").unwrap()));
+        let sender = |change: fn(&mut Account)| check(&|case| change(case.sender.as_mut().unwrap()));
+        assert_eq!(sender(|it| it.blocked = true), Refusal::SenderBlocked);
+        assert_eq!(sender(|it| it.muted = true), Refusal::SenderMuted);
+        assert_eq!(sender(|it| (it.blocked, it.muted) = (true, true)), Refusal::SenderBlocked);
+    }
+}

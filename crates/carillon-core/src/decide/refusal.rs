@@ -1,0 +1,37 @@
+//! Why a command was refused: the whole vocabulary, which each dialect translates with an exhaustive `match`.
+
+use crate::id::AccountId;
+use crate::limit::ShutOut;
+use crate::model::Operation;
+use crate::port::{CreateError, StoreError};
+
+/// A refused command changed nothing, except that after [`Refusal::Store`] with [`StoreError::Unknown`] it may have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("the app is disabled")]
+    AppDisabled,
+    #[error("`{}` is switched off for this app", .0.name())]
+    SwitchedOff(Operation),
+    #[error("too many calls of `{}`", .operation.name())]
+    TooManyCalls { operation: Operation, shut_out: ShutOut },
+    #[error("there is no account `{0}`")]
+    UnknownAccount(AccountId),
+    #[error("there is an account `{0}` already")]
+    AccountExists(AccountId),
+    #[error("the sender is blocked")]
+    SenderBlocked,
+    #[error("the sender is muted")]
+    SenderMuted,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Refusal {
+    /// What a failed creation of the account `id` means.
+    pub fn from_create(error: CreateError, id: &AccountId) -> Self {
+        match error {
+            CreateError::Exists => Self::AccountExists(id.clone()),
+            CreateError::Store(error) => Self::Store(error),
+        }
+    }
+}

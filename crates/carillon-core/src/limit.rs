@@ -1,0 +1,102 @@
+//! Call limits: a sliding window over the times of the last calls, and a shut-out for who goes over it.
+//!
+//! Exact in every window, unlike a token bucket, which lets nearly twice as many through. State is kept per app and
+//! operation, in memory: a restart forgets it.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Mutex;
+
+use crate::id::AppId;
+use crate::model::{Limit, Operation};
+
+/// A call over the limit; the app is shut out of the operation until then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("too many calls; shut out until {until_ms} ms")]
+pub struct ShutOut {
+    pub until_ms: u64,
+}
+
+/// The windows of every app and operation.
+#[derive(Debug, Default)]
+pub struct Limiter {
+    windows: Mutex<HashMap<(AppId, Operation), Window>>,
+}
+
+impl Limiter {
+    /// Charges one call at `now_ms`, or refuses it. A refused call is not charged; the first refusal starts the shut-out,
+    /// and later ones do not prolong it.
+    ///
+    /// # Errors
+    /// [`ShutOut`] with the time from which calls are let in again.
+    pub fn charge(&self, app: AppId, operation: Operation, limit: Limit, now_ms: u64) -> Result<(), ShutOut> {
+        let Limit::Sliding { calls, window_ms, shut_out_ms } = limit else { return Ok(()) };
+        let mut windows = self.windows.lock().expect("no holder of this lock panics");
+        windows.entry((app, operation)).or_default().charge(calls, window_ms, shut_out_ms, now_ms)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Window {
+    /// Times of the calls that were let in, oldest first; at most as many as the limit.
+    calls_ms: VecDeque<u64>,
+    shut_until_ms: u64,
+}
+
+impl Window {
+    fn charge(&mut self, calls: u32, window_ms: u64, shut_out_ms: u64, now_ms: u64) -> Result<(), ShutOut> {
+        if now_ms < self.shut_until_ms {
+            return Err(ShutOut { until_ms: self.shut_until_ms });
+        }
+        while self.calls_ms.front().is_some_and(|&at| at + window_ms <= now_ms) {
+            self.calls_ms.pop_front();
+        }
+        if self.calls_ms.len() >= calls as usize {
+            self.shut_until_ms = now_ms + shut_out_ms;
+            return Err(ShutOut { until_ms: self.shut_until_ms });
+        }
+        self.calls_ms.push_back(now_ms);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Limit = Limit::Sliding { calls: 3, window_ms: 1_000, shut_out_ms: 5_000 };
+
+    fn check(times: &[(u64, bool)]) {
+        let limiter = Limiter::default();
+        for &(now, allowed) in times {
+            let charged = limiter.charge(AppId(1), Operation::SendBatch, LIMIT, now);
+            assert_eq!(charged.is_ok(), allowed, "at {now} ms");
+        }
+    }
+
+    #[test]
+    fn three_calls_fit_into_any_second_and_the_fourth_shuts_the_app_out() {
+        check(&[(0, true), (500, true), (999, true), (1_000, true), (1_001, false), (6_000, false), (6_001, true)]);
+    }
+
+    #[test]
+    fn calls_during_the_shut_out_do_not_prolong_it() {
+        check(&[(0, true), (0, true), (0, true), (0, false), (4_999, false), (5_000, true)]);
+    }
+
+    #[test]
+    fn a_limit_holds_for_one_app_and_one_operation() {
+        let limiter = Limiter::default();
+        let once = Limit::Sliding { calls: 1, window_ms: 1_000, shut_out_ms: 1_000 };
+        let charge = |app, operation| limiter.charge(AppId(app), operation, once, 0).is_ok();
+        assert!(charge(1, Operation::SendBatch));
+        assert!(charge(2, Operation::SendBatch));
+        assert!(charge(1, Operation::CreateAccount));
+        assert!(!charge(1, Operation::SendBatch));
+    }
+
+    #[test]
+    fn unlimited_never_refuses() {
+        let limiter = Limiter::default();
+        assert!((0..1_000).all(|_| limiter.charge(AppId(1), Operation::SendBatch, Limit::Unlimited, 0).is_ok()));
+    }
+}

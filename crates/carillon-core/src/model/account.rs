@@ -1,0 +1,52 @@
+//! Accounts: who can send, receive and log in.
+
+use crate::id::{AccountId, AccountNo};
+use crate::model::Secret;
+
+/// An account as it is stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Account {
+    pub no: AccountNo,
+    pub id: AccountId,
+    /// Logs the account in until it is replaced.
+    pub token: Secret,
+    pub profile: Profile,
+    /// May neither log in nor send.
+    pub blocked: bool,
+    /// May not send.
+    pub muted: bool,
+    pub created_ms: u64,
+}
+
+/// What others may see of an account. Empty means not given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Profile {
+    pub name: String,
+    /// Where the avatar is.
+    pub icon: String,
+    pub sign: String,
+    pub email: String,
+    pub birth: String,
+    pub mobile: String,
+    pub gender: Gender,
+    /// The app's own data.
+    pub ex: String,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Gender {
+    #[default]
+    Unknown,
+    Male,
+    Female,
+}
+
+/// What deciding about a recipient takes: small enough to be cached for every account that is active.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccountFacts {
+    pub no: AccountNo,
+    pub blocked: bool,
+    pub muted: bool,
+    /// Whether it keeps anybody on its blocklist; who that is, the store knows.
+    pub has_blocklist: bool,
+}

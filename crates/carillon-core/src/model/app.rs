@@ -1,0 +1,179 @@
+//! Apps: the tenants of a server, their credentials and their settings.
+
+use std::collections::BTreeMap;
+
+use crate::id::{AccountId, AppId};
+use crate::model::Secret;
+
+/// An app as it is stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct App {
+    pub id: AppId,
+    /// Unique on the server; a user's JWT names it in `iss`.
+    pub name: String,
+    /// Signs the JWTs of the app's users (HS256). At least 32 bytes.
+    pub token_secret: Secret,
+    /// The credentials of its backends, at most one for each dialect.
+    pub keys: Vec<ApiKey>,
+    pub settings: AppSettings,
+}
+
+/// A new app; its number is given by the store.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewApp {
+    pub name: String,
+    pub token_secret: Secret,
+    pub keys: Vec<ApiKey>,
+    pub settings: AppSettings,
+}
+
+/// What a backend signs its calls with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKey {
+    /// The dialect that the key is for.
+    pub dialect: String,
+    /// Public part: unique in its dialect over all apps.
+    pub key: String,
+    pub secret: Secret,
+}
+
+/// What can be set for an app. Times are in seconds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AppSettings {
+    /// A disabled app's calls are refused, and nobody logs in.
+    pub disabled: bool,
+    pub limits: Limits,
+    /// How long an inbox keeps an entry.
+    pub inbox_retention_s: u64,
+    /// How long a conversation's history keeps a message.
+    pub history_retention_s: u64,
+    /// Whether one message may be sent to many accounts by one call.
+    pub batch_enabled: bool,
+    /// Whether a signed call whose nonce was seen within the signature's life is refused.
+    pub nonce_once: bool,
+    /// Whether a valid token of an unknown account creates the account.
+    pub create_unknown_accounts: bool,
+    /// Whether an account's blocklist keeps messages of backends away, too.
+    pub blocklist_applies: bool,
+}
+
+impl Default for AppSettings {
+    fn default() -> Self {
+        const DAY_S: u64 = 86_400;
+        Self {
+            disabled: false,
+            limits: Limits::default(),
+            inbox_retention_s: 7 * DAY_S,
+            history_retention_s: 365 * DAY_S,
+            batch_enabled: true,
+            nonce_once: false,
+            create_unknown_accounts: false,
+            blocklist_applies: true,
+        }
+    }
+}
+
+/// An operation whose calls are limited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Operation {
+    CreateAccount,
+    RefreshToken,
+    BlockAccount,
+    UnblockAccount,
+    MuteAccount,
+    SendBatch,
+}
+
+impl Operation {
+    pub const ALL: [Self; 6] = [
+        Self::CreateAccount,
+        Self::RefreshToken,
+        Self::BlockAccount,
+        Self::UnblockAccount,
+        Self::MuteAccount,
+        Self::SendBatch,
+    ];
+
+    /// Its name in settings and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CreateAccount => "create_account",
+            Self::RefreshToken => "refresh_token",
+            Self::BlockAccount => "block_account",
+            Self::UnblockAccount => "unblock_account",
+            Self::MuteAccount => "mute_account",
+            Self::SendBatch => "send_batch",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|operation| operation.name() == name)
+    }
+}
+
+/// How often an operation may be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    Unlimited,
+    /// At most `calls` in any window of `window_ms`; the call over it shuts the app out of the operation for
+    /// `shut_out_ms`.
+    Sliding {
+        calls: u32,
+        window_ms: u64,
+        shut_out_ms: u64,
+    },
+}
+
+/// The limits of an app's operations: its own where it has one, else the default.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Limits {
+    /// Lifts every limit, for benches and tests.
+    pub unlimited: bool,
+    pub own: BTreeMap<Operation, Limit>,
+}
+
+impl Limits {
+    pub fn of(&self, operation: Operation) -> Limit {
+        if self.unlimited {
+            return Limit::Unlimited;
+        }
+        self.own.get(&operation).copied().unwrap_or(Self::default_of(operation))
+    }
+
+    /// 100 calls a second with 10 seconds of shut-out; for batches 120 a minute with one minute. These are the numbers
+    /// of the cloud vendor whose calls are served (its pages on frequency control, 2024).
+    pub fn default_of(operation: Operation) -> Limit {
+        match operation {
+            Operation::SendBatch => Limit::Sliding { calls: 120, window_ms: 60_000, shut_out_ms: 60_000 },
+            Operation::CreateAccount
+            | Operation::RefreshToken
+            | Operation::BlockAccount
+            | Operation::UnblockAccount
+            | Operation::MuteAccount => Limit::Sliding { calls: 100, window_ms: 1_000, shut_out_ms: 10_000 },
+        }
+    }
+}
+
+impl App {
+    /// The app's credentials for a dialect.
+    pub fn key(&self, dialect: &str) -> Option<&ApiKey> {
+        self.keys.iter().find(|key| key.dialect == dialect)
+    }
+
+    /// Whether account names are lower-cased at login: an app all of whose backends name accounts without regard to
+    /// case (see [`App::CASELESS_DIALECTS`]) gets the same for its clients.
+    pub fn folds_case(&self) -> bool {
+        !self.keys.is_empty() && self.keys.iter().all(|key| Self::CASELESS_DIALECTS.contains(&key.dialect.as_str()))
+    }
+
+    /// Dialects that lower-case every account name.
+    pub const CASELESS_DIALECTS: [&str; 1] = ["netease"];
+
+    /// The account that a client of this app means by `text`.
+    ///
+    /// # Errors
+    /// As [`AccountId::new`].
+    pub fn account_id(&self, text: &str) -> Result<AccountId, crate::id::IdError> {
+        if self.folds_case() { AccountId::new(&text.to_ascii_lowercase()) } else { AccountId::new(text) }
+    }
+}

@@ -1,0 +1,65 @@
+//! Copies: what one message is for one account, and what became of it.
+
+use std::sync::Arc;
+
+use crate::id::{AccountNo, MessageId, Offset};
+use crate::model::Message;
+
+/// What the plan says about one copy. What is handed to a socket is then also counted as delivered, by the gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Kept in the recipient's inbox, and handed to who is online.
+    Inbox,
+    /// Handed to who is online, and kept nowhere.
+    OnlineOnly,
+    /// Not for this recipient. The copy still has an id, so that its sender cannot tell.
+    Drop(DropReason),
+}
+
+/// Why a copy did not reach its recipient: the whole list. Reasons of rooms join it with the rooms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DropReason {
+    /// No such account in the app.
+    Unregistered,
+    /// The recipient keeps the sender on its blocklist.
+    Blocked,
+    /// It was for who is online, and the recipient was not.
+    Offline,
+    /// It was for who is online, and the recipient's connection could not take it.
+    SlowConnection,
+}
+
+impl DropReason {
+    pub const ALL: [Self; 4] = [Self::Unregistered, Self::Blocked, Self::Offline, Self::SlowConnection];
+
+    /// Its name in metrics and records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unregistered => "unregistered",
+            Self::Blocked => "blocked",
+            Self::Offline => "offline",
+            Self::SlowConnection => "slow_connection",
+        }
+    }
+}
+
+/// A message that is committed, with the place of each of its copies.
+#[derive(Clone, Debug)]
+pub struct Committed {
+    pub message: Arc<Message>,
+    /// One for each registered recipient, in the order of the plan.
+    pub copies: Vec<CommittedCopy>,
+    /// The sender's own copy, one for the whole message, if there is one. Its id is the message's.
+    pub sender_copy: Option<CommittedCopy>,
+    /// How many recipients were named that are no accounts.
+    pub unregistered: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommittedCopy {
+    pub to: AccountNo,
+    pub id: MessageId,
+    pub fate: Fate,
+    /// Its place in the inbox; set exactly where `fate` is [`Fate::Inbox`].
+    pub offset: Option<Offset>,
+}

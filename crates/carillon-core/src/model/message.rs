@@ -1,0 +1,172 @@
+//! Messages: content in neutral words, and how its copies are to be treated.
+
+use crate::id::{AccountId, AccountNo, AppId, MessageId};
+
+/// A message as it is stored: once, however many copies it has.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    /// The id of the message and of its sender's own copy. The recipients' copies have the ids after it, in the order of
+    /// the plan.
+    pub id: MessageId,
+    pub app: AppId,
+    pub sender: Sender,
+    /// When it was accepted, in ms since 1970.
+    pub time_ms: u64,
+    /// The client's or backend's own id of the message; made by the server where none was given.
+    pub client_id: String,
+    pub content: Content,
+    /// The sender's extension, handed through as text. Empty means none.
+    pub ext: String,
+    pub options: CopyOptions,
+    pub push: Push,
+    pub moderation: Moderation,
+    /// A text for searching messages that have none of their own. Empty means none.
+    pub description: String,
+    /// The name of the environment that copies to a webhook go to. Empty means the default.
+    pub environment: String,
+    /// Whether the sender finds it in their own history and conversations.
+    pub sender_sees: bool,
+    /// Who it was sent to, in order: registered accounts, each once.
+    pub recipients: Vec<AccountId>,
+}
+
+/// Who sent it, as they were when they did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sender {
+    pub no: AccountNo,
+    pub account: AccountId,
+    pub nick: String,
+    pub avatar: String,
+}
+
+/// What was said.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Content {
+    pub kind: Kind,
+    pub elements: Vec<Element>,
+    /// The body as the dialect got it.
+    pub original: String,
+    /// The dialect that `original` is written in.
+    pub dialect: String,
+    /// Whether the elements say all that `original` says. If not, clients get `original` as well.
+    pub elements_say_all: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Text,
+    Image,
+    Audio,
+    Video,
+    Location,
+    File,
+    Tip,
+    Custom,
+}
+
+/// A part of a message's content.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Element {
+    Text {
+        text: String,
+    },
+    Image(Media),
+    Audio(Media),
+    Video(Media),
+    Location(Place),
+    File(Media),
+    /// A notice in the conversation that nobody said.
+    Tip {
+        text: String,
+    },
+    /// JSON of the app's own, as it came.
+    Custom {
+        json: String,
+    },
+}
+
+/// A picture, recording, film or file that lies elsewhere. What was not given is `None`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Media {
+    pub url: Option<String>,
+    pub name: Option<String>,
+    pub md5: Option<String>,
+    /// The file name's extension.
+    pub ext: Option<String>,
+    /// In bytes.
+    pub size: Option<u64>,
+    /// In pixels.
+    pub width: Option<u64>,
+    /// In pixels.
+    pub height: Option<u64>,
+    pub duration_ms: Option<u64>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Place {
+    pub title: Option<String>,
+    pub latitude: Option<f64>,
+    pub longitude: Option<f64>,
+}
+
+/// How the copies of a message are to be treated. All true by default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CopyOptions {
+    /// Kept in the inbox for who is offline. If not: for who is online only, without an offset.
+    pub persistent: bool,
+    /// For every device. If not: for the devices that it was handed to live, else for the first that catches up.
+    pub roam: bool,
+    /// Part of the conversation's history.
+    pub history: bool,
+    /// For the sender's other devices, too.
+    pub sender_sync: bool,
+    /// Worth a push notification.
+    pub push: bool,
+    /// The notification is prefixed with the sender's nick.
+    pub push_nick: bool,
+    /// Copied to the app's webhook.
+    pub route: bool,
+    /// Counts as unread.
+    pub badge: bool,
+    /// Becomes its conversation's last message.
+    pub session_update: bool,
+}
+
+impl Default for CopyOptions {
+    fn default() -> Self {
+        Self {
+            persistent: true,
+            roam: true,
+            history: true,
+            sender_sync: true,
+            push: true,
+            push_nick: true,
+            route: true,
+            badge: true,
+            session_update: true,
+        }
+    }
+}
+
+/// What a push notification will say. Empty means the default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Push {
+    pub text: String,
+    /// A JSON object for the notification, as it came.
+    pub payload: String,
+}
+
+/// What the moderation service will be told. Empty means not given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moderation {
+    pub enabled: bool,
+    pub profile: String,
+    pub anti_cheating: String,
+    pub anti_spam_ext: String,
+}
+
+impl Default for Moderation {
+    fn default() -> Self {
+        Self { enabled: true, profile: String::new(), anti_cheating: String::new(), anti_spam_ext: String::new() }
+    }
+}

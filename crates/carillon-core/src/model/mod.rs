@@ -1,0 +1,13 @@
+//! What the server knows: apps, accounts, messages, copies.
+
+mod account;
+mod app;
+mod copy;
+mod message;
+mod secret;
+
+pub use account::{Account, AccountFacts, Gender, Profile};
+pub use app::{ApiKey, App, AppSettings, Limit, Limits, NewApp, Operation};
+pub use copy::{Committed, CommittedCopy, DropReason, Fate};
+pub use message::{Content, CopyOptions, Element, Kind, Media, Message, Moderation, Place, Push, Sender};
+pub use secret::Secret;

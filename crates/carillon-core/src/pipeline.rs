@@ -1,0 +1,216 @@
+//! The path of a command, from a dialect to everyone who should know. Read this file first: the rest of the workspace is
+//! one of its steps.
+//!
+//! Who is online learns of a message from the store itself, which calls [`crate::port::Fanout`] in the order of commits.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::apps::Apps;
+use crate::command::{AccountChange, CreateAccount, SendBatch};
+use crate::decide::{self, BatchFacts, Refusal};
+use crate::id::{AccountId, AccountNo, AppId, MessageId};
+use crate::limit::Limiter;
+use crate::model::{Account, AccountFacts, App, Committed, NewApp, Operation, Secret};
+use crate::port::{
+    Clock, CreateError, EndReason, InboxPlan, NewAccount, Random, Remember, Sessions, Store, StoreError,
+};
+
+/// The server's ports, and the state that is neither stored nor a connection's.
+pub struct Pipeline {
+    pub store: Arc<dyn Store>,
+    pub sessions: Arc<dyn Sessions>,
+    pub clock: Arc<dyn Clock>,
+    pub random: Arc<dyn Random>,
+    pub apps: Arc<Apps>,
+    pub limiter: Limiter,
+}
+
+/// What became of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentBatch {
+    pub time_ms: u64,
+    /// Each registered recipient and the id of its copy, in the order of the call.
+    pub copies: Vec<(AccountId, MessageId)>,
+    /// The recipients that are no accounts, in the order of the call.
+    pub unregistered: Vec<AccountId>,
+}
+
+impl Pipeline {
+    /// Charges one call of `operation` to the app's limit.
+    ///
+    /// # Errors
+    /// [`Refusal::TooManyCalls`] while the app is shut out of the operation.
+    pub fn charge(&self, app: &App, operation: Operation) -> Result<(), Refusal> {
+        let limit = app.settings.limits.of(operation);
+        let charged = self.limiter.charge(app.id, operation, limit, self.clock.now_ms());
+        charged.map_err(|shut_out| Refusal::TooManyCalls { operation, shut_out })
+    }
+
+    /// Sends one message to many accounts: decide, commit. With no registered recipient nothing is stored, and nothing is
+    /// remembered.
+    ///
+    /// # Errors
+    /// As [`decide::batch`], or [`Refusal::Store`].
+    pub async fn send_batch(
+        &self,
+        app: &App,
+        command: SendBatch,
+        remember: Option<Remember<SentBatch>>,
+    ) -> Result<SentBatch, Refusal> {
+        let sender = self.store.account(app.id, &command.sender).await?;
+        let recipients = self.recipients(app.id, &command.recipients).await?;
+        let blocked_by = self.blocked_by(sender.as_ref(), &recipients).await?;
+        let facts = BatchFacts {
+            app,
+            sender: sender.as_ref(),
+            recipients: &recipients,
+            blocked_by: &blocked_by,
+            client_id: self.random.hex(16),
+            now_ms: self.clock.now_ms(),
+        };
+        let plan = decide::batch(command, facts)?;
+        let unregistered: Vec<AccountId> =
+            recipients.into_iter().filter(|(_, facts)| facts.is_none()).map(|(id, _)| id).collect();
+        if plan.copies.is_empty() {
+            return Ok(SentBatch { time_ms: plan.message.time_ms, copies: Vec::new(), unregistered });
+        }
+        self.commit(plan, unregistered, remember).await
+    }
+
+    async fn commit(
+        &self,
+        plan: InboxPlan,
+        unregistered: Vec<AccountId>,
+        remember: Option<Remember<SentBatch>>,
+    ) -> Result<SentBatch, Refusal> {
+        let remember = remember.map(|it| {
+            let unregistered = unregistered.clone();
+            let answer = it.answer;
+            Remember {
+                request: it.request,
+                fingerprint: it.fingerprint,
+                expires_ms: it.expires_ms,
+                answer: Box::new(move |sent: &Committed| -> Bytes { answer(&SentBatch::of(sent, unregistered)) }),
+            }
+        });
+        let sent = self.store.commit_message(plan, remember).await?;
+        Ok(SentBatch::of(&sent, unregistered))
+    }
+
+    /// The distinct recipients, in the order in which they were first named, with their facts.
+    async fn recipients(
+        &self,
+        app: AppId,
+        named: &[AccountId],
+    ) -> Result<Vec<(AccountId, Option<AccountFacts>)>, StoreError> {
+        let mut seen = HashSet::with_capacity(named.len());
+        let distinct: Vec<AccountId> = named.iter().filter(|id| seen.insert(*id)).cloned().collect();
+        let facts = self.store.account_facts(app, &distinct).await?;
+        Ok(distinct.into_iter().zip(facts).collect())
+    }
+
+    async fn blocked_by(
+        &self,
+        sender: Option<&Account>,
+        recipients: &[(AccountId, Option<AccountFacts>)],
+    ) -> Result<HashSet<AccountNo>, StoreError> {
+        let keep_one = |facts: &Option<AccountFacts>| facts.filter(|it| it.has_blocklist).map(|it| it.no);
+        let owners: Vec<AccountNo> = recipients.iter().filter_map(|(_, facts)| keep_one(facts)).collect();
+        match sender {
+            Some(sender) if !owners.is_empty() => {
+                Ok(self.store.blocked_by(sender.no, &owners).await?.into_iter().collect())
+            }
+            Some(_) | None => Ok(HashSet::new()),
+        }
+    }
+
+    /// Creates an account; a token is made where none was given.
+    ///
+    /// # Errors
+    /// [`Refusal::AppDisabled`], [`Refusal::AccountExists`], [`Refusal::Store`].
+    pub async fn create_account(
+        &self,
+        app: &App,
+        command: CreateAccount,
+        remember: Option<Remember<Account>>,
+    ) -> Result<Account, Refusal> {
+        check_enabled(app)?;
+        let CreateAccount { id, token, profile } = command;
+        let account = NewAccount {
+            app: app.id,
+            id: id.clone(),
+            token: token.unwrap_or_else(|| self.new_token()),
+            profile,
+            created_ms: self.clock.now_ms(),
+        };
+        self.store.create_account(account, remember).await.map_err(|error| Refusal::from_create(error, &id))
+    }
+
+    /// Changes an account and returns it as it is then. A new token ends the sessions of the old one; a block leaves
+    /// sessions alone (see [`Pipeline::end_sessions`]).
+    ///
+    /// # Errors
+    /// [`Refusal::AppDisabled`], [`Refusal::UnknownAccount`], [`Refusal::Store`].
+    pub async fn change_account(
+        &self,
+        app: &App,
+        id: &AccountId,
+        change: AccountChange,
+        remember: Option<Remember<Account>>,
+    ) -> Result<Account, Refusal> {
+        check_enabled(app)?;
+        let replaces_token = matches!(change, AccountChange::SetToken(_));
+        let changed = self.store.change_account(app.id, id, change, remember).await?;
+        let account = changed.ok_or_else(|| Refusal::UnknownAccount(id.clone()))?;
+        if replaces_token {
+            self.sessions.end(account.no, EndReason::TokenReplaced);
+        }
+        Ok(account)
+    }
+
+    /// Ends the sessions of an account.
+    pub fn end_sessions(&self, account: &Account, reason: EndReason) {
+        self.sessions.end(account.no, reason);
+    }
+
+    /// A token that nobody can guess: 32 hexadecimal digits.
+    pub fn new_token(&self) -> Secret {
+        Secret::new(self.random.hex(16))
+    }
+
+    /// Creates an app, and lets it in.
+    ///
+    /// # Errors
+    /// As [`Store::create_app`].
+    pub async fn create_app(&self, app: NewApp) -> Result<Arc<App>, CreateError> {
+        let app = self.store.create_app(app).await?;
+        let id = app.id;
+        self.apps.put(app);
+        Ok(self.apps.get(id).expect("it was put there"))
+    }
+
+    /// Replaces an app.
+    ///
+    /// # Errors
+    /// As [`Store::replace_app`].
+    pub async fn replace_app(&self, app: App) -> Result<(), CreateError> {
+        self.store.replace_app(app.clone()).await?;
+        self.apps.put(app);
+        Ok(())
+    }
+}
+
+fn check_enabled(app: &App) -> Result<(), Refusal> {
+    if app.settings.disabled { Err(Refusal::AppDisabled) } else { Ok(()) }
+}
+
+impl SentBatch {
+    fn of(sent: &Committed, unregistered: Vec<AccountId>) -> Self {
+        let ids = sent.copies.iter().map(|copy| copy.id);
+        let copies = sent.message.recipients.iter().cloned().zip(ids).collect();
+        Self { time_ms: sent.message.time_ms, copies, unregistered }
+    }
+}

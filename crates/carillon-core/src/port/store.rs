@@ -1,0 +1,252 @@
+//! Storage: the contract that every engine fulfils, in the domain's verbs. `carillon-store` holds the engines and the
+//! one suite that they all pass.
+//!
+//! What a method has returned `Ok` for survives a power cut. After [`StoreError::Unknown`] it may or may not have happened.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::command::AccountChange;
+use crate::id::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
+use crate::model::{Account, AccountFacts, App, Committed, Fate, Message, NewApp, Profile, Secret};
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Free space is below the reserve. Nothing was written. Reads go on, and writes resume when there is room again.
+    #[error("free space is below the reserve")]
+    Full,
+    /// The outcome of a write is unknown, or a read failed for a reason outside the record. Trying again is safe with the
+    /// same [`Remember`].
+    #[error("the storage engine failed: {0}")]
+    Unknown(String),
+    /// A record did not verify. It is never served.
+    #[error("a stored record is damaged: {0}")]
+    Damaged(String),
+    /// The store is shutting down.
+    #[error("the store is closed")]
+    Closed,
+}
+
+/// Why an account or app was not created. Nothing was written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CreateError {
+    #[error("it exists already")]
+    Exists,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The answer to a request, as its dialect words it.
+pub type Answer<T> = Box<dyn FnOnce(&T) -> Bytes + Send>;
+
+/// A request that is to be remembered in the same commit as what it did, so that its repeat gets the first answer.
+pub struct Remember<T> {
+    /// The caller's id of the request; unique in its app until `expires_ms`.
+    pub request: String,
+    /// Tells whether a repeat is the same request.
+    pub fingerprint: [u8; 32],
+    pub expires_ms: u64,
+    /// Words the answer from what was committed. Called at most once, by the committing thread: keep it short.
+    pub answer: Answer<T>,
+}
+
+/// A request that was remembered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    pub fingerprint: [u8; 32],
+    pub answer: Bytes,
+}
+
+/// An account to be created; its number is given by the store.
+#[derive(Clone, Debug)]
+pub struct NewAccount {
+    pub app: AppId,
+    pub id: AccountId,
+    pub token: Secret,
+    pub profile: Profile,
+    pub created_ms: u64,
+}
+
+/// What a send is to write, decided by [`crate::decide`].
+#[derive(Clone, Debug)]
+pub struct InboxPlan {
+    /// Complete but for its id (0 until the commit gives it).
+    pub message: Message,
+    /// One for each recipient that is an account, each account once.
+    pub copies: Vec<PlannedCopy>,
+    /// The sender's own copy, one for the whole message, if there is to be one.
+    pub sender_copy: Option<PlannedCopy>,
+    /// Whether the conversations with the recipients keep it in their history. Dropped copies are in no history.
+    pub history: bool,
+    /// How many recipients were named that are no accounts.
+    pub unregistered: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlannedCopy {
+    pub to: AccountNo,
+    pub fate: Fate,
+}
+
+/// How much one page may hold. At least one entry is returned where there is one.
+#[derive(Clone, Copy, Debug)]
+pub struct PageLimit {
+    pub entries: usize,
+    /// A bound on the sum of the messages' stored sizes.
+    pub bytes: usize,
+}
+
+/// The generation of an inbox: changes only when an inbox is another one than the client knew.
+pub type Epoch = String;
+
+/// What an inbox holds: `oldest..=top`, and nothing when `oldest` is `top + 1`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InboxState {
+    pub epoch: Epoch,
+    pub oldest: Offset,
+    pub top: Offset,
+}
+
+/// A part of an inbox, oldest first, as one snapshot.
+#[derive(Clone, Debug)]
+pub struct InboxPage {
+    pub state: InboxState,
+    pub entries: Vec<InboxEntry>,
+}
+
+#[derive(Clone, Debug)]
+pub struct InboxEntry {
+    pub offset: Offset,
+    /// The copy's id.
+    pub id: MessageId,
+    pub role: Role,
+    pub message: Arc<Message>,
+}
+
+/// What an inbox's account is to an entry's message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Recipient,
+    Sender,
+}
+
+/// A part of a conversation's history: the copies' ids and their messages, newest last.
+#[derive(Clone, Debug)]
+pub struct HistoryPage {
+    pub entries: Vec<(MessageId, Arc<Message>)>,
+}
+
+/// What one round of trimming removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Trimmed {
+    pub inbox_entries: u64,
+    pub history_entries: u64,
+    pub messages: u64,
+    pub requests: u64,
+    /// Whether the round ended because its budget did, so that another one should follow soon.
+    pub more: bool,
+}
+
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Every app, by number.
+    async fn apps(&self) -> Result<Vec<App>, StoreError>;
+
+    /// Creates an app and gives it the next number. [`CreateError::Exists`] when its name, or one of its keys in the same
+    /// dialect, is another app's.
+    async fn create_app(&self, app: NewApp) -> Result<App, CreateError>;
+
+    /// Replaces the app with `app.id`. [`CreateError::Exists`] as for [`Store::create_app`].
+    async fn replace_app(&self, app: App) -> Result<(), CreateError>;
+
+    /// Creates an account and gives it the next number of its app.
+    async fn create_account(
+        &self,
+        account: NewAccount,
+        remember: Option<Remember<Account>>,
+    ) -> Result<Account, CreateError>;
+
+    /// Changes an account and returns it as it is then; `None`, and nothing is written, when there is no such account (or
+    /// no such `other` in [`AccountChange::SetBlocklisted`]).
+    async fn change_account(
+        &self,
+        app: AppId,
+        id: &AccountId,
+        change: AccountChange,
+        remember: Option<Remember<Account>>,
+    ) -> Result<Option<Account>, StoreError>;
+
+    /// The account, as the last commit left it.
+    async fn account(&self, app: AppId, id: &AccountId) -> Result<Option<Account>, StoreError>;
+
+    /// The account with this number.
+    async fn account_by_no(&self, no: AccountNo) -> Result<Option<Account>, StoreError>;
+
+    /// Facts of each account, in the order of `ids`; `None` for those that are none.
+    async fn account_facts(&self, app: AppId, ids: &[AccountId]) -> Result<Vec<Option<AccountFacts>>, StoreError>;
+
+    /// Those of `owners` that keep `other` on their blocklist.
+    async fn blocked_by(&self, other: AccountNo, owners: &[AccountNo]) -> Result<Vec<AccountNo>, StoreError>;
+
+    /// The accounts that `owner` keeps on its blocklist, by number.
+    async fn blocklist(&self, owner: AccountNo) -> Result<Vec<AccountNo>, StoreError>;
+
+    /// Commits a message with all its copies, atomically: ids and offsets are given, and everything is stored that the
+    /// plan asks for. [`crate::port::Fanout::committed`] is called before this returns. Two commits never interleave: of
+    /// two messages, the one with the lower id has the lower offset in every inbox that got both.
+    async fn commit_message(
+        &self,
+        plan: InboxPlan,
+        remember: Option<Remember<Committed>>,
+    ) -> Result<Arc<Committed>, StoreError>;
+
+    /// What `account`'s inbox holds.
+    async fn inbox_state(&self, account: AccountNo) -> Result<InboxState, StoreError>;
+
+    /// The entries after `after` that are kept, oldest first.
+    async fn read_inbox(&self, account: AccountNo, after: Offset, limit: PageLimit) -> Result<InboxPage, StoreError>;
+
+    /// The newest entries before `before`, newest first.
+    async fn read_inbox_back(
+        &self,
+        account: AccountNo,
+        before: Offset,
+        limit: PageLimit,
+    ) -> Result<InboxPage, StoreError>;
+
+    /// Claims entries whose message does not roam for devices: an entry that no device has claimed is claimed for all of
+    /// `devices`. Returns, for each offset, whether the first of `devices` may have the entry: because it was claimed now,
+    /// or by that device before. `live` claims add their devices also where others have claimed already.
+    async fn claim(
+        &self,
+        account: AccountNo,
+        offsets: &[Offset],
+        devices: &[DeviceId],
+        live: bool,
+    ) -> Result<Vec<bool>, StoreError>;
+
+    /// The message whose id, or one of whose copies' ids, `id` is, if it is still kept. `app` must be its app.
+    async fn message(&self, app: AppId, id: MessageId) -> Result<Option<Arc<Message>>, StoreError>;
+
+    /// The messages that two accounts exchanged, with ids above `after`, oldest first.
+    async fn conversation(
+        &self,
+        between: (AccountNo, AccountNo),
+        after: MessageId,
+        limit: PageLimit,
+    ) -> Result<HistoryPage, StoreError>;
+
+    /// The request that `app` made under this id, unless it has expired at `now_ms`.
+    async fn remembered(&self, app: AppId, request: &str, now_ms: u64) -> Result<Option<Remembered>, StoreError>;
+
+    /// Removes what is older than its app keeps it, at most about `budget` records. Offsets of what stays do not change.
+    async fn trim(&self, now_ms: u64, budget: usize) -> Result<Trimmed, StoreError>;
+
+    /// Whether writes are possible now.
+    fn writable(&self) -> Result<(), StoreError>;
+
+    /// Finishes what was accepted and closes the engine; later calls fail with [`StoreError::Closed`].
+    async fn close(&self);
+}
