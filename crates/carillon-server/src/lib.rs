@@ -1,0 +1,5 @@
+//! The server: configuration, wiring, HTTP dialects, native API and command line.
+//!
+//! The binary is a thin rim around this library, so that tests can start several servers in one process.
+
+pub mod netease;

@@ -1,0 +1,27 @@
+//! Accounts' names as this vendor has them: at most 32 letters, digits and `_ @ . -`, without regard to case.
+
+use carillon_core::AccountId;
+
+/// The account that `text` names, in lower case, or `None` where no account can have that name.
+pub(super) fn parse(text: &str) -> Option<AccountId> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'@' | b'.' | b'-');
+    if !text.bytes().all(allowed) {
+        return None;
+    }
+    AccountId::new(&text.to_ascii_lowercase()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_lower_cased_and_hold_nothing_but_letters_digits_and_four_signs() {
+        let check = |text: &str| parse(text).map(|id| id.to_string());
+        assert_eq!(check("Ann_1@x.y-Z"), Some("ann_1@x.y-z".into()));
+        assert_eq!(check(&"a".repeat(32)), Some("a".repeat(32)));
+        for bad in ["", "a b", "a/b", "ä", "a\0", &"a".repeat(33)] {
+            assert_eq!(check(bad), None, "{bad:?}");
+        }
+    }
+}

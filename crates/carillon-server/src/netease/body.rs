@@ -1,0 +1,221 @@
+//! Message bodies: this vendor's types and the JSON of each, to and from content elements.
+//!
+//! As far as is known the vendor checks only that a body is JSON, so nothing more is refused here: what an element has no
+//! place for stays in the original, and `elements_say_all` tells whether clients need that.
+
+use carillon_core::model::{Content, Element, Kind, Media, Place};
+use serde_json::{Map, Value};
+
+use super::DIALECT;
+use super::error::{FieldError, Problem};
+
+/// The kind of message that the field `type` means.
+pub(super) fn kind(text: &str) -> Result<Kind, FieldError> {
+    Ok(match text {
+        "0" => Kind::Text,
+        "1" => Kind::Image,
+        "2" => Kind::Audio,
+        "3" => Kind::Video,
+        "4" => Kind::Location,
+        "6" => Kind::File,
+        "10" => Kind::Tip,
+        "100" => Kind::Custom,
+        _ => return Err(FieldError { field: "type", problem: Problem::NotOneOf("0 1 2 3 4 6 10 100") }),
+    })
+}
+
+/// Whether a description says what the message itself cannot be searched for.
+pub(super) fn takes_description(kind: Kind) -> bool {
+    match kind {
+        Kind::Text | Kind::Tip => false,
+        Kind::Image | Kind::Audio | Kind::Video | Kind::Location | Kind::File | Kind::Custom => true,
+    }
+}
+
+/// The content that `body` is.
+pub(super) fn content(kind: Kind, body: &str) -> Result<Content, FieldError> {
+    let json: Value =
+        serde_json::from_str(body).map_err(|_| FieldError { field: "body", problem: Problem::NotJson })?;
+    let element = element(kind, body, &json);
+    let elements_say_all = render(&element).is_none_or(|rendered| says_same(&rendered, &json));
+    Ok(Content { kind, elements: vec![element], original: body.into(), dialect: DIALECT.into(), elements_say_all })
+}
+
+fn element(kind: Kind, body: &str, json: &Value) -> Element {
+    match kind {
+        Kind::Text => Element::Text { text: text(json, "msg").unwrap_or_default() },
+        Kind::Image => Element::Image(media(json)),
+        Kind::Audio => Element::Audio(media(json)),
+        Kind::Video => Element::Video(media(json)),
+        Kind::Location => Element::Location(place(json)),
+        Kind::File => Element::File(media(json)),
+        Kind::Tip => Element::Tip { text: text(json, "msg").unwrap_or_default() },
+        Kind::Custom => Element::Custom { json: body.into() },
+    }
+}
+
+fn text(json: &Value, key: &str) -> Option<String> {
+    json.get(key).and_then(Value::as_str).map(str::to_owned)
+}
+
+fn media(json: &Value) -> Media {
+    let text = |key| text(json, key);
+    let number = |key| json.get(key).and_then(Value::as_u64);
+    Media {
+        url: text("url"),
+        name: text("name"),
+        md5: text("md5"),
+        ext: text("ext"),
+        size: number("size"),
+        width: number("w"),
+        height: number("h"),
+        duration_ms: number("dur"),
+    }
+}
+
+fn place(json: &Value) -> Place {
+    let number = |key| json.get(key).and_then(Value::as_f64);
+    Place { title: text(json, "title"), latitude: number("lat"), longitude: number("lng") }
+}
+
+/// The body that the element would have, or `None` where it is the body.
+fn render(element: &Element) -> Option<Map<String, Value>> {
+    let members: Vec<(&str, Option<Value>)> = match element {
+        Element::Text { text } | Element::Tip { text } => vec![("msg", Some(text.as_str().into()))],
+        Element::Image(it) | Element::Audio(it) | Element::Video(it) | Element::File(it) => vec![
+            ("url", it.url.as_deref().map(Value::from)),
+            ("name", it.name.as_deref().map(Value::from)),
+            ("md5", it.md5.as_deref().map(Value::from)),
+            ("ext", it.ext.as_deref().map(Value::from)),
+            ("size", it.size.map(Value::from)),
+            ("w", it.width.map(Value::from)),
+            ("h", it.height.map(Value::from)),
+            ("dur", it.duration_ms.map(Value::from)),
+        ],
+        Element::Location(it) => vec![
+            ("title", it.title.as_deref().map(Value::from)),
+            ("lat", it.latitude.map(Value::from)),
+            ("lng", it.longitude.map(Value::from)),
+        ],
+        Element::Custom { .. } => return None,
+    };
+    Some(members.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect())
+}
+
+/// Whether both are the same JSON; `30` and `30.0` are the same number.
+fn says_same(rendered: &Map<String, Value>, json: &Value) -> bool {
+    let Some(given) = json.as_object() else { return false };
+    let same = |a: &Value, b: &Value| a == b || (a.is_f64() && a.as_f64() == b.as_f64());
+    rendered.len() == given.len()
+        && rendered.iter().all(|(key, value)| given.get(key).is_some_and(|given| same(value, given)))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn check(number: &str, body: &str) -> (Element, bool) {
+        let content = content(kind(number).unwrap(), body).unwrap();
+        assert_eq!((content.original.as_str(), content.dialect.as_str(), content.elements.len()), (body, "netease", 1));
+        (content.elements[0].clone(), content.elements_say_all)
+    }
+
+    fn some(text: &str) -> Option<String> {
+        Some(text.into())
+    }
+
+    #[test]
+    fn types_are_eight_numbers() {
+        for (number, expected) in [
+            ("0", Kind::Text),
+            ("1", Kind::Image),
+            ("2", Kind::Audio),
+            ("3", Kind::Video),
+            ("4", Kind::Location),
+            ("6", Kind::File),
+            ("10", Kind::Tip),
+            ("100", Kind::Custom),
+        ] {
+            assert_eq!(kind(number), Ok(expected));
+        }
+        for bad in ["5", "7", "11", "00", "-1", "x", "1.0", " 1"] {
+            assert!(kind(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_text_and_a_tip_are_their_msg() {
+        assert_eq!(check("0", r#"{"msg":"hi"}"#), (Element::Text { text: "hi".into() }, true));
+        assert_eq!(check("10", r#"{"msg":"joined"}"#), (Element::Tip { text: "joined".into() }, true));
+        assert_eq!(check("0", r#"{"msg":"hi","x":1}"#), (Element::Text { text: "hi".into() }, false));
+    }
+
+    #[test]
+    fn a_text_without_a_msg_is_an_empty_text_with_its_original() {
+        for body in ["{}", r#"{"msg":5}"#, r#""hi""#, "[1]", "null", "7"] {
+            assert_eq!(check("0", body), (Element::Text { text: String::new() }, false), "{body}");
+        }
+    }
+
+    #[test]
+    fn media_have_a_url_and_what_is_known_of_them() {
+        let image = Media { url: some("u"), md5: some("m"), width: Some(2), height: Some(3), ..Media::default() };
+        assert_eq!(check("1", r#"{"url":"u","md5":"m","w":2,"h":3}"#), (Element::Image(image.clone()), true));
+        let (element, all) = check("1", r#"{"url":"u","md5":"m","w":2,"h":3,"size":"9"}"#);
+        assert_eq!((element, all), (Element::Image(image), false), "a size that is a text has no place");
+        let audio = Media { duration_ms: Some(4_551), ext: some("aac"), size: Some(16_420), ..Media::default() };
+        assert_eq!(check("2", r#"{"dur":4551,"ext":"aac","size":16420}"#), (Element::Audio(audio), true));
+        let video = Media { name: some("n"), duration_ms: Some(1), ..Media::default() };
+        assert_eq!(check("3", r#"{"name":"n","dur":1}"#), (Element::Video(video), true));
+        assert_eq!(check("6", r#"{"size":-1}"#), (Element::File(Media::default()), false));
+        assert_eq!(check("6", "[]"), (Element::File(Media::default()), false));
+    }
+
+    #[test]
+    fn a_place_has_a_title_and_two_numbers() {
+        let place = Place { title: some("Lake"), latitude: Some(30.0), longitude: Some(120.15) };
+        for body in [r#"{"title":"Lake","lat":30,"lng":120.15}"#, r#"{"title":"Lake","lat":30.0,"lng":120.15}"#] {
+            assert_eq!(check("4", body), (Element::Location(place.clone()), true));
+        }
+    }
+
+    #[test]
+    fn a_custom_body_is_its_own_element() {
+        assert_eq!(check("100", r#" {"a": 1.0} "#), (Element::Custom { json: r#" {"a": 1.0} "#.into() }, true));
+    }
+
+    #[test]
+    fn a_body_that_is_not_json_is_refused() {
+        for body in ["hello", "{", "{'msg':'hi'}", "{}x", &"[".repeat(2_500)] {
+            let error = content(Kind::Custom, body).unwrap_err();
+            assert_eq!(error, FieldError { field: "body", problem: Problem::NotJson });
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_the_elements_say_wholly_renders_to_the_same_json(
+            number in proptest::sample::select(vec!["0", "1", "2", "3", "4", "6", "10"]),
+            members in proptest::collection::btree_map(
+                proptest::sample::select(vec!["msg", "url", "name", "w", "size", "dur", "lat", "lng", "title", "x"]),
+                proptest::sample::select(vec!["1", "1.5", "-2", "\"t\"", "null", "true", "{}"]),
+                0..4,
+            ),
+        ) {
+            let members: Vec<_> = members.iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
+            let body = format!("{{{}}}", members.join(","));
+            let (element, all) = check(number, &body);
+            let rendered = Value::Object(render(&element).unwrap()).to_string();
+            let again = content(kind(number).unwrap(), &rendered).unwrap();
+            prop_assert!(again.elements_say_all);
+            prop_assert_eq!(&again.elements[0], &element);
+            if all {
+                let numbers = |text: &str| text.replace(".0", "");
+                let body: Value = serde_json::from_str(&body).unwrap();
+                prop_assert_eq!(numbers(&body.to_string()), numbers(&rendered));
+            }
+        }
+    }
+}

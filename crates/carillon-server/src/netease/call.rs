@@ -1,0 +1,175 @@
+//! The path of one call: authenticate, find the endpoint, read the body, look for an earlier answer, charge, run, answer.
+//!
+//! What may change something runs in a task of its own, so that a client that goes away does not leave it half done.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use bytes::Bytes;
+use carillon_core::decide::Refusal;
+use carillon_core::model::App;
+use http::Method;
+use tracing::{error, warn};
+
+use super::endpoint::{Endpoint, LIVENESS};
+use super::error::{AuthError, CallError, ReadError};
+use super::form::Form;
+use super::metrics::Repeat;
+use super::reply::{self, Done};
+use super::request_id::{self, RequestKey};
+use super::running::{self, Entry};
+use super::{Netease, auth, msg, read, unknown, user};
+
+/// A call that was let in.
+#[derive(Clone)]
+pub(super) struct Call {
+    pub(super) app: Arc<App>,
+    pub(super) endpoint: Endpoint,
+    pub(super) body: Bytes,
+}
+
+/// What a call is counted as where it has no operation.
+const NO_OPERATION: &str = "none";
+
+pub(super) async fn answer(State(netease): State<Arc<Netease>>, request: Request) -> Response {
+    let clock = &netease.pipeline.clock;
+    let started_us = clock.monotonic_us();
+    let endpoint = Endpoint::at(request.uri().path());
+    let operation = endpoint.map_or(NO_OPERATION, |it| it.operation().name());
+    let answer = netease.clone().handle(request, endpoint).await;
+    if let Err(error) = &answer {
+        netease.note(error);
+    }
+    let (code, response) = reply::respond(answer);
+    netease.metrics.call(operation, code, clock.monotonic_us() - started_us);
+    response
+}
+
+impl Netease {
+    async fn handle(self: Arc<Self>, request: Request, endpoint: Option<Endpoint>) -> Result<Bytes, CallError> {
+        let (parts, body) = request.into_parts();
+        let path = parts.uri.path();
+        if path == LIVENESS && matches!(parts.method, Method::GET | Method::HEAD) {
+            return Ok(reply::json(&Done::new()));
+        }
+        if parts.method != Method::POST {
+            return Err(CallError::UsePost);
+        }
+        let app = auth::authenticate(&self, &parts.headers)?;
+        let Some(endpoint) = endpoint else {
+            let shown = unknown::shown(path);
+            self.metrics.unknown_path(self.unknown_paths.label(&shown));
+            return Err(CallError::UnknownPath(shown));
+        };
+        if app.settings.disabled {
+            return Err(Refusal::AppDisabled.into());
+        }
+        let id = request_id::of(&parts.headers)?;
+        let body = read::read(body, &self.config, &*self.pipeline.clock).await?;
+        let expires_ms = self.pipeline.clock.now_ms() + self.config.request_memory_s * 1_000;
+        let key = id.map(|id| RequestKey::new(id, path, &body, expires_ms));
+        let call = Call { app, endpoint, body };
+        let task = spawn(async move {
+            match key {
+                Some(key) => self.run_once(call, key).await,
+                None => self.run(call, None).await,
+            }
+        });
+        task.await.unwrap_or(Err(CallError::Panicked))
+    }
+
+    /// Runs the call unless it was run before; then its first answer is the answer.
+    async fn run_once(&self, call: Call, key: RequestKey) -> Result<Bytes, CallError> {
+        let Some(_place) = self.running.place() else { return Err(self.busy()) };
+        let clock = &self.pipeline.clock;
+        let deadline_us = clock.monotonic_us() + self.config.request_wait_s * 1_000_000;
+        let _turn = loop {
+            match self.running.enter(call.app.id, &key.id) {
+                Entry::First(turn) => break turn,
+                Entry::Running(first) => {
+                    self.metrics.repeat(Repeat::Waited);
+                    // Both only wait, so either may be dropped.
+                    tokio::select! {
+                        biased;
+                        () = running::ended(first) => {}
+                        () = clock.sleep_until_us(deadline_us) => return Err(self.busy()),
+                    }
+                }
+            }
+        };
+        // Looked up only with the turn held: the first call remembers before it gives its turn back.
+        let store = &self.pipeline.store;
+        match store.remembered(call.app.id, &key.id, clock.now_ms()).await? {
+            Some(first) if first.fingerprint == key.fingerprint => {
+                self.metrics.repeat(Repeat::Answered);
+                Ok(first.answer)
+            }
+            Some(_) => {
+                self.metrics.repeat(Repeat::Conflict);
+                Err(CallError::RequestReused)
+            }
+            None => self.run(call, Some(key)).await,
+        }
+    }
+
+    async fn run(&self, call: Call, key: Option<RequestKey>) -> Result<Bytes, CallError> {
+        self.pipeline.charge(&call.app, call.endpoint.operation())?;
+        let form = Form::parse(&call.body)?;
+        match call.endpoint {
+            Endpoint::UserCreate => user::create::run(self, &call.app, &form, key).await,
+            Endpoint::UserRefreshToken => user::refresh_token::run(self, &call.app, &form, key).await,
+            Endpoint::UserBlock => user::block::run(self, &call.app, &form, key).await,
+            Endpoint::UserUnblock => user::unblock::run(self, &call.app, &form, key).await,
+            Endpoint::UserMute => user::mute::run(self, &call.app, &form, key).await,
+            Endpoint::SendBatchMsg => msg::send_batch::run(self, &call.app, &form, key).await,
+        }
+    }
+
+    fn busy(&self) -> CallError {
+        self.metrics.repeat(Repeat::Busy);
+        CallError::Busy
+    }
+
+    /// Counts a failure by its cause, and logs those that are the server's own.
+    fn note(&self, error: &CallError) {
+        match error {
+            CallError::Auth(error) => self.metrics.refused(match error {
+                AuthError::BadHeader => "bad_header",
+                AuthError::UnknownKey => "unknown_key",
+                AuthError::Expired => "expired",
+                AuthError::BadCheckSum => "bad_signature",
+                AuthError::NonceRepeated => "nonce_repeated",
+            }),
+            CallError::UsePost => self.metrics.refused("method"),
+            CallError::Read(error) => self.metrics.refused(match error {
+                ReadError::TooLarge { .. } => "body_too_large",
+                ReadError::TooSlow { .. } => "body_too_slow",
+                ReadError::Broken => "body_broken",
+                ReadError::NotUtf8 => "body_not_utf8",
+                ReadError::TooManyFields { .. } => "too_many_fields",
+            }),
+            CallError::Refused(Refusal::TooManyCalls { operation, .. }) => self.metrics.limited(operation.name()),
+            CallError::Refused(Refusal::Store(error)) => warn!("a call was answered with 500: {error}"),
+            CallError::Panicked => error!("a call's handler panicked; its caller got 500"),
+            CallError::UnknownPath(_)
+            | CallError::Field(_)
+            | CallError::TooManyMembers
+            | CallError::RequestReused
+            | CallError::Busy
+            | CallError::Refused(
+                Refusal::AppDisabled
+                | Refusal::SwitchedOff(_)
+                | Refusal::UnknownAccount(_)
+                | Refusal::AccountExists(_)
+                | Refusal::SenderBlocked
+                | Refusal::SenderMuted,
+            ) => {}
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the call's own handler joins it; only a client's leaving detaches it")]
+fn spawn<T: Send + 'static>(call: impl Future<Output = T> + Send + 'static) -> tokio::task::JoinHandle<T> {
+    tokio::spawn(call)
+}

@@ -1,0 +1,40 @@
+//! What can be set about the NetEase dialect as a whole. What an app can set for itself is in `AppSettings`.
+
+/// Limits of the dialect. Times are in seconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NeteaseConfig {
+    /// Largest request body. Every documented maximum together, percent-encoded, is below 200 KiB.
+    pub body_bytes_max: usize,
+    /// How long a request's body may take to arrive.
+    pub body_timeout_s: u64,
+    /// How far `CurTime` may be from this server's clock, either way.
+    pub clock_window_s: u64,
+    /// How long a `RequestId` is remembered after its call.
+    pub request_memory_s: u64,
+    /// How long the repeat of a call that still runs waits for it.
+    pub request_wait_s: u64,
+    /// Calls with a `RequestId` that may run, or wait, at once; the next one is refused with 503.
+    pub requests_running_max: usize,
+    /// Nonces that are remembered for each app with `nonce_once`; then the oldest is forgotten.
+    pub nonces_max: usize,
+    /// Unknown paths that get a counter of their own; the others share one.
+    pub unknown_paths_max: usize,
+    /// Longest `body` of a message, in characters.
+    pub message_body_chars_max: usize,
+}
+
+impl Default for NeteaseConfig {
+    fn default() -> Self {
+        Self {
+            body_bytes_max: 1 << 20,
+            body_timeout_s: 30,
+            clock_window_s: 300,
+            request_memory_s: 300,
+            request_wait_s: 30,
+            requests_running_max: 10_000,
+            nonces_max: 262_144,
+            unknown_paths_max: 200,
+            message_body_chars_max: 5_000,
+        }
+    }
+}

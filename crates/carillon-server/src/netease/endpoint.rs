@@ -1,0 +1,43 @@
+//! The endpoints: which path is which.
+
+use carillon_core::model::Operation;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Endpoint {
+    UserCreate,
+    UserRefreshToken,
+    UserBlock,
+    UserUnblock,
+    UserMute,
+    SendBatchMsg,
+}
+
+impl Endpoint {
+    /// Paths are taken to the letter: another case, a doubled slash or a slash at the end names nothing.
+    pub(super) fn at(path: &str) -> Option<Self> {
+        Some(match path {
+            "/nimserver/user/create.action" => Self::UserCreate,
+            "/nimserver/user/refreshToken.action" => Self::UserRefreshToken,
+            "/nimserver/user/block.action" => Self::UserBlock,
+            "/nimserver/user/unblock.action" => Self::UserUnblock,
+            "/nimserver/user/mute.action" => Self::UserMute,
+            "/nimserver/msg/sendBatchMsg.action" => Self::SendBatchMsg,
+            _ => return None,
+        })
+    }
+
+    /// What its calls are charged to, and counted as.
+    pub(super) fn operation(self) -> Operation {
+        match self {
+            Self::UserCreate => Operation::CreateAccount,
+            Self::UserRefreshToken => Operation::RefreshToken,
+            Self::UserBlock => Operation::BlockAccount,
+            Self::UserUnblock => Operation::UnblockAccount,
+            Self::UserMute => Operation::MuteAccount,
+            Self::SendBatchMsg => Operation::SendBatch,
+        }
+    }
+}
+
+/// The path that the vendor's SDKs probe for a server that is alive.
+pub(super) const LIVENESS: &str = "/nimserver/health/liveness.action";

@@ -1,0 +1,188 @@
+//! Why a call failed, and the one table of this vendor's codes and descriptions.
+//!
+//! Where the vendor's wording is known it is kept to the letter, because backends tell failures apart by it. Nothing
+//! internal is told: a caller learns what to do, the log learns why.
+
+use std::fmt;
+
+use carillon_core::decide::Refusal;
+use carillon_core::port::StoreError;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum CallError {
+    Auth(AuthError),
+    UsePost,
+    /// Holds the path as it may be shown.
+    UnknownPath(String),
+    Read(ReadError),
+    Field(FieldError),
+    /// More recipients than one call may have.
+    TooManyMembers,
+    /// The id was used for another request.
+    RequestReused,
+    /// Too many calls with a request id are running or waiting, or the first one takes too long.
+    Busy,
+    Refused(Refusal),
+    /// The call's own code failed.
+    Panicked,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AuthError {
+    /// A header is missing or malformed.
+    BadHeader,
+    UnknownKey,
+    Expired,
+    BadCheckSum,
+    /// The app takes each nonce only once.
+    NonceRepeated,
+}
+
+/// Why a body could not be read as a form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ReadError {
+    TooLarge {
+        max: usize,
+    },
+    TooSlow {
+        timeout_s: u64,
+    },
+    /// The connection broke, or its framing did.
+    Broken,
+    NotUtf8,
+    TooManyFields {
+        max: usize,
+    },
+}
+
+/// What is wrong with a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FieldError {
+    pub(super) field: &'static str,
+    pub(super) problem: Problem,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Problem {
+    Empty,
+    TooLong {
+        max: usize,
+    },
+    NotAccid,
+    NotAccids,
+    NotJson,
+    NotObject,
+    NotBoolean,
+    /// Holds what the field may be.
+    NotOneOf(&'static str),
+    /// One member of the object is not a boolean.
+    MemberNotBoolean(&'static str),
+    NotPrintable,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("is empty"),
+            Self::TooLong { max } => write!(f, "is longer than {max} characters"),
+            Self::NotAccid => f.write_str("is not an accid (1 to 32 letters, digits, _ @ . -)"),
+            Self::NotAccids => f.write_str("is not a JSON array of accids"),
+            Self::NotJson => f.write_str("is not JSON"),
+            Self::NotObject => f.write_str("is not a JSON object"),
+            Self::NotBoolean => f.write_str("is not true or false"),
+            Self::NotOneOf(values) => write!(f, "is not one of {values}"),
+            Self::MemberNotBoolean(name) => write!(f, "has a {name} that is not true or false"),
+            Self::NotPrintable => f.write_str("is not printable ASCII"),
+        }
+    }
+}
+
+impl CallError {
+    /// The vendor's code, and a description for people.
+    pub(super) fn code_and_desc(&self) -> (u16, String) {
+        match self {
+            Self::Auth(error) => (414, error.desc().into()),
+            Self::UsePost => (414, "use POST".into()),
+            Self::UnknownPath(path) => (404, format!("{path} is not served here")),
+            Self::Read(error) => (414, error.desc()),
+            Self::Field(FieldError { field, problem }) => (414, format!("{field} {problem}")),
+            Self::TooManyMembers => (414, "too many members.".into()),
+            Self::RequestReused => (431, "RequestId was used for another request".into()),
+            Self::Busy => (503, "server busy".into()),
+            Self::Refused(refusal) => refused(refusal),
+            Self::Panicked => (500, "server error".into()),
+        }
+    }
+}
+
+fn refused(refusal: &Refusal) -> (u16, String) {
+    match refusal {
+        Refusal::AppDisabled => (403, "app is disabled".into()),
+        Refusal::SwitchedOff(_) => (403, "func not enable".into()),
+        Refusal::TooManyCalls { .. } => (416, "query too fast".into()),
+        Refusal::UnknownAccount(id) => (414, format!("{id} not register")),
+        Refusal::AccountExists(_) => (414, "already register".into()),
+        Refusal::SenderBlocked => (422, "account 'block'.".into()),
+        Refusal::SenderMuted => (423, "account 'mute'.".into()),
+        Refusal::Store(StoreError::Full) => (500, "no room to store: nothing was done".into()),
+        Refusal::Store(StoreError::Unknown(_)) => {
+            (500, "it is not known whether this was done: repeat it with the same RequestId".into())
+        }
+        Refusal::Store(StoreError::Damaged(_)) => (500, "server error".into()),
+        Refusal::Store(StoreError::Closed) => (500, "server is shutting down: nothing was done".into()),
+    }
+}
+
+impl AuthError {
+    fn desc(self) -> &'static str {
+        match self {
+            Self::BadHeader => "bad http header",
+            Self::UnknownKey => "appkey",
+            Self::Expired => "CurTime is expired",
+            Self::BadCheckSum => "checksum",
+            Self::NonceRepeated => "Nonce was used before",
+        }
+    }
+}
+
+impl ReadError {
+    fn desc(self) -> String {
+        match self {
+            Self::TooLarge { max } => format!("request body is larger than {max} bytes"),
+            Self::TooSlow { timeout_s } => format!("request body did not arrive within {timeout_s} s"),
+            Self::Broken => "request body is incomplete or malformed".into(),
+            Self::NotUtf8 => "request body is not UTF-8".into(),
+            Self::TooManyFields { max } => format!("request body has more than {max} fields"),
+        }
+    }
+}
+
+impl From<AuthError> for CallError {
+    fn from(error: AuthError) -> Self {
+        Self::Auth(error)
+    }
+}
+
+impl From<ReadError> for CallError {
+    fn from(error: ReadError) -> Self {
+        Self::Read(error)
+    }
+}
+
+impl From<FieldError> for CallError {
+    fn from(error: FieldError) -> Self {
+        Self::Field(error)
+    }
+}
+
+impl From<Refusal> for CallError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<StoreError> for CallError {
+    fn from(error: StoreError) -> Self {
+        Self::Refused(Refusal::Store(error))
+    }
+}

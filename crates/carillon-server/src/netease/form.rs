@@ -1,0 +1,158 @@
+//! Form bodies: `application/x-www-form-urlencoded` in UTF-8, read strictly, with the tolerance that backends rely on.
+//!
+//! An empty field is an absent one, because typed clients send every field that they know. Of a repeated field the first
+//! counts. Unknown fields are ignored. A `%` that starts no escape stands for itself.
+
+use carillon_core::AccountId;
+use percent_encoding::percent_decode;
+
+use super::accid;
+use super::error::{FieldError, Problem, ReadError};
+
+/// Far above what any endpoint has; bounds the memory that a body of separators takes.
+const FIELDS_MAX: usize = 1_000;
+
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Form {
+    fields: Vec<(String, String)>,
+}
+
+impl Form {
+    pub(super) fn parse(body: &[u8]) -> Result<Self, ReadError> {
+        let mut fields = Vec::new();
+        for pair in body.split(|&byte| byte == b'&').filter(|pair| !pair.is_empty()) {
+            if fields.len() == FIELDS_MAX {
+                return Err(ReadError::TooManyFields { max: FIELDS_MAX });
+            }
+            let (name, value) = match pair.iter().position(|&byte| byte == b'=') {
+                Some(at) => (&pair[..at], &pair[at + 1..]),
+                None => (pair, &[][..]),
+            };
+            fields.push((decode(name)?, decode(value)?));
+        }
+        Ok(Self { fields })
+    }
+
+    /// The field's text, unless it is absent or empty.
+    pub(super) fn optional(&self, field: &str) -> Option<&str> {
+        let first = self.fields.iter().find(|(name, _)| name == field);
+        first.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    pub(super) fn required(&self, field: &'static str) -> Result<&str, FieldError> {
+        self.optional(field).ok_or(FieldError { field, problem: Problem::Empty })
+    }
+
+    /// The field's text of at most `max` characters; empty where it is absent.
+    pub(super) fn text(&self, field: &'static str, max: usize) -> Result<String, FieldError> {
+        let text = self.optional(field).unwrap_or_default();
+        check_length(field, text, max)?;
+        Ok(text.to_owned())
+    }
+
+    /// The account that a required field names.
+    pub(super) fn accid(&self, field: &'static str) -> Result<AccountId, FieldError> {
+        accid::parse(self.required(field)?).ok_or(FieldError { field, problem: Problem::NotAccid })
+    }
+
+    /// `None` where the field is absent.
+    pub(super) fn boolean(&self, field: &'static str) -> Result<Option<bool>, FieldError> {
+        let Some(text) = self.optional(field) else { return Ok(None) };
+        let value = boolean(text).ok_or(FieldError { field, problem: Problem::NotBoolean })?;
+        Ok(Some(value))
+    }
+}
+
+/// A truth value as backends write it.
+pub(super) fn boolean(text: &str) -> Option<bool> {
+    if text == "1" || text.eq_ignore_ascii_case("true") {
+        Some(true)
+    } else if text == "0" || text.eq_ignore_ascii_case("false") {
+        Some(false)
+    } else {
+        None
+    }
+}
+
+pub(super) fn check_length(field: &'static str, text: &str, max: usize) -> Result<(), FieldError> {
+    // Bytes are at least characters, so most texts need no counting.
+    if text.len() > max && text.chars().count() > max {
+        return Err(FieldError { field, problem: Problem::TooLong { max } });
+    }
+    Ok(())
+}
+
+fn decode(raw: &[u8]) -> Result<String, ReadError> {
+    let spaced: Vec<u8> = raw.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }).collect();
+    let text = percent_decode(&spaced).decode_utf8().map_err(|_| ReadError::NotUtf8)?;
+    Ok(text.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn form(body: &str) -> Form {
+        Form::parse(body.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn an_empty_field_is_absent_and_the_first_of_a_repeated_field_counts() {
+        let form = form("a=1&a=2&b=&c&&=x&d=%7B%22k%22%3A+1%7D");
+        assert_eq!(form.optional("a"), Some("1"));
+        assert_eq!(form.optional("b"), None);
+        assert_eq!(form.optional("c"), None);
+        assert_eq!(form.optional("d"), Some(r#"{"k": 1}"#));
+        assert_eq!(form.required("e"), Err(FieldError { field: "e", problem: Problem::Empty }));
+    }
+
+    #[test]
+    fn a_percent_sign_that_starts_no_escape_stands_for_itself() {
+        assert_eq!(form("a=100%&b=%zz").fields, [("a".into(), "100%".into()), ("b".into(), "%zz".into())]);
+    }
+
+    #[test]
+    fn what_is_not_utf_8_is_refused_and_not_guessed() {
+        assert_eq!(Form::parse(b"a=%ff"), Err(ReadError::NotUtf8));
+        assert_eq!(Form::parse(b"a=\xc3"), Err(ReadError::NotUtf8));
+        assert_eq!(form("a=%EF%BF%BD").optional("a"), Some("\u{fffd}"));
+    }
+
+    #[test]
+    fn more_than_a_thousand_fields_are_refused() {
+        assert!(Form::parse("a&".repeat(1_000).as_bytes()).is_ok());
+        assert_eq!(Form::parse("a&".repeat(1_001).as_bytes()), Err(ReadError::TooManyFields { max: 1_000 }));
+    }
+
+    #[test]
+    fn lengths_are_in_characters() {
+        let form = form("a=%E4%BD%A0%E4%BD%A0");
+        assert_eq!(form.text("a", 2), Ok("你你".into()));
+        assert_eq!(form.text("a", 1), Err(FieldError { field: "a", problem: Problem::TooLong { max: 1 } }));
+        assert_eq!(form.text("b", 1), Ok(String::new()));
+    }
+
+    #[test]
+    fn truth_is_true_or_one_in_any_case() {
+        let form = form("a=TRUE&b=0&c=yes&d=");
+        assert_eq!(form.boolean("a"), Ok(Some(true)));
+        assert_eq!(form.boolean("b"), Ok(Some(false)));
+        assert_eq!(form.boolean("c"), Err(FieldError { field: "c", problem: Problem::NotBoolean }));
+        assert_eq!(form.boolean("d"), Ok(None));
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_never_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Form::parse(&body);
+        }
+
+        #[test]
+        fn what_a_form_encoder_wrote_is_read_back(fields in proptest::collection::vec((".+", ".*"), 0..8)) {
+            let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(&fields).finish();
+            prop_assert_eq!(form(&body).fields, fields);
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The NetEase dialect: signed form requests below `/nimserver` in, `{"code":…}` out, always with HTTP status 200.
+//!
+//! [`call`] is the path of one call. Each endpoint's file parses its form into a command, runs it in the pipeline and words
+//! the outcome; rules about messages live in `carillon_core::decide`, so that other dialects obey them too.
+//!
+//! Invariant: nothing outside this folder knows a NetEase field name or a NetEase error code.
+
+mod accid;
+mod auth;
+mod body;
+mod call;
+mod config;
+mod endpoint;
+mod error;
+mod form;
+mod metrics;
+mod msg;
+mod nonce;
+mod option;
+mod read;
+mod reply;
+mod request_id;
+mod running;
+#[cfg(test)]
+mod tests;
+mod unknown;
+mod user;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::any;
+use carillon_core::pipeline::Pipeline;
+
+pub use config::NeteaseConfig;
+pub use metrics::NeteaseMetrics;
+
+use nonce::Nonces;
+use running::Running;
+use unknown::UnknownPaths;
+
+/// The dialect's name in apps' keys, in stored messages and in metrics.
+pub const DIALECT: &str = "netease";
+
+/// The dialect's state: the pipeline that its calls go through, and what it remembers between calls.
+pub struct Netease {
+    pipeline: Arc<Pipeline>,
+    config: NeteaseConfig,
+    metrics: Arc<NeteaseMetrics>,
+    nonces: Nonces,
+    running: Arc<Running>,
+    unknown_paths: UnknownPaths,
+}
+
+impl Netease {
+    pub fn new(pipeline: Arc<Pipeline>, config: NeteaseConfig, metrics: Arc<NeteaseMetrics>) -> Self {
+        let nonces = Nonces::new(config.nonces_max);
+        let running = Arc::new(Running::new(config.requests_running_max));
+        let unknown_paths = UnknownPaths::new(config.unknown_paths_max);
+        Self { pipeline, config, metrics, nonces, running, unknown_paths }
+    }
+}
+
+/// Serves every path below `/nimserver`, with any method.
+pub fn router(netease: Arc<Netease>) -> Router {
+    Router::new()
+        .route("/nimserver", any(call::answer))
+        .route("/nimserver/", any(call::answer))
+        .route("/nimserver/{*path}", any(call::answer))
+        .with_state(netease)
+}

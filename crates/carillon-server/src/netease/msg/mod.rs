@@ -1,0 +1,3 @@
+//! The endpoints of messages.
+
+pub(super) mod send_batch;

@@ -1,0 +1,102 @@
+//! The field `option`: how the copies of a message are to be treated, as a JSON object of nine booleans.
+
+use carillon_core::model::CopyOptions;
+use serde_json::Value;
+
+use super::error::{FieldError, Problem};
+use super::form;
+
+const FIELD: &str = "option";
+
+/// The options that `text` asks for. What is absent or `null` has its default, which is true; unknown keys are ignored.
+pub(super) fn parse(text: Option<&str>) -> Result<CopyOptions, FieldError> {
+    let mut options = CopyOptions::default();
+    let Some(text) = text else { return Ok(options) };
+    let problem = |problem| FieldError { field: FIELD, problem };
+    let given: Value = serde_json::from_str(text).map_err(|_| problem(Problem::NotJson))?;
+    let given = given.as_object().ok_or(problem(Problem::NotObject))?;
+    for (name, value) in keys(&mut options) {
+        match given.get(name) {
+            None | Some(Value::Null) => {}
+            Some(it) => *value = boolean(it).ok_or(problem(Problem::MemberNotBoolean(name)))?,
+        }
+    }
+    Ok(options)
+}
+
+/// The vendor's name of each option.
+fn keys(options: &mut CopyOptions) -> [(&'static str, &mut bool); 9] {
+    let CopyOptions { persistent, roam, history, sender_sync, push, push_nick, route, badge, session_update } = options;
+    [
+        ("persistent", persistent),
+        ("roam", roam),
+        ("history", history),
+        ("sendersync", sender_sync),
+        ("push", push),
+        ("needPushNick", push_nick),
+        ("route", route),
+        ("badge", badge),
+        ("sessionUpdate", session_update),
+    ]
+}
+
+/// Backends that build JSON from texts write `"true"` or `1`; both are taken.
+fn boolean(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(it) => Some(*it),
+        Value::String(text) => form::boolean(text),
+        Value::Number(number) => match number.as_u64() {
+            Some(0) => Some(false),
+            Some(1) => Some(true),
+            Some(_) | None => None,
+        },
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ok(text: &str) -> CopyOptions {
+        parse(Some(text)).unwrap()
+    }
+
+    #[test]
+    fn all_are_true_unless_said_otherwise() {
+        assert_eq!(parse(None), Ok(CopyOptions::default()));
+        assert_eq!(ok("{}"), CopyOptions::default());
+        assert_eq!(ok(r#"{"optionKey":"optionValue","push":null}"#), CopyOptions::default());
+    }
+
+    #[test]
+    fn each_key_switches_its_own_option() {
+        let default = CopyOptions::default;
+        let check = |key: &str, expected: CopyOptions| {
+            for no in ["false", r#""false""#, r#""0""#, "0"] {
+                assert_eq!(ok(&format!(r#"{{"{key}":{no}}}"#)), expected, "{key}");
+            }
+            assert_eq!(ok(&format!(r#"{{"{key}":true}}"#)), default(), "{key}");
+        };
+        check("persistent", CopyOptions { persistent: false, ..default() });
+        check("roam", CopyOptions { roam: false, ..default() });
+        check("history", CopyOptions { history: false, ..default() });
+        check("sendersync", CopyOptions { sender_sync: false, ..default() });
+        check("push", CopyOptions { push: false, ..default() });
+        check("needPushNick", CopyOptions { push_nick: false, ..default() });
+        check("route", CopyOptions { route: false, ..default() });
+        check("badge", CopyOptions { badge: false, ..default() });
+        check("sessionUpdate", CopyOptions { session_update: false, ..default() });
+    }
+
+    #[test]
+    fn what_is_no_object_of_booleans_is_refused() {
+        let check = |text| parse(Some(text)).unwrap_err().problem;
+        assert_eq!(check("x"), Problem::NotJson);
+        assert_eq!(check("[]"), Problem::NotObject);
+        assert_eq!(check("true"), Problem::NotObject);
+        assert_eq!(check(r#"{"push":2}"#), Problem::MemberNotBoolean("push"));
+        assert_eq!(check(r#"{"roam":"no"}"#), Problem::MemberNotBoolean("roam"));
+        assert_eq!(check(r#"{"roam":[]}"#), Problem::MemberNotBoolean("roam"));
+    }
+}

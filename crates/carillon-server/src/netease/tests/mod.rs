@@ -1,0 +1,1 @@
+//! The exact replies of this dialect.

@@ -1,0 +1,30 @@
+//! `POST /nimserver/user/block.action`: an account may neither log in nor send any more.
+
+use bytes::Bytes;
+use carillon_core::command::AccountChange;
+use carillon_core::model::App;
+use carillon_core::port::EndReason;
+
+use super::super::Netease;
+use super::super::error::CallError;
+use super::super::form::Form;
+use super::super::request_id::RequestKey;
+
+pub(in super::super) async fn run(
+    netease: &Netease,
+    app: &App,
+    form: &Form,
+    key: Option<RequestKey>,
+) -> Result<Bytes, CallError> {
+    let accid = form.accid("accid")?;
+    // Who is online stays so unless this asks otherwise; that is the vendor's default.
+    let kick = form.boolean("needkick")?.unwrap_or(false);
+    // Without effect yet: a kicked client is told nothing of the app's own, and there are no push tokens.
+    form.text("kickNotifyExt", 1_024)?;
+    form.boolean("needUnbindPushToken")?;
+    let (account, answer) = super::change(netease, app, &accid, AccountChange::SetBlocked(true), key).await?;
+    if kick {
+        netease.pipeline.end_sessions(&account, EndReason::Blocked);
+    }
+    Ok(answer)
+}
