@@ -50,7 +50,7 @@ const STEPS: &[Step] = &[
     Step { name: "sdk-js", group: Group::Suites, run: |root| suite(root, "js/run.sh") },
     Step { name: "sdk-python", group: Group::Suites, run: |root| suite(root, "python/run.sh") },
     Step { name: "churn", group: Group::Suites, run: |root| suite(root, "churn/run.sh") },
-    Step { name: "strace", group: Group::Suites, run: |root| suite(root, "strace_sync.py") },
+    Step { name: "strace", group: Group::Suites, run: |root| suite(root, "strace/run.sh") },
 ];
 
 /// Runs the named steps and groups, or all, and stops at the first failure.

@@ -1,0 +1,255 @@
+// What the official JavaScript SDK sees of a server, in both encodings.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+
+import { Proxy } from './proxy.js';
+import { startServer } from './server.js';
+import { ENCODINGS, User, staticLogin, textOf } from './user.js';
+
+let server;
+let accounts = 0;
+
+before(async () => {
+  server = await startServer();
+});
+
+after(() => server?.stop());
+
+/** New accounts, so that no test sees another's messages. */
+async function newAccounts(count) {
+  const names = Array.from({ length: count }, () => `user${(accounts += 1)}`);
+  await server.create(...names);
+  return names;
+}
+
+for (const encoding of ENCODINGS) {
+  describe(`the SDK with ${encoding}`, () => {
+    const open = [];
+
+    const user = (account, options = {}) => {
+      const made = new User({ server, encoding, token: server.token(account), ...options });
+      open.push(made);
+      return made;
+    };
+
+    after(() => open.forEach((made) => made.close()));
+
+    it('brings a message to all its recipients while they are online', async () => {
+      const [sender, ...names] = await newAccounts(4);
+      const users = await Promise.all(names.map((name) => user(name).connect()));
+      await server.send(sender, names, 'hello');
+      for (const it of users) {
+        const [entry] = await it.inbox.untilCount(1);
+        assert.equal(entry.offset, 1);
+        assert.equal(textOf(entry.data), 'hello');
+        assert.equal(entry.data.sender.account, sender);
+      }
+    });
+
+    it('brings a message to every device of an account', async () => {
+      const [sender, name] = await newAccounts(2);
+      const devices = ['phone', 'tablet', 'web'];
+      const users = await Promise.all(devices.map((device) => user(name, { data: { device } }).connect()));
+      await server.send(sender, [name], 'to all devices');
+      for (const it of users) await it.inbox.untilCount(1);
+      assert.deepEqual(users.map((it) => it.texts()), Array(3).fill(['to all devices']));
+    });
+
+    it('catches up on what was sent while the wire was cut', async () => {
+      const [sender, name] = await newAccounts(2);
+      const proxy = await Proxy.start(server);
+      const it = await user(name, { server: proxy }).connect();
+      for (let round = 0; round < 5; round += 1) {
+        await server.send(sender, [name], `live ${round}`);
+        const seen = it.events.items.length;
+        proxy.cut();
+        for (let away = 0; away < 3; away += 1) await server.send(sender, [name], `away ${round}.${away}`);
+        await it.next('connected', seen);
+      }
+      await it.inbox.untilCount(20);
+      assert.deepEqual(it.offsets(), Array.from({ length: 20 }, (_, index) => index + 1));
+      it.close();
+      await proxy.close();
+    });
+
+    it('catches up after it left and came back', async () => {
+      const [sender, name] = await newAccounts(2);
+      const it = await user(name).connect();
+      await server.send(sender, [name], 'first');
+      await it.inbox.untilCount(1);
+      it.client.disconnect();
+      await it.next('disconnected');
+      await server.send(sender, [name], 'second');
+      await it.connect();
+      await it.inbox.untilCount(2);
+      await server.send(sender, [name], 'third');
+      await it.inbox.untilCount(3);
+      assert.deepEqual(it.texts(), ['first', 'second', 'third']);
+    });
+
+    it('catches up from a saved position after the app was restarted', async () => {
+      const [sender, name] = await newAccounts(2);
+      const before = await user(name).connect();
+      await server.send(sender, [name], 'seen');
+      await before.inbox.untilCount(1);
+      before.close();
+      await server.send(sender, [name], 'missed');
+      const saved = JSON.parse(JSON.stringify(before.position));
+      const again = await user(name, { data: { inbox: saved } }).connect();
+      await again.inbox.untilCount(1);
+      await server.send(sender, [name], 'live');
+      await again.inbox.untilCount(2);
+      assert.deepEqual(again.texts(), ['missed', 'live']);
+      assert.deepEqual(again.offsets(), [2, 3]);
+    });
+
+    it('gets everything that is kept when it comes without a position', async () => {
+      const [sender, name] = await newAccounts(2);
+      for (let number = 0; number < 1_000; number += 100) {
+        await Promise.all(Array.from({ length: 100 }, () => server.send(sender, [name], 'long ago')));
+      }
+      const it = await user(name).connect();
+      await it.inbox.untilCount(1_000);
+      assert.deepEqual(it.offsets(), Array.from({ length: 1_000 }, (_, index) => index + 1));
+    });
+
+    it("logs in with the account's static token", async () => {
+      const [sender, name] = await newAccounts(2);
+      const it = await user(name, { token: `${name}-token`, data: staticLogin(name) }).connect();
+      await server.send(sender, [name], 'hello');
+      await it.inbox.untilCount(1);
+    });
+
+    it('renews its token in time and stays connected', async () => {
+      const [sender, name] = await newAccounts(2);
+      let asked;
+      const renewed = new Promise((resolve) => (asked = resolve));
+      const getToken = async () => {
+        asked();
+        return server.token(name);
+      };
+      const it = await user(name, { token: server.token(name, { expiresIn: 2 }), getToken }).connect();
+      await renewed;
+      await server.send(sender, [name], 'after the renewal');
+      await it.inbox.untilCount(1);
+      assert.equal(it.count('connecting'), 1);
+    });
+
+    it('asks for a token when it comes with an expired one', async () => {
+      const [name] = await newAccounts(1);
+      let calls = 0;
+      const getToken = async () => {
+        calls += 1;
+        return server.token(name);
+      };
+      await user(name, { token: server.token(name, { expiresIn: -60 }), getToken }).connect();
+      assert.equal(calls, 1);
+    });
+
+    it('is told that its token expired', async () => {
+      const [name] = await newAccounts(1);
+      const it = user(name, { token: server.token(name, { expiresIn: -60 }) });
+      it.client.connect();
+      const refused = await it.next('error');
+      assert.equal(refused.error.code, 109);
+      it.close();
+    });
+
+    it('does not come again with a token that is no token', async () => {
+      const [name] = await newAccounts(1);
+      for (const token of ['nonsense', server.token(name, { secret: 'another-secret-of-at-least-32-bytes' })]) {
+        const it = user(name, { token });
+        it.client.connect();
+        assert.equal((await it.next('disconnected')).code, 3500);
+      }
+    });
+
+    it('does not come again when the account is unknown', async () => {
+      const it = user('nobody-knows-me');
+      it.client.connect();
+      assert.equal((await it.next('disconnected')).code, 3500);
+    });
+
+    it('is disconnected for good when its account is blocked', async () => {
+      const [name] = await newAccounts(1);
+      const it = await user(name).connect();
+      await server.must('user/block', { accid: name, needkick: 'true' });
+      const { code, reason } = await it.next('disconnected');
+      assert.ok(code >= 4500 && code < 5000, `code ${code}`);
+      assert.notEqual(reason, '');
+    });
+
+    it('ends with the token that it logged in with', async () => {
+      const [sender, name] = await newAccounts(2);
+      const old = await user(name, { token: `${name}-token`, data: staticLogin(name) }).connect();
+      const signed = await user(name, { data: { device: 'signed' } }).connect();
+      await server.must('user/refreshToken', { accid: name });
+      const { code } = await old.next('disconnected');
+      assert.ok(code >= 3500 && code < 4000 || code >= 4500 && code < 5000, `code ${code}`);
+      await server.send(sender, [name], 'who is still there?');
+      await signed.inbox.untilCount(1);
+      assert.equal(signed.count('connecting'), 1);
+    });
+
+    it('learns that there are no rooms yet', async () => {
+      const [name] = await newAccounts(1);
+      const it = await user(name).connect();
+      const room = it.client.newSubscription('room:1');
+      const refused = new Promise((resolve) => room.on('unsubscribed', resolve));
+      room.subscribe();
+      assert.equal((await refused).code, 102);
+      assert.equal(it.count('connecting'), 1);
+    });
+
+    it('learns that a method does not exist', async () => {
+      const [name] = await newAccounts(1);
+      const it = await user(name).connect();
+      const refused = await it.rpc('no.such.method', {}).catch((error) => error);
+      assert.equal(refused.code, 104);
+    });
+
+    it('gets the original of a message', async () => {
+      const [sender, name] = await newAccounts(2);
+      const it = await user(name).connect();
+      await server.send(sender, [name], 'as it came');
+      const [{ data }] = await it.inbox.untilCount(1);
+      const answer = await it.rpc('message.original', { id: data.id });
+      assert.ok(JSON.stringify(answer).includes('as it came'), JSON.stringify(answer));
+    });
+
+    it('reads the history of its inbox in pages', async () => {
+      const [sender, name] = await newAccounts(2);
+      const it = await user(name).connect();
+      for (const text of ['one', 'two', 'three']) await server.send(sender, [name], text);
+      const texts = ({ publications }) => publications.map(({ data }) => textOf(data));
+      const first = await it.history({ limit: 2 });
+      assert.deepEqual(texts(first), ['one', 'two']);
+      assert.equal(first.offset, 3);
+      const second = await it.history({ limit: 2, since: { offset: 2, epoch: first.epoch } });
+      assert.deepEqual(texts(second), ['three']);
+      const newest = await it.history({ limit: 2, reverse: true });
+      assert.deepEqual(texts(newest), ['three', 'two']);
+    });
+
+    it('counts the devices of its account', async () => {
+      const [name] = await newAccounts(1);
+      const it = await user(name, { data: { device: 'a' } }).connect();
+      await user(name, { data: { device: 'b' } }).connect();
+      const { numClients, numUsers } = await it.client.presenceStats('inbox');
+      assert.deepEqual({ numClients, numUsers }, { numClients: 2, numUsers: 1 });
+    });
+
+    it('sees the offsets rise while many callers send', async () => {
+      const [sender, ...names] = await newAccounts(6);
+      const users = await Promise.all(names.map((name) => user(name).connect()));
+      const calls = Array.from({ length: 20 }, (_, number) => server.send(sender, names, `call ${number}`));
+      await Promise.all(calls);
+      for (const it of users) {
+        await it.inbox.untilCount(20);
+        assert.deepEqual(it.offsets(), Array.from({ length: 20 }, (_, index) => index + 1));
+        assert.equal(new Set(it.texts()).size, 20);
+      }
+    });
+  });
+}
