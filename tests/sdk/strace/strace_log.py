@@ -63,8 +63,9 @@ class Trace:
         self.answers = [call for call in calls if call.name in WRITES and "HTTP/1.1 200" in call.arguments]
 
     def answer_with(self, mark):
-        """The one answer that contains `mark`."""
-        found = [answer for answer in self.answers if mark in answer.arguments]
+        """The one answer that contains `mark`, and that not as the beginning of a longer number."""
+        written = re.compile(re.escape(mark.replace('"', '\\"')) + r"(?!\d)")
+        found = [answer for answer in self.answers if written.search(answer.arguments)]
         if len(found) != 1:
             raise AssertionError(f"{len(found)} answers with {mark}")
         return found[0]

@@ -29,14 +29,15 @@ SYSCALLS = "write,writev,pwrite64,pwritev,pwritev2,sendto,sendmsg,fsync,fdatasyn
 
 
 async def send(server):
-    """Sends one batch. Answers with its text, and a message id that only its answer holds."""
+    """Sends one batch. Answers with its text, and the one pair of name and id that only its answer holds."""
     text = uuid.uuid4().hex
     fields = {
         "fromAccid": "sender", "toAccids": json.dumps(RECIPIENTS), "type": "0",
         "body": json.dumps({"msg": text}), "returnMsgid": "true",
     }
     answer = await server.must("msg/sendBatchMsg", fields)
-    return text, str(answer["msgids"][RECIPIENTS[0]])
+    first = RECIPIENTS[0]
+    return text, f'"{first}":{json.dumps(answer["msgids"][first])}'
 
 
 async def run(log):

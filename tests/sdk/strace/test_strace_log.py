@@ -19,14 +19,14 @@ def trace(*lines):
 class Checker(unittest.TestCase):
     def refuses(self, *lines):
         with self.assertRaises(AssertionError):
-            trace(*lines).check_alone('"41', 0)
+            trace(*lines).check_alone('"a":"41"', 0)
         with self.assertRaises(AssertionError):
-            trace(*lines).check_among_others('"41', "hello-1")
+            trace(*lines).check_among_others('"a":"41"', "hello-1")
 
     def test_a_sync_between_the_write_and_the_answer_is_what_it_wants(self):
         for lines in ([WRITE, SYNC, ANSWER], [WRITE, SYNC_BEGINS, WRITE.replace("hello-1", "x").replace("7 w", "5 w"), SYNC_ENDS, SYNC, ANSWER]):
-            trace(*lines).check_alone('"41', 0)
-            trace(*lines).check_among_others('"41', "hello-1")
+            trace(*lines).check_alone('"a":"41"', 0)
+            trace(*lines).check_among_others('"a":"41"', "hello-1")
 
     def test_an_answer_without_a_sync_is_refused(self):
         self.refuses(WRITE, ANSWER)
