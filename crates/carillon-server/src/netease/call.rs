@@ -39,7 +39,7 @@ pub(super) async fn answer(State(netease): State<Arc<Netease>>, request: Request
     let operation = endpoint.map_or(NO_OPERATION, |it| it.operation().name());
     let answer = netease.clone().handle(request, endpoint).await;
     if let Err(error) = &answer {
-        netease.note(error);
+        netease.note(operation, error);
     }
     let (code, response) = reply::respond(answer);
     netease.metrics.call(operation, code, clock.monotonic_us() - started_us);
@@ -132,7 +132,7 @@ impl Netease {
     }
 
     /// Counts a failure by its cause, and logs those that are the server's own.
-    fn note(&self, error: &CallError) {
+    fn note(&self, operation: &'static str, error: &CallError) {
         match error {
             CallError::Auth(error) => self.metrics.refused(match error {
                 AuthError::BadHeader => "bad_header",
@@ -150,8 +150,10 @@ impl Netease {
                 ReadError::TooManyFields { .. } => "too_many_fields",
             }),
             CallError::Refused(Refusal::TooManyCalls { operation, .. }) => self.metrics.limited(operation.name()),
-            CallError::Refused(Refusal::Store(error)) => warn!("a call was answered with 500: {error}"),
-            CallError::Panicked => error!("a call's handler panicked; its caller got 500"),
+            CallError::Refused(Refusal::Store(error)) => {
+                warn!(operation, "a call of {operation} was answered with 500: {error}")
+            }
+            CallError::Panicked => error!(operation, "a call of {operation} panicked and was answered with 500"),
             CallError::UnknownPath(_)
             | CallError::Field(_)
             | CallError::TooManyMembers

@@ -186,3 +186,38 @@ impl From<StoreError> for CallError {
         Self::Refused(Refusal::Store(error))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use carillon_core::AccountId;
+    use carillon_core::limit::ShutOut;
+    use carillon_core::model::Operation;
+
+    use super::*;
+
+    #[test]
+    fn every_refusal_has_its_code_and_tells_nothing_internal() {
+        let id = || AccountId::new("ann").unwrap();
+        let shut_out = ShutOut { until_ms: 1 };
+        for (refusal, code, desc) in [
+            (Refusal::AppDisabled, 403, "app is disabled"),
+            (Refusal::SwitchedOff(Operation::SendBatch), 403, "func not enable"),
+            (Refusal::TooManyCalls { operation: Operation::SendBatch, shut_out }, 416, "query too fast"),
+            (Refusal::UnknownAccount(id()), 414, "ann not register"),
+            (Refusal::AccountExists(id()), 414, "already register"),
+            (Refusal::SenderBlocked, 422, "account 'block'."),
+            (Refusal::SenderMuted, 423, "account 'mute'."),
+            (Refusal::Store(StoreError::Full), 500, "no room to store: nothing was done"),
+            (
+                Refusal::Store(StoreError::Unknown("/var/lib/x: EIO".into())),
+                500,
+                "it is not known whether this was done: repeat it with the same RequestId",
+            ),
+            (Refusal::Store(StoreError::Damaged("record 7".into())), 500, "server error"),
+            (Refusal::Store(StoreError::Closed), 500, "server is shutting down: nothing was done"),
+        ] {
+            assert_eq!(CallError::Refused(refusal).code_and_desc(), (code, desc.to_owned()));
+        }
+        assert_eq!(CallError::Panicked.code_and_desc(), (500, "server error".into()));
+    }
+}

@@ -75,7 +75,7 @@ fn parse(form: &Form, body_chars_max: usize) -> Result<(SendBatch, Wording), Cal
     Ok((command, Wording { with_ids, impossible }))
 }
 
-/// The names in `text`, repeats included. Numbers are taken for their digits.
+/// The names in `text`, repeats included. Integers are taken for their digits; other numbers have no one way to write them.
 fn named(text: &str) -> Result<Vec<String>, FieldError> {
     let malformed = FieldError { field: "toAccids", problem: Problem::NotAccids };
     let values: Vec<Value> = serde_json::from_str(text).map_err(|_| malformed)?;
@@ -84,8 +84,8 @@ fn named(text: &str) -> Result<Vec<String>, FieldError> {
     }
     let name = |value| match value {
         Value::String(name) => Ok(name),
-        Value::Number(number) => Ok(number.to_string()),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => Err(malformed),
+        Value::Number(number) if !number.is_f64() => Ok(number.to_string()),
+        Value::Number(_) | Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => Err(malformed),
     };
     values.into_iter().map(name).collect()
 }
