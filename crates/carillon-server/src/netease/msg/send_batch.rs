@@ -10,17 +10,17 @@ use carillon_core::pipeline::SentBatch;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::super::error::{CallError, FieldError, Problem};
-use super::super::form::{Form, check_length};
-use super::super::reply::{self, OK};
-use super::super::request_id::RequestKey;
-use super::super::{Netease, accid, body, option};
+use crate::netease::error::{CallError, FieldError, Problem};
+use crate::netease::form::{Form, check_length};
+use crate::netease::reply::{self, OK};
+use crate::netease::request_id::RequestKey;
+use crate::netease::{Netease, accid, body, option};
 
 const MEMBERS_MAX: usize = 500;
 /// With the ids of the copies in the answer.
 const MEMBERS_WITH_IDS_MAX: usize = 100;
 
-pub(in super::super) async fn run(
+pub(in crate::netease) async fn run(
     netease: &Netease,
     app: &App,
     form: &Form,

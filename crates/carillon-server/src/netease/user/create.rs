@@ -5,11 +5,11 @@ use carillon_core::command::CreateAccount;
 use carillon_core::model::{Account, App, Gender, Profile, Secret};
 use serde::Serialize;
 
-use super::super::Netease;
-use super::super::error::{CallError, FieldError, Problem};
-use super::super::form::Form;
-use super::super::reply::{self, OK};
-use super::super::request_id::RequestKey;
+use crate::netease::Netease;
+use crate::netease::error::{CallError, FieldError, Problem};
+use crate::netease::form::Form;
+use crate::netease::reply::{self, OK};
+use crate::netease::request_id::RequestKey;
 
 #[derive(Serialize)]
 struct Reply<'a> {
@@ -24,7 +24,7 @@ struct Info<'a> {
     name: &'a str,
 }
 
-pub(in super::super) async fn run(
+pub(in crate::netease) async fn run(
     netease: &Netease,
     app: &App,
     form: &Form,

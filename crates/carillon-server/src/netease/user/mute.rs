@@ -4,12 +4,12 @@ use bytes::Bytes;
 use carillon_core::command::AccountChange;
 use carillon_core::model::App;
 
-use super::super::Netease;
-use super::super::error::{CallError, FieldError, Problem};
-use super::super::form::Form;
-use super::super::request_id::RequestKey;
+use crate::netease::Netease;
+use crate::netease::error::{CallError, FieldError, Problem};
+use crate::netease::form::Form;
+use crate::netease::request_id::RequestKey;
 
-pub(in super::super) async fn run(
+pub(in crate::netease) async fn run(
     netease: &Netease,
     app: &App,
     form: &Form,
