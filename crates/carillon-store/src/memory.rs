@@ -1,0 +1,390 @@
+//! The memory engine: ordered maps under one lock, so simple that it can be the model of the others. Nothing survives it.
+//!
+//! It leaves limits of space and time to the embedded engine. Everything is O(log n) and unbounded.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use carillon_core::command::AccountChange;
+use carillon_core::model::{Account, AccountFacts, App, Committed, CommittedCopy, Fate, Message, NewApp};
+use carillon_core::port::{
+    CreateError, Fanout, HistoryPage, InboxEntry, InboxPage, InboxPlan, InboxState, NewAccount, PageLimit, PlannedCopy,
+    Remember, Remembered, Role, Store, StoreError, Trimmed,
+};
+use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
+
+/// A store that lives as long as its process.
+pub struct MemoryStore {
+    state: Mutex<State>,
+    fanout: Arc<dyn Fanout>,
+}
+
+#[derive(Default)]
+struct State {
+    apps: BTreeMap<AppId, App>,
+    accounts: BTreeMap<(AppId, AccountId), AccountNo>,
+    by_no: HashMap<AccountNo, Account>,
+    serials: HashMap<AppId, u64>,
+    blocklist: BTreeSet<(AccountNo, AccountNo)>,
+    /// By the message's own id; the copies' ids follow it.
+    messages: BTreeMap<MessageId, (Arc<Message>, usize)>,
+    next_id: u64,
+    inboxes: HashMap<AccountNo, Inbox>,
+    /// By lower account, higher account, copy.
+    history: BTreeMap<(AccountNo, AccountNo, MessageId), MessageId>,
+    claims: BTreeMap<(AccountNo, Offset), BTreeSet<DeviceId>>,
+    requests: BTreeMap<(AppId, String), (u64, Remembered)>,
+}
+
+#[derive(Default)]
+struct Inbox {
+    top: Offset,
+    entries: BTreeMap<Offset, Entry>,
+}
+
+#[derive(Clone, Copy)]
+struct Entry {
+    id: MessageId,
+    message: MessageId,
+    role: Role,
+}
+
+impl MemoryStore {
+    pub fn new(fanout: Arc<dyn Fanout>) -> Arc<Self> {
+        let state = State { next_id: 1, ..State::default() };
+        Arc::new(Self { state: Mutex::new(state), fanout })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no holder of this lock panics")
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn apps(&self) -> Result<Vec<App>, StoreError> {
+        Ok(self.lock().apps.values().cloned().collect())
+    }
+
+    async fn create_app(&self, app: NewApp) -> Result<App, CreateError> {
+        let mut state = self.lock();
+        let id = AppId(state.apps.keys().next_back().map_or(1, |last| last.0 + 1));
+        let NewApp { name, token_secret, keys, settings } = app;
+        let app = App { id, name, token_secret, keys, settings };
+        state.check_app(&app)?;
+        state.apps.insert(id, app.clone());
+        Ok(app)
+    }
+
+    async fn replace_app(&self, app: App) -> Result<(), CreateError> {
+        let mut state = self.lock();
+        state.check_app(&app)?;
+        state.apps.insert(app.id, app);
+        Ok(())
+    }
+
+    async fn create_account(
+        &self,
+        account: NewAccount,
+        remember: Option<Remember<Account>>,
+    ) -> Result<Account, CreateError> {
+        let mut state = self.lock();
+        let key = (account.app, account.id.clone());
+        if state.accounts.contains_key(&key) {
+            return Err(CreateError::Exists);
+        }
+        let serial = state.serials.entry(account.app).or_default();
+        *serial += 1;
+        let account = Account {
+            no: AccountNo::new(account.app, *serial),
+            id: account.id,
+            token: account.token,
+            profile: account.profile,
+            blocked: false,
+            muted: false,
+            created_ms: account.created_ms,
+        };
+        state.accounts.insert(key, account.no);
+        state.by_no.insert(account.no, account.clone());
+        state.remember(account.no.app(), remember, &account);
+        Ok(account)
+    }
+
+    async fn change_account(
+        &self,
+        app: AppId,
+        id: &AccountId,
+        change: AccountChange,
+        remember: Option<Remember<Account>>,
+    ) -> Result<Option<Account>, StoreError> {
+        let mut state = self.lock();
+        let Some(&no) = state.accounts.get(&(app, id.clone())) else { return Ok(None) };
+        if let AccountChange::SetBlocklisted { other, on } = &change {
+            let Some(&other) = state.accounts.get(&(app, other.clone())) else { return Ok(None) };
+            if *on {
+                state.blocklist.insert((no, other))
+            } else {
+                state.blocklist.remove(&(no, other))
+            };
+        }
+        let account = state.by_no.get_mut(&no).expect("every number has an account");
+        match change {
+            AccountChange::SetToken(token) => account.token = token,
+            AccountChange::SetBlocked(blocked) => account.blocked = blocked,
+            AccountChange::SetMuted(muted) => account.muted = muted,
+            AccountChange::SetBlocklisted { .. } => {}
+        }
+        let account = account.clone();
+        state.remember(app, remember, &account);
+        Ok(Some(account))
+    }
+
+    async fn account(&self, app: AppId, id: &AccountId) -> Result<Option<Account>, StoreError> {
+        let state = self.lock();
+        Ok(state.accounts.get(&(app, id.clone())).and_then(|no| state.by_no.get(no)).cloned())
+    }
+
+    async fn account_by_no(&self, no: AccountNo) -> Result<Option<Account>, StoreError> {
+        Ok(self.lock().by_no.get(&no).cloned())
+    }
+
+    async fn account_facts(&self, app: AppId, ids: &[AccountId]) -> Result<Vec<Option<AccountFacts>>, StoreError> {
+        let state = self.lock();
+        Ok(ids.iter().map(|id| state.facts(app, id)).collect())
+    }
+
+    async fn blocked_by(&self, other: AccountNo, owners: &[AccountNo]) -> Result<Vec<AccountNo>, StoreError> {
+        let state = self.lock();
+        Ok(owners.iter().copied().filter(|owner| state.blocklist.contains(&(*owner, other))).collect())
+    }
+
+    async fn blocklist(&self, owner: AccountNo) -> Result<Vec<AccountNo>, StoreError> {
+        let state = self.lock();
+        let own = state.blocklist.range((owner, AccountNo(0))..=(owner, AccountNo(u64::MAX)));
+        Ok(own.map(|(_, other)| *other).collect())
+    }
+
+    async fn commit_message(
+        &self,
+        plan: InboxPlan,
+        remember: Option<Remember<Committed>>,
+    ) -> Result<Arc<Committed>, StoreError> {
+        let mut state = self.lock();
+        let committed = Arc::new(state.commit(plan));
+        state.remember(committed.message.app, remember, &committed);
+        // Under the lock, so that the order of calls is the order of commits.
+        self.fanout.committed(&committed);
+        Ok(committed)
+    }
+
+    async fn inbox_state(&self, account: AccountNo) -> Result<InboxState, StoreError> {
+        Ok(self.lock().inbox_state(account))
+    }
+
+    async fn read_inbox(&self, account: AccountNo, after: Offset, limit: PageLimit) -> Result<InboxPage, StoreError> {
+        let state = self.lock();
+        let entries = state.entries(account).range(after.next()..).map(|(offset, entry)| state.entry(*offset, *entry));
+        Ok(InboxPage { entries: page(entries, limit, |entry| &entry.message), state: state.inbox_state(account) })
+    }
+
+    async fn read_inbox_back(
+        &self,
+        account: AccountNo,
+        before: Offset,
+        limit: PageLimit,
+    ) -> Result<InboxPage, StoreError> {
+        let state = self.lock();
+        let entries = state.entries(account).range(..before).rev().map(|(offset, entry)| state.entry(*offset, *entry));
+        Ok(InboxPage { entries: page(entries, limit, |entry| &entry.message), state: state.inbox_state(account) })
+    }
+
+    async fn claim(
+        &self,
+        account: AccountNo,
+        offsets: &[Offset],
+        devices: &[DeviceId],
+        live: bool,
+    ) -> Result<Vec<bool>, StoreError> {
+        let mut state = self.lock();
+        let mut claim = |offset: &Offset| {
+            let holders = state.claims.entry((account, *offset)).or_default();
+            if live || holders.is_empty() {
+                holders.extend(devices.iter().cloned());
+            }
+            devices.first().is_some_and(|device| holders.contains(device))
+        };
+        Ok(offsets.iter().map(&mut claim).collect())
+    }
+
+    async fn message(&self, app: AppId, id: MessageId) -> Result<Option<Arc<Message>>, StoreError> {
+        let state = self.lock();
+        let found = state.messages.range(..=id).next_back();
+        let is_it = |(base, (message, copies)): &(&MessageId, &(Arc<Message>, usize))| {
+            message.app == app && id <= base.plus(*copies)
+        };
+        Ok(found.filter(is_it).map(|(_, (message, _))| Arc::clone(message)))
+    }
+
+    async fn conversation(
+        &self,
+        between: (AccountNo, AccountNo),
+        after: MessageId,
+        limit: PageLimit,
+    ) -> Result<HistoryPage, StoreError> {
+        let state = self.lock();
+        let (low, high) = ordered(between);
+        let rows = state.history.range((low, high, MessageId(after.0 + 1))..=(low, high, MessageId(u64::MAX)));
+        let entries = rows.map(|((_, _, id), base)| (*id, Arc::clone(&state.messages[base].0)));
+        Ok(HistoryPage { entries: page(entries, limit, |(_, message)| message) })
+    }
+
+    async fn remembered(&self, app: AppId, request: &str, now_ms: u64) -> Result<Option<Remembered>, StoreError> {
+        let state = self.lock();
+        let found = state.requests.get(&(app, request.to_owned()));
+        Ok(found.filter(|(expires_ms, _)| *expires_ms > now_ms).map(|(_, remembered)| remembered.clone()))
+    }
+
+    async fn trim(&self, now_ms: u64, _budget: usize) -> Result<Trimmed, StoreError> {
+        Ok(self.lock().trim(now_ms))
+    }
+
+    fn writable(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn close(&self) {}
+}
+
+impl State {
+    fn check_app(&self, app: &App) -> Result<(), CreateError> {
+        let clashes = |other: &App| {
+            let same_key = |key| app.keys.iter().any(|own: &carillon_core::model::ApiKey| same_credential(own, key));
+            other.id != app.id && (other.name == app.name || other.keys.iter().any(same_key))
+        };
+        if self.apps.values().any(clashes) { Err(CreateError::Exists) } else { Ok(()) }
+    }
+
+    fn remember<T>(&mut self, app: AppId, remember: Option<Remember<T>>, outcome: &T) {
+        let Some(Remember { request, fingerprint, expires_ms, answer }) = remember else { return };
+        let answer: Bytes = answer(outcome);
+        self.requests.insert((app, request), (expires_ms, Remembered { fingerprint, answer }));
+    }
+
+    fn facts(&self, app: AppId, id: &AccountId) -> Option<AccountFacts> {
+        let account = self.by_no.get(self.accounts.get(&(app, id.clone()))?)?;
+        let own = (account.no, AccountNo(0))..=(account.no, AccountNo(u64::MAX));
+        Some(AccountFacts {
+            no: account.no,
+            blocked: account.blocked,
+            muted: account.muted,
+            has_blocklist: self.blocklist.range(own).next().is_some(),
+        })
+    }
+
+    fn commit(&mut self, plan: InboxPlan) -> Committed {
+        let InboxPlan { mut message, copies, sender_copy, history, unregistered } = plan;
+        message.id = MessageId(self.next_id);
+        let base = message.id;
+        self.next_id += 1 + copies.len() as u64;
+        let sender_copy = sender_copy.map(|copy| self.place(copy, base, base, Role::Sender));
+        let sender = message.sender.no;
+        let mut placed = Vec::with_capacity(copies.len());
+        for (n, copy) in copies.into_iter().enumerate() {
+            let id = base.plus(1 + n);
+            placed.push(self.place(copy, id, base, Role::Recipient));
+            if history && !matches!(copy.fate, Fate::Drop(_)) {
+                let (low, high) = ordered((sender, copy.to));
+                self.history.insert((low, high, id), base);
+            }
+        }
+        let kept = placed.iter().chain(&sender_copy).any(|copy| copy.offset.is_some())
+            || (history && placed.iter().any(|copy| !matches!(copy.fate, Fate::Drop(_))));
+        let message = Arc::new(message);
+        if kept {
+            self.messages.insert(base, (Arc::clone(&message), placed.len()));
+        }
+        Committed { message, copies: placed, sender_copy, unregistered }
+    }
+
+    fn place(&mut self, copy: PlannedCopy, id: MessageId, message: MessageId, role: Role) -> CommittedCopy {
+        let offset = matches!(copy.fate, Fate::Inbox).then(|| {
+            let inbox = self.inboxes.entry(copy.to).or_default();
+            inbox.top = inbox.top.next();
+            inbox.entries.insert(inbox.top, Entry { id, message, role });
+            inbox.top
+        });
+        CommittedCopy { to: copy.to, id, fate: copy.fate, offset }
+    }
+
+    fn entries(&self, account: AccountNo) -> &BTreeMap<Offset, Entry> {
+        static NONE: BTreeMap<Offset, Entry> = BTreeMap::new();
+        self.inboxes.get(&account).map_or(&NONE, |inbox| &inbox.entries)
+    }
+
+    fn entry(&self, offset: Offset, entry: Entry) -> InboxEntry {
+        let message = Arc::clone(&self.messages[&entry.message].0);
+        InboxEntry { offset, id: entry.id, role: entry.role, message }
+    }
+
+    fn inbox_state(&self, account: AccountNo) -> InboxState {
+        let top = self.inboxes.get(&account).map_or(Offset::ZERO, |inbox| inbox.top);
+        let oldest = self.entries(account).keys().next().copied().unwrap_or(top.next());
+        InboxState { epoch: format!("m.{account}"), oldest, top }
+    }
+
+    fn trim(&mut self, now_ms: u64) -> Trimmed {
+        let mut trimmed = Trimmed::default();
+        let apps = &self.apps;
+        let keeps = |app: AppId, time_ms: u64, retention: fn(&App) -> u64| {
+            apps.get(&app).is_none_or(|app| time_ms.saturating_add(retention(app) * 1_000) > now_ms)
+        };
+        let in_inbox = |it: &Message| keeps(it.app, it.time_ms, |app| app.settings.inbox_retention_s);
+        let in_history = |it: &Message| keeps(it.app, it.time_ms, |app| app.settings.history_retention_s);
+        let messages = &self.messages;
+        for (account, inbox) in &mut self.inboxes {
+            let old: Vec<Offset> = inbox
+                .entries
+                .iter()
+                .take_while(|(_, it)| !in_inbox(&messages[&it.message].0))
+                .map(|(offset, _)| *offset)
+                .collect();
+            for offset in old {
+                inbox.entries.remove(&offset);
+                self.claims.remove(&(*account, offset));
+                trimmed.inbox_entries += 1;
+            }
+        }
+        let before = (self.history.len(), self.messages.len(), self.requests.len());
+        self.history.retain(|_, base| in_history(&messages[base].0));
+        self.messages.retain(|_, (message, _)| in_inbox(message) || in_history(message));
+        self.requests.retain(|_, (expires_ms, _)| *expires_ms > now_ms);
+        trimmed.history_entries = (before.0 - self.history.len()) as u64;
+        trimmed.messages = (before.1 - self.messages.len()) as u64;
+        trimmed.requests = (before.2 - self.requests.len()) as u64;
+        trimmed
+    }
+}
+
+fn same_credential(a: &carillon_core::model::ApiKey, b: &carillon_core::model::ApiKey) -> bool {
+    a.dialect == b.dialect && a.key == b.key
+}
+
+fn ordered((a, b): (AccountNo, AccountNo)) -> (AccountNo, AccountNo) {
+    if a <= b { (a, b) } else { (b, a) }
+}
+
+/// As many of `all` as the limit allows, and at least one.
+fn page<T>(all: impl Iterator<Item = T>, limit: PageLimit, message: impl Fn(&T) -> &Arc<Message>) -> Vec<T> {
+    let mut page = Vec::new();
+    let mut bytes = 0;
+    for entry in all {
+        bytes += message(&entry).content.original.len() + message(&entry).ext.len();
+        if !page.is_empty() && (page.len() >= limit.entries || bytes > limit.bytes) {
+            break;
+        }
+        page.push(entry);
+    }
+    page
+}
