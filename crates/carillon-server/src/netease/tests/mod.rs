@@ -1,1 +1,190 @@
-//! The exact replies of this dialect.
+//! The exact replies of this dialect, in process: the real router, pipeline and memory engine, a clock that tests move, and a
+//! recorder in place of connections.
+
+mod auth;
+mod request_id;
+mod send_batch;
+mod transport;
+mod user;
+
+use std::sync::{Arc, Mutex, mpsc};
+
+use axum::Router;
+use axum::body::Body;
+use carillon_core::apps::Apps;
+use carillon_core::limit::Limiter;
+use carillon_core::model::{ApiKey, AppSettings, Committed, Limits, NewApp, Secret};
+use carillon_core::pipeline::Pipeline;
+use carillon_core::port::{EndReason, FakeClock, Fanout, SeededRandom, Sessions};
+use carillon_core::{AccountNo, AppId};
+use carillon_store::MemoryStore;
+use http::Request;
+use http::request::Builder;
+use http_body_util::BodyExt;
+use prometheus_client::registry::Registry;
+use tower::ServiceExt;
+
+use super::auth::check_sum;
+use super::{Netease, NeteaseConfig, NeteaseMetrics, router};
+
+/// 2023-11-14, 22:13:20 UTC.
+const NOW_MS: u64 = 1_700_000_000_000;
+const SEND: &str = "msg/sendBatchMsg.action";
+
+/// A server with one app, and its backend.
+#[derive(Clone)]
+struct Backend {
+    router: Router,
+    pipeline: Arc<Pipeline>,
+    clock: Arc<FakeClock>,
+    seen: Arc<Recorder>,
+    registry: Arc<Registry>,
+}
+
+/// What connections would have been told.
+#[derive(Default)]
+struct Recorder {
+    committed: Mutex<Vec<Arc<Committed>>>,
+    ended: Mutex<Vec<(AccountNo, EndReason)>>,
+    /// Where set, the next commit waits for it.
+    gate: Mutex<Option<mpsc::Receiver<()>>>,
+}
+
+impl Fanout for Recorder {
+    fn committed(&self, message: &Arc<Committed>) {
+        self.committed.lock().unwrap().push(message.clone());
+        let gate = self.gate.lock().unwrap().take();
+        if let Some(gate) = gate {
+            let _ = gate.recv();
+        }
+    }
+}
+
+impl Sessions for Recorder {
+    fn end(&self, account: AccountNo, reason: EndReason) {
+        self.ended.lock().unwrap().push((account, reason));
+    }
+}
+
+impl Backend {
+    async fn new() -> Self {
+        Self::with(NeteaseConfig::default(), AppSettings::default()).await
+    }
+
+    /// With limits lifted.
+    async fn unlimited() -> Self {
+        let limits = Limits { unlimited: true, ..Limits::default() };
+        Self::with(NeteaseConfig::default(), AppSettings { limits, ..AppSettings::default() }).await
+    }
+
+    async fn with(config: NeteaseConfig, settings: AppSettings) -> Self {
+        let clock = Arc::new(FakeClock::new(NOW_MS));
+        let seen = Arc::new(Recorder::default());
+        let pipeline = Arc::new(Pipeline {
+            store: MemoryStore::new(seen.clone()),
+            sessions: seen.clone(),
+            clock: clock.clone(),
+            random: Arc::new(SeededRandom::new(1)),
+            apps: Arc::new(Apps::default()),
+            limiter: Limiter::default(),
+        });
+        let key = ApiKey { dialect: "netease".into(), key: "key".into(), secret: Secret::new("secret") };
+        let app = NewApp { name: "shop".into(), token_secret: Secret::new("s".repeat(32)), keys: vec![key], settings };
+        pipeline.create_app(app).await.unwrap();
+        let metrics = Arc::new(NeteaseMetrics::default());
+        let mut registry = Registry::default();
+        metrics.register(&mut registry);
+        let router = router(Arc::new(Netease::new(pipeline.clone(), config, metrics)));
+        Self { router, pipeline, clock, seen, registry: Arc::new(registry) }
+    }
+
+    /// The same store behind a server that has forgotten everything else.
+    fn restarted(&self, config: NeteaseConfig) -> Self {
+        let netease = Netease::new(self.pipeline.clone(), config, Arc::new(NeteaseMetrics::default()));
+        Self { router: router(Arc::new(netease)), ..self.clone() }
+    }
+
+    async fn create(&self, accids: &[&str]) {
+        for accid in accids {
+            let reply = self.post("user/create.action", &[("accid", accid)]).await;
+            assert!(reply.contains(r#""code":200"#), "{reply}");
+        }
+    }
+
+    /// The reply to a signed call with these fields.
+    async fn post(&self, path: &str, fields: &[(&str, &str)]) -> String {
+        self.answer(self.signed(path), form(fields)).await
+    }
+
+    async fn post_as(&self, request_id: &str, path: &str, fields: &[(&str, &str)]) -> String {
+        self.answer(self.signed(path).header("RequestId", request_id), form(fields)).await
+    }
+
+    /// Sends a text from ann to bob, with these fields besides or instead.
+    async fn send(&self, fields: &[(&str, &str)]) -> String {
+        self.post(SEND, &batch(fields)).await
+    }
+
+    /// A call with the headers that it takes.
+    fn signed(&self, path: &str) -> Builder {
+        self.signed_at(path, "n", carillon_core::port::Clock::now_ms(&*self.clock) / 1_000)
+    }
+
+    fn signed_at(&self, path: &str, nonce: &str, time_s: u64) -> Builder {
+        let time = time_s.to_string();
+        Request::post(format!("/nimserver/{path}"))
+            .header("AppKey", "key")
+            .header("Nonce", nonce)
+            .header("CheckSum", check_sum("secret", nonce.as_bytes(), &time))
+            .header("CurTime", time)
+    }
+
+    async fn answer(&self, request: Builder, body: impl Into<Body>) -> String {
+        let request = request.body(body.into()).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], "application/json; charset=utf-8");
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        String::from_utf8(body.to_vec()).unwrap()
+    }
+
+    /// Changes the app's settings.
+    async fn set(&self, change: impl FnOnce(&mut AppSettings)) {
+        let mut app = (*self.pipeline.apps.get(AppId(1)).unwrap()).clone();
+        change(&mut app.settings);
+        self.pipeline.replace_app(app).await.unwrap();
+    }
+
+    fn sent(&self) -> Vec<Arc<Committed>> {
+        self.seen.committed.lock().unwrap().clone()
+    }
+
+    /// The metrics' lines that hold `part`.
+    fn metrics(&self, part: &str) -> String {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
+        let lines = text.lines().filter(|line| !line.starts_with('#') && line.contains(part));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+}
+
+fn form(fields: &[(&str, &str)]) -> String {
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
+}
+
+fn batch<'a>(fields: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let mut all = fields.to_vec();
+    let usual = [("fromAccid", "ann"), ("toAccids", r#"["bob"]"#), ("type", "0"), ("body", r#"{"msg":"hi"}"#)];
+    for (name, value) in usual {
+        if !all.iter().any(|(given, _)| *given == name) {
+            all.push((name, value));
+        }
+    }
+    all
+}
+
+/// A JSON array of `n` accounts.
+fn accids(n: usize) -> String {
+    let all: Vec<String> = (0..n).map(|i| format!("\"u{i}\"")).collect();
+    format!("[{}]", all.join(","))
+}

@@ -1,0 +1,150 @@
+//! Repeated calls.
+
+use carillon_core::model::{Limit, Operation};
+use insta::assert_snapshot;
+
+use super::*;
+
+/// The reply, and how many messages were sent by then.
+async fn send(backend: &Backend, id: &str, fields: &[(&str, &str)]) -> (String, usize) {
+    (backend.post_as(id, SEND, &batch(fields)).await, backend.sent().len())
+}
+
+async fn backend() -> Backend {
+    let backend = Backend::unlimited().await;
+    backend.create(&["ann", "bob"]).await;
+    backend
+}
+
+#[tokio::test]
+async fn a_repeat_gets_the_first_answer_and_sends_nothing() {
+    let backend = backend().await;
+    let fields = [("toAccids", r#"["bob","x"]"#), ("returnMsgid", "true")];
+    let (first, _) = send(&backend, "r", &fields).await;
+    assert!(first.starts_with(r#"{"code":200,"timetag":1700000000000,"unregister":["x"],"msgids":{"bob":"#), "{first}");
+    backend.clock.advance_ms(299_999);
+    assert_eq!(send(&backend, "r", &fields).await, (first.clone(), 1));
+    assert_eq!(send(&backend.restarted(NeteaseConfig::default()), "r", &fields).await, (first.clone(), 1));
+    let (other, sent) = send(&backend, "s", &fields).await;
+    assert!(other != first && sent == 2);
+}
+
+#[tokio::test]
+async fn a_request_is_forgotten_after_five_minutes() {
+    let backend = backend().await;
+    send(&backend, "r", &[]).await;
+    backend.clock.advance_ms(300_000);
+    assert_eq!(send(&backend, "r", &[]).await, (r#"{"code":200,"timetag":1700000300000}"#.into(), 2));
+}
+
+#[tokio::test]
+async fn an_id_with_another_body_or_path_is_refused() {
+    let backend = backend().await;
+    send(&backend, "r", &[]).await;
+    let (reply, sent) = send(&backend, "r", &[("body", r#"{"msg":"other"}"#)]).await;
+    assert_snapshot!(reply, @r#"{"code":431,"desc":"RequestId was used for another request"}"#);
+    assert_eq!(sent, 1);
+    assert_snapshot!(
+        backend.post_as("r", "user/block.action", &batch(&[])).await,
+        @r#"{"code":431,"desc":"RequestId was used for another request"}"#
+    );
+}
+
+#[tokio::test]
+async fn an_id_that_is_too_long_is_refused() {
+    let backend = backend().await;
+    assert_snapshot!(
+        send(&backend, &"r".repeat(129), &[]).await.0,
+        @r#"{"code":414,"desc":"RequestId is longer than 128 characters"}"#
+    );
+}
+
+#[tokio::test]
+async fn what_did_nothing_is_not_remembered() {
+    let backend = backend().await;
+    assert_eq!(send(&backend, "r", &[("type", "5")]).await.1, 0);
+    assert_eq!(send(&backend, "r", &[("toAccids", r#"["x"]"#)]).await.1, 0);
+    assert_eq!(send(&backend, "r", &[]).await, (r#"{"code":200,"timetag":1700000000000}"#.into(), 1));
+}
+
+#[tokio::test]
+async fn a_repeat_is_not_charged() {
+    let backend = backend().await;
+    let own = Limit::Sliding { calls: 1, window_ms: 1_000, shut_out_ms: 2_000 };
+    backend
+        .set(|settings| {
+            settings.limits.unlimited = false;
+            settings.limits.own = [(Operation::SendBatch, own)].into();
+        })
+        .await;
+    for _ in 0..3 {
+        assert_eq!(send(&backend, "r", &[]).await, (r#"{"code":200,"timetag":1700000000000}"#.into(), 1));
+    }
+    assert_snapshot!(send(&backend, "s", &[]).await.0, @r#"{"code":416,"desc":"query too fast"}"#);
+}
+
+#[tokio::test]
+async fn every_endpoint_repeats_its_first_answer() {
+    let backend = backend().await;
+    let calls: [(&str, &[(&str, &str)]); 5] = [
+        ("user/create.action", &[("accid", "zoe")]),
+        ("user/refreshToken.action", &[("accid", "ann")]),
+        ("user/block.action", &[("accid", "bob"), ("needkick", "true")]),
+        ("user/unblock.action", &[("accid", "bob")]),
+        ("user/mute.action", &[("accid", "bob"), ("mute", "true")]),
+    ];
+    for (path, fields) in calls {
+        let first = backend.post_as(path, path, fields).await;
+        assert!(first.starts_with(r#"{"code":200"#), "{first}");
+        assert_eq!(backend.post_as(path, path, fields).await, first);
+    }
+    let ended: Vec<EndReason> = backend.seen.ended.lock().unwrap().iter().map(|(_, reason)| *reason).collect();
+    assert_eq!(ended, [EndReason::TokenReplaced, EndReason::Blocked]);
+    assert_snapshot!(
+        backend.metrics("request_repeats"),
+        @r#"carillon_request_repeats_total{dialect="netease",outcome="answered"} 5"#
+    );
+}
+
+/// Runs until `part` is among the metrics.
+async fn seen(backend: &Backend, part: &str) {
+    while backend.metrics(part).is_empty() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn while_the_first_runs_a_repeat_waits_even_when_the_first_caller_has_gone() {
+    let backend = backend().await;
+    let (open, gate) = mpsc::channel();
+    *backend.seen.gate.lock().unwrap() = Some(gate);
+    let call = |backend: Backend| async move { send(&backend, "r", &[]).await };
+    let first = tokio::task::JoinSet::from_iter([call(backend.clone())]);
+    while backend.sent().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let mut second = tokio::task::JoinSet::from_iter([call(backend.clone())]);
+    seen(&backend, "waited").await;
+    drop(first);
+    open.send(()).unwrap();
+    let reply = second.join_next().await.unwrap().unwrap();
+    assert_eq!(reply, (r#"{"code":200,"timetag":1700000000000}"#.into(), 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_repeat_waits_no_longer_than_is_set() {
+    let backend = backend().await;
+    let (open, gate) = mpsc::channel();
+    *backend.seen.gate.lock().unwrap() = Some(gate);
+    let call = |backend: Backend| async move { send(&backend, "r", &[]).await.0 };
+    let mut first = tokio::task::JoinSet::from_iter([call(backend.clone())]);
+    while backend.sent().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let mut second = tokio::task::JoinSet::from_iter([call(backend.clone())]);
+    seen(&backend, "waited").await;
+    backend.clock.advance_ms(30_000);
+    assert_snapshot!(second.join_next().await.unwrap().unwrap(), @r#"{"code":503,"desc":"server busy"}"#);
+    open.send(()).unwrap();
+    assert_snapshot!(first.join_next().await.unwrap().unwrap(), @r#"{"code":200,"timetag":1700000000000}"#);
+}

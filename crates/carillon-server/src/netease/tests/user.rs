@@ -1,0 +1,150 @@
+//! The replies of `user/…`.
+
+use carillon_core::AccountId;
+use carillon_core::model::{Account, Gender, Profile};
+use insta::assert_snapshot;
+
+use super::*;
+
+async fn stored(backend: &Backend, accid: &str) -> Account {
+    backend.pipeline.store.account(AppId(1), &AccountId::new(accid).unwrap()).await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn create_answers_with_the_token_given_or_made_and_the_lower_cased_account() {
+    let backend = Backend::new().await;
+    let create = async |fields: &[(&str, &str)]| backend.post("user/create.action", fields).await;
+    assert_snapshot!(
+        create(&[("accid", "Ann"), ("token", "t1"), ("name", "Ann B")]).await,
+        @r#"{"code":200,"info":{"token":"t1","accid":"ann","name":"Ann B"}}"#
+    );
+    let reply = create(&[("accid", "bob"), ("token", ""), ("gender", "0")]).await;
+    let token = stored(&backend, "bob").await.token;
+    assert_eq!(token.expose().len(), 32);
+    assert_eq!(reply, format!(r#"{{"code":200,"info":{{"token":"{}","accid":"bob","name":""}}}}"#, token.expose()));
+}
+
+#[tokio::test]
+async fn create_keeps_all_that_others_may_see() {
+    let backend = Backend::new().await;
+    let fields = [
+        ("accid", "ann"),
+        ("name", "Ann"),
+        ("icon", "https://x/a.png"),
+        ("sign", "hi"),
+        ("email", "a@x"),
+        ("birth", "2000-01-01"),
+        ("mobile", "+1"),
+        ("gender", "2"),
+        ("ex", "{}"),
+        ("props", "{}"),
+        ("bid", "b"),
+    ];
+    backend.post("user/create.action", &fields).await;
+    let profile = Profile {
+        name: "Ann".into(),
+        icon: "https://x/a.png".into(),
+        sign: "hi".into(),
+        email: "a@x".into(),
+        birth: "2000-01-01".into(),
+        mobile: "+1".into(),
+        gender: Gender::Female,
+        ex: "{}".into(),
+    };
+    assert_eq!(stored(&backend, "ann").await.profile, profile);
+}
+
+#[tokio::test]
+async fn an_account_is_created_once() {
+    let backend = Backend::new().await;
+    backend.create(&["ann"]).await;
+    assert_snapshot!(
+        backend.post("user/create.action", &[("accid", "ANN")]).await,
+        @r#"{"code":414,"desc":"already register"}"#
+    );
+}
+
+#[tokio::test]
+async fn create_refuses_what_is_too_long_or_malformed_and_names_the_field() {
+    let backend = Backend::unlimited().await;
+    let create = async |fields: &[(&str, &str)]| backend.post("user/create.action", fields).await;
+    assert_snapshot!(create(&[]).await, @r#"{"code":414,"desc":"accid is empty"}"#);
+    assert_snapshot!(
+        create(&[("accid", "a b")]).await,
+        @r#"{"code":414,"desc":"accid is not an accid (1 to 32 letters, digits, _ @ . -)"}"#
+    );
+    assert_snapshot!(create(&[("accid", "a"), ("gender", "3")]).await, @r#"{"code":414,"desc":"gender is not one of 0 1 2"}"#);
+    let limits = [
+        ("token", 128),
+        ("name", 64),
+        ("icon", 1_024),
+        ("sign", 256),
+        ("email", 64),
+        ("birth", 16),
+        ("mobile", 32),
+        ("ex", 1_024),
+        ("props", 1_024),
+    ];
+    for (field, max) in limits {
+        let long = "你".repeat(max + 1);
+        let expected = format!(r#"{{"code":414,"desc":"{field} is longer than {max} characters"}}"#);
+        assert_eq!(create(&[("accid", "a"), (field, &long)]).await, expected);
+        let reply = create(&[("accid", &format!("with_{field}")), (field, &"你".repeat(max))]).await;
+        assert!(reply.contains(r#""code":200"#), "{reply}");
+    }
+}
+
+#[tokio::test]
+async fn refresh_token_answers_with_a_new_token_and_ends_the_sessions_of_the_old_one() {
+    let backend = Backend::new().await;
+    backend.create(&["ann"]).await;
+    let before = stored(&backend, "ann").await;
+    let reply = backend.post("user/refreshToken.action", &[("accid", "Ann")]).await;
+    let token = stored(&backend, "ann").await.token;
+    assert_ne!(token, before.token);
+    assert_eq!(reply, format!(r#"{{"code":200,"info":{{"token":"{}","accid":"ann"}}}}"#, token.expose()));
+    assert_eq!(*backend.seen.ended.lock().unwrap(), [(before.no, EndReason::TokenReplaced)]);
+}
+
+#[tokio::test]
+async fn block_ends_sessions_only_where_asked_to() {
+    let backend = Backend::new().await;
+    backend.create(&["ann"]).await;
+    let no = stored(&backend, "ann").await.no;
+    assert_snapshot!(backend.post("user/block.action", &[("accid", "ann")]).await, @r#"{"code":200}"#);
+    assert!(stored(&backend, "ann").await.blocked);
+    assert!(backend.seen.ended.lock().unwrap().is_empty());
+    let fields = [("accid", "ann"), ("needkick", "true"), ("kickNotifyExt", "bye"), ("needUnbindPushToken", "true")];
+    assert_snapshot!(backend.post("user/block.action", &fields).await, @r#"{"code":200}"#);
+    assert_eq!(*backend.seen.ended.lock().unwrap(), [(no, EndReason::Blocked)]);
+    assert_snapshot!(
+        backend.post("user/block.action", &[("accid", "ann"), ("needkick", "yes")]).await,
+        @r#"{"code":414,"desc":"needkick is not true or false"}"#
+    );
+    assert_snapshot!(backend.post("user/unblock.action", &[("accid", "ann")]).await, @r#"{"code":200}"#);
+    assert!(!stored(&backend, "ann").await.blocked);
+}
+
+#[tokio::test]
+async fn mute_says_which_way() {
+    let backend = Backend::new().await;
+    backend.create(&["ann"]).await;
+    let mute = async |fields: &[(&str, &str)]| backend.post("user/mute.action", fields).await;
+    assert_snapshot!(mute(&[("accid", "ann"), ("mute", "true")]).await, @r#"{"code":200}"#);
+    assert!(stored(&backend, "ann").await.muted);
+    assert_snapshot!(mute(&[("accid", "ann"), ("mute", "false")]).await, @r#"{"code":200}"#);
+    assert!(!stored(&backend, "ann").await.muted);
+    assert_snapshot!(mute(&[("accid", "ann")]).await, @r#"{"code":414,"desc":"mute is empty"}"#);
+    assert_snapshot!(mute(&[("accid", "ann"), ("mute", "2")]).await, @r#"{"code":414,"desc":"mute is not true or false"}"#);
+}
+
+#[tokio::test]
+async fn an_unknown_account_is_a_parameter_error_that_names_it() {
+    let backend = Backend::new().await;
+    for path in ["refreshToken", "block", "unblock", "mute"] {
+        let reply = backend.post(&format!("user/{path}.action"), &[("accid", "Nobody"), ("mute", "true")]).await;
+        assert_eq!(reply, r#"{"code":414,"desc":"nobody not register"}"#, "{path}");
+        let reply = backend.post(&format!("user/{path}.action"), &[("mute", "true")]).await;
+        assert_eq!(reply, r#"{"code":414,"desc":"accid is empty"}"#, "{path}");
+    }
+}
