@@ -120,3 +120,64 @@ async fn a_body_that_is_not_utf_8_or_has_too_many_fields_is_refused() {
     assert_snapshot!(reply(b"body=\xff".into()).await, @r#"{"code":414,"desc":"request body is not UTF-8"}"#);
     assert_snapshot!(reply("a&".repeat(1_001).into()).await, @r#"{"code":414,"desc":"request body has more than 1000 fields"}"#);
 }
+
+/// What a server on a socket answers to these bytes, up to the end of the answer's JSON.
+async fn raw(backend: &Backend, head: &str, body: &'static [u8]) -> String {
+    use std::io::{Read, Write};
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = axum::serve(listener, backend.router.clone()).into_future();
+    let signed = backend.signed("user/unblock.action").body(()).unwrap();
+    let mut bytes = format!("POST {} HTTP/1.1\r\nhost: x\r\n{head}\r\n", signed.uri()).into_bytes();
+    for (name, value) in signed.headers() {
+        bytes.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+    }
+    bytes.extend([b"\r\n", body].concat());
+    let call = tokio::task::spawn_blocking(move || {
+        let mut socket = std::net::TcpStream::connect(address).unwrap();
+        // A server that has answered and closed may refuse the rest.
+        let _ = socket.write_all(&bytes);
+        let _ = socket.shutdown(std::net::Shutdown::Write);
+        let mut answer = Vec::new();
+        let _ = socket.read_to_end(&mut answer);
+        String::from_utf8(answer).unwrap()
+    });
+    let answer = tokio::select! {
+        answer = call => answer.unwrap(),
+        _ = serving => unreachable!("a server serves until it is dropped"),
+    };
+    answer.rsplit("\r\n").next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn chunks_are_read_over_a_socket_and_broken_framing_is_refused() {
+    let backend = Backend::new().await;
+    let chunked = "transfer-encoding: chunked";
+    assert_snapshot!(
+        raw(&backend, chunked, b"3\r\nacc\r\n4\r\nid=x\r\n0\r\n\r\n").await,
+        @r#"{"code":414,"desc":"x not register"}"#
+    );
+    assert_snapshot!(
+        raw(&backend, chunked, b"3\r\nacc\r\nzz\r\n").await,
+        @r#"{"code":414,"desc":"request body is incomplete or malformed"}"#
+    );
+    assert_snapshot!(
+        raw(&backend, chunked, b"3\r\nac").await,
+        @r#"{"code":414,"desc":"request body is incomplete or malformed"}"#
+    );
+    assert_snapshot!(
+        raw(&backend, "content-length: 100", b"accid=x").await,
+        @r#"{"code":414,"desc":"request body is incomplete or malformed"}"#
+    );
+}
+
+#[tokio::test]
+async fn who_sends_a_body_over_the_limit_over_a_socket_sees_the_answer() {
+    let backend = Backend::new().await;
+    let body: &[u8] = vec![b'x'; 3 << 20].leak();
+    assert_snapshot!(
+        raw(&backend, &format!("content-length: {}", body.len()), body).await,
+        @r#"{"code":414,"desc":"request body is larger than 1048576 bytes"}"#
+    );
+}
