@@ -2,4 +2,8 @@
 //!
 //! The binary is a thin rim around this library, so that tests can start several servers in one process.
 
+pub mod cli;
 pub mod netease;
+mod version;
+
+pub use version::{COMMIT, VERSION};
