@@ -1,0 +1,38 @@
+//! Why a configuration is refused. Never quotes a value: it may be a secret.
+
+use std::path::PathBuf;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("cannot read {path}: {source}")]
+    Unreadable {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("line {line}, column {column}: {reason}")]
+    Syntax { line: usize, column: usize, reason: String },
+    #[error("unknown key `{key}`{}", nearest_hint(.nearest))]
+    UnknownKey { key: String, nearest: Option<String> },
+    #[error("`{key}`: {reason}")]
+    BadValue { key: String, reason: String },
+    #[error("the environment variable {name} {reason}")]
+    BadVariable { name: String, reason: String },
+    #[error("{}", .0.join("\n"))]
+    Invalid(Vec<String>),
+}
+
+fn nearest_hint(nearest: &Option<String>) -> String {
+    nearest.as_ref().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
+}
+
+impl ConfigError {
+    /// The text is not TOML.
+    pub(super) fn syntax(text: &str, error: &toml::de::Error) -> Self {
+        let at = error.span().map_or(0, |span| span.start.min(text.len()));
+        let before = String::from_utf8_lossy(&text.as_bytes()[..at]);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        Self::Syntax { line, column, reason: error.message().to_owned() }
+    }
+}

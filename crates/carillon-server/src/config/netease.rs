@@ -1,0 +1,61 @@
+//! `[netease]`: limits of the NetEase dialect as a whole; what an app can set for itself is in `[[apps]]`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::netease::NeteaseConfig;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NeteaseSection {
+    /// Largest request body, in bytes.
+    pub body_bytes_max: usize,
+    /// How long a request's body may take to arrive, in seconds.
+    pub body_timeout_s: u64,
+    /// How far `CurTime` may be from this server's clock, either way, in seconds.
+    pub clock_window_s: u64,
+    /// How long a `RequestId` is remembered after its call, in seconds.
+    pub request_memory_s: u64,
+    /// How long the repeat of a call that still runs waits for it, in seconds.
+    pub request_wait_s: u64,
+    /// Calls with a `RequestId` that may run, or wait, at once; the next one is refused with 503.
+    pub requests_running_max: usize,
+    /// Nonces that are remembered for each app with `nonce_once`; then the oldest is forgotten.
+    pub nonces_max: usize,
+    /// Unknown paths that get a counter of their own; the others share one.
+    pub unknown_paths_max: usize,
+    /// Longest `body` of a message, in characters.
+    pub message_body_chars_max: usize,
+}
+
+impl Default for NeteaseSection {
+    fn default() -> Self {
+        let it = NeteaseConfig::default();
+        Self {
+            body_bytes_max: it.body_bytes_max,
+            body_timeout_s: it.body_timeout_s,
+            clock_window_s: it.clock_window_s,
+            request_memory_s: it.request_memory_s,
+            request_wait_s: it.request_wait_s,
+            requests_running_max: it.requests_running_max,
+            nonces_max: it.nonces_max,
+            unknown_paths_max: it.unknown_paths_max,
+            message_body_chars_max: it.message_body_chars_max,
+        }
+    }
+}
+
+impl From<&NeteaseSection> for NeteaseConfig {
+    fn from(it: &NeteaseSection) -> Self {
+        Self {
+            body_bytes_max: it.body_bytes_max,
+            body_timeout_s: it.body_timeout_s,
+            clock_window_s: it.clock_window_s,
+            request_memory_s: it.request_memory_s,
+            request_wait_s: it.request_wait_s,
+            requests_running_max: it.requests_running_max,
+            nonces_max: it.nonces_max,
+            unknown_paths_max: it.unknown_paths_max,
+            message_body_chars_max: it.message_body_chars_max,
+        }
+    }
+}

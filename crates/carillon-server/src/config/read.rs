@@ -1,0 +1,88 @@
+//! From a TOML table to the structs, section by section, so that every mistake is reported with its key's path.
+
+use serde::de::DeserializeOwned;
+use toml::{Table, Value};
+
+use super::{Config, ConfigError};
+
+/// A name is suggested when it is at least this much like the unknown one (Jaro-Winkler, 0 to 1).
+const LIKENESS_MIN: f64 = 0.75;
+
+pub(super) fn config(mut table: Table) -> Result<Config, ConfigError> {
+    let mut config = Config::default();
+    section(&mut table, "log", &mut config.log)?;
+    section(&mut table, "http", &mut config.http)?;
+    section(&mut table, "gateway", &mut config.gateway)?;
+    section(&mut table, "store", &mut config.store)?;
+    section(&mut table, "netease", &mut config.netease)?;
+    section(&mut table, "shutdown", &mut config.shutdown)?;
+    match table.remove("apps") {
+        Some(Value::Array(apps)) => {
+            for (n, app) in apps.into_iter().enumerate() {
+                config.apps.push(value(app, &format!("apps[{n}]"))?);
+            }
+        }
+        Some(_) => {
+            let reason = "is a list of tables, each below a line `[[apps]]`".to_owned();
+            return Err(ConfigError::BadValue { key: "apps".to_owned(), reason });
+        }
+        None => {}
+    }
+    let top: Config = value(Value::Table(table), "")?;
+    Ok(Config { data: top.data, listen: top.listen, admin_listen: top.admin_listen, ..config })
+}
+
+fn section<T: DeserializeOwned>(table: &mut Table, name: &str, into: &mut T) -> Result<(), ConfigError> {
+    if let Some(given) = table.remove(name) {
+        *into = value(given, name)?;
+    }
+    Ok(())
+}
+
+fn value<T: DeserializeOwned>(value: Value, path: &str) -> Result<T, ConfigError> {
+    let keys: Vec<String> = value.as_table().map(|table| table.keys().cloned().collect()).unwrap_or_default();
+    // A wrong value's message does not name the key; the first key that fails alone is the one.
+    value.clone().try_into::<T>().map_err(|error: toml::de::Error| {
+        let message = error.message().to_owned();
+        unknown(&message, path).unwrap_or_else(|| ConfigError::BadValue {
+            key: at_fault::<T>(&value, &keys, &message).map_or_else(|| path.to_owned(), |key| join(path, &key)),
+            reason: without_value(&message),
+        })
+    })
+}
+
+fn at_fault<T: DeserializeOwned>(value: &Value, keys: &[String], message: &str) -> Option<String> {
+    let table = value.as_table()?;
+    keys.iter()
+        .find(|key| {
+            let mut without = table.clone();
+            without.remove(*key);
+            let rest = Value::Table(without).try_into::<T>();
+            rest.map_or_else(|error: toml::de::Error| error.message() != message, |_| true)
+        })
+        .cloned()
+}
+
+/// Reads serde's own words for an unknown field: "unknown field `a`, expected one of `b`, `c`".
+fn unknown(message: &str, path: &str) -> Option<ConfigError> {
+    let mut quoted = message.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2);
+    let name = quoted.next()?;
+    let likeness = |known: &str| strsim::jaro_winkler(known, name);
+    let nearest = quoted
+        .filter(|known| likeness(known) >= LIKENESS_MIN)
+        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
+        .map(|known| join(path, known));
+    Some(ConfigError::UnknownKey { key: join(path, name), nearest })
+}
+
+/// Serde quotes strings that have the wrong type; a quoted string may be a secret.
+fn without_value(message: &str) -> String {
+    match (message.find('"'), message.rfind('"')) {
+        (Some(from), Some(to)) if from < to => format!("{}…{}", &message[..from], &message[to + 1..]),
+        _ => message.to_owned(),
+    }
+}
+
+fn join(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}

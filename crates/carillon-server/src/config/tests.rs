@@ -1,0 +1,138 @@
+//! What is read, what is refused and in which words; and that the documents say the same.
+
+use carillon_core::model::AppSettings;
+
+use super::*;
+
+const NONE: [(&str, &str); 0] = [];
+
+fn check_refused(text: &str, vars: &[(&str, &str)], expect: &str) {
+    let read = Config::parse(text, vars.iter().copied()).and_then(|config| config.validate());
+    assert_eq!(read.unwrap_err().to_string(), expect, "{text}");
+}
+
+#[test]
+fn unknown_keys_are_refused_with_their_path_and_the_nearest_known_name() {
+    check_refused("listn = 1", &[], "unknown key `listn`; did you mean `listen`?");
+    check_refused("[http]\nbody_max = 1", &[], "unknown key `http.body_max`; did you mean `http.body_bytes_max`?");
+    check_refused("[[apps]]\nnme = \"x\"", &[], "unknown key `apps[0].nme`; did you mean `apps[0].name`?");
+    check_refused("zzz = 1", &[], "unknown key `zzz`");
+    check_refused("", &[("CARILLON__LOG__LEVL", "info")], "unknown key `log.levl`; did you mean `log.level`?");
+    check_refused("[htpt]\nbody_max = 1", &[], "unknown key `htpt`; did you mean `http`?");
+}
+
+#[test]
+fn wrong_values_are_refused_with_their_key_and_never_quoted() {
+    check_refused(
+        "[http]\nconnections_max = \"s3cret\"",
+        &[],
+        "`http.connections_max`: invalid type: string …, expected usize",
+    );
+    check_refused(
+        "[http]\ntrusted_proxies = [\"x\"]",
+        &[],
+        "`http.trusted_proxies`: is neither an address nor a network such as 10.0.0.0/8",
+    );
+    check_refused("[log", &[], "line 1, column 5: unclosed table, expected `]`");
+    check_refused(
+        "",
+        &[("CARILLON__A__B__C", "1")],
+        "the environment variable CARILLON__A__B__C names no setting; it is CARILLON__KEY or CARILLON__SECTION__KEY",
+    );
+}
+
+#[test]
+fn all_problems_are_reported_at_once() {
+    check_refused(
+        "data = \"\"\n[log]\nlevel = \"loud=x\"\n[[apps]]\nname = \"a/b\"\ntoken_secret = \"short\"\nlimits = { fly = \"unlimited\" }",
+        &[],
+        "`data`: names no directory\n\
+         `log.level`: is no level; use error, warn, info, debug or trace\n\
+         `apps[0].name`: must be 1 to 64 letters, digits, `-`, `_` and `.`, and start with a letter or digit\n\
+         `apps[0].token_secret`: must be at least 32 bytes long\n\
+         `apps[0].limits`: `fly` is no operation; there are create_account, refresh_token, block_account, \
+         unblock_account, mute_account, send_batch",
+    );
+}
+
+#[test]
+fn the_environment_wins_over_the_file() {
+    let text = "listen = \"127.0.0.1:1\"\n[http]\nheaders_max = 5";
+    let vars = [
+        ("CARILLON__LISTEN", "127.0.0.1:2"),
+        ("CARILLON__HTTP__TRUSTED_PROXIES", "[\"10.0.0.0/8\"]"),
+        ("CARILLON_OTHER", "x"),
+    ];
+    let config = Config::parse(text, vars).unwrap();
+    assert_eq!(config.listen.port(), 2);
+    assert_eq!(config.http.headers_max, 5);
+    assert_eq!(config.http.trusted_proxies, ["10.0.0.0/8".parse().unwrap()]);
+}
+
+#[test]
+fn a_file_without_keys_means_the_defaults() {
+    let config = Config::parse("", NONE).unwrap();
+    assert_eq!(config, Config::default());
+    assert!(config.validate().is_ok());
+}
+
+#[test]
+fn the_reference_parses_back_to_the_defaults_and_names_every_key() {
+    assert_eq!(Config::parse(&reference(), NONE).unwrap(), Config::default());
+    let given: toml::Table = reference().parse().unwrap();
+    let known = toml::Table::try_from(Config::default()).unwrap();
+    for (name, section) in &known {
+        let Some(section) = section.as_table() else { continue };
+        for key in section.keys() {
+            assert!(given[name].as_table().unwrap().contains_key(key), "{name}.{key} is not in reference.toml");
+        }
+    }
+}
+
+#[test]
+fn the_app_in_the_reference_has_the_defaults_and_names_every_key() {
+    let text: String = reference()
+        .lines()
+        .skip_while(|line| *line != "# [[apps]]")
+        .filter_map(|line| line.strip_prefix("# "))
+        .map(|line| line.replace("\"…\"", "\"0123456789abcdef0123456789abcdef\"") + "\n")
+        .collect();
+    let config = Config::parse(&text, NONE).unwrap();
+    assert!(config.validate().is_ok());
+    let mut settings = config.apps[0].settings().unwrap();
+    for (operation, limit) in std::mem::take(&mut settings.limits.own) {
+        assert_eq!(limit, carillon_core::model::Limits::default_of(operation));
+    }
+    assert_eq!(settings, AppSettings::default());
+    let AppConfig {
+        name: _,
+        token_secret: _,
+        netease: Some(_),
+        limits: Some(_),
+        inbox_retention_days: Some(_),
+        history_retention_days: Some(_),
+        batch_enabled: Some(_),
+        nonce_once: Some(_),
+        create_unknown_accounts: Some(_),
+        blocklist_applies: Some(_),
+        disabled: Some(_),
+    } = &config.apps[0]
+    else {
+        panic!("a key of [[apps]] is not in reference.toml")
+    };
+}
+
+#[test]
+fn docs_show_the_reference() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md");
+    let expect = format!(
+        "# Configuration\n\n`carillon serve --config carillon.toml` reads this file. Generated: change \
+         `crates/carillon-server/src/config/reference.toml`\nand run `UPDATE_DOCS=1 cargo test -p carillon-server docs`.\n\n\
+         ```toml\n{}```\n",
+        reference()
+    );
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, &expect).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), expect);
+}

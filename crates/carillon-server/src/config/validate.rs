@@ -1,0 +1,101 @@
+//! What the types cannot say about a configuration. All problems are reported at once, each with its key.
+
+use std::collections::HashSet;
+
+use carillon_core::model::Operation;
+
+use super::{AppConfig, Config, ConfigError};
+
+/// A JWT's key must be at least as long as its hash (RFC 7518, section 3.2).
+pub(crate) const TOKEN_SECRET_BYTES_MIN: usize = 32;
+
+impl Config {
+    /// # Errors
+    /// [`ConfigError::Invalid`] with every problem.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let mut problems = Vec::new();
+        if self.data.as_os_str().is_empty() {
+            problems.push("`data`: names no directory".to_owned());
+        }
+        if self.admin_listen == Some(self.listen) && self.listen.port() != 0 {
+            problems.push("`admin_listen`: is the same address as `listen`".to_owned());
+        }
+        if self.log.level.parse::<tracing_subscriber::filter::Targets>().is_err() {
+            problems.push("`log.level`: is no level; use error, warn, info, debug or trace".to_owned());
+        }
+        if self.http.head_bytes_max < 8_192 {
+            problems.push("`http.head_bytes_max`: must be at least 8192".to_owned());
+        }
+        for (key, is_zero) in [
+            ("http.headers_max", self.http.headers_max == 0),
+            ("http.head_timeout_s", self.http.head_timeout_s == 0),
+            ("http.body_bytes_max", self.http.body_bytes_max == 0),
+            ("http.connections_max", self.http.connections_max == 0),
+            ("netease.body_bytes_max", self.netease.body_bytes_max == 0),
+            ("netease.body_timeout_s", self.netease.body_timeout_s == 0),
+            ("netease.clock_window_s", self.netease.clock_window_s == 0),
+            ("netease.requests_running_max", self.netease.requests_running_max == 0),
+            ("shutdown.deadline_s", self.shutdown.deadline_s == 0),
+        ] {
+            if is_zero {
+                problems.push(format!("`{key}`: must not be 0"));
+            }
+        }
+        self.check_apps(&mut problems);
+        if problems.is_empty() { Ok(()) } else { Err(ConfigError::Invalid(problems)) }
+    }
+
+    fn check_apps(&self, problems: &mut Vec<String>) {
+        let mut names = HashSet::new();
+        let mut keys = HashSet::new();
+        for (n, app) in self.apps.iter().enumerate() {
+            problems.extend(app_problems(app).into_iter().map(|(key, reason)| format!("`apps[{n}].{key}`: {reason}")));
+            if !names.insert(&app.name) {
+                problems.push(format!("`apps[{n}].name`: is another app's, too"));
+            }
+            if let Some(netease) = &app.netease
+                && !keys.insert(&netease.app_key)
+            {
+                problems.push(format!("`apps[{n}].netease.app_key`: is another app's, too"));
+            }
+        }
+    }
+}
+
+/// Key and reason of everything that is wrong with an app.
+pub(crate) fn app_problems(app: &AppConfig) -> Vec<(&'static str, String)> {
+    let mut problems = Vec::new();
+    if let Err(reason) = check_app_name(&app.name) {
+        problems.push(("name", reason.to_owned()));
+    }
+    if app.token_secret.len() < TOKEN_SECRET_BYTES_MIN {
+        problems.push(("token_secret", format!("must be at least {TOKEN_SECRET_BYTES_MIN} bytes long")));
+    }
+    if let Some(netease) = &app.netease {
+        if !is_word(&netease.app_key, 128) {
+            problems.push(("netease.app_key", "must be 1 to 128 bytes of printable ASCII, without spaces".to_owned()));
+        }
+        if netease.app_secret.is_empty() {
+            problems.push(("netease.app_secret", "must not be empty".to_owned()));
+        }
+    }
+    if let Err(name) = app.settings() {
+        let known: Vec<&str> = Operation::ALL.into_iter().map(Operation::name).collect();
+        problems.push(("limits", format!("`{name}` is no operation; there are {}", known.join(", "))));
+    }
+    problems
+}
+
+/// An app's name is part of paths, file names and tokens.
+fn check_app_name(name: &str) -> Result<(), &'static str> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let starts_well = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+    if !starts_well || name.len() > 64 || !name.bytes().all(is_plain) {
+        return Err("must be 1 to 64 letters, digits, `-`, `_` and `.`, and start with a letter or digit");
+    }
+    Ok(())
+}
+
+fn is_word(text: &str, max: usize) -> bool {
+    !text.is_empty() && text.len() <= max && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
