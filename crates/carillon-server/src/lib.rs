@@ -3,7 +3,18 @@
 //! The binary is a thin rim around this library, so that tests can start several servers in one process.
 
 pub mod cli;
+mod clock;
+pub mod config;
+mod files;
+mod http;
+pub mod logging;
+pub mod native;
 pub mod netease;
+mod seed;
+pub mod server;
+#[cfg(test)]
+mod tests;
 mod version;
+mod wire;
 
 pub use version::{COMMIT, VERSION};

@@ -1,0 +1,36 @@
+//! Files that only the server's own user may read: credentials, the admin token, where the server is.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use carillon_core::port::Random;
+
+/// Writes the file whole or not at all, readable for its owner only (0600).
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let partial = path.with_extension("partial");
+    // A leftover could have other permissions.
+    match fs::remove_file(&partial) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&partial, path)
+}
+
+/// The token of the native API, made at the first start.
+pub(crate) fn admin_token(data: &Path, random: &Arc<dyn Random>) -> io::Result<String> {
+    let path = data.join("admin-token");
+    match fs::read_to_string(&path) {
+        Ok(text) if !text.trim().is_empty() => return Ok(text.trim().to_owned()),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(_) | Err(_) => {}
+    }
+    let token = random.hex(32);
+    write_private(&path, format!("{token}\n").as_bytes())?;
+    Ok(token)
+}

@@ -1,0 +1,136 @@
+//! A listener: accepts connections up to a limit, serves HTTP/1.1 on each, and ends them in order.
+//!
+//! A connection that is upgraded leaves here as a TCP stream; whoever upgraded it owns it from then on.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::ConnectInfo;
+use carillon_core::port::Clock;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tower::ServiceExt;
+
+use super::metrics::HttpMetrics;
+use crate::config::HttpConfig;
+
+/// After the system refused to hand a connection over, which it does when files run out, it is left in peace that long.
+const ACCEPT_PAUSE_US: u64 = 50_000;
+
+pub(crate) struct Listener {
+    pub(crate) socket: TcpListener,
+    pub(crate) router: Router,
+    pub(crate) config: HttpConfig,
+    pub(crate) metrics: Arc<HttpMetrics>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Listener {
+    /// Accepts until `stop` says so, then lets every request that has begun finish. Returns when all connections have
+    /// ended; dropped, it cuts them.
+    pub(crate) async fn run(self, mut stop: watch::Receiver<bool>) {
+        let places = Arc::new(Semaphore::new(self.config.connections_max));
+        let mut connections = JoinSet::new();
+        loop {
+            while connections.try_join_next().is_some() {}
+            if places.available_permits() == 0 {
+                self.metrics.limit_reached.inc();
+            }
+            // Both branches may be dropped: a place that is not used is given back, a connection that is not accepted
+            // stays in the system's queue.
+            let next = async {
+                let place = places.clone().acquire_owned().await.expect("nobody closes it");
+                (place, self.socket.accept().await)
+            };
+            let (place, accepted) = tokio::select! {
+                it = next => it,
+                () = stopped(&mut stop) => break,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    self.metrics.accepted.inc();
+                    let served = self.serve(stream, peer, stop.clone());
+                    connections.spawn(async move {
+                        served.await;
+                        drop(place);
+                    });
+                }
+                Err(error) => self.accept_failed(&error).await,
+            }
+        }
+        drop(self.socket);
+        while connections.join_next().await.is_some() {}
+    }
+
+    fn serve(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        mut stop: watch::Receiver<bool>,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let open = Counted::new(self.metrics.clone());
+        let mut builder = http1::Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            .header_read_timeout(Duration::from_secs(self.config.head_timeout_s))
+            .max_buf_size(self.config.head_bytes_max)
+            .max_headers(self.config.headers_max);
+        let router = self.router.clone().map_request(move |mut request: http::Request<hyper::body::Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(peer));
+            request.map(axum::body::Body::new)
+        });
+        async move {
+            // A socket that refuses is served all the same, only slower.
+            let _ = stream.set_nodelay(true);
+            let service = TowerToHyperService::new(router);
+            let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
+            let mut connection = std::pin::pin!(connection);
+            // Polling the connection by reference, so that losing the race drops nothing of it.
+            let ended = tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = stopped(&mut stop) => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = ended {
+                tracing::debug!(%error, "a connection ended early");
+            }
+            drop(open);
+        }
+    }
+
+    async fn accept_failed(&self, error: &io::Error) {
+        self.metrics.accept_errors.inc();
+        tracing::warn!(%error, "a connection was not accepted");
+        self.clock.sleep_until_us(self.clock.monotonic_us() + ACCEPT_PAUSE_US).await;
+    }
+}
+
+/// Returns once `stop` says so, or its sender is gone.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stopped| *stopped).await;
+}
+
+/// One in the gauge of connections, for as long as it lives.
+struct Counted(Arc<HttpMetrics>);
+
+impl Counted {
+    fn new(metrics: Arc<HttpMetrics>) -> Self {
+        metrics.connections.inc();
+        Self(metrics)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.connections.dec();
+    }
+}

@@ -1,0 +1,21 @@
+//! The log of the process, on standard error. Only the binary calls this: a library that is part of a test logs nowhere.
+
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, fmt};
+
+use crate::config::{LogConfig, LogFormat};
+
+/// # Errors
+/// The level is none, or the process logs already.
+pub fn init(config: &LogConfig) -> anyhow::Result<()> {
+    let level: Targets = config.level.parse()?;
+    let text = || fmt::layer().with_writer(std::io::stderr);
+    let layer = match config.format {
+        LogFormat::Text => text().with_ansi(false).boxed(),
+        LogFormat::Json => text().json().flatten_event(true).boxed(),
+    };
+    tracing_subscriber::registry().with(layer.with_filter(level)).try_init()?;
+    Ok(())
+}

@@ -1,0 +1,139 @@
+//! Accounts: create, replace their static token, and keep their blocklists.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use carillon_core::AccountId;
+use carillon_core::command::{AccountChange, CreateAccount};
+use carillon_core::decide::Refusal;
+use carillon_core::model::{Account, App, Profile, Secret};
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+
+use super::Native;
+use super::body::Body;
+use crate::http::problem::Problem;
+
+/// Longest static token that an operator may choose, in bytes; as long as the dialects allow.
+const TOKEN_BYTES_MAX: usize = 128;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    account: String,
+    token: Option<String>,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    icon: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WantedToken {
+    token: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Login {
+    account: String,
+    token: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct Blocklist {
+    accounts: Vec<String>,
+}
+
+pub(super) async fn create(
+    State(native): State<Arc<Native>>,
+    Path(app): Path<String>,
+    Body(wanted): Body<Wanted>,
+) -> Result<(StatusCode, Json<Login>), Problem> {
+    let app = native.app(&app)?;
+    let profile = Profile { name: wanted.name, icon: wanted.icon, ..Profile::default() };
+    let command = CreateAccount { id: account_id(&app, &wanted.account)?, token: secret(wanted.token)?, profile };
+    let account = native.pipeline.create_account(&app, command, None).await?;
+    Ok((StatusCode::CREATED, Json(Login::of(&account))))
+}
+
+/// Replaces the static token; the sessions of the old one end.
+pub(super) async fn set_token(
+    State(native): State<Arc<Native>>,
+    Path((app, account)): Path<(String, String)>,
+    Body(wanted): Body<WantedToken>,
+) -> Result<Json<Login>, Problem> {
+    let app = native.app(&app)?;
+    let token = secret(wanted.token)?.unwrap_or_else(|| native.pipeline.new_token());
+    let id = account_id(&app, &account)?;
+    let account = native.pipeline.change_account(&app, &id, AccountChange::SetToken(token), None).await?;
+    Ok(Json(Login::of(&account)))
+}
+
+pub(super) async fn blocklist(
+    State(native): State<Arc<Native>>,
+    Path((app, account)): Path<(String, String)>,
+) -> Result<Json<Blocklist>, Problem> {
+    let app = native.app(&app)?;
+    let owner = known(&native, &app, &account).await?;
+    let mut accounts = Vec::new();
+    for no in native.pipeline.store.blocklist(owner.no).await? {
+        if let Some(other) = native.pipeline.store.account_by_no(no).await? {
+            accounts.push(other.id.to_string());
+        }
+    }
+    Ok(Json(Blocklist { accounts }))
+}
+
+pub(super) async fn add_to_blocklist(
+    State(native): State<Arc<Native>>,
+    Path(path): Path<(String, String, String)>,
+) -> Result<StatusCode, Problem> {
+    set_blocklisted(&native, path, true).await
+}
+
+pub(super) async fn remove_from_blocklist(
+    State(native): State<Arc<Native>>,
+    Path(path): Path<(String, String, String)>,
+) -> Result<StatusCode, Problem> {
+    set_blocklisted(&native, path, false).await
+}
+
+async fn set_blocklisted(
+    native: &Native,
+    (app, account, other): (String, String, String),
+    on: bool,
+) -> Result<StatusCode, Problem> {
+    let app = native.app(&app)?;
+    let owner = known(native, &app, &account).await?;
+    let other = known(native, &app, &other).await?;
+    let change = AccountChange::SetBlocklisted { other: other.id, on };
+    native.pipeline.change_account(&app, &owner.id, change, None).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn known(native: &Native, app: &App, account: &str) -> Result<Account, Problem> {
+    let id = account_id(app, account)?;
+    let account = native.pipeline.store.account(app.id, &id).await?;
+    account.ok_or_else(|| Refusal::UnknownAccount(id).into())
+}
+
+fn account_id(app: &App, text: &str) -> Result<AccountId, Problem> {
+    app.account_id(text).map_err(|error| Problem::bad_request(format!("the account's name {error}")))
+}
+
+fn secret(token: Option<String>) -> Result<Option<Secret>, Problem> {
+    match token {
+        Some(token) if token.is_empty() || token.len() > TOKEN_BYTES_MAX => {
+            Err(Problem::bad_request(format!("`token`: must be 1 to {TOKEN_BYTES_MAX} bytes long")))
+        }
+        token => Ok(token.map(Secret::new)),
+    }
+}
+
+impl Login {
+    fn of(account: &Account) -> Self {
+        Self { account: account.id.to_string(), token: account.token.expose().to_owned() }
+    }
+}

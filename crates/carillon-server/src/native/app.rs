@@ -1,0 +1,158 @@
+//! Apps: create, list, and replace their secrets.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use carillon_core::model::{ApiKey, App, Secret};
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+
+use super::Native;
+use super::body::{Body, app_not_stored};
+use crate::config::{AppConfig, LimitsConfig, NeteaseKeyConfig, app_problems};
+use crate::http::problem::Problem;
+use crate::netease::DIALECT;
+use crate::seed;
+
+#[derive(Serialize)]
+pub(super) struct List {
+    apps: Vec<Listed>,
+}
+
+#[derive(Serialize)]
+struct Listed {
+    name: String,
+    dialects: Vec<String>,
+    disabled: bool,
+}
+
+/// An app as it is wanted: keys as in `[[apps]]`; secrets that are not given are made.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    name: String,
+    token_secret: Option<String>,
+    netease: Option<WantedKey>,
+    limits: Option<LimitsConfig>,
+    inbox_retention_days: Option<u64>,
+    history_retention_days: Option<u64>,
+    batch_enabled: Option<bool>,
+    nonce_once: Option<bool>,
+    create_unknown_accounts: Option<bool>,
+    blocklist_applies: Option<bool>,
+    disabled: Option<bool>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct WantedKey {
+    app_key: Option<String>,
+    app_secret: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Credentials {
+    name: String,
+    token_secret: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    netease: Option<NeteaseKeyConfig>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rotation {
+    which: Which,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Which {
+    Token,
+    Netease,
+}
+
+pub(super) async fn list(State(native): State<Arc<Native>>) -> Json<List> {
+    let apps = native.pipeline.apps.all();
+    let listed = |app: &Arc<App>| Listed {
+        name: app.name.clone(),
+        dialects: app.keys.iter().map(|key| key.dialect.clone()).collect(),
+        disabled: app.settings.disabled,
+    };
+    Json(List { apps: apps.iter().map(listed).collect() })
+}
+
+pub(super) async fn create(
+    State(native): State<Arc<Native>>,
+    Body(wanted): Body<Wanted>,
+) -> Result<(StatusCode, Json<Credentials>), Problem> {
+    let config = wanted.with_secrets(|bytes| native.pipeline.random.hex(bytes));
+    if let Some((key, reason)) = app_problems(&config).into_iter().next() {
+        return Err(Problem::bad_request(format!("`{key}`: {reason}")));
+    }
+    let app = seed::new_app(&config).map_err(|error| Problem::bad_request(error.to_string()))?;
+    let app = native.pipeline.create_app(app).await.map_err(app_not_stored)?;
+    tracing::info!(app.name = app.name, "created app {}", app.name);
+    Ok((StatusCode::CREATED, Json(Credentials::of(&app))))
+}
+
+pub(super) async fn credentials(
+    State(native): State<Arc<Native>>,
+    Path(name): Path<String>,
+) -> Result<Json<Credentials>, Problem> {
+    Ok(Json(Credentials::of(&*native.app(&name)?)))
+}
+
+/// Replaces the secret that signs users' tokens, or the one that backends sign their calls with. The old one is void at once.
+pub(super) async fn rotate_secret(
+    State(native): State<Arc<Native>>,
+    Path(name): Path<String>,
+    Body(Rotation { which }): Body<Rotation>,
+) -> Result<Json<Credentials>, Problem> {
+    let mut app = (*native.app(&name)?).clone();
+    match which {
+        Which::Token => app.token_secret = Secret::new(native.pipeline.random.hex(32)),
+        Which::Netease => {
+            let key = app.keys.iter_mut().find(|key| key.dialect == DIALECT);
+            let key: &mut ApiKey = key.ok_or_else(|| {
+                Problem::new(StatusCode::CONFLICT, format!("app `{name}` has no credentials for `{DIALECT}`"))
+            })?;
+            key.secret = Secret::new(native.pipeline.random.hex(16));
+        }
+    }
+    let credentials = Credentials::of(&app);
+    native.pipeline.replace_app(app).await.map_err(app_not_stored)?;
+    tracing::info!(app.name = name, "replaced a secret of app {name}");
+    Ok(Json(credentials))
+}
+
+impl Wanted {
+    fn with_secrets(self, hex: impl Fn(usize) -> String) -> AppConfig {
+        let netease = self.netease.unwrap_or_default();
+        AppConfig {
+            name: self.name,
+            token_secret: self.token_secret.unwrap_or_else(|| hex(32)),
+            netease: Some(NeteaseKeyConfig {
+                app_key: netease.app_key.unwrap_or_else(|| hex(16)),
+                app_secret: netease.app_secret.unwrap_or_else(|| hex(16)),
+            }),
+            limits: self.limits,
+            inbox_retention_days: self.inbox_retention_days,
+            history_retention_days: self.history_retention_days,
+            batch_enabled: self.batch_enabled,
+            nonce_once: self.nonce_once,
+            create_unknown_accounts: self.create_unknown_accounts,
+            blocklist_applies: self.blocklist_applies,
+            disabled: self.disabled,
+        }
+    }
+}
+
+impl Credentials {
+    fn of(app: &App) -> Self {
+        let netease = app
+            .key(DIALECT)
+            .map(|key| NeteaseKeyConfig { app_key: key.key.clone(), app_secret: key.secret.expose().to_owned() });
+        Self { name: app.name.clone(), token_secret: app.token_secret.expose().to_owned(), netease }
+    }
+}

@@ -1,0 +1,72 @@
+//! Bodies of requests: JSON, whatever the content type says; nothing at all means an empty object. And what a refusal of the
+//! pipeline is in this API.
+
+use axum::extract::{FromRequest, Request};
+use bytes::Bytes;
+use carillon_core::decide::Refusal;
+use carillon_core::port::{CreateError, StoreError};
+use http::StatusCode;
+use serde::de::DeserializeOwned;
+
+use crate::http::problem::Problem;
+
+/// The body of a request.
+pub(super) struct Body<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let bytes = Bytes::from_request(request, state)
+            .await
+            .map_err(|rejection| Problem::new(rejection.status(), "the body is too large, or broke off"))?;
+        let bytes = if bytes.is_empty() { Bytes::from_static(b"{}") } else { bytes };
+        // Serde's words name the key; of a value they would quote what may be a secret.
+        serde_json::from_slice(&bytes).map(Self).map_err(|error| {
+            let at = format!("line {}, column {}", error.line(), error.column());
+            let reason = error.to_string();
+            match reason.strip_prefix("unknown field ").or(reason.strip_prefix("missing field ")) {
+                Some(_) => Problem::bad_request(format!("the body is not what this takes: {reason}")),
+                None => Problem::bad_request(format!("the body is not what this takes: look at {at}")),
+            }
+        })
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let detail = match error {
+            StoreError::Full => "free space is below the reserve; nothing was written",
+            StoreError::Unknown(_) => "the storage engine failed; whether it was written is not known",
+            StoreError::Damaged(_) => "a stored record is damaged",
+            StoreError::Closed => "the server is shutting down",
+        };
+        tracing::error!(%error, "a call of the native API failed");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let status = match &refusal {
+            Refusal::Store(error) => return error.clone().into(),
+            Refusal::UnknownAccount(_) => StatusCode::NOT_FOUND,
+            Refusal::AccountExists(_) => StatusCode::CONFLICT,
+            Refusal::TooManyCalls { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Refusal::AppDisabled | Refusal::SwitchedOff(_) | Refusal::SenderBlocked | Refusal::SenderMuted => {
+                StatusCode::FORBIDDEN
+            }
+        };
+        Self::new(status, refusal.to_string())
+    }
+}
+
+/// What a failed creation, or replacement, of an app means.
+pub(super) fn app_not_stored(error: CreateError) -> Problem {
+    match error {
+        CreateError::Exists => {
+            Problem::new(StatusCode::CONFLICT, "the app's name, or one of its keys, is another app's")
+        }
+        CreateError::Store(error) => error.into(),
+    }
+}

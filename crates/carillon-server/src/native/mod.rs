@@ -1,0 +1,71 @@
+//! The native API, `/carillon/v1`: what an operator and the command line do to a server. JSON in and out, problems as
+//! RFC 9457, and a bearer token that is in a file of the data directory.
+//!
+//! It goes through the same pipeline as the dialects. Invariant: secrets are in answers only where they are asked for.
+
+mod account;
+mod app;
+mod body;
+mod guard;
+mod info;
+mod jwt;
+mod offline;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post, put};
+use carillon_core::model::App;
+use carillon_core::pipeline::Pipeline;
+
+pub use info::ServerInfo;
+pub(crate) use info::reachable;
+pub use offline::{Offline, OfflineError, offline};
+
+use crate::http::problem::{self, Problem};
+
+/// The API's state.
+pub struct Native {
+    pipeline: Arc<Pipeline>,
+    info: ServerInfo,
+}
+
+impl Native {
+    pub fn new(pipeline: Arc<Pipeline>, info: ServerInfo) -> Self {
+        Self { pipeline, info }
+    }
+
+    fn app(&self, name: &str) -> Result<Arc<App>, Problem> {
+        self.pipeline.apps.by_name(name).ok_or_else(|| Problem::not_found(format!("there is no app `{name}`")))
+    }
+}
+
+/// The API for those who know the token.
+pub fn router(native: Arc<Native>, token: &str, body_bytes_max: usize) -> Router {
+    let guarded = routes(native, body_bytes_max).layer(from_fn_with_state(Arc::from(token), guard::check));
+    Router::new().nest("/carillon/v1", guarded)
+}
+
+fn routes(native: Arc<Native>, body_bytes_max: usize) -> Router {
+    Router::new()
+        .route("/server", get(info::show))
+        .route("/apps", get(app::list).post(app::create))
+        .route("/apps/{app}/credentials", get(app::credentials))
+        .route("/apps/{app}/rotate-secret", post(app::rotate_secret))
+        .route("/apps/{app}/accounts", post(account::create))
+        .route("/apps/{app}/accounts/{account}/token", post(account::set_token))
+        .route("/apps/{app}/accounts/{account}/jwt", post(jwt::sign))
+        .route("/apps/{app}/accounts/{account}/blocklist", get(account::blocklist))
+        .route(
+            "/apps/{app}/accounts/{account}/blocklist/{other}",
+            put(account::add_to_blocklist).delete(account::remove_from_blocklist),
+        )
+        .fallback(problem::nothing_here)
+        .method_not_allowed_fallback(|| async {
+            Problem::new(http::StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method")
+        })
+        .layer(DefaultBodyLimit::max(body_bytes_max))
+        .with_state(native)
+}

@@ -1,0 +1,55 @@
+//! The native API over a data directory that no server runs on: the same router, without a token and without a listener.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use axum::Router;
+use carillon_core::port::{Store, StoreError};
+
+use super::{Native, ServerInfo, routes};
+use crate::config::Config;
+use crate::server::Ports;
+use crate::wire::{self, Nobody};
+
+#[derive(Debug, thiserror::Error)]
+pub enum OfflineError {
+    #[error("cannot use the data directory {path}: {source}")]
+    Data {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("cannot open the store: {0}")]
+    Store(#[from] StoreError),
+}
+
+/// An opened data directory. [`Offline::close`] it, so that what was written is whole on disk.
+pub struct Offline {
+    router: Router,
+    store: Arc<dyn Store>,
+}
+
+/// Opens `data`, which must not be a running server's.
+///
+/// # Errors
+/// Nothing is open then.
+pub async fn offline(data: &Path, ports: Ports) -> Result<Offline, OfflineError> {
+    let config = Config { data: data.to_owned(), ..Config::default() };
+    std::fs::create_dir_all(data).map_err(|source| OfflineError::Data { path: data.to_owned(), source })?;
+    let store = wire::open_store(&config.store, data, Arc::new(Nobody))?;
+    let pipeline = wire::pipeline(store.clone(), Arc::new(Nobody), &ports).await?;
+    let native = Native::new(pipeline, ServerInfo::without_listener(ports.clock.now_ms()));
+    let routes = routes(Arc::new(native), config.http.body_bytes_max);
+    Ok(Offline { router: Router::new().nest("/carillon/v1", routes), store })
+}
+
+impl Offline {
+    /// The API, at the paths that it has over HTTP.
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    pub async fn close(self) {
+        self.store.close().await;
+    }
+}

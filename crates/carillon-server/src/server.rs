@@ -1,0 +1,220 @@
+//! A server that runs: started from a configuration and its ports, reachable at its addresses, stopped in order.
+//!
+//! Several may run in one process: nothing is global, and each has its own data directory.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use carillon_core::pipeline::Pipeline;
+use carillon_core::port::{Clock, Random, StoreError};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+pub use crate::clock::SystemClock;
+use crate::config::{Config, ConfigError, ShutdownConfig};
+use crate::files;
+use crate::http::health::{self, Readiness};
+use crate::http::listener::Listener;
+use crate::http::{metrics, problem};
+use crate::native::{self, Native, ServerInfo};
+use crate::seed::{self, SeedError};
+use crate::wire::{self, Wired};
+
+/// What a server takes from the world, so that tests can move time and repeat chance.
+#[derive(Clone)]
+pub struct Ports {
+    pub clock: Arc<dyn Clock>,
+    pub random: Arc<dyn Random>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("cannot use the data directory {path}: {source}")]
+    Data {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("cannot listen on {addr}: {source}; `listen` in the configuration, or --listen, names another address")]
+    Listen {
+        addr: SocketAddr,
+        #[source]
+        source: io::Error,
+    },
+    #[error(transparent)]
+    Seed(#[from] SeedError),
+    #[error("cannot open the store: {0}")]
+    Store(#[from] StoreError),
+}
+
+/// A running server. Dropped without [`Server::stop`], it ends as if it had been killed.
+pub struct Server {
+    addr: SocketAddr,
+    admin_addr: Option<SocketAddr>,
+    admin_token: String,
+    data: PathBuf,
+    shutdown: ShutdownConfig,
+    clock: Arc<dyn Clock>,
+    pipeline: Arc<Pipeline>,
+    readiness: Arc<Readiness>,
+    stop: watch::Sender<bool>,
+    listeners: JoinSet<()>,
+}
+
+impl Server {
+    /// Opens the data directory, seeds apps and listens. Returns when calls are answered.
+    ///
+    /// # Errors
+    /// Nothing runs then.
+    pub async fn start(config: Config, ports: Ports) -> Result<Self, StartError> {
+        config.validate()?;
+        make_data(&config)?;
+        let sockets = Sockets::bind(&config).await?;
+        let wired = wire::wire(&config, &ports).await?;
+        seed::seed(&wired.pipeline, &config.apps).await?;
+        seed::first_app(&wired.pipeline, &ports.random, &config.data).await?;
+        let in_data = |source| StartError::Data { path: config.data.clone(), source };
+        let admin_token = files::admin_token(&config.data, &ports.random).map_err(in_data)?;
+        let info = ServerInfo::new(&config, sockets.addr, ports.clock.now_ms());
+        let readiness = Readiness::new(wired.pipeline.store.clone());
+        let (public, admin) =
+            routers(&config, &wired, &readiness, Native::new(wired.pipeline.clone(), info), &admin_token);
+
+        let (stop, stopped) = watch::channel(false);
+        let mut listeners = JoinSet::new();
+        let (addr, admin_addr) = (sockets.addr, sockets.admin_addr);
+        for (socket, router) in [(Some(sockets.public), public), (sockets.admin, admin)] {
+            let Some(socket) = socket else { continue };
+            let listener = Listener {
+                socket,
+                router,
+                config: config.http.clone(),
+                metrics: wired.http_metrics.clone(),
+                clock: ports.clock.clone(),
+            };
+            listeners.spawn(listener.run(stopped.clone()));
+        }
+        write_whereabouts(&config, admin_addr.unwrap_or(addr)).map_err(in_data)?;
+        tracing::info!(%addr, "carillon {} listening on {addr}", crate::VERSION);
+        Ok(Self {
+            addr,
+            admin_addr,
+            admin_token,
+            data: config.data,
+            shutdown: config.shutdown,
+            clock: ports.clock,
+            pipeline: wired.pipeline,
+            readiness,
+            stop,
+            listeners,
+        })
+    }
+
+    /// Where calls are answered, with the port that was taken.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Where the native API and metrics are, if not at [`Server::addr`].
+    pub fn admin_addr(&self) -> Option<SocketAddr> {
+        self.admin_addr
+    }
+
+    /// The bearer token of the native API.
+    pub fn admin_token(&self) -> &str {
+        &self.admin_token
+    }
+
+    /// Stops in order: not ready, no new connections, accepted requests finish, the store closes. What has not finished at
+    /// the deadline is cut.
+    pub async fn stop(mut self) {
+        tracing::info!("stopping");
+        self.readiness.drain();
+        self.wait_s(self.shutdown.notice_s).await;
+        let _ = self.stop.send(true);
+        let clock = self.clock.clone();
+        let deadline_us = clock.monotonic_us() + self.shutdown.deadline_s.saturating_mul(1_000_000);
+        let finished = async { while self.listeners.join_next().await.is_some() {} };
+        // What loses is cut: that is what the deadline means.
+        tokio::select! {
+            () = finished => {}
+            () = clock.sleep_until_us(deadline_us) => tracing::warn!("the deadline cut requests that had not finished"),
+        }
+        self.listeners.shutdown().await;
+        self.pipeline.store.close().await;
+        if let Err(error) = std::fs::remove_file(self.data.join("server.json")) {
+            tracing::warn!(%error, "server.json was not removed");
+        }
+        tracing::info!("stopped");
+    }
+
+    async fn wait_s(&self, seconds: u64) {
+        if seconds > 0 {
+            let at_us = self.clock.monotonic_us() + seconds.saturating_mul(1_000_000);
+            self.clock.sleep_until_us(at_us).await;
+        }
+    }
+}
+
+fn make_data(config: &Config) -> Result<(), StartError> {
+    std::fs::create_dir_all(&config.data).map_err(|source| StartError::Data { path: config.data.clone(), source })
+}
+
+struct Sockets {
+    public: TcpListener,
+    addr: SocketAddr,
+    admin: Option<TcpListener>,
+    admin_addr: Option<SocketAddr>,
+}
+
+impl Sockets {
+    async fn bind(config: &Config) -> Result<Self, StartError> {
+        let (public, addr) = listen(config.listen).await?;
+        let (admin, admin_addr) = match config.admin_listen {
+            Some(addr) => listen(addr).await.map(|(socket, addr)| (Some(socket), Some(addr)))?,
+            None => (None, None),
+        };
+        Ok(Self { public, addr, admin, admin_addr })
+    }
+}
+
+async fn listen(addr: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Listen { addr, source };
+    let socket = TcpListener::bind(addr).await.map_err(failed)?;
+    let addr = socket.local_addr().map_err(failed)?;
+    Ok((socket, addr))
+}
+
+/// What each listener serves. Without one of its own, the native API is at the public one.
+fn routers(
+    config: &Config,
+    wired: &Wired,
+    readiness: &Arc<Readiness>,
+    native: Native,
+    token: &str,
+) -> (Router, Router) {
+    let health = || health::router(readiness.clone());
+    let admin = metrics::router(wired.registry.clone()).merge(native::router(
+        Arc::new(native),
+        token,
+        config.http.body_bytes_max,
+    ));
+    let public = wired.dialects.clone().merge(health());
+    let (public, admin) = match config.admin_listen {
+        Some(_) => (public, admin.merge(health())),
+        None => (public.merge(admin), Router::new()),
+    };
+    (public.fallback(problem::nothing_here), admin.fallback(problem::nothing_here))
+}
+
+/// Tells the command line where the server is.
+fn write_whereabouts(config: &Config, addr: SocketAddr) -> io::Result<()> {
+    let text = serde_json::json!({ "url": format!("http://{}", native::reachable(addr)), "pid": std::process::id() });
+    files::write_private(&config.data.join("server.json"), text.to_string().as_bytes())
+}

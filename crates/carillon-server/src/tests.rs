@@ -1,0 +1,121 @@
+//! Whole servers in one process, over loopback: starting, the pages of operators, seeding, stopping.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use carillon_core::port::{FakeClock, SeededRandom};
+use serde_json::{Value, json};
+
+use crate::config::{AppConfig, Config, NeteaseKeyConfig};
+use crate::server::{Ports, Server, StartError};
+
+fn ports() -> Ports {
+    Ports { clock: Arc::new(FakeClock::new(1_700_000_000_000)), random: Arc::new(SeededRandom::new(7)) }
+}
+
+fn config(data: &Path) -> Config {
+    Config { data: data.to_owned(), listen: "127.0.0.1:0".parse().unwrap(), ..Config::default() }
+}
+
+async fn get(url: String) -> (u16, String) {
+    let response = reqwest::get(url).await.unwrap();
+    (response.status().as_u16(), response.text().await.unwrap())
+}
+
+/// A call of the native API.
+async fn call(server: &Server, method: &str, path: &str, body: Value) -> (u16, Value) {
+    let addr = server.admin_addr().unwrap_or(server.addr());
+    let request = reqwest::Client::new()
+        .request(method.parse().unwrap(), format!("http://{addr}/carillon/v1{path}"))
+        .bearer_auth(server.admin_token())
+        .body(body.to_string());
+    let response = request.send().await.unwrap();
+    let status = response.status().as_u16();
+    (status, serde_json::from_str(&response.text().await.unwrap()).unwrap_or(Value::Null))
+}
+
+#[tokio::test]
+async fn two_servers_run_in_one_process_and_share_nothing() {
+    let (one_dir, two_dir) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let one = Server::start(config(one_dir.path()), ports()).await.unwrap();
+    let two = Server::start(config(two_dir.path()), ports()).await.unwrap();
+    assert_ne!(one.addr(), two.addr());
+    assert_eq!(call(&one, "POST", "/apps", json!({"name": "shop"})).await.0, 201);
+    assert_eq!(call(&one, "GET", "/apps/shop/credentials", json!({})).await.0, 200);
+    assert_eq!(call(&two, "GET", "/apps/shop/credentials", json!({})).await.0, 404);
+    one.stop().await;
+    assert_eq!(get(format!("http://{}/healthz", two.addr())).await, (200, "ok\n".to_owned()));
+    two.stop().await;
+}
+
+#[tokio::test]
+async fn operators_find_health_readiness_and_metrics() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(config(dir.path()), ports()).await.unwrap();
+    let base = format!("http://{}", server.addr());
+    assert_eq!(get(format!("{base}/healthz")).await, (200, "ok\n".to_owned()));
+    assert_eq!(get(format!("{base}/readyz")).await, (200, "ready\n".to_owned()));
+    let (status, metrics) = get(format!("{base}/metrics")).await;
+    assert_eq!(status, 200);
+    assert!(metrics.contains("carillon_http_connections 1"), "{metrics}");
+    assert_eq!(get(format!("{base}/nimserver/health/liveness.action")).await.0, 200);
+    let (status, problem) = get(format!("{base}/nothing")).await;
+    assert_eq!(status, 404);
+    let problem: Value = serde_json::from_str(&problem).unwrap();
+    assert_eq!(problem["title"], "Not Found");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_listener_of_its_own_takes_metrics_and_the_native_api() {
+    let dir = tempfile::tempdir().unwrap();
+    let admin_listen = Some("127.0.0.1:0".parse().unwrap());
+    let server = Server::start(Config { admin_listen, ..config(dir.path()) }, ports()).await.unwrap();
+    let admin = server.admin_addr().unwrap();
+    assert_eq!(get(format!("http://{}/metrics", server.addr())).await.0, 404);
+    assert_eq!(get(format!("http://{}/carillon/v1/server", server.addr())).await.0, 404);
+    assert_eq!(get(format!("http://{admin}/metrics")).await.0, 200);
+    assert_eq!(call(&server, "GET", "/server", json!({})).await.0, 200);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_first_start_makes_an_app_whose_credentials_only_the_owner_can_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(config(dir.path()), ports()).await.unwrap();
+    for name in ["credentials-default.toml", "admin-token", "server.json"] {
+        let mode = std::fs::metadata(dir.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+    let text = std::fs::read_to_string(dir.path().join("credentials-default.toml")).unwrap();
+    let written = Config::parse(&text, [("", ""); 0]).unwrap();
+    assert!(written.validate().is_ok());
+    let (_, credentials) = call(&server, "GET", "/apps/default/credentials", json!({})).await;
+    assert_eq!(credentials["token_secret"], written.apps[0].token_secret);
+    let noted: Value = serde_json::from_slice(&std::fs::read(dir.path().join("server.json")).unwrap()).unwrap();
+    assert_eq!(noted["url"], format!("http://{}", server.addr()));
+    server.stop().await;
+    assert!(!dir.path().join("server.json").exists());
+}
+
+#[tokio::test]
+async fn apps_of_the_file_are_created_and_none_is_made_besides() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = NeteaseKeyConfig { app_key: "key".to_owned(), app_secret: "secret".to_owned() };
+    let app =
+        AppConfig { name: "shop".to_owned(), token_secret: "s".repeat(32), netease: Some(key), ..AppConfig::default() };
+    let server = Server::start(Config { apps: vec![app], ..config(dir.path()) }, ports()).await.unwrap();
+    let (_, list) = call(&server, "GET", "/apps", json!({})).await;
+    assert_eq!(list, json!({"apps": [{"name": "shop", "dialects": ["netease"], "disabled": false}]}));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_wrong_configuration_starts_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let app = AppConfig { name: "shop".to_owned(), token_secret: "short".to_owned(), ..AppConfig::default() };
+    let started = Server::start(Config { apps: vec![app], ..config(&dir.path().join("data")) }, ports()).await;
+    assert!(matches!(started, Err(StartError::Config(_))));
+    assert!(!dir.path().join("data").exists());
+}

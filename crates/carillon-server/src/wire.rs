@@ -1,0 +1,80 @@
+//! Wiring: which implementation stands behind which port. The only place that knows all of them.
+//!
+//! Nothing here runs: [`crate::server`] starts what takes a socket or a task.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::Router;
+use carillon_core::AccountNo;
+use carillon_core::apps::Apps;
+use carillon_core::limit::Limiter;
+use carillon_core::model::Committed;
+use carillon_core::pipeline::Pipeline;
+use carillon_core::port::{EndReason, Fanout, Sessions, Store, StoreError};
+use carillon_store::MemoryStore;
+use prometheus_client::registry::Registry;
+
+use crate::config::{Config, StoreEngine, StoreSection};
+use crate::http::metrics::HttpMetrics;
+use crate::netease::{self, Netease, NeteaseMetrics};
+use crate::server::Ports;
+
+/// Everything that calls go through.
+pub(crate) struct Wired {
+    pub(crate) pipeline: Arc<Pipeline>,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) http_metrics: Arc<HttpMetrics>,
+    /// The dialects.
+    pub(crate) dialects: Router,
+}
+
+/// Where nobody is online: the data directory was opened without a listener.
+pub(crate) struct Nobody;
+
+impl Fanout for Nobody {
+    fn committed(&self, _message: &Arc<Committed>) {}
+}
+
+impl Sessions for Nobody {
+    fn end(&self, _account: AccountNo, _reason: EndReason) {}
+}
+
+pub(crate) async fn wire(config: &Config, ports: &Ports) -> Result<Wired, StoreError> {
+    let mut registry = Registry::default();
+    let http_metrics = Arc::new(HttpMetrics::default());
+    http_metrics.register(&mut registry);
+    let netease_metrics = Arc::new(NeteaseMetrics::default());
+    netease_metrics.register(&mut registry);
+
+    let store = open_store(&config.store, &config.data, Arc::new(Nobody))?;
+    let pipeline = pipeline(store, Arc::new(Nobody), ports).await?;
+    let netease = Netease::new(pipeline.clone(), (&config.netease).into(), netease_metrics);
+    Ok(Wired { pipeline, registry: Arc::new(registry), http_metrics, dialects: netease::router(Arc::new(netease)) })
+}
+
+pub(crate) fn open_store(
+    section: &StoreSection,
+    _data: &Path,
+    fanout: Arc<dyn Fanout>,
+) -> Result<Arc<dyn Store>, StoreError> {
+    match section.engine {
+        StoreEngine::Memory => Ok(MemoryStore::new(fanout)),
+    }
+}
+
+pub(crate) async fn pipeline(
+    store: Arc<dyn Store>,
+    sessions: Arc<dyn Sessions>,
+    ports: &Ports,
+) -> Result<Arc<Pipeline>, StoreError> {
+    let apps = Arc::new(Apps::new(store.apps().await?));
+    Ok(Arc::new(Pipeline {
+        store,
+        sessions,
+        clock: ports.clock.clone(),
+        random: ports.random.clone(),
+        apps,
+        limiter: Limiter::default(),
+    }))
+}
