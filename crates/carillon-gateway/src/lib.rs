@@ -1,1 +1,33 @@
-//! x
+//! How messages reach people who are online: everything between an upgraded WebSocket connection and the core.
+//!
+//! [`Hub`] is the store's side, [`Gateway`] the connections'. A connection's way: [`Handshake`], login on the ordinary
+//! runtime, then its shard, for life. docs/gateway.md is the reference for those who write clients.
+//!
+//! Invariant: nothing here knows HTTP beyond the headers of a handshake, and nothing here knows a vendor's words.
+
+mod admission;
+mod config;
+mod envelope;
+mod format;
+mod handshake;
+mod hub;
+mod login;
+mod mailbox;
+mod metrics;
+mod protocol;
+mod server;
+mod shard;
+mod socket;
+mod token;
+mod ws;
+
+pub use config::GatewayConfig;
+pub use handshake::{Accepted, Handshake, HandshakeRefusal};
+pub use hub::Hub;
+pub use login::{Identity, LoginAttempt, LoginData, SavedPosition, TokenVerifier, Verdict};
+pub use metrics::GatewayMetrics;
+pub use server::{Gateway, GatewayDeps};
+pub use socket::MemorySocket;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,186 @@
+//! Messages as clients get them: one JSON format, whichever dialect sent them. docs/gateway.md is its reference.
+//!
+//! A copy's own part (its id) comes first, so that everything after it is the same for all recipients and is written once.
+
+use carillon_core::MessageId;
+use carillon_core::model::{CopyOptions, Element, Kind, Media, Message};
+use carillon_core::port::Role;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+/// All of a message but a copy's id: the members of a JSON object, without the braces.
+pub(crate) fn shared(message: &Message, role: Role) -> String {
+    let shared = Shared {
+        client_id: &message.client_id,
+        r#type: kind(message.content.kind),
+        sender: Sender {
+            account: message.sender.account.as_str(),
+            nick: &message.sender.nick,
+            avatar: &message.sender.avatar,
+        },
+        conversation: match role {
+            Role::Recipient => Some(message.sender.account.as_str()),
+            Role::Sender => None,
+        },
+        recipients: match role {
+            Role::Recipient => Vec::new(),
+            Role::Sender => message.recipients.iter().map(carillon_core::AccountId::as_str).collect(),
+        },
+        time: message.time_ms,
+        elements: message.content.elements.iter().map(element).collect(),
+        ext: &message.ext,
+        options: options(message.options),
+        original: (!message.content.elements_say_all).then_some(&*message.content.original),
+    };
+    let object = serde_json::to_string(&shared).expect("texts and numbers are JSON");
+    object[1..object.len() - 1].to_owned()
+}
+
+/// A copy's `data`: its id, then what it shares with the others.
+pub(crate) fn data(id: MessageId, shared: &str) -> Vec<u8> {
+    format!(r#"{{"id":"{id}",{shared}}}"#).into_bytes()
+}
+
+#[derive(Serialize)]
+struct Shared<'a> {
+    client_id: &'a str,
+    r#type: &'static str,
+    sender: Sender<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conversation: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    recipients: Vec<&'a str>,
+    time: u64,
+    elements: Vec<Part<'a>>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    ext: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    options: Option<Options>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    original: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Sender<'a> {
+    account: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    nick: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    avatar: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Part<'a> {
+    Text { text: &'a str },
+    Image(MediaPart<'a>),
+    Audio(MediaPart<'a>),
+    Video(MediaPart<'a>),
+    Location(PlacePart<'a>),
+    File(MediaPart<'a>),
+    Tip { text: &'a str },
+    Custom { custom: Option<Box<RawValue>> },
+}
+
+#[derive(Serialize)]
+struct MediaPart<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    md5: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ext: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    width: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    height: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration_ms: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct PlacePart<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latitude: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    longitude: Option<f64>,
+}
+
+/// The options that concern a client; only those that are not the default are shown.
+#[derive(Serialize)]
+struct Options {
+    #[serde(skip_serializing_if = "is_true")]
+    persistent: bool,
+    #[serde(skip_serializing_if = "is_true")]
+    roam: bool,
+    #[serde(skip_serializing_if = "is_true")]
+    history: bool,
+    #[serde(skip_serializing_if = "is_true")]
+    badge: bool,
+    #[serde(skip_serializing_if = "is_true")]
+    session_update: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_true(it: &bool) -> bool {
+    *it
+}
+
+fn options(it: CopyOptions) -> Option<Options> {
+    let CopyOptions { persistent, roam, history, badge, session_update, .. } = it;
+    let all_default = persistent && roam && history && badge && session_update;
+    (!all_default).then_some(Options { persistent, roam, history, badge, session_update })
+}
+
+pub(crate) fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Text => "text",
+        Kind::Image => "image",
+        Kind::Audio => "audio",
+        Kind::Video => "video",
+        Kind::Location => "location",
+        Kind::File => "file",
+        Kind::Tip => "tip",
+        Kind::Custom => "custom",
+    }
+}
+
+fn element(element: &Element) -> Part<'_> {
+    match element {
+        Element::Text { text } => Part::Text { text },
+        Element::Image(it) => Part::Image(media(it)),
+        Element::Audio(it) => Part::Audio(media(it)),
+        Element::Video(it) => Part::Video(media(it)),
+        Element::Location(it) => {
+            Part::Location(PlacePart { title: it.title.as_deref(), latitude: it.latitude, longitude: it.longitude })
+        }
+        Element::File(it) => Part::File(media(it)),
+        Element::Tip { text } => Part::Tip { text },
+        Element::Custom { json } => Part::Custom { custom: raw(json) },
+    }
+}
+
+fn media(it: &Media) -> MediaPart<'_> {
+    MediaPart {
+        url: it.url.as_deref(),
+        name: it.name.as_deref(),
+        md5: it.md5.as_deref(),
+        ext: it.ext.as_deref(),
+        size: it.size,
+        width: it.width,
+        height: it.height,
+        duration_ms: it.duration_ms,
+    }
+}
+
+/// The JSON as it came, but for line breaks: in the client protocol they end a message. Outside of strings, where alone
+/// they may stand raw, a space means the same.
+fn raw(json: &str) -> Option<Box<RawValue>> {
+    RawValue::from_string(json.replace(['\n', '\r'], " ")).ok()
+}

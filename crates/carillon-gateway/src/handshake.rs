@@ -1,0 +1,148 @@
+//! The WebSocket handshake: what an HTTP request must say to become a connection (RFC 6455, section 4).
+//!
+//! Leaves HTTP to its caller, and who logs in to [`crate::login`].
+
+use std::net::IpAddr;
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, StatusCode, Uri};
+use tungstenite::handshake::derive_accept_key;
+
+use crate::admission::{Full, Slot};
+use crate::protocol::Encoding;
+
+const PROTOBUF: &str = "centrifuge-protobuf";
+const JSON: &str = "centrifuge-json";
+
+/// A request to open a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Handshake<'a> {
+    pub method: &'a Method,
+    pub headers: &'a HeaderMap,
+    /// The query of the request's URL.
+    pub query: Option<&'a str>,
+    /// Whom limits per address count: behind a trusted proxy, its client.
+    pub peer: IpAddr,
+}
+
+/// A request that opens no connection: the status and the text of the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct HandshakeRefusal {
+    pub status: StatusCode,
+    pub message: &'static str,
+}
+
+/// A connection that may open. Holds its place until it is served or dropped.
+pub struct Accepted {
+    /// Headers of the answer, whose status is 101.
+    pub headers: HeaderMap,
+    pub(crate) encoding: Encoding,
+    pub(crate) slot: Slot,
+}
+
+/// What a request asks for, once it is found sound.
+pub(crate) struct Asked {
+    pub(crate) headers: HeaderMap,
+    pub(crate) encoding: Encoding,
+}
+
+const fn refuse(status: StatusCode, message: &'static str) -> HandshakeRefusal {
+    HandshakeRefusal { status, message }
+}
+
+impl HandshakeRefusal {
+    pub(crate) const DRAINING: Self = refuse(StatusCode::SERVICE_UNAVAILABLE, "the server is shutting down");
+    pub(crate) const ORIGIN: Self = refuse(StatusCode::FORBIDDEN, "this origin may not connect");
+
+    pub(crate) fn full(full: Full) -> Self {
+        match full {
+            Full::Server => refuse(StatusCode::SERVICE_UNAVAILABLE, "the server has too many connections"),
+            Full::Address => refuse(StatusCode::TOO_MANY_REQUESTS, "too many connections from this address"),
+            Full::FailedLogins => refuse(StatusCode::TOO_MANY_REQUESTS, "too many failed logins from this address"),
+        }
+    }
+}
+
+/// Checks everything about a request but limits.
+pub(crate) fn check(request: &Handshake<'_>, origins: &[String]) -> Result<Asked, HandshakeRefusal> {
+    let key = check_upgrade(request)?;
+    if !origin_may_connect(request.headers, origins) {
+        return Err(HandshakeRefusal::ORIGIN);
+    }
+    let (encoding, echoed) = encoding(request);
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    let accept = HeaderValue::from_str(&derive_accept_key(key.as_bytes())).expect("base64 is a header value");
+    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    if let Some(protocol) = echoed {
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol));
+    }
+    Ok(Asked { headers, encoding })
+}
+
+fn check_upgrade<'a>(request: &Handshake<'a>) -> Result<&'a HeaderValue, HandshakeRefusal> {
+    if request.method != Method::GET {
+        return Err(refuse(StatusCode::METHOD_NOT_ALLOWED, "a WebSocket connection is opened with GET"));
+    }
+    if !has_token(request.headers, &header::CONNECTION, "upgrade")
+        || !has_token(request.headers, &header::UPGRADE, "websocket")
+    {
+        return Err(refuse(StatusCode::UPGRADE_REQUIRED, "this address is for WebSocket connections"));
+    }
+    if request.headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
+        return Err(refuse(StatusCode::UPGRADE_REQUIRED, "only version 13 of WebSocket is spoken"));
+    }
+    let key = request.headers.get(header::SEC_WEBSOCKET_KEY);
+    // A key is 16 bytes in base64.
+    let key = key.filter(|key| key.len() == 24 && key.to_str().is_ok_and(|key| key.ends_with("==")));
+    key.ok_or(refuse(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is missing or is no key"))
+}
+
+fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    tokens(headers, name).any(|it| it.eq_ignore_ascii_case(token))
+}
+
+fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(str::trim)
+}
+
+/// The encoding, and the subprotocol to echo. Without a known one it is JSON, and an empty header is none.
+fn encoding(request: &Handshake<'_>) -> (Encoding, Option<&'static str>) {
+    for protocol in tokens(request.headers, &header::SEC_WEBSOCKET_PROTOCOL) {
+        match protocol {
+            PROTOBUF => return (Encoding::Protobuf, Some(PROTOBUF)),
+            JSON => return (Encoding::Json, Some(JSON)),
+            _ => {}
+        }
+    }
+    let mut asked = request.query.unwrap_or_default().split('&');
+    if asked.any(|it| it == "format=protobuf" || it == "cf_protocol=protobuf") {
+        return (Encoding::Protobuf, None);
+    }
+    (Encoding::Json, None)
+}
+
+/// Browsers say which site's script connects. What says nothing is no browser.
+fn origin_may_connect(headers: &HeaderMap, origins: &[String]) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else { return true };
+    let Ok(origin) = origin.to_str() else { return false };
+    if origins.iter().any(|it| it == "*" || it.eq_ignore_ascii_case(origin)) {
+        return true;
+    }
+    let Ok(uri) = origin.parse::<Uri>() else { return false };
+    let (Some(host), Some(authority)) = (uri.host(), uri.authority()) else { return false };
+    let own = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    is_loopback(host) || own.is_some_and(|own| own.eq_ignore_ascii_case(authority.as_str()))
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|it| it.to_canonical().is_loopback())
+}
+
+#[cfg(test)]
+#[path = "handshake_tests.rs"]
+mod tests;

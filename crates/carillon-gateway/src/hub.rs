@@ -1,0 +1,79 @@
+//! The store's side of the gateway: takes committed messages and ends of sessions, and puts them into the mailboxes of
+//! the shards that they concern. Created before the store, which calls it; the shards start later.
+//!
+//! Invariant: an account belongs to one shard for the life of the hub, so that nobody keeps an index of who is where.
+
+use std::sync::Arc;
+
+use carillon_core::AccountNo;
+use carillon_core::model::{Committed, DropReason, Fate};
+use carillon_core::port::{EndReason, Fanout, Sessions};
+
+use crate::config::GatewayConfig;
+use crate::mailbox::Mailbox;
+use crate::metrics::GatewayMetrics;
+
+pub struct Hub {
+    pub(crate) mailboxes: Vec<Arc<Mailbox>>,
+    metrics: Arc<GatewayMetrics>,
+}
+
+impl Hub {
+    pub fn new(config: &GatewayConfig, metrics: Arc<GatewayMetrics>) -> Arc<Self> {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        let shards = if config.shards == 0 { cores() } else { config.shards };
+        let mailbox = || Arc::new(Mailbox::new(config.shard_queue_len_max));
+        Arc::new(Self { mailboxes: (0..shards).map(|_| mailbox()).collect(), metrics })
+    }
+
+    /// The shard that an account belongs to.
+    pub(crate) fn place(&self, account: AccountNo) -> usize {
+        place(account, self.mailboxes.len())
+    }
+
+    /// Counts what an overrun shard was not told of: it stays in the inboxes, or it is gone.
+    fn count_missed(&self, message: &Committed, shard: usize) {
+        let copies = message.copies.iter().chain(&message.sender_copy).filter(|copy| self.place(copy.to) == shard);
+        for copy in copies {
+            match copy.fate {
+                Fate::Inbox => {
+                    self.metrics.stored.inc();
+                }
+                Fate::OnlineOnly => self.metrics.dropped(DropReason::SlowConnection, 1),
+                Fate::Drop(_) => {}
+            }
+        }
+    }
+}
+
+/// Accounts get their numbers in a row, so neighbours are spread by a multiplication first.
+pub(crate) fn place(account: AccountNo, shards: usize) -> usize {
+    let spread = account.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    usize::try_from(spread % shards as u64).expect("it is below the number of shards")
+}
+
+impl Fanout for Hub {
+    fn committed(&self, message: &Arc<Committed>) {
+        if message.unregistered > 0 {
+            self.metrics.dropped(DropReason::Unregistered, message.unregistered);
+        }
+        let mut concerned = vec![false; self.mailboxes.len()];
+        for copy in message.copies.iter().chain(&message.sender_copy) {
+            match copy.fate {
+                Fate::Inbox | Fate::OnlineOnly => concerned[self.place(copy.to)] = true,
+                Fate::Drop(reason) => self.metrics.dropped(reason, 1),
+            }
+        }
+        for (shard, mailbox) in self.mailboxes.iter().enumerate().filter(|(shard, _)| concerned[*shard]) {
+            if !mailbox.publish(message) {
+                self.count_missed(message, shard);
+            }
+        }
+    }
+}
+
+impl Sessions for Hub {
+    fn end(&self, account: AccountNo, reason: EndReason) {
+        self.mailboxes[self.place(account)].end(account, reason);
+    }
+}

@@ -1,0 +1,146 @@
+//! Who logs in: the connect command's token and `data`, judged.
+//!
+//! Leaves the socket to [`stage`]. A secret is compared in constant time, and is in no log and no error.
+
+pub(crate) mod stage;
+mod verify;
+
+use std::sync::Arc;
+
+use carillon_core::command::CreateAccount;
+use carillon_core::decide::Refusal;
+use carillon_core::model::{Account, App, Profile};
+use carillon_core::{AccountId, DeviceId, Offset};
+use serde::Deserialize;
+use subtle::ConstantTimeEq;
+
+pub(crate) use verify::verify;
+pub use verify::{Identity, LoginAttempt, LoginData, TokenVerifier, Verdict};
+
+use crate::envelope::INBOX;
+use crate::protocol::code::{Close, ErrorCode};
+use crate::protocol::command::ConnectRequest;
+use crate::server::Server;
+
+/// Why somebody was not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Denied {
+    /// Answered as an error; SDKs may try again.
+    Error(ErrorCode),
+    /// The connection is closed.
+    Close(Close),
+}
+
+/// What a client calls its place in its inbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Position {
+    pub(crate) offset: Offset,
+    /// Empty where the client names none.
+    pub(crate) epoch: String,
+    /// Whether the SDK asks for what it missed; else the app gave the position of its last run.
+    pub(crate) recovering: bool,
+}
+
+/// Somebody who is let in.
+#[derive(Debug)]
+pub(crate) struct LoggedIn {
+    pub(crate) account: Account,
+    pub(crate) device: DeviceId,
+    /// Whether the account's own token was shown, so that its replacement ends the session.
+    pub(crate) by_static_token: bool,
+    pub(crate) expires_ms: Option<u64>,
+    pub(crate) position: Option<Position>,
+}
+
+/// All connections whose client names no device are one device.
+const UNNAMED_DEVICE: &str = "-";
+
+pub(crate) async fn log_in(server: &Server, request: &ConnectRequest) -> Result<LoggedIn, Denied> {
+    let data = read_data(&request.data)?;
+    let device = DeviceId::new(data.device.as_deref().unwrap_or(UNNAMED_DEVICE));
+    let device = device.map_err(|_| Denied::Error(ErrorCode::BAD_REQUEST))?;
+    let position = position(request, &data);
+    let (account, by_static_token, expires_ms) = match verify(server, &request.token, &data) {
+        Verdict::Accepted(it) => (by_claim(server, &it).await?, false, it.expires_ms),
+        Verdict::Expired => return Err(Denied::Error(ErrorCode::TOKEN_EXPIRED)),
+        Verdict::Invalid => return Err(Denied::Close(Close::INVALID_TOKEN)),
+        Verdict::NotMine => (by_static_token(server, &request.token, &data).await?, true, None),
+    };
+    if account.blocked {
+        return Err(Denied::Close(Close::BLOCKED));
+    }
+    Ok(LoggedIn { account, device, by_static_token, expires_ms, position })
+}
+
+fn read_data(data: &[u8]) -> Result<LoginData, Denied> {
+    if data.is_empty() {
+        return Ok(LoginData::default());
+    }
+    serde_json::from_slice(data).map_err(|_| Denied::Error(ErrorCode::BAD_REQUEST))
+}
+
+/// What the SDK knows is newer than what the app gave it once.
+fn position(request: &ConnectRequest, data: &LoginData) -> Option<Position> {
+    if let Some(it) = request.subs.get(INBOX).filter(|it| it.recover) {
+        return Some(Position { offset: Offset(it.offset), epoch: it.epoch.clone(), recovering: true });
+    }
+    let saved = data.inbox.as_ref()?;
+    Some(Position { offset: Offset(saved.offset), epoch: saved.epoch.clone(), recovering: false })
+}
+
+/// A position as the app keeps it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct SavedPosition {
+    pub offset: u64,
+    #[serde(default)]
+    pub epoch: String,
+}
+
+async fn by_claim(server: &Server, identity: &Identity) -> Result<Account, Denied> {
+    check_app(&identity.app)?;
+    let store = &server.pipeline.store;
+    let read = || store.account(identity.app.id, &identity.account);
+    if let Some(account) = read().await.map_err(store_failed)? {
+        return Ok(account);
+    }
+    if !identity.app.settings.create_unknown_accounts {
+        return Err(Denied::Close(Close::INVALID_TOKEN));
+    }
+    let command = CreateAccount { id: identity.account.clone(), token: None, profile: Profile::default() };
+    match server.pipeline.create_account(&identity.app, command, None).await {
+        Ok(account) => Ok(account),
+        // Another connection of the account was quicker.
+        Err(Refusal::AccountExists(_)) => read().await.map_err(store_failed)?.ok_or(Denied::Error(ErrorCode::INTERNAL)),
+        Err(error) => Err(store_failed(error)),
+    }
+}
+
+async fn by_static_token(server: &Server, token: &str, data: &LoginData) -> Result<Account, Denied> {
+    let invalid = Denied::Close(Close::INVALID_TOKEN);
+    let app = app_of(server, data.app.as_deref()).ok_or(invalid)?;
+    check_app(&app)?;
+    let id: AccountId = app.account_id(data.account.as_deref().unwrap_or_default()).map_err(|_| invalid)?;
+    let account = server.pipeline.store.account(app.id, &id).await.map_err(store_failed)?.ok_or(invalid)?;
+    let same: bool = account.token.expose().as_bytes().ct_eq(token.as_bytes()).into();
+    if same && !token.is_empty() { Ok(account) } else { Err(invalid) }
+}
+
+/// The app of that name; without a name, the only one.
+pub(crate) fn app_of(server: &Server, name: Option<&str>) -> Option<Arc<App>> {
+    match name {
+        Some(name) => server.pipeline.apps.by_name(name),
+        None => server.pipeline.apps.only(),
+    }
+}
+
+fn check_app(app: &App) -> Result<(), Denied> {
+    if app.settings.disabled { Err(Denied::Close(Close::APP_DISABLED)) } else { Ok(()) }
+}
+
+fn store_failed(error: impl std::fmt::Display) -> Denied {
+    tracing::warn!(%error, "a login failed because the store did: {error}");
+    Denied::Error(ErrorCode::INTERNAL)
+}
+
+#[cfg(test)]
+mod tests;

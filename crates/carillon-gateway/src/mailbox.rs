@@ -1,0 +1,96 @@
+//! What waits for one shard. Bounded, and never blocks whoever brings something.
+//!
+//! When too many messages wait, the rest is not queued: the shard is told that it was overrun, and its connections read
+//! what they miss from the store. Ends of sessions are never lost: there is at most one of a kind for each account.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+
+use carillon_core::AccountNo;
+use carillon_core::model::Committed;
+use carillon_core::port::EndReason;
+use tokio::sync::Notify;
+
+use crate::shard::Newcomer;
+
+/// Everything that waits, taken at once.
+#[derive(Default)]
+pub(crate) struct Mail {
+    pub(crate) newcomers: Vec<Newcomer>,
+    pub(crate) committed: Vec<Arc<Committed>>,
+    /// Whether messages were left out.
+    pub(crate) overrun: bool,
+    pub(crate) ends: Vec<(AccountNo, EndReason)>,
+    /// Whether all connections shall end.
+    pub(crate) draining: bool,
+}
+
+pub(crate) struct Mailbox {
+    state: Mutex<State>,
+    bell: Notify,
+    len_max: usize,
+}
+
+#[derive(Default)]
+struct State {
+    mail: Mail,
+    seen_ends: HashSet<(AccountNo, bool)>,
+}
+
+impl Mailbox {
+    pub(crate) fn new(len_max: usize) -> Self {
+        Self { state: Mutex::default(), bell: Notify::new(), len_max }
+    }
+
+    /// Whether the message is queued; if not, the shard is overrun.
+    pub(crate) fn publish(&self, message: &Arc<Committed>) -> bool {
+        self.change(|state| {
+            let fits = state.mail.committed.len() < self.len_max;
+            if fits {
+                state.mail.committed.push(message.clone());
+            }
+            state.mail.overrun |= !fits;
+            fits
+        })
+    }
+
+    pub(crate) fn end(&self, account: AccountNo, reason: EndReason) {
+        self.change(|state| {
+            if state.seen_ends.insert((account, reason == EndReason::Blocked)) {
+                state.mail.ends.push((account, reason));
+            }
+        });
+    }
+
+    /// Bounded by the connections that there may be.
+    pub(crate) fn adopt(&self, newcomer: Newcomer) {
+        self.change(|state| state.mail.newcomers.push(newcomer));
+    }
+
+    pub(crate) fn drain(&self) {
+        self.change(|state| state.mail.draining = true);
+    }
+
+    /// Messages that wait.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().mail.committed.len()
+    }
+
+    /// Waits until there is something, and takes all of it.
+    pub(crate) async fn take(&self) -> Mail {
+        self.bell.notified().await;
+        let mut state = self.lock();
+        state.seen_ends.clear();
+        std::mem::take(&mut state.mail)
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let result = change(&mut self.lock());
+        self.bell.notify_one();
+        result
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().expect("no holder of this lock panics")
+    }
+}

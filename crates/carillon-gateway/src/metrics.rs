@@ -1,0 +1,106 @@
+//! What the gateway counts. docs/metrics.md explains each.
+
+use carillon_core::model::DropReason;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+/// One server's counters; cheap to update from any thread.
+#[derive(Debug, Default)]
+pub struct GatewayMetrics {
+    pub(crate) connections: Gauge,
+    pub(crate) logins: Family<Outcome, Counter>,
+    pub(crate) closes: Family<Code, Counter>,
+    pub(crate) refused: Family<Reason, Counter>,
+    queue: Family<ShardLabel, Gauge>,
+    pub(crate) overruns: Counter,
+    pub(crate) pages: Counter,
+    pub(crate) commands: Counter,
+    pub(crate) frames_in: Counter,
+    pub(crate) frames_out: Counter,
+    pub(crate) bytes_out: Counter,
+    copies: Family<CopyFate, Counter>,
+    /// Resolved once: fan-out counts on its hot path.
+    pub(crate) delivered: Counter,
+    pub(crate) stored: Counter,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Outcome {
+    pub(crate) outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Code {
+    pub(crate) code: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Reason {
+    pub(crate) reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ShardLabel {
+    shard: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CopyFate {
+    fate: &'static str,
+    reason: &'static str,
+}
+
+impl GatewayMetrics {
+    /// Adds everything to `registry`.
+    pub fn register(&self, registry: &mut Registry) {
+        let copy = |fate, reason| self.copies.get_or_create(&CopyFate { fate, reason }).clone();
+        // Every reason is there from the start, so that a rate over it starts at zero.
+        DropReason::ALL.iter().for_each(|reason| drop(copy("dropped", reason.name())));
+        registry.register("carillon_connections", "Connections that are open", self.connections.clone());
+        registry.register("carillon_logins", "Logins by outcome", self.logins.clone());
+        registry.register("carillon_closes", "Connections closed by the server, by code", self.closes.clone());
+        registry.register("carillon_refused_connections", "Handshakes refused, by reason", self.refused.clone());
+        registry.register("carillon_copies", "Copies of messages, by fate and reason", self.copies.clone());
+        registry.register("carillon_shard_queue", "Events that wait for a shard", self.queue.clone());
+        registry.register("carillon_shard_overruns", "Times that a shard's queue was full", self.overruns.clone());
+        registry.register("carillon_catch_up_pages", "Inbox pages read for connections", self.pages.clone());
+        registry.register("carillon_client_commands", "Commands of clients", self.commands.clone());
+        registry.register("carillon_gateway_received_frames", "Frames read from sockets", self.frames_in.clone());
+        registry.register("carillon_gateway_sent_frames", "Frames queued for sockets", self.frames_out.clone());
+        registry.register("carillon_gateway_sent_bytes", "Bytes written to sockets", self.bytes_out.clone());
+    }
+
+    /// A metrics struct whose hot counters are part of their family.
+    #[must_use]
+    pub fn new() -> Self {
+        let copies: Family<CopyFate, Counter> = Family::default();
+        let resolve = |fate| copies.get_or_create(&CopyFate { fate, reason: "" }).clone();
+        let (delivered, stored) = (resolve("delivered"), resolve("stored"));
+        Self { copies, delivered, stored, ..Self::default() }
+    }
+
+    pub(crate) fn dropped(&self, reason: DropReason, copies: usize) {
+        let label = CopyFate { fate: "dropped", reason: reason.name() };
+        self.copies.get_or_create(&label).inc_by(copies as u64);
+    }
+
+    pub(crate) fn queue(&self, shard: usize, len: usize) {
+        let shard = ShardLabel { shard: u32::try_from(shard).unwrap_or(u32::MAX) };
+        self.queue.get_or_create(&shard).set(i64::try_from(len).unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn login(&self, outcome: &'static str) {
+        self.logins.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    pub(crate) fn refuse(&self, reason: &'static str) {
+        self.refused.get_or_create(&Reason { reason }).inc();
+    }
+
+    pub(crate) fn close(&self, code: u16) {
+        self.closes.get_or_create(&Code { code }).inc();
+    }
+}

@@ -1,0 +1,70 @@
+//! Every code that a client may see: errors of commands, and closes of connections. docs/gateway.md lists them.
+//!
+//! Closes 3000-3499 and 4000-4499 make SDKs come back, 3500-3999 and 4500-4999 make them stay away. A close always has a
+//! reason of plain words: SDKs misread an empty one, a number and JSON.
+
+use super::Failure;
+
+/// An error as a constant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ErrorCode {
+    pub(crate) code: u32,
+    pub(crate) message: &'static str,
+    pub(crate) temporary: bool,
+}
+
+const fn fail(code: u32, message: &'static str) -> ErrorCode {
+    ErrorCode { code, message, temporary: false }
+}
+
+const fn retry(code: u32, message: &'static str) -> ErrorCode {
+    ErrorCode { code, message, temporary: true }
+}
+
+impl ErrorCode {
+    pub(crate) const INTERNAL: Self = retry(100, "internal server error");
+    pub(crate) const UNKNOWN_CHANNEL: Self = fail(102, "unknown channel");
+    pub(crate) const METHOD_NOT_FOUND: Self = fail(104, "method not found");
+    pub(crate) const ALREADY_SUBSCRIBED: Self = fail(105, "already subscribed");
+    pub(crate) const BAD_REQUEST: Self = fail(107, "bad request");
+    pub(crate) const NOT_AVAILABLE: Self = fail(108, "not available");
+    pub(crate) const TOKEN_EXPIRED: Self = fail(109, "token expired");
+    pub(crate) const TOO_MANY_REQUESTS: Self = retry(111, "too many requests");
+    pub(crate) const UNRECOVERABLE_POSITION: Self = fail(112, "unrecoverable position");
+    pub(crate) const MESSAGE_NOT_FOUND: Self = fail(1000, "no such message");
+}
+
+impl From<ErrorCode> for Failure {
+    fn from(it: ErrorCode) -> Self {
+        Self { code: it.code, message: it.message.into(), temporary: it.temporary }
+    }
+}
+
+/// Why a connection is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Close {
+    pub(crate) code: u16,
+    pub(crate) reason: &'static str,
+}
+
+const fn close(code: u16, reason: &'static str) -> Close {
+    Close { code, reason }
+}
+
+impl Close {
+    /// The client closed first; its close is answered.
+    pub(crate) const NORMAL: Self = close(1000, "bye");
+    pub(crate) const TOO_BIG: Self = close(1009, "message is too big");
+    pub(crate) const SHUTDOWN: Self = close(3001, "shutdown");
+    pub(crate) const SERVER_ERROR: Self = close(3004, "internal server error");
+    pub(crate) const EXPIRED: Self = close(3005, "connection expired");
+    pub(crate) const SLOW: Self = close(3008, "slow");
+    pub(crate) const NO_PONG: Self = close(3012, "no pong");
+    pub(crate) const INVALID_TOKEN: Self = close(3500, "invalid token");
+    pub(crate) const BAD_REQUEST: Self = close(3501, "bad request");
+    pub(crate) const STALE: Self = close(3502, "stale");
+    pub(crate) const CONNECTION_LIMIT: Self = close(3504, "connection limit");
+    pub(crate) const BLOCKED: Self = close(4500, "account is blocked");
+    pub(crate) const TOKEN_REPLACED: Self = close(4501, "token was replaced");
+    pub(crate) const APP_DISABLED: Self = close(4502, "app is disabled");
+}

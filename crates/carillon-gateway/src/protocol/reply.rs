@@ -1,0 +1,163 @@
+//! What the server sends. Pushes of messages do not come from here: they are spliced from envelopes.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::json;
+
+#[derive(Clone, PartialEq, prost::Message, Serialize)]
+pub(crate) struct Reply {
+    #[prost(uint32, tag = "1")]
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) id: u32,
+    #[prost(message, optional, tag = "2")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<Failure>,
+    #[prost(message, optional, tag = "5")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) connect: Option<ConnectResult>,
+    #[prost(message, optional, tag = "7")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) unsubscribe: Option<EmptyResult>,
+    #[prost(message, optional, tag = "10")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) presence_stats: Option<PresenceStatsResult>,
+    #[prost(message, optional, tag = "11")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) history: Option<HistoryResult>,
+    #[prost(message, optional, tag = "12")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ping: Option<EmptyResult>,
+    #[prost(message, optional, tag = "13")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rpc: Option<RpcResult>,
+    #[prost(message, optional, tag = "14")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) refresh: Option<RefreshResult>,
+}
+
+/// An error as clients get it.
+#[derive(Clone, PartialEq, Eq, prost::Message, Serialize)]
+pub(crate) struct Failure {
+    #[prost(uint32, tag = "1")]
+    pub(crate) code: u32,
+    #[prost(string, tag = "2")]
+    pub(crate) message: String,
+    /// Whether SDKs shall try again by themselves.
+    #[prost(bool, tag = "3")]
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) temporary: bool,
+}
+
+#[derive(Clone, PartialEq, prost::Message, Serialize)]
+pub(crate) struct ConnectResult {
+    #[prost(string, tag = "1")]
+    pub(crate) client: String,
+    #[prost(string, tag = "2")]
+    pub(crate) version: String,
+    #[prost(bool, tag = "3")]
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) expires: bool,
+    /// In seconds.
+    #[prost(uint32, tag = "4")]
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) ttl: u32,
+    #[prost(btree_map = "string, message", tag = "6")]
+    pub(crate) subs: BTreeMap<String, SubscribeResult>,
+    /// In seconds, at least 1: the interval that the client may rely on.
+    #[prost(uint32, tag = "7")]
+    pub(crate) ping: u32,
+    #[prost(bool, tag = "8")]
+    pub(crate) pong: bool,
+    /// In ms since 1970.
+    #[prost(int64, tag = "11")]
+    pub(crate) time: i64,
+}
+
+#[derive(Clone, PartialEq, prost::Message, Serialize)]
+pub(crate) struct SubscribeResult {
+    #[prost(bool, tag = "3")]
+    pub(crate) recoverable: bool,
+    #[prost(string, tag = "6")]
+    pub(crate) epoch: String,
+    #[prost(message, repeated, tag = "7")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) publications: Vec<Publication>,
+    #[prost(bool, tag = "8")]
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) recovered: bool,
+    #[prost(uint64, tag = "9")]
+    pub(crate) offset: u64,
+    #[prost(bool, tag = "10")]
+    pub(crate) positioned: bool,
+    #[prost(bool, tag = "12")]
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) was_recovering: bool,
+}
+
+#[derive(Clone, PartialEq, prost::Message, Serialize)]
+pub(crate) struct Publication {
+    #[prost(bytes = "vec", tag = "4")]
+    #[serde(serialize_with = "json::write")]
+    pub(crate) data: Vec<u8>,
+    #[prost(uint64, tag = "6")]
+    pub(crate) offset: u64,
+}
+
+#[derive(Clone, PartialEq, Eq, prost::Message, Serialize)]
+pub(crate) struct PresenceStatsResult {
+    #[prost(uint32, tag = "1")]
+    pub(crate) num_clients: u32,
+    #[prost(uint32, tag = "2")]
+    pub(crate) num_users: u32,
+}
+
+#[derive(Clone, PartialEq, prost::Message, Serialize)]
+pub(crate) struct HistoryResult {
+    #[prost(message, repeated, tag = "1")]
+    pub(crate) publications: Vec<Publication>,
+    #[prost(string, tag = "2")]
+    pub(crate) epoch: String,
+    #[prost(uint64, tag = "3")]
+    pub(crate) offset: u64,
+}
+
+#[derive(Clone, PartialEq, Eq, prost::Message, Serialize)]
+pub(crate) struct RpcResult {
+    #[prost(bytes = "vec", tag = "1")]
+    #[serde(serialize_with = "json::write")]
+    pub(crate) data: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, Eq, prost::Message, Serialize)]
+pub(crate) struct RefreshResult {
+    #[prost(string, tag = "1")]
+    pub(crate) client: String,
+    #[prost(string, tag = "2")]
+    pub(crate) version: String,
+    #[prost(bool, tag = "3")]
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) expires: bool,
+    #[prost(uint32, tag = "4")]
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) ttl: u32,
+}
+
+#[derive(Clone, PartialEq, Eq, prost::Message, Serialize)]
+pub(crate) struct EmptyResult {}
+
+impl Reply {
+    /// The reply to command `id`, without a result yet.
+    pub(crate) fn to(id: u32) -> Self {
+        Self { id, ..Self::default() }
+    }
+
+    pub(crate) fn failed(id: u32, error: Failure) -> Self {
+        Self { error: Some(error), ..Self::to(id) }
+    }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}

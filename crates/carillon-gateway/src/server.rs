@@ -1,0 +1,167 @@
+//! What all parts of one gateway share, and the gateway itself: shakes hands, lets in, drains.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use bytes::Bytes;
+use carillon_core::pipeline::Pipeline;
+use tokio::net::TcpStream;
+use tokio::sync::{oneshot, watch};
+
+use crate::admission::{Admission, Full};
+use crate::config::GatewayConfig;
+use crate::handshake::{self, Accepted, Handshake, HandshakeRefusal};
+use crate::hub::Hub;
+use crate::login::TokenVerifier;
+use crate::login::stage::{self, Stranger};
+use crate::metrics::GatewayMetrics;
+use crate::protocol::Encoding;
+use crate::shard;
+use crate::socket::{MemorySocket, Socket};
+
+/// What a gateway is made of.
+pub struct GatewayDeps {
+    pub pipeline: Arc<Pipeline>,
+    pub config: GatewayConfig,
+    pub metrics: Arc<GatewayMetrics>,
+    /// The server's version, as clients are told.
+    pub version: String,
+    /// Kinds of signed tokens that log in besides the JWT.
+    pub verifiers: Vec<Arc<dyn TokenVerifier>>,
+}
+
+/// What shards and logins share.
+pub(crate) struct Server {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) pipeline: Arc<Pipeline>,
+    pub(crate) config: Arc<GatewayConfig>,
+    pub(crate) metrics: Arc<GatewayMetrics>,
+    pub(crate) version: String,
+    pub(crate) verifiers: Vec<Arc<dyn TokenVerifier>>,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) draining: watch::Sender<bool>,
+}
+
+/// A running gateway. Clones are the same gateway.
+#[derive(Clone)]
+pub struct Gateway {
+    server: Arc<Server>,
+    threads: Arc<Mutex<Vec<Thread>>>,
+}
+
+struct Thread {
+    handle: JoinHandle<()>,
+    ended: oneshot::Receiver<()>,
+}
+
+impl Gateway {
+    /// Spawns the shards.
+    ///
+    /// # Panics
+    /// When the machine gives no threads.
+    pub fn start(hub: Arc<Hub>, deps: GatewayDeps) -> Self {
+        let GatewayDeps { pipeline, config, metrics, version, verifiers } = deps;
+        let config = Arc::new(config);
+        let admission = Admission::new(config.clone(), metrics.clone());
+        let draining = watch::Sender::new(false);
+        let server = Server { hub, pipeline, config, metrics, version, verifiers, admission, draining };
+        let server = Arc::new(server);
+        let threads = (0..server.hub.mailboxes.len()).map(|place| spawn(&server, place)).collect();
+        Self { server, threads: Arc::new(Mutex::new(threads)) }
+    }
+
+    /// Judges a request to open a connection. Whoever is accepted is to be answered with status 101 and the headers, and
+    /// served.
+    ///
+    /// # Errors
+    /// The answer that refuses it.
+    pub fn handshake(&self, request: &Handshake<'_>) -> Result<Accepted, HandshakeRefusal> {
+        let server = &self.server;
+        let refused = |reason, refusal| {
+            server.metrics.refuse(reason);
+            Err(refusal)
+        };
+        if *server.draining.borrow() {
+            return refused("draining", HandshakeRefusal::DRAINING);
+        }
+        let asked = match handshake::check(request, &server.config.origins) {
+            Ok(asked) => asked,
+            Err(refusal) if refusal == HandshakeRefusal::ORIGIN => return refused("origin", refusal),
+            Err(refusal) => return refused("handshake", refusal),
+        };
+        match server.admission.enter(request.peer, server.pipeline.clock.now_ms()) {
+            Ok(slot) => Ok(Accepted { headers: asked.headers, encoding: asked.encoding, slot }),
+            Err(full) => refused(reason(full), HandshakeRefusal::full(full)),
+        }
+    }
+
+    /// Logs the connection in and hands it to its shard; returns then, or when it has ended before. `leftover` is what
+    /// the HTTP library had read beyond the request.
+    pub async fn serve(&self, accepted: Accepted, stream: TcpStream, leftover: Bytes) {
+        // Messages are small and shall go out at once. Where that cannot be set they go out a little later.
+        let _ = stream.set_nodelay(true);
+        self.admit(accepted, Socket::Tcp(stream), leftover).await;
+    }
+
+    /// As [`Gateway::serve`], over one end of a pair in memory.
+    pub async fn serve_memory(&self, accepted: Accepted, socket: MemorySocket) {
+        self.admit(accepted, Socket::Memory(socket), Bytes::new()).await;
+    }
+
+    async fn admit(&self, accepted: Accepted, socket: Socket, leftover: Bytes) {
+        let Accepted { encoding, slot, .. } = accepted;
+        stage::run(&self.server, Stranger { socket, encoding, slot }, leftover).await;
+    }
+
+    /// A connection in memory: the client's end, and the connection's login, which is to be awaited or spawned.
+    ///
+    /// # Errors
+    /// As [`Gateway::handshake`], for limits only.
+    pub fn connect_memory(
+        &self,
+        peer: IpAddr,
+        protobuf: bool,
+        capacity: usize,
+    ) -> Result<(MemorySocket, impl Future<Output = ()> + Send + 'static), HandshakeRefusal> {
+        let entered = self.server.admission.enter(peer, self.server.pipeline.clock.now_ms());
+        let slot = entered.map_err(HandshakeRefusal::full)?;
+        let (ours, theirs) = MemorySocket::pair(capacity);
+        let encoding = if protobuf { Encoding::Protobuf } else { Encoding::Json };
+        let (this, accepted) = (self.clone(), Accepted { headers: http::HeaderMap::new(), encoding, slot });
+        Ok((theirs, async move { this.serve_memory(accepted, ours).await }))
+    }
+
+    /// Tells every client to reconnect, gives them the time of a close to take what is left, and ends the shards.
+    pub async fn drain(&self) {
+        self.server.draining.send_replace(true);
+        self.server.hub.mailboxes.iter().for_each(|mailbox| mailbox.drain());
+        let threads = std::mem::take(&mut *self.threads.lock().expect("no holder of this lock panics"));
+        for Thread { handle, ended } in threads {
+            // The sender is dropped even where the thread panicked; joining tells.
+            let _ = ended.await;
+            if handle.join().is_err() {
+                tracing::error!("a shard had panicked");
+            }
+        }
+    }
+}
+
+fn spawn(server: &Arc<Server>, place: usize) -> Thread {
+    let (tell, ended) = oneshot::channel();
+    let server = server.clone();
+    let run = move || {
+        shard::run(server, place);
+        drop(tell);
+    };
+    let builder = std::thread::Builder::new().name(format!("shard-{place}"));
+    Thread { handle: builder.spawn(run).expect("the machine gives a thread at start"), ended }
+}
+
+fn reason(full: Full) -> &'static str {
+    match full {
+        Full::Server => "connections",
+        Full::Address => "connections_per_address",
+        Full::FailedLogins => "failed_logins",
+    }
+}

@@ -1,0 +1,165 @@
+//! What a connection missed, read page by page at the pace of its socket, until it is live.
+//!
+//! Meanwhile nothing live is queued for it: the newest offset is noted, and reading goes on until it is reached.
+
+use std::rc::Rc;
+use std::task::Poll;
+
+use carillon_core::port::{InboxEntry, InboxPage, PageLimit, StoreError};
+use carillon_core::{AccountNo, DeviceId, Offset};
+
+use super::connection::{CatchUp, Connection};
+use super::{ConnId, Shard};
+use crate::envelope::{Copy, Envelope, Frames};
+use crate::protocol::code::Close;
+use crate::protocol::reply::Publication;
+
+/// Pushes of a page are joined into frames of about this size.
+const FRAME_BYTES: usize = 64 * 1024;
+
+impl Shard {
+    pub(super) fn page_limit(&self) -> PageLimit {
+        PageLimit { entries: self.server.config.page_entries, bytes: self.server.config.page_bytes }
+    }
+
+    /// Has every live connection read what it may have missed.
+    pub(super) fn resynchronise(self: &Rc<Self>) {
+        self.all().into_iter().for_each(|id| self.begin_catch_up(id, Offset::ZERO));
+    }
+
+    /// Has a live connection read up to `top` at least.
+    pub(super) fn begin_catch_up(self: &Rc<Self>, id: ConnId, top: Offset) {
+        let begun = self.with(id, |it| {
+            if let Some(catch_up) = &mut it.catch_up {
+                catch_up.again = true;
+                return false;
+            }
+            if !it.is_closing() {
+                it.catch_up = Some(Box::new(CatchUp { top, ..CatchUp::default() }));
+            }
+            !it.is_closing()
+        });
+        if begun == Some(true) {
+            let this = self.clone();
+            tokio::task::spawn_local(async move { this.catch_up(id).await });
+        }
+    }
+
+    pub(super) async fn catch_up(&self, id: ConnId) {
+        while self.drained(id).await {
+            match self.next_page(id).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => {
+                    tracing::warn!(%error, "an inbox could not be read: {error}");
+                    return self.close_and_send(id, Close::SERVER_ERROR);
+                }
+            }
+        }
+    }
+
+    /// Waits until the socket has taken all that was queued; `false` when the connection is over.
+    async fn drained(&self, id: ConnId) -> bool {
+        std::future::poll_fn(|context| {
+            let waits = self.with(id, |it| {
+                let empty = it.queued() == 0;
+                let catch_up = it.catch_up.as_mut()?;
+                catch_up.waker = (!empty).then(|| context.waker().clone());
+                Some(!empty)
+            });
+            match waits.flatten() {
+                Some(true) => Poll::Pending,
+                Some(false) => Poll::Ready(true),
+                None => Poll::Ready(false),
+            }
+        })
+        .await
+    }
+
+    /// Reads one page and queues it; whether there may be more.
+    async fn next_page(&self, id: ConnId) -> Result<bool, StoreError> {
+        let begin = |it: &mut Connection| {
+            it.catch_up.as_mut()?.again = false;
+            Some((it.account, it.mark))
+        };
+        let Some((account, mark)) = self.with(id, begin).flatten() else { return Ok(false) };
+        let page = {
+            let _permit = self.reads.acquire().await.expect("it is never closed");
+            self.server.metrics.pages.inc();
+            self.server.pipeline.store.read_inbox(account, mark, self.page_limit()).await?
+        };
+        let entries = self.permitted(id, &page.entries).await?;
+        let end = page.entries.last().map_or(page.state.top, |last| last.offset);
+        let more = self.with(id, |it| {
+            let catch_up = it.catch_up.as_ref()?;
+            let (top, again) = (catch_up.top.max(page.state.top), catch_up.again);
+            let encoding = it.encoding;
+            let mut frames = Frames::new(encoding, FRAME_BYTES, it.queue());
+            for entry in &entries {
+                frames.add(|out| Envelope::new(&entry.message).push(encoding, entry_copy(entry), out));
+            }
+            frames.finish();
+            it.mark = it.mark.max(end);
+            let more = again || (it.mark < top && !page.entries.is_empty());
+            if !more {
+                it.catch_up = None;
+            }
+            it.send();
+            Some(more)
+        });
+        Ok(more.flatten().unwrap_or(false))
+    }
+
+    /// Those of `entries` that the connection's device may have: what does not roam is for one device.
+    pub(super) async fn permitted(&self, id: ConnId, entries: &[InboxEntry]) -> Result<Vec<InboxEntry>, StoreError> {
+        let bound: Vec<Offset> = entries.iter().filter(|it| !it.message.options.roam).map(|it| it.offset).collect();
+        if bound.is_empty() {
+            return Ok(entries.to_vec());
+        }
+        let Some((account, device)) = self.with(id, |it| (it.account, it.device.clone())) else {
+            return Ok(Vec::new());
+        };
+        let granted = self.server.pipeline.store.claim(account, &bound, &[device], false).await?;
+        let refused: Vec<Offset> = bound.into_iter().zip(granted).filter(|(_, ok)| !ok).map(|(it, _)| it).collect();
+        Ok(entries.iter().filter(|it| !refused.contains(&it.offset)).cloned().collect())
+    }
+
+    /// The first page for a reply: at most the bytes of a page; and the offset that it ends at.
+    pub(super) async fn publications(
+        &self,
+        id: ConnId,
+        page: &InboxPage,
+        from: Offset,
+    ) -> Result<(Vec<Publication>, Offset), StoreError> {
+        let permitted = self.permitted(id, &page.entries).await?;
+        let (mut publications, mut bytes) = (Vec::new(), 0);
+        for entry in &permitted {
+            let publication = publication(entry);
+            bytes += publication.data.len();
+            if bytes > self.server.config.page_bytes && !publications.is_empty() {
+                return Ok((publications, entry.offset.before()));
+            }
+            publications.push(publication);
+        }
+        Ok((publications, page.entries.last().map_or(from, |last| last.offset)))
+    }
+
+    /// Notes that devices have entries that do not roam.
+    pub(super) fn claim_live(self: &Rc<Self>, account: AccountNo, offset: Offset, devices: Vec<DeviceId>) {
+        let this = self.clone();
+        tokio::task::spawn_local(async move {
+            let claimed = this.server.pipeline.store.claim(account, &[offset], &devices, true).await;
+            if let Err(error) = claimed {
+                tracing::warn!(%error, "who had a message was not noted: {error}");
+            }
+        });
+    }
+}
+
+pub(super) fn publication(entry: &InboxEntry) -> Publication {
+    Publication { data: Envelope::new(&entry.message).data(entry.id, entry.role), offset: entry.offset.0 }
+}
+
+fn entry_copy(entry: &InboxEntry) -> Copy {
+    Copy { id: entry.id, offset: Some(entry.offset), role: entry.role }
+}

@@ -1,0 +1,138 @@
+//! Commands of clients, one by one: what needs no store is answered at once, the rest runs beside it, bounded.
+
+use std::rc::Rc;
+
+use super::open::ttl_s;
+use super::{ConnId, Shard};
+use crate::envelope::INBOX;
+use crate::login::{self, LoginData, Verdict};
+use crate::protocol::code::{Close, ErrorCode};
+use crate::protocol::command::{RefreshRequest, SubscribeRequest};
+use crate::protocol::reply::{EmptyResult, PresenceStatsResult, RefreshResult};
+use crate::protocol::{Command, Reply};
+
+impl Shard {
+    pub(super) fn take_message(self: &Rc<Self>, id: ConnId, message: &[u8]) {
+        let Some(Some(encoding)) = self.with(id, |it| (!it.is_closing()).then_some(it.encoding)) else { return };
+        match encoding.decode(message, self.server.config.commands_per_frame_max) {
+            Ok(commands) => commands.into_iter().for_each(|command| self.obey(id, command)),
+            Err(_) => self.close_and_send(id, Close::BAD_REQUEST),
+        }
+    }
+
+    /// Queues something for a connection and sends it; too much that waits makes it a slow one.
+    pub(super) fn answer(&self, id: ConnId, answer: impl FnOnce(&mut super::Connection)) {
+        let is_slow = self.with(id, |it| {
+            answer(it);
+            self.server.metrics.frames_out.inc();
+            it.send();
+            it.queued() > self.server.config.send_queue_bytes_max
+        });
+        if is_slow == Some(true) {
+            self.close_and_send(id, Close::SLOW);
+        }
+    }
+
+    fn reply(&self, id: ConnId, reply: &Reply) {
+        self.answer(id, |it| it.reply(reply));
+    }
+
+    pub(super) fn fail(&self, id: ConnId, command: u32, error: ErrorCode) {
+        self.reply(id, &Reply::failed(command, error.into()));
+    }
+
+    pub(super) fn obey(self: &Rc<Self>, id: ConnId, command: Command) {
+        self.server.metrics.commands.inc();
+        if command.send.is_some() && command.id == 0 {
+            // Nothing listens to them, and no reply is expected.
+            return;
+        }
+        if command.is_pong() {
+            return self.take_pong(id, &command);
+        }
+        if command.connect.is_some() || command.id == 0 {
+            return self.close_and_send(id, Close::BAD_REQUEST);
+        }
+        let to = Reply::to(command.id);
+        if let Some(request) = command.subscribe {
+            self.fail(id, command.id, refuse_subscribe(&request));
+        } else if command.unsubscribe.is_some() {
+            self.reply(id, &Reply { unsubscribe: Some(EmptyResult {}), ..to });
+        } else if command.ping.is_some() {
+            self.reply(id, &Reply { ping: Some(EmptyResult {}), ..to });
+        } else if let Some(request) = command.refresh {
+            self.refresh(id, command.id, &request);
+        } else if let Some(request) = command.presence_stats {
+            self.presence_stats(id, command.id, &request.channel);
+        } else if let Some(request) = command.publish.or(command.presence).or(command.sub_refresh) {
+            let error = if request.channel == INBOX { ErrorCode::NOT_AVAILABLE } else { ErrorCode::UNKNOWN_CHANNEL };
+            self.fail(id, command.id, error);
+        } else if let Some(request) = command.history {
+            self.ask(id, command.id, super::query::Query::History(request));
+        } else if let Some(request) = command.rpc {
+            self.ask(id, command.id, super::query::Query::Rpc(request));
+        } else {
+            self.close_and_send(id, Close::BAD_REQUEST);
+        }
+    }
+
+    fn take_pong(&self, id: ConnId, command: &Command) {
+        let is_bare = *command == Command::default();
+        let awaited = self.with(id, |it| {
+            it.pings.unanswered = it.pings.unanswered.checked_sub(1)?;
+            it.pings.asked_us = None;
+            Some(())
+        });
+        if !is_bare || awaited == Some(None) {
+            self.close_and_send(id, Close::BAD_REQUEST);
+        }
+    }
+
+    fn presence_stats(&self, id: ConnId, command: u32, channel: &str) {
+        if channel != INBOX {
+            return self.fail(id, command, ErrorCode::UNKNOWN_CHANNEL);
+        }
+        let Some(account) = self.with(id, |it| it.account) else { return };
+        let num_clients = u32::try_from(self.connections_of(account).len()).unwrap_or(u32::MAX);
+        let stats = PresenceStatsResult { num_clients, num_users: 1 };
+        self.reply(id, &Reply { presence_stats: Some(stats), ..Reply::to(command) });
+    }
+
+    /// A new token for the same account puts off the connection's end.
+    fn refresh(&self, id: ConnId, command: u32, request: &RefreshRequest) {
+        let Some((app, account, client)) = self.with(id, |it| (it.app, it.account_id.clone(), it.client)) else {
+            return;
+        };
+        let name = self.server.pipeline.apps.get(app).map(|app| app.name.clone());
+        let data = LoginData { app: name, account: Some(account.as_str().into()), ..LoginData::default() };
+        let identity = match login::verify(&self.server, &request.token, &data) {
+            Verdict::Accepted(it) if it.app.id == app && it.account == account => it,
+            Verdict::Expired => return self.fail(id, command, ErrorCode::TOKEN_EXPIRED),
+            Verdict::Accepted(_) | Verdict::Invalid | Verdict::NotMine => {
+                return self.close_and_send(id, Close::INVALID_TOKEN);
+            }
+        };
+        let now_ms = self.server.pipeline.clock.now_ms();
+        self.with(id, |it| it.expires_ms = identity.expires_ms);
+        let result = RefreshResult {
+            client: format!("{client:016x}"),
+            version: self.server.version.clone(),
+            expires: identity.expires_ms.is_some(),
+            ttl: identity.expires_ms.map_or(0, |at| ttl_s(at, now_ms)),
+        };
+        self.reply(id, &Reply { refresh: Some(result), ..Reply::to(command) });
+    }
+}
+
+/// The inbox is subscribed already, and there are no other channels yet.
+fn refuse_subscribe(request: &SubscribeRequest) -> ErrorCode {
+    if request.r#type != 0 {
+        ErrorCode::NOT_AVAILABLE
+    } else if request.tf.is_some() {
+        ErrorCode::BAD_REQUEST
+    } else if request.channel == INBOX {
+        ErrorCode::ALREADY_SUBSCRIBED
+    } else {
+        ErrorCode::UNKNOWN_CHANNEL
+    }
+}

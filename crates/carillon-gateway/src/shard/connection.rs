@@ -1,0 +1,243 @@
+//! One connection: small while it is idle. Buffers exist only while something waits in them.
+//!
+//! Invariant: what is queued is a run of whole frames, the first of which the socket may have taken a part of.
+
+use std::io::{self, ErrorKind};
+use std::task::Waker;
+
+use bytes::{Buf, BufMut, BytesMut};
+use carillon_core::{AccountId, AccountNo, AppId, DeviceId, Offset};
+use prometheus_client::metrics::counter::Counter;
+
+use crate::admission::Slot;
+use crate::protocol::code::Close;
+use crate::protocol::{Encoding, Reply};
+use crate::socket::Socket;
+use crate::ws::read::Reader;
+use crate::ws::write;
+
+pub(super) struct Connection {
+    pub(super) serial: u64,
+    pub(super) socket: Socket,
+    pub(super) reader: Reader,
+    pub(super) encoding: Encoding,
+    /// The client's name, as it is told.
+    pub(super) client: u64,
+    pub(super) app: AppId,
+    pub(super) account: AccountNo,
+    pub(super) account_id: AccountId,
+    pub(super) device: DeviceId,
+    pub(super) by_static_token: bool,
+    pub(super) expires_ms: Option<u64>,
+    /// The last inbox entry that was handed to the client.
+    pub(super) mark: Offset,
+    /// Set while the connection is not live.
+    pub(super) catch_up: Option<Box<CatchUp>>,
+    pub(super) pings: Pings,
+    /// Commands that wait for the store.
+    pub(super) running: usize,
+    pub(super) waker: Option<Waker>,
+    /// When a connection that was told to end is cut.
+    closing_until_us: Option<u64>,
+    /// Whether the client has said that it goes.
+    pub(super) peer_closed: bool,
+    /// Whether what the client says cannot be understood any more.
+    pub(super) deaf: bool,
+    queue: BytesMut,
+    /// How much of the queue's first frame is left, where the socket took a part of it.
+    cut: usize,
+    pub(super) bytes_out: Counter,
+    pub(super) _slot: Slot,
+}
+
+/// A connection that reads what it missed.
+#[derive(Default)]
+pub(super) struct CatchUp {
+    /// Whether the connect command is still to be answered; nothing is read from the socket until then.
+    pub(super) opening: bool,
+    /// The newest entry that is known of.
+    pub(super) top: Offset,
+    /// Whether to read once more, however far the last page went.
+    pub(super) again: bool,
+    /// Waits for the queue to be empty.
+    pub(super) waker: Option<Waker>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Pings {
+    pub(super) next_us: u64,
+    /// When the oldest ping that is not answered was sent.
+    pub(super) asked_us: Option<u64>,
+    pub(super) unanswered: u32,
+}
+
+/// The socket is done.
+#[derive(Debug)]
+pub(super) struct Gone;
+
+/// Everything of a connection that is given at its start.
+pub(super) struct Start {
+    pub(super) serial: u64,
+    pub(super) client: u64,
+    pub(super) first_ping_us: u64,
+    pub(super) bytes_out: Counter,
+}
+
+impl Connection {
+    pub(super) fn new(start: Start, socket: Socket, parts: (Encoding, Reader, Slot), who: &super::LoggedIn) -> Self {
+        let (encoding, reader, slot) = parts;
+        Self {
+            serial: start.serial,
+            socket,
+            reader,
+            encoding,
+            client: start.client,
+            app: who.account.no.app(),
+            account: who.account.no,
+            account_id: who.account.id.clone(),
+            device: who.device.clone(),
+            by_static_token: who.by_static_token,
+            expires_ms: who.expires_ms,
+            mark: Offset::ZERO,
+            catch_up: Some(Box::new(CatchUp { opening: true, ..CatchUp::default() })),
+            pings: Pings { next_us: start.first_ping_us, ..Pings::default() },
+            running: 0,
+            waker: None,
+            closing_until_us: None,
+            peer_closed: false,
+            deaf: false,
+            queue: BytesMut::new(),
+            cut: 0,
+            bytes_out: start.bytes_out,
+            _slot: slot,
+        }
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing_until_us.is_some()
+    }
+
+    pub(super) fn closing_until_us(&self) -> Option<u64> {
+        self.closing_until_us
+    }
+
+    pub(super) fn is_opening(&self) -> bool {
+        self.catch_up.as_ref().is_some_and(|it| it.opening)
+    }
+
+    pub(super) fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Queues one message for the client.
+    pub(super) fn put(&mut self, payload: &[u8]) {
+        if self.is_closing() {
+            return;
+        }
+        self.queue.reserve(write::HEADER_BYTES_MAX + payload.len());
+        write::put_data_header(self.encoding, payload.len(), &mut self.queue);
+        self.queue.put_slice(payload);
+    }
+
+    /// Queues a frame that is complete.
+    pub(super) fn put_frame(&mut self, frame: &[u8]) {
+        if !self.is_closing() {
+            self.queue.put_slice(frame);
+        }
+    }
+
+    pub(super) fn reply(&mut self, reply: &Reply) {
+        let payload = self.encoding.encode(reply);
+        self.put(&payload);
+    }
+
+    /// The queue, for whoever writes many frames.
+    pub(super) fn queue(&mut self) -> &mut BytesMut {
+        &mut self.queue
+    }
+
+    /// Writes what the socket takes now, and has the connection's task write the rest.
+    pub(super) fn send(&mut self) {
+        // Of a socket that is gone the task hears, too.
+        if self.flush().is_err() || !self.queue.is_empty() || self.is_over() {
+            self.wake();
+        }
+    }
+
+    /// Whether both sides have said that they go, and nothing is left to write.
+    pub(super) fn is_over(&self) -> bool {
+        self.peer_closed && self.is_closing() && self.queue.is_empty()
+    }
+
+    /// Writes what the socket takes now.
+    pub(super) fn flush(&mut self) -> Result<(), Gone> {
+        while !self.queue.is_empty() {
+            match self.socket.try_write(&self.queue) {
+                Ok(0) => return Err(Gone),
+                Ok(written) => self.wrote(written),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return Err(Gone),
+            }
+        }
+        self.queue = BytesMut::new();
+        self.cut = 0;
+        if let Some(waker) = self.catch_up.as_mut().and_then(|it| it.waker.take()) {
+            waker.wake();
+        }
+        Ok(())
+    }
+
+    fn wrote(&mut self, mut bytes: usize) {
+        self.bytes_out.inc_by(bytes as u64);
+        let rest = self.cut.min(bytes);
+        self.queue.advance(rest);
+        self.cut -= rest;
+        bytes -= rest;
+        while bytes > 0 {
+            let frame = write::frame_len(&self.queue);
+            let taken = frame.min(bytes);
+            self.queue.advance(taken);
+            self.cut = frame - taken;
+            bytes -= taken;
+        }
+    }
+
+    /// Wakes the connection's task, which waits for its socket.
+    pub(super) fn wake(&self) {
+        if let Some(waker) = &self.waker {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Tells the client to go; `false` where it was told before.
+    pub(super) fn close(&mut self, close: Close, until_us: u64) -> bool {
+        if self.is_closing() {
+            return false;
+        }
+        if close == Close::SLOW {
+            // A frame that was begun must be ended, or the close is not understood.
+            self.queue.truncate(self.cut);
+        }
+        self.put_frame(&write::close(close));
+        self.closing_until_us = Some(until_us);
+        if let Some(waker) = self.catch_up.take().and_then(|it| it.waker) {
+            waker.wake();
+        }
+        self.wake();
+        true
+    }
+
+    /// Reads once into `scratch`.
+    pub(super) fn read(&self, scratch: &mut [u8]) -> Result<Option<usize>, Gone> {
+        match self.socket.try_read(scratch) {
+            Ok(0) => Err(Gone),
+            Ok(read) => Ok(Some(read)),
+            Err(error) => is_passing(&error).then_some(None).ok_or(Gone),
+        }
+    }
+}
+
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}

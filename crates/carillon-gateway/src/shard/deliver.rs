@@ -1,0 +1,167 @@
+//! Committed messages, handed to the connections of their accounts: everything that waits in one pass, then one write
+//! for each connection that got something.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use carillon_core::model::{Committed, CommittedCopy, DropReason, Fate};
+use carillon_core::port::Role;
+use carillon_core::{DeviceId, Offset};
+
+use super::connection::Connection;
+use super::{ConnId, Shard, State};
+use crate::envelope::{Copy, Envelope};
+use crate::hub::place;
+use crate::protocol::Encoding;
+use crate::protocol::code::Close;
+
+/// What a pass leaves to be done once the state is free again.
+#[derive(Default)]
+struct Pass {
+    written: Vec<ConnId>,
+    slow: Vec<ConnId>,
+    /// Connections that miss something, and up to where.
+    behind: Vec<(ConnId, Offset)>,
+    claims: Vec<(CommittedCopy, Vec<DeviceId>)>,
+}
+
+/// What one connection did with a copy.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    Yes,
+    /// It has it already, or reads it from the store.
+    Later,
+    Behind,
+    Slow,
+}
+
+/// The push of one copy, encoded when the first connection needs it.
+struct Pushes<'a> {
+    envelope: &'a Envelope<'a>,
+    copy: Copy,
+    encoded: [Option<Vec<u8>>; 2],
+}
+
+impl Shard {
+    pub(super) fn deliver(self: &Rc<Self>, messages: &[Arc<Committed>]) {
+        let mut pass = Pass::default();
+        {
+            let mut state = self.state.borrow_mut();
+            for message in messages {
+                let envelope = Envelope::new(&message.message);
+                for copy in &message.copies {
+                    self.hand_out(&mut state, &mut pass, &envelope, (copy, Role::Recipient));
+                }
+                if let Some(copy) = &message.sender_copy {
+                    self.hand_out(&mut state, &mut pass, &envelope, (copy, Role::Sender));
+                }
+            }
+        }
+        let Pass { written, slow, behind, claims } = pass;
+        slow.into_iter().for_each(|id| self.close_and_send(id, Close::SLOW));
+        for id in written {
+            self.with(id, Connection::send);
+        }
+        behind.into_iter().for_each(|(id, top)| self.begin_catch_up(id, top));
+        for (copy, devices) in claims {
+            self.claim_live(copy.to, copy.offset.unwrap_or_default(), devices);
+        }
+    }
+
+    /// Hands one copy to the connections of its account, and counts what became of it.
+    fn hand_out(&self, state: &mut State, pass: &mut Pass, envelope: &Envelope<'_>, copy: (&CommittedCopy, Role)) {
+        let (copy, role) = copy;
+        let is_here = place(copy.to, self.server.hub.mailboxes.len()) == self.place;
+        if !is_here || matches!(copy.fate, Fate::Drop(_)) {
+            return;
+        }
+        let places = state.accounts.get(&copy.to).map_or(&[][..], Vec::as_slice);
+        let form = Copy { id: copy.id, offset: copy.offset, role };
+        let mut pushes = Pushes { envelope, copy: form, encoded: [None, None] };
+        let (mut taken, mut devices) = (false, Vec::new());
+        for &place in places {
+            let connection = &mut state.connections[place];
+            let id = ConnId { place, serial: connection.serial };
+            match offer(connection, &mut pushes, self.server.config.send_queue_bytes_max) {
+                Taken::Yes => {
+                    taken = true;
+                    self.server.metrics.frames_out.inc();
+                    pass.written.push(id);
+                    devices.push(connection.device.clone());
+                }
+                Taken::Later => {}
+                Taken::Behind => pass.behind.push((id, copy.offset.unwrap_or_default())),
+                Taken::Slow => pass.slow.push(id),
+            }
+        }
+        self.count(copy.fate, taken, places.is_empty());
+        if taken && copy.offset.is_some() && !envelope.message().options.roam {
+            pass.claims.push((*copy, devices));
+        }
+    }
+
+    fn count(&self, fate: Fate, taken: bool, is_offline: bool) {
+        let metrics = &self.server.metrics;
+        match fate {
+            Fate::Inbox | Fate::OnlineOnly if taken => {
+                metrics.delivered.inc();
+            }
+            Fate::Inbox => {
+                metrics.stored.inc();
+            }
+            Fate::OnlineOnly if is_offline => metrics.dropped(DropReason::Offline, 1),
+            Fate::OnlineOnly => metrics.dropped(DropReason::SlowConnection, 1),
+            Fate::Drop(_) => {}
+        }
+    }
+}
+
+/// Queues a copy for a connection that can take it now.
+fn offer(connection: &mut Connection, pushes: &mut Pushes<'_>, queue_bytes_max: usize) -> Taken {
+    if connection.is_closing() || connection.is_opening() {
+        note(connection, pushes.copy.offset);
+        return Taken::Later;
+    }
+    if let Some(offset) = pushes.copy.offset {
+        if connection.catch_up.is_some() || offset <= connection.mark {
+            note(connection, Some(offset));
+            return Taken::Later;
+        }
+        if offset > connection.mark.next() {
+            return Taken::Behind;
+        }
+    }
+    let push = pushes.get(connection.encoding);
+    if connection.queued() + push.len() > queue_bytes_max {
+        connection.send();
+        if connection.queued() + push.len() > queue_bytes_max {
+            return Taken::Slow;
+        }
+    }
+    connection.put(push);
+    if let Some(offset) = pushes.copy.offset {
+        connection.mark = offset;
+    }
+    Taken::Yes
+}
+
+/// Tells a connection that catches up how far it has to go.
+fn note(connection: &mut Connection, offset: Option<Offset>) {
+    if let (Some(catch_up), Some(offset)) = (&mut connection.catch_up, offset) {
+        catch_up.top = catch_up.top.max(offset);
+    }
+}
+
+impl Pushes<'_> {
+    fn get(&mut self, encoding: Encoding) -> &[u8] {
+        let place = match encoding {
+            Encoding::Json => &mut self.encoded[0],
+            Encoding::Protobuf => &mut self.encoded[1],
+        };
+        place.get_or_insert_with(|| {
+            let mut out = Vec::new();
+            self.envelope.push(encoding, self.copy, &mut out);
+            out
+        })
+    }
+}

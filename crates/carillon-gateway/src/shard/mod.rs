@@ -1,0 +1,200 @@
+//! A shard: a thread with its own runtime that owns its connections for life. Nothing in it is locked.
+//!
+//! [`deliver`] hands out messages, [`drive`] reads and writes sockets, [`catch_up`] reads what a connection missed,
+//! [`command`] answers, [`tick`] keeps the time. State is borrowed for moments, never over an `await`; what does await
+//! finds its connection again by [`ConnId`], or finds that it is gone.
+
+mod catch_up;
+mod command;
+mod connection;
+mod deliver;
+mod drive;
+mod open;
+mod query;
+mod tick;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use carillon_core::AccountNo;
+use carillon_core::port::EndReason;
+use slab::Slab;
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::LocalSet;
+
+use crate::admission::Slot;
+use crate::login::LoggedIn;
+use crate::mailbox::{Mail, Mailbox};
+use crate::protocol::code::Close;
+use crate::protocol::{Command, Encoding};
+use crate::server::Server;
+use crate::socket::DetachedSocket;
+use crate::ws::read::{Incoming, Reader};
+
+use connection::Connection;
+
+/// A connection that has logged in, on its way to its shard.
+pub(crate) struct Newcomer {
+    pub(crate) socket: DetachedSocket,
+    pub(crate) encoding: Encoding,
+    pub(crate) slot: Slot,
+    pub(crate) reader: Reader,
+    pub(crate) connect_id: u32,
+    pub(crate) logged_in: LoggedIn,
+    /// What came after the connect command: in its frame, and in later ones.
+    pub(crate) commands: Vec<Command>,
+    pub(crate) incoming: Vec<Incoming>,
+}
+
+/// A connection's name: places are used again, serials are not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct ConnId {
+    place: usize,
+    serial: u64,
+}
+
+struct Shard {
+    server: Arc<Server>,
+    mailbox: Arc<Mailbox>,
+    place: usize,
+    state: RefCell<State>,
+    /// Bounds reads of the store that are under way.
+    reads: Semaphore,
+    /// Rings when a connection has ended while the shard drains.
+    ended: Notify,
+}
+
+struct State {
+    connections: Slab<Connection>,
+    /// The connections of each account that is here.
+    accounts: HashMap<AccountNo, Vec<usize>>,
+    /// What sockets are read into.
+    scratch: Vec<u8>,
+    next_serial: u64,
+    draining: bool,
+}
+
+const SCRATCH_BYTES: usize = 64 * 1024;
+
+/// Runs a shard until it is drained.
+pub(crate) fn run(server: Arc<Server>, place: usize) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("the machine gives a poll handle at start");
+    let mailbox = server.hub.mailboxes[place].clone();
+    let state = State {
+        connections: Slab::new(),
+        accounts: HashMap::new(),
+        scratch: vec![0; SCRATCH_BYTES],
+        next_serial: 0,
+        draining: false,
+    };
+    let reads = Semaphore::new(server.config.shard_reads_max);
+    let shard = Shard { server, mailbox, place, state: RefCell::new(state), reads, ended: Notify::new() };
+    LocalSet::new().block_on(&runtime, Rc::new(shard).live());
+}
+
+impl Shard {
+    async fn live(self: Rc<Self>) {
+        let ticking = tokio::task::spawn_local(self.clone().tick());
+        while !self.state.borrow().draining {
+            let mail = self.mailbox.take().await;
+            self.sort(mail);
+        }
+        self.say_goodbye().await;
+        ticking.abort();
+    }
+
+    /// Newcomers come first: what was committed before they were here, they read from the store.
+    fn sort(self: &Rc<Self>, mail: Mail) {
+        let Mail { newcomers, committed, overrun, ends, draining } = mail;
+        newcomers.into_iter().for_each(|newcomer| self.adopt(newcomer));
+        self.deliver(&committed);
+        if overrun {
+            self.server.metrics.overruns.inc();
+            self.resynchronise();
+        }
+        ends.into_iter().for_each(|(account, reason)| self.end_sessions(account, reason));
+        if draining {
+            self.state.borrow_mut().draining = true;
+        }
+    }
+
+    fn end_sessions(&self, account: AccountNo, reason: EndReason) {
+        for id in self.connections_of(account) {
+            match reason {
+                EndReason::Blocked => self.close(id, Close::BLOCKED),
+                EndReason::TokenReplaced if self.with(id, |it| it.by_static_token) == Some(true) => {
+                    self.close(id, Close::TOKEN_REPLACED);
+                }
+                EndReason::TokenReplaced => {}
+            }
+        }
+    }
+
+    fn connections_of(&self, account: AccountNo) -> Vec<ConnId> {
+        let state = self.state.borrow();
+        let places = state.accounts.get(&account).map_or(&[][..], Vec::as_slice);
+        places.iter().map(|&place| ConnId { place, serial: state.connections[place].serial }).collect()
+    }
+
+    fn all(&self) -> Vec<ConnId> {
+        let state = self.state.borrow();
+        state.connections.iter().map(|(place, it)| ConnId { place, serial: it.serial }).collect()
+    }
+
+    /// Does something with a connection, if it is still there.
+    fn with<T>(&self, id: ConnId, change: impl FnOnce(&mut Connection) -> T) -> Option<T> {
+        let mut state = self.state.borrow_mut();
+        let connection = state.connections.get_mut(id.place).filter(|it| it.serial == id.serial)?;
+        Some(change(connection))
+    }
+
+    /// Says why, takes the connection off its account, and lets it end.
+    fn close(&self, id: ConnId, close: Close) {
+        let until_us = self.server.pipeline.clock.monotonic_us() + self.server.config.close_timeout_ms * 1_000;
+        let Some(Some(account)) = self.with(id, |it| it.close(close, until_us).then_some(it.account)) else { return };
+        self.server.metrics.close(close.code);
+        self.state.borrow_mut().leave(account, id.place);
+    }
+
+    /// Forgets a connection whose socket is done.
+    fn remove(&self, id: ConnId) {
+        let mut state = self.state.borrow_mut();
+        if state.connections.get(id.place).is_none_or(|it| it.serial != id.serial) {
+            return;
+        }
+        let connection = state.connections.remove(id.place);
+        if !connection.is_closing() {
+            state.leave(connection.account, id.place);
+        }
+        drop(state);
+        self.ended.notify_one();
+    }
+
+    async fn say_goodbye(&self) {
+        self.all().into_iter().for_each(|id| self.close(id, Close::SHUTDOWN));
+        let clock = &self.server.pipeline.clock;
+        let until_us = clock.monotonic_us() + self.server.config.close_timeout_ms * 1_000;
+        let all_gone = async {
+            while !self.state.borrow().connections.is_empty() {
+                self.ended.notified().await;
+            }
+        };
+        tokio::select! {
+            () = all_gone => {}
+            () = clock.sleep_until_us(until_us) => {}
+        }
+    }
+}
+
+impl State {
+    fn leave(&mut self, account: AccountNo, place: usize) {
+        let Some(places) = self.accounts.get_mut(&account) else { return };
+        places.retain(|&it| it != place);
+        if places.is_empty() {
+            self.accounts.remove(&account);
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! A newcomer becomes a connection: is entered under its account, checked once more, and gets its connect reply.
+//!
+//! Invariant: an account's messages are noted for a connection before its inbox is read for the first time, so that
+//! nothing falls between the two.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use carillon_core::Offset;
+use carillon_core::port::{InboxPage, InboxState, StoreError};
+
+use super::connection::{Connection, Start};
+use super::{ConnId, Newcomer, Shard};
+use crate::envelope::INBOX;
+use crate::login::{LoggedIn, Position};
+use crate::protocol::code::{Close, ErrorCode};
+use crate::protocol::reply::{ConnectResult, SubscribeResult};
+use crate::protocol::{Command, Reply};
+use crate::ws::read::Incoming;
+
+/// What is to be done before a connection is like the others.
+struct Opening {
+    connect_id: u32,
+    logged_in: LoggedIn,
+    commands: Vec<Command>,
+    incoming: Vec<Incoming>,
+}
+
+impl Shard {
+    pub(super) fn adopt(self: &Rc<Self>, newcomer: Newcomer) {
+        let Newcomer { socket, encoding, slot, reader, connect_id, logged_in, commands, incoming } = newcomer;
+        let Ok(socket) = socket.attach() else { return };
+        let account = logged_in.account.no;
+        let start = self.start();
+        let serial = start.serial;
+        let (place, is_over_limit) = {
+            let mut state = self.state.borrow_mut();
+            let connection = Connection::new(start, socket, (encoding, reader, slot), &logged_in);
+            let place = state.connections.insert(connection);
+            let places = state.accounts.entry(account).or_default();
+            places.push(place);
+            (place, places.len() > self.server.config.connections_per_account_max)
+        };
+        let id = ConnId { place, serial };
+        tokio::task::spawn_local(self.clone().drive(id));
+        if is_over_limit {
+            self.server.metrics.refuse("connections_per_account");
+            self.close(id, Close::CONNECTION_LIMIT);
+            return;
+        }
+        let opening = Opening { connect_id, logged_in, commands, incoming };
+        tokio::task::spawn_local(self.clone().open(id, opening));
+    }
+
+    fn start(&self) -> Start {
+        let mut random = [0; 16];
+        self.server.pipeline.random.fill(&mut random);
+        let (client, pace) = random.split_at(8);
+        let number = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("it is half of 16 bytes"));
+        let interval_us = self.server.config.ping_interval_ms * 1_000;
+        let pace = number(pace) % (interval_us / 2 + 1);
+        let mut state = self.state.borrow_mut();
+        state.next_serial += 1;
+        Start {
+            serial: state.next_serial,
+            client: number(client),
+            first_ping_us: self.server.pipeline.clock.monotonic_us() + interval_us / 2 + pace,
+            bytes_out: self.server.metrics.bytes_out.clone(),
+        }
+    }
+
+    async fn open(self: Rc<Self>, id: ConnId, opening: Opening) {
+        let Opening { connect_id, logged_in, commands, incoming } = opening;
+        match self.first_page(id, &logged_in).await {
+            Ok(Some((inbox, mark))) => self.welcome(id, connect_id, inbox, mark),
+            Ok(None) => return,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be opened because the store failed: {error}");
+                self.answer(id, |it| it.reply(&Reply::failed(connect_id, ErrorCode::INTERNAL.into())));
+                return self.close_and_send(id, Close::SERVER_ERROR);
+            }
+        }
+        commands.into_iter().for_each(|command| self.obey(id, command));
+        self.take_in(id, incoming);
+        self.with(id, |it| it.wake());
+        self.catch_up(id).await;
+    }
+
+    /// The subscription to the inbox with its first page, and the offset that it ends at; `None` when the account may not
+    /// be here any more.
+    async fn first_page(&self, id: ConnId, who: &LoggedIn) -> Result<Option<(SubscribeResult, Offset)>, StoreError> {
+        let account = who.account.no;
+        let store = &self.server.pipeline.store;
+        let _permit = self.reads.acquire().await.expect("it is never closed");
+        // A block or a new token may have ended sessions while this one was on its way here.
+        let close = match store.account_by_no(account).await? {
+            None => Some(Close::INVALID_TOKEN),
+            Some(now) if now.blocked => Some(Close::BLOCKED),
+            Some(now) if who.by_static_token && now.token != who.account.token => Some(Close::TOKEN_REPLACED),
+            Some(_) => None,
+        };
+        if let Some(close) = close {
+            self.close_and_send(id, close);
+            return Ok(None);
+        }
+        let after = who.position.as_ref().map_or(Offset::ZERO, |it| it.offset);
+        let page = store.read_inbox(account, after, self.page_limit()).await?;
+        self.server.metrics.pages.inc();
+        let recovering = who.position.as_ref().is_some_and(|it| it.recovering);
+        let inbox = |offset: Offset, page: &InboxPage| SubscribeResult {
+            recoverable: true,
+            positioned: true,
+            epoch: page.state.epoch.clone(),
+            offset: offset.0,
+            was_recovering: recovering,
+            ..SubscribeResult::default()
+        };
+        let oldest = page.state.oldest.before();
+        if !who.position.as_ref().is_none_or(|it| is_kept(it, &page.state)) {
+            return Ok(Some((inbox(oldest, &page), oldest)));
+        }
+        let from = if who.position.is_some() { after } else { oldest };
+        let (publications, mark) = self.publications(id, &page, from).await?;
+        let recovered = recovering || !publications.is_empty();
+        Ok(Some((SubscribeResult { publications, recovered, ..inbox(from, &page) }, mark)))
+    }
+
+    fn welcome(&self, id: ConnId, connect_id: u32, inbox: SubscribeResult, mark: Offset) {
+        let server = &self.server;
+        let now_ms = server.pipeline.clock.now_ms();
+        self.answer(id, |connection| {
+            connection.mark = mark;
+            if let Some(catch_up) = &mut connection.catch_up {
+                catch_up.opening = false;
+            }
+            let result = ConnectResult {
+                client: format!("{:016x}", connection.client),
+                version: server.version.clone(),
+                expires: connection.expires_ms.is_some(),
+                ttl: connection.expires_ms.map_or(0, |at| ttl_s(at, now_ms)),
+                subs: BTreeMap::from([(INBOX.to_owned(), inbox)]),
+                ping: u32::try_from(server.config.ping_interval_ms.div_ceil(1_000)).unwrap_or(u32::MAX),
+                pong: true,
+                time: i64::try_from(now_ms).unwrap_or(i64::MAX),
+            };
+            connection.reply(&Reply { connect: Some(result), ..Reply::to(connect_id) });
+        });
+    }
+
+    pub(super) fn close_and_send(&self, id: ConnId, close: Close) {
+        self.close(id, close);
+        self.with(id, |it| it.send());
+    }
+}
+
+/// Whether everything after the position is there.
+fn is_kept(position: &Position, state: &InboxState) -> bool {
+    let same = position.epoch.is_empty() || position.epoch == state.epoch;
+    same && position.offset <= state.top && position.offset.next() >= state.oldest
+}
+
+/// Seconds until a token ends, at least one, so that clients renew it in time.
+pub(super) fn ttl_s(expires_ms: u64, now_ms: u64) -> u32 {
+    u32::try_from(expires_ms.saturating_sub(now_ms) / 1_000).unwrap_or(u32::MAX).max(1)
+}

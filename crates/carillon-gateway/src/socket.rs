@@ -1,0 +1,194 @@
+//! The socket port and its two lives: TCP, and a pair of bounded pipes in memory, over which tests and simulations run
+//! the same shard code.
+//!
+//! Both never block: what they cannot do now is an error of kind `WouldBlock`, and `poll_*_ready` says when to try again.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Read, Write};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+use tokio::net::TcpStream;
+
+/// One connection's socket, on the runtime that it belongs to.
+#[derive(Debug)]
+pub(crate) enum Socket {
+    Tcp(TcpStream),
+    Memory(MemorySocket),
+}
+
+/// A socket between two runtimes.
+#[derive(Debug)]
+pub(crate) enum DetachedSocket {
+    Tcp(std::net::TcpStream),
+    Memory(MemorySocket),
+}
+
+impl Socket {
+    pub(crate) fn poll_read_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(stream) => stream.poll_read_ready(context),
+            Self::Memory(socket) => socket.incoming.poll_ready(context, Side::Reader).map(Ok),
+        }
+    }
+
+    pub(crate) fn poll_write_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(stream) => stream.poll_write_ready(context),
+            Self::Memory(socket) => socket.outgoing.poll_ready(context, Side::Writer).map(Ok),
+        }
+    }
+
+    pub(crate) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.try_read(buffer),
+            Self::Memory(socket) => socket.incoming.read(buffer),
+        }
+    }
+
+    pub(crate) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.try_write(bytes),
+            Self::Memory(socket) => socket.outgoing.write(bytes),
+        }
+    }
+
+    /// Takes the socket off its runtime.
+    pub(crate) fn detach(self) -> io::Result<DetachedSocket> {
+        Ok(match self {
+            Self::Tcp(stream) => DetachedSocket::Tcp(stream.into_std()?),
+            Self::Memory(socket) => DetachedSocket::Memory(socket),
+        })
+    }
+}
+
+impl DetachedSocket {
+    /// Puts the socket onto the current runtime.
+    pub(crate) fn attach(self) -> io::Result<Socket> {
+        Ok(match self {
+            Self::Tcp(stream) => Socket::Tcp(TcpStream::from_std(stream)?),
+            Self::Memory(socket) => Socket::Memory(socket),
+        })
+    }
+}
+
+/// One end of a connection in memory.
+#[derive(Debug)]
+pub struct MemorySocket {
+    incoming: Arc<Pipe>,
+    outgoing: Arc<Pipe>,
+}
+
+impl MemorySocket {
+    /// Two ends; each direction holds at most `capacity` bytes.
+    pub fn pair(capacity: usize) -> (Self, Self) {
+        let (one, two) = (Arc::new(Pipe::new(capacity)), Arc::new(Pipe::new(capacity)));
+        (Self { incoming: one.clone(), outgoing: two.clone() }, Self { incoming: two, outgoing: one })
+    }
+
+    /// Reads what is there, waiting for the first byte; 0 means that the other end is gone.
+    pub async fn read(&self, buffer: &mut [u8]) -> usize {
+        std::future::poll_fn(|context| {
+            self.incoming.poll_ready(context, Side::Reader).map(|()| self.incoming.read(buffer).unwrap_or(0))
+        })
+        .await
+    }
+
+    /// Writes everything; stops when the other end is gone.
+    pub async fn write_all(&self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let ready = |context: &mut Context<'_>| {
+                self.outgoing.poll_ready(context, Side::Writer).map(|()| self.outgoing.write(bytes))
+            };
+            match std::future::poll_fn(ready).await {
+                Ok(written) => bytes = &bytes[written..],
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+impl Drop for MemorySocket {
+    fn drop(&mut self) {
+        self.incoming.close();
+        self.outgoing.close();
+    }
+}
+
+#[derive(Debug)]
+struct Pipe {
+    state: Mutex<PipeState>,
+    capacity: usize,
+}
+
+#[derive(Debug, Default)]
+struct PipeState {
+    bytes: VecDeque<u8>,
+    closed: bool,
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+}
+
+#[derive(Clone, Copy)]
+enum Side {
+    Reader,
+    Writer,
+}
+
+impl Pipe {
+    fn new(capacity: usize) -> Self {
+        Self { state: Mutex::default(), capacity }
+    }
+
+    fn with<T>(&self, change: impl FnOnce(&mut PipeState) -> T) -> T {
+        change(&mut self.state.lock().expect("no holder of this lock panics"))
+    }
+
+    fn poll_ready(&self, context: &mut Context<'_>, side: Side) -> Poll<()> {
+        self.with(|state| {
+            let (ready, waker) = match side {
+                Side::Reader => (!state.bytes.is_empty(), &mut state.reader),
+                Side::Writer => (state.bytes.len() < self.capacity, &mut state.writer),
+            };
+            if ready || state.closed {
+                return Poll::Ready(());
+            }
+            *waker = Some(context.waker().clone());
+            Poll::Pending
+        })
+    }
+
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let (read, waker) = self.with(|state| {
+            if state.bytes.is_empty() && !state.closed {
+                return (Err(ErrorKind::WouldBlock.into()), None);
+            }
+            (state.bytes.read(buffer), state.writer.take())
+        });
+        waker.into_iter().for_each(Waker::wake);
+        read
+    }
+
+    fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        let (written, waker) = self.with(|state| {
+            if state.closed {
+                return (Err(ErrorKind::BrokenPipe.into()), None);
+            }
+            let room = self.capacity.saturating_sub(state.bytes.len()).min(bytes.len());
+            if room == 0 && !bytes.is_empty() {
+                return (Err(ErrorKind::WouldBlock.into()), None);
+            }
+            (state.bytes.write(&bytes[..room]), state.reader.take())
+        });
+        waker.into_iter().for_each(Waker::wake);
+        written
+    }
+
+    fn close(&self) {
+        let wakers = self.with(|state| {
+            state.closed = true;
+            [state.reader.take(), state.writer.take()]
+        });
+        wakers.into_iter().flatten().for_each(Waker::wake);
+    }
+}

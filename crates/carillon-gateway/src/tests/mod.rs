@@ -1,0 +1,9 @@
+//! The gateway as clients see it: real shards and the memory engine, over sockets in memory and a clock that only the
+//! tests move.
+
+mod catch_up;
+mod commands;
+mod live;
+mod login;
+mod ruin;
+mod world;

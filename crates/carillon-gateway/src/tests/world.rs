@@ -1,0 +1,245 @@
+//! A server in a test, and a client that speaks JSON to it.
+
+use std::sync::Arc;
+
+use carillon_core::AccountId;
+use carillon_core::apps::Apps;
+use carillon_core::command::{AccountChange, CreateAccount, SendBatch};
+use carillon_core::limit::Limiter;
+use carillon_core::model::{
+    Account, App, AppSettings, Content, CopyOptions, Element, Kind, Limits, Moderation, NewApp, Profile, Push, Secret,
+};
+use carillon_core::pipeline::{Pipeline, SentBatch};
+use carillon_core::port::{Clock, FakeClock, Fanout, SeededRandom, Sessions};
+use carillon_store::MemoryStore;
+use serde_json::{Value, json};
+
+use crate::{Gateway, GatewayConfig, GatewayDeps, GatewayMetrics, Hub, MemorySocket};
+
+pub(super) const START_MS: u64 = 1_700_000_000_000;
+pub(super) const APP_SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+pub(super) struct World {
+    pub(super) gateway: Gateway,
+    pub(super) pipeline: Arc<Pipeline>,
+    pub(super) clock: Arc<FakeClock>,
+    pub(super) metrics: Arc<GatewayMetrics>,
+    pub(super) app: Arc<App>,
+}
+
+impl World {
+    pub(super) async fn new() -> Self {
+        Self::with(GatewayConfig { shards: 2, ..GatewayConfig::default() }).await
+    }
+
+    pub(super) async fn with(config: GatewayConfig) -> Self {
+        let metrics = Arc::new(GatewayMetrics::new());
+        let hub = Hub::new(&config, metrics.clone());
+        let clock = Arc::new(FakeClock::new(START_MS));
+        let store = MemoryStore::new(hub.clone() as Arc<dyn Fanout>);
+        let pipeline = Arc::new(Pipeline {
+            store,
+            sessions: hub.clone() as Arc<dyn Sessions>,
+            clock: clock.clone() as Arc<dyn Clock>,
+            random: Arc::new(SeededRandom::new(7)),
+            apps: Arc::new(Apps::default()),
+            limiter: Limiter::default(),
+        });
+        let limits = Limits { unlimited: true, ..Limits::default() };
+        let settings = AppSettings { limits, ..AppSettings::default() };
+        let app = NewApp { name: "shop".into(), token_secret: Secret::new(APP_SECRET), keys: Vec::new(), settings };
+        let app = pipeline.create_app(app).await.unwrap();
+        let deps = GatewayDeps {
+            pipeline: pipeline.clone(),
+            config,
+            metrics: metrics.clone(),
+            version: "test".into(),
+            verifiers: Vec::new(),
+        };
+        Self { gateway: Gateway::start(hub, deps), pipeline, clock, metrics, app }
+    }
+
+    /// Creates an account whose token is `token-of-<name>`.
+    pub(super) async fn account(&self, name: &str) -> Account {
+        let token = Some(Secret::new(format!("token-of-{name}")));
+        let command = CreateAccount { id: id(name), token, profile: Profile::default() };
+        self.pipeline.create_account(&self.app, command, None).await.unwrap()
+    }
+
+    pub(super) async fn accounts(&self, names: &[&str]) {
+        for name in names {
+            self.account(name).await;
+        }
+    }
+
+    pub(super) async fn change(&self, name: &str, change: AccountChange) -> Account {
+        self.pipeline.change_account(&self.app, &id(name), change, None).await.unwrap()
+    }
+
+    pub(super) async fn send(&self, from: &str, to: &[&str], text: &str) -> SentBatch {
+        self.send_with(from, to, text, CopyOptions { sender_sync: false, ..CopyOptions::default() }).await
+    }
+
+    pub(super) async fn send_with(&self, from: &str, to: &[&str], text: &str, options: CopyOptions) -> SentBatch {
+        let command = SendBatch {
+            sender: id(from),
+            recipients: to.iter().map(|name| id(name)).collect(),
+            content: Content {
+                kind: Kind::Text,
+                elements: vec![Element::Text { text: text.into() }],
+                original: format!(r#"{{"msg":"{text}"}}"#),
+                dialect: "netease".into(),
+                elements_say_all: true,
+            },
+            ext: String::new(),
+            options,
+            push: Push::default(),
+            moderation: Moderation::default(),
+            description: String::new(),
+            environment: String::new(),
+            sender_sees: false,
+        };
+        self.pipeline.send_batch(&self.app, command, None).await.unwrap()
+    }
+
+    /// A socket that has said nothing yet.
+    pub(super) fn socket(&self, capacity: usize) -> Client {
+        let (socket, login) = self.gateway.connect_memory([192, 0, 2, 1].into(), false, capacity).unwrap();
+        #[expect(clippy::disallowed_methods, reason = "a test joins nothing")]
+        tokio::spawn(login);
+        Client { socket, bytes: Vec::new(), lines: Vec::new() }
+    }
+
+    /// A client that has sent its connect command.
+    pub(super) async fn connecting(&self, name: &str, connect: Value) -> Client {
+        let mut client = self.socket(1 << 20);
+        client.connect(name, connect).await;
+        client
+    }
+
+    /// A client that is connected and live, on a device of that name, and its connect reply.
+    pub(super) async fn connected(&self, name: &str, device: &str) -> Client {
+        let mut client = self.connecting(name, json!({"data": {"device": device}})).await;
+        assert_eq!(client.next().await["id"], 1);
+        self.settle(&mut client).await;
+        client
+    }
+
+    /// Waits until the client's shard has nothing left to do for it: its history is answered after its catch-up.
+    pub(super) async fn settle(&self, client: &mut Client) {
+        for round in 0..3 {
+            client.say(&json!({"id": 900 + round, "history": {"channel": "inbox"}})).await;
+            assert_eq!(client.next().await["id"], 900 + round);
+        }
+    }
+}
+
+pub(super) fn id(name: &str) -> AccountId {
+    AccountId::new(name).unwrap()
+}
+
+/// The client's end of a connection.
+pub(super) struct Client {
+    pub(super) socket: MemorySocket,
+    bytes: Vec<u8>,
+    lines: Vec<Value>,
+}
+
+impl Client {
+    /// Sends the connect command of an account with its static token; `extra` goes on top.
+    pub(super) async fn connect(&mut self, name: &str, extra: Value) {
+        let mut connect = json!({"token": format!("token-of-{name}"), "data": {"account": name}});
+        for (key, value) in extra.as_object().unwrap() {
+            if key == "data" {
+                let data = connect["data"].as_object_mut().unwrap();
+                data.extend(value.as_object().unwrap().clone());
+            } else {
+                connect[key] = value.clone();
+            }
+        }
+        self.say(&json!({"id": 1, "connect": connect})).await;
+    }
+
+    pub(super) async fn say(&mut self, command: &Value) {
+        self.frame(0x81, command.to_string().as_bytes()).await;
+    }
+
+    pub(super) async fn frame(&mut self, first: u8, payload: &[u8]) {
+        let mut out = vec![first];
+        match u16::try_from(payload.len()) {
+            Ok(len) if len < 126 => out.push(0x80 | u8::try_from(len).unwrap()),
+            Ok(len) => {
+                out.push(0x80 | 126);
+                out.extend(len.to_be_bytes());
+            }
+            Err(_) => {
+                out.push(0x80 | 127);
+                out.extend((payload.len() as u64).to_be_bytes());
+            }
+        }
+        out.extend([0; 4]);
+        out.extend(payload);
+        self.socket.write_all(&out).await;
+    }
+
+    /// The next message; a close is `{"close": code, "reason": …}`, and the end of the connection `null`.
+    pub(super) async fn next(&mut self) -> Value {
+        while self.lines.is_empty() {
+            if !self.take_frame() {
+                let mut buffer = [0; 4_096];
+                match self.socket.read(&mut buffer).await {
+                    0 => return Value::Null,
+                    read => self.bytes.extend(&buffer[..read]),
+                }
+            }
+        }
+        self.lines.remove(0)
+    }
+
+    fn take_frame(&mut self) -> bool {
+        if self.bytes.len() < 2 {
+            return false;
+        }
+        let (start, len) = match self.bytes[1] {
+            126 if self.bytes.len() >= 4 => (4, u16::from_be_bytes([self.bytes[2], self.bytes[3]]).into()),
+            127 if self.bytes.len() >= 10 => {
+                (10, usize::try_from(u64::from_be_bytes(self.bytes[2..10].try_into().unwrap())).unwrap())
+            }
+            126 | 127 => return false,
+            len => (2, usize::from(len)),
+        };
+        if self.bytes.len() < start + len {
+            return false;
+        }
+        let frame: Vec<u8> = self.bytes.drain(..start + len).collect();
+        let payload = &frame[start..];
+        match frame[0] {
+            0x88 => {
+                let code = u16::from_be_bytes([payload[0], payload[1]]);
+                self.lines.push(json!({"close": code, "reason": String::from_utf8_lossy(&payload[2..])}));
+            }
+            0x8a => self.lines.push(json!({"ws_pong": String::from_utf8_lossy(payload)})),
+            _ => self.lines.extend(payload.split(|byte| *byte == b'\n').map(|it| serde_json::from_slice(it).unwrap())),
+        }
+        true
+    }
+
+    /// The next push's offset and text.
+    pub(super) async fn push(&mut self) -> (Option<u64>, String) {
+        let push = self.next().await;
+        text(&push["push"]["pub"])
+    }
+
+    /// The code of the close that is to come.
+    pub(super) async fn closed(&mut self) -> u64 {
+        let close = self.next().await;
+        assert_ne!(close["reason"], "", "{close}");
+        close["close"].as_u64().unwrap_or_else(|| panic!("no close but {close}"))
+    }
+}
+
+/// A publication's offset and text.
+pub(super) fn text(publication: &Value) -> (Option<u64>, String) {
+    let text = publication["data"]["elements"][0]["text"].as_str();
+    (publication["offset"].as_u64(), text.unwrap_or_else(|| panic!("no text in {publication}")).to_owned())
+}
