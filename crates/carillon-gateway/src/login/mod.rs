@@ -141,6 +141,3 @@ fn store_failed(error: impl std::fmt::Display) -> Denied {
     tracing::warn!(%error, "a login failed because the store did: {error}");
     Denied::Error(ErrorCode::INTERNAL)
 }
-
-#[cfg(test)]
-mod tests;
