@@ -10,6 +10,7 @@ use std::sync::Arc;
 use axum::Router;
 use carillon_core::pipeline::Pipeline;
 use carillon_core::port::{Clock, Random, StoreError};
+use carillon_gateway::Gateway;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -19,8 +20,11 @@ use crate::config::{Config, ConfigError, ShutdownConfig};
 use crate::files;
 use crate::http::health::{self, Readiness};
 use crate::http::listener::Listener;
+use crate::http::tasks::Tasks;
+use crate::http::websocket::{self, Websocket};
 use crate::http::{metrics, problem};
 use crate::native::{self, Native, ServerInfo};
+use crate::retention;
 use crate::seed::{self, SeedError};
 use crate::wire::{self, Wired};
 
@@ -62,9 +66,15 @@ pub struct Server {
     shutdown: ShutdownConfig,
     clock: Arc<dyn Clock>,
     pipeline: Arc<Pipeline>,
+    gateway: Gateway,
+    /// Connections that log in.
+    logins: Arc<Tasks>,
+    /// How long the gateway lets a closed connection take what is left.
+    close_timeout_us: u64,
     readiness: Arc<Readiness>,
     stop: watch::Sender<bool>,
     listeners: JoinSet<()>,
+    background: JoinSet<()>,
 }
 
 impl Server {
@@ -77,15 +87,26 @@ impl Server {
         make_data(&config)?;
         let sockets = Sockets::bind(&config).await?;
         let wired = wire::wire(&config, &ports).await?;
-        seed::seed(&wired.pipeline, &config.apps).await?;
-        seed::first_app(&wired.pipeline, &ports.random, &config.data).await?;
-        let in_data = |source| StartError::Data { path: config.data.clone(), source };
-        let admin_token = files::admin_token(&config.data, &ports.random).map_err(in_data)?;
+        let admin_token = match prepare(&config, &ports, &wired.pipeline).await {
+            Ok(token) => token,
+            Err(error) => {
+                wired.gateway.drain().await;
+                wired.pipeline.store.close().await;
+                return Err(error);
+            }
+        };
         let info = ServerInfo::new(&config, sockets.addr, ports.clock.now_ms());
         let readiness = Readiness::new(wired.pipeline.store.clone());
         let (public, admin) =
             routers(&config, &wired, &readiness, Native::new(wired.pipeline.clone(), info), &admin_token);
 
+        let logins = Arc::new(Tasks::default());
+        let websocket = Websocket {
+            gateway: wired.gateway.clone(),
+            trusted_proxies: config.http.trusted_proxies.clone(),
+            tasks: logins.clone(),
+        };
+        let public = public.merge(websocket::router(websocket));
         let (stop, stopped) = watch::channel(false);
         let mut listeners = JoinSet::new();
         let (addr, admin_addr) = (sockets.addr, sockets.admin_addr);
@@ -100,7 +121,13 @@ impl Server {
             };
             listeners.spawn(listener.run(stopped.clone()));
         }
-        write_whereabouts(&config, admin_addr.unwrap_or(addr)).map_err(in_data)?;
+        let trimming = retention::run(wired.pipeline.store.clone(), ports.clock.clone(), config.store.clone());
+        let mut background = JoinSet::new();
+        background.spawn(trimming);
+        // The sockets take connections since they are bound, so whoever reads this can connect.
+        if let Err(error) = write_whereabouts(&config, admin_addr.unwrap_or(addr)) {
+            tracing::warn!(%error, "server.json was not written; commands need --url");
+        }
         tracing::info!(%addr, "carillon {} listening on {addr}", crate::VERSION);
         Ok(Self {
             addr,
@@ -110,9 +137,13 @@ impl Server {
             shutdown: config.shutdown,
             clock: ports.clock,
             pipeline: wired.pipeline,
+            gateway: wired.gateway,
+            logins,
+            close_timeout_us: config.gateway.close_timeout_ms.saturating_mul(1_000),
             readiness,
             stop,
             listeners,
+            background,
         })
     }
 
@@ -131,7 +162,8 @@ impl Server {
         &self.admin_token
     }
 
-    /// Stops in order: not ready, no new connections, accepted requests finish, the store closes. What has not finished at
+    /// Stops in order: not ready, no new connections, accepted requests finish, clients are told to
+    /// reconnect, the store closes. What has not finished at
     /// the deadline is cut.
     pub async fn stop(mut self) {
         tracing::info!("stopping");
@@ -139,14 +171,22 @@ impl Server {
         self.wait_s(self.shutdown.notice_s).await;
         let _ = self.stop.send(true);
         let clock = self.clock.clone();
-        let deadline_us = clock.monotonic_us() + self.shutdown.deadline_s.saturating_mul(1_000_000);
-        let finished = async { while self.listeners.join_next().await.is_some() {} };
-        // What loses is cut: that is what the deadline means.
-        tokio::select! {
-            () = finished => {}
-            () = clock.sleep_until_us(deadline_us) => tracing::warn!("the deadline cut requests that had not finished"),
+        let deadline_us = clock.monotonic_us().saturating_add(self.shutdown.deadline_s.saturating_mul(1_000_000));
+        // Clients get their part of the time even where a request takes all of its own.
+        let requests_us = deadline_us.saturating_sub(self.close_timeout_us);
+        let requests = async { while self.listeners.join_next().await.is_some() {} };
+        if !ends_by(&*clock, requests_us, requests).await {
+            tracing::warn!("the deadline cut requests that had not finished");
         }
         self.listeners.shutdown().await;
+        let clients = async {
+            self.gateway.drain().await;
+            self.logins.join().await;
+        };
+        if !ends_by(&*clock, deadline_us, clients).await {
+            tracing::warn!("the deadline cut connections that had not ended");
+        }
+        self.background.shutdown().await;
         self.pipeline.store.close().await;
         if let Err(error) = std::fs::remove_file(self.data.join("server.json")) {
             tracing::warn!(%error, "server.json was not removed");
@@ -160,6 +200,22 @@ impl Server {
             self.clock.sleep_until_us(at_us).await;
         }
     }
+}
+
+/// Whether `work` ended by then. What did not is dropped: that is what a deadline means.
+async fn ends_by(clock: &dyn Clock, at_us: u64, work: impl Future<Output = ()>) -> bool {
+    tokio::select! {
+        () = work => true,
+        () = clock.sleep_until_us(at_us) => false,
+    }
+}
+
+/// What is to be there before anybody calls. Returns the admin token.
+async fn prepare(config: &Config, ports: &Ports, pipeline: &Pipeline) -> Result<String, StartError> {
+    seed::seed(pipeline, &config.apps).await?;
+    seed::first_app(pipeline, &ports.random, &config.data).await?;
+    files::admin_token(&config.data, &ports.random)
+        .map_err(|source| StartError::Data { path: config.data.clone(), source })
 }
 
 fn make_data(config: &Config) -> Result<(), StartError> {

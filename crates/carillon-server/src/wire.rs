@@ -12,6 +12,7 @@ use carillon_core::limit::Limiter;
 use carillon_core::model::Committed;
 use carillon_core::pipeline::Pipeline;
 use carillon_core::port::{EndReason, Fanout, Sessions, Store, StoreError};
+use carillon_gateway::{Gateway, GatewayConfig, GatewayDeps, GatewayMetrics, Hub};
 use carillon_store::MemoryStore;
 use prometheus_client::registry::Registry;
 
@@ -25,6 +26,7 @@ pub(crate) struct Wired {
     pub(crate) pipeline: Arc<Pipeline>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) http_metrics: Arc<HttpMetrics>,
+    pub(crate) gateway: Gateway,
     /// The dialects.
     pub(crate) dialects: Router,
 }
@@ -47,10 +49,31 @@ pub(crate) async fn wire(config: &Config, ports: &Ports) -> Result<Wired, StoreE
     let netease_metrics = Arc::new(NeteaseMetrics::default());
     netease_metrics.register(&mut registry);
 
-    let store = open_store(&config.store, &config.data, Arc::new(Nobody))?;
-    let pipeline = pipeline(store, Arc::new(Nobody), ports).await?;
+    let gateway_metrics = Arc::new(GatewayMetrics::default());
+    gateway_metrics.register(&mut registry);
+
+    let gateway_config = GatewayConfig::from(&config.gateway);
+    let hub = Hub::new(&gateway_config, gateway_metrics.clone());
+    let store = open_store(&config.store, &config.data, hub.clone())?;
+    let pipeline = pipeline(store, hub.clone(), ports).await?;
+    let gateway = Gateway::start(
+        hub,
+        GatewayDeps {
+            pipeline: pipeline.clone(),
+            config: gateway_config,
+            metrics: gateway_metrics,
+            version: crate::VERSION.to_owned(),
+            verifiers: Vec::new(),
+        },
+    );
     let netease = Netease::new(pipeline.clone(), (&config.netease).into(), netease_metrics);
-    Ok(Wired { pipeline, registry: Arc::new(registry), http_metrics, dialects: netease::router(Arc::new(netease)) })
+    Ok(Wired {
+        gateway,
+        pipeline,
+        registry: Arc::new(registry),
+        http_metrics,
+        dialects: netease::router(Arc::new(netease)),
+    })
 }
 
 pub(crate) fn open_store(

@@ -1,10 +1,107 @@
 //! `[gateway]`: what connections may cost, and how patient the gateway is.
 
+use carillon_gateway::GatewayConfig;
 use serde::{Deserialize, Serialize};
 
-#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GatewaySection {
     /// Where clients reach the gateway, as the command line is told. Empty means `ws://` and the address of the listener.
     pub url: String,
+    /// Threads that own connections; 0 means one for each core.
+    pub shards: usize,
+    /// Time between two pings, in ms. Clients are told the interval in whole seconds, rounded up.
+    pub ping_interval_ms: u64,
+    /// Time in which a ping must be answered, in ms; then the connection is closed (3012).
+    pub pong_timeout_ms: u64,
+    /// Time in which a new connection must log in, in ms; then it is closed (3502).
+    pub login_timeout_ms: u64,
+    /// Time after a token's end in which a new one is awaited, in ms; then the connection is closed (3005).
+    pub expiry_grace_ms: u64,
+    /// Time that a closed connection has to take what is left, in ms; then it is cut.
+    pub close_timeout_ms: u64,
+    /// The largest message of a client, in bytes; a larger one closes the connection (1009).
+    pub frame_bytes_max: usize,
+    /// Commands in one frame; more close the connection (3501).
+    pub commands_per_frame_max: usize,
+    /// Commands of one connection that may wait for the store at a time; further ones get error 111.
+    pub commands_running_max: usize,
+    /// What may wait for one slow reader, in bytes; then the connection is closed (3008) and catches up when it is back.
+    pub send_queue_bytes_max: usize,
+    /// Events that may wait for one shard. When it is full, the shard's connections read what they miss from the store.
+    pub shard_queue_len_max: usize,
+    /// Reads of the store that one shard has under way; further ones wait.
+    pub shard_reads_max: usize,
+    /// Inbox entries read at a time while catching up.
+    pub page_entries: usize,
+    /// Size of such a page, in bytes of stored messages; one entry is always read.
+    pub page_bytes: usize,
+    /// Connections in all; a further one gets HTTP status 503.
+    pub connections_max: usize,
+    /// Connections from one address; a further one gets HTTP status 429.
+    pub connections_per_address_max: usize,
+    /// Connections of one account; a further one is closed (3504).
+    pub connections_per_account_max: usize,
+    /// Failed logins from one address within a minute; further connections get HTTP status 429 until it is over.
+    pub failed_logins_per_minute_max: usize,
+    /// Whether the limits per address hold for loopback addresses, too.
+    pub cap_loopback: bool,
+    /// Browser origins that may connect, besides loopback hosts and the server's own.
+    pub origins: Vec<String>,
+}
+
+impl Default for GatewaySection {
+    fn default() -> Self {
+        let it = GatewayConfig::default();
+        Self {
+            url: String::new(),
+            shards: it.shards,
+            ping_interval_ms: it.ping_interval_ms,
+            pong_timeout_ms: it.pong_timeout_ms,
+            login_timeout_ms: it.login_timeout_ms,
+            expiry_grace_ms: it.expiry_grace_ms,
+            close_timeout_ms: it.close_timeout_ms,
+            frame_bytes_max: it.frame_bytes_max,
+            commands_per_frame_max: it.commands_per_frame_max,
+            commands_running_max: it.commands_running_max,
+            send_queue_bytes_max: it.send_queue_bytes_max,
+            shard_queue_len_max: it.shard_queue_len_max,
+            shard_reads_max: it.shard_reads_max,
+            page_entries: it.page_entries,
+            page_bytes: it.page_bytes,
+            connections_max: it.connections_max,
+            connections_per_address_max: it.connections_per_address_max,
+            connections_per_account_max: it.connections_per_account_max,
+            failed_logins_per_minute_max: it.failed_logins_per_minute_max,
+            cap_loopback: it.cap_loopback,
+            origins: it.origins,
+        }
+    }
+}
+
+impl From<&GatewaySection> for GatewayConfig {
+    fn from(it: &GatewaySection) -> Self {
+        Self {
+            shards: it.shards,
+            ping_interval_ms: it.ping_interval_ms,
+            pong_timeout_ms: it.pong_timeout_ms,
+            login_timeout_ms: it.login_timeout_ms,
+            expiry_grace_ms: it.expiry_grace_ms,
+            close_timeout_ms: it.close_timeout_ms,
+            frame_bytes_max: it.frame_bytes_max,
+            commands_per_frame_max: it.commands_per_frame_max,
+            commands_running_max: it.commands_running_max,
+            send_queue_bytes_max: it.send_queue_bytes_max,
+            shard_queue_len_max: it.shard_queue_len_max,
+            shard_reads_max: it.shard_reads_max,
+            page_entries: it.page_entries,
+            page_bytes: it.page_bytes,
+            connections_max: it.connections_max,
+            connections_per_address_max: it.connections_per_address_max,
+            connections_per_account_max: it.connections_per_account_max,
+            failed_logins_per_minute_max: it.failed_logins_per_minute_max,
+            cap_loopback: it.cap_loopback,
+            origins: it.origins.clone(),
+        }
+    }
 }

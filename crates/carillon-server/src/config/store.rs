@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 pub struct StoreSection {
     /// Which engine keeps the data.
     pub engine: StoreEngine,
+    /// Time between two rounds that remove what is older than its app keeps it, in seconds.
+    pub trim_interval_s: u64,
+    /// Records that such a round removes at a time, so that calls do not wait for it.
+    pub trim_records_max: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +22,6 @@ pub enum StoreEngine {
 
 impl Default for StoreSection {
     fn default() -> Self {
-        Self { engine: StoreEngine::Memory }
+        Self { engine: StoreEngine::Memory, trim_interval_s: 60, trim_records_max: 1_000 }
     }
 }

@@ -35,6 +35,13 @@ impl Config {
             ("netease.body_timeout_s", self.netease.body_timeout_s == 0),
             ("netease.clock_window_s", self.netease.clock_window_s == 0),
             ("netease.requests_running_max", self.netease.requests_running_max == 0),
+            ("store.trim_interval_s", self.store.trim_interval_s == 0),
+            ("store.trim_records_max", self.store.trim_records_max == 0),
+            ("gateway.ping_interval_ms", self.gateway.ping_interval_ms == 0),
+            ("gateway.login_timeout_ms", self.gateway.login_timeout_ms == 0),
+            ("gateway.frame_bytes_max", self.gateway.frame_bytes_max == 0),
+            ("gateway.page_entries", self.gateway.page_entries == 0),
+            ("gateway.connections_max", self.gateway.connections_max == 0),
             ("shutdown.deadline_s", self.shutdown.deadline_s == 0),
         ] {
             if is_zero {

@@ -5,4 +5,7 @@
 pub(crate) mod health;
 pub(crate) mod listener;
 pub(crate) mod metrics;
+mod peer;
 pub(crate) mod problem;
+pub(crate) mod tasks;
+pub(crate) mod websocket;

@@ -1,0 +1,64 @@
+//! Whose request it is: the connection's peer, or, behind a trusted proxy, whom the proxies say they speak for.
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::HeaderMap;
+
+use crate::config::Network;
+
+/// The address that limits and logs go by: from a trusted peer, the rightmost entry of `X-Forwarded-For` that is not a
+/// trusted proxy's. Entries left of that one may be anybody's invention. An entry that is no address ends the search: the
+/// proxy that wrote it counts as the caller.
+pub(crate) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> IpAddr {
+    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
+    let mut client = peer.to_canonical();
+    let values: Vec<&str> =
+        headers.get_all("x-forwarded-for").iter().map(|value| value.to_str().unwrap_or_default()).collect();
+    let mut entries = values.iter().rev().flat_map(|value| value.rsplit(','));
+    while is_trusted(client) {
+        match entries.next().and_then(address) {
+            Some(named) => client = named,
+            None => break,
+        }
+    }
+    client
+}
+
+/// Some proxies add a port, and brackets around IPv6.
+fn address(entry: &str) -> Option<IpAddr> {
+    let entry = entry.trim();
+    let plain = entry.parse::<IpAddr>().ok();
+    let with_port = || entry.parse::<SocketAddr>().ok().map(|it| it.ip());
+    let bracketed = || entry.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+    plain.or_else(with_port).or_else(bracketed).map(|it: IpAddr| it.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_client_is_the_rightmost_address_that_no_trusted_proxy_has() {
+        let trusted: Vec<Network> = ["10.0.0.0/8", "::1"].iter().map(|it| it.parse().unwrap()).collect();
+        let check = |peer: &str, forwarded: &[&str], expect: &str| {
+            let mut headers = HeaderMap::new();
+            for value in forwarded {
+                headers.append("x-forwarded-for", value.parse().unwrap());
+            }
+            let client = client_address(peer.parse().unwrap(), &headers, &trusted);
+            assert_eq!(client.to_string(), expect, "{peer} {forwarded:?}");
+        };
+        check("10.0.0.1", &[], "10.0.0.1");
+        check("10.0.0.1", &["1.1.1.1"], "1.1.1.1");
+        check("10.0.0.1", &["6.6.6.6, 1.1.1.1"], "1.1.1.1");
+        check("10.0.0.1", &["6.6.6.6, 1.1.1.1, 10.2.3.4"], "1.1.1.1");
+        check("10.0.0.1", &["6.6.6.6", "1.1.1.1", "10.2.3.4"], "1.1.1.1");
+        check("10.0.0.1", &["10.9.9.9"], "10.9.9.9");
+        check("10.0.0.1", &["1.1.1.1, nonsense"], "10.0.0.1");
+        check("10.0.0.1", &["1.1.1.1:4711"], "1.1.1.1");
+        check("::1", &["[2001:db8::1]:4711"], "2001:db8::1");
+        check("::1", &["[2001:db8::1]"], "2001:db8::1");
+        check("::ffff:10.0.0.1", &["1.1.1.1"], "1.1.1.1");
+        check("9.9.9.9", &["1.1.1.1"], "9.9.9.9");
+    }
+}
