@@ -164,3 +164,6 @@ impl<'a> Frames<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

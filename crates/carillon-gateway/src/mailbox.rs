@@ -35,6 +35,8 @@ pub(crate) struct Mailbox {
 struct State {
     mail: Mail,
     seen_ends: HashSet<(AccountNo, bool)>,
+    /// Whether the shard is about to end, so that nothing more may come.
+    closed: bool,
 }
 
 impl Mailbox {
@@ -45,7 +47,7 @@ impl Mailbox {
     /// Whether the message is queued; if not, the shard is overrun.
     pub(crate) fn publish(&self, message: &Arc<Committed>) -> bool {
         self.change(|state| {
-            let fits = state.mail.committed.len() < self.len_max;
+            let fits = state.mail.committed.len() < self.len_max && !state.closed;
             if fits {
                 state.mail.committed.push(message.clone());
             }
@@ -62,13 +64,22 @@ impl Mailbox {
         });
     }
 
-    /// Bounded by the connections that there may be.
-    pub(crate) fn adopt(&self, newcomer: Newcomer) {
-        self.change(|state| state.mail.newcomers.push(newcomer));
+    /// Bounded by the connections that there may be. Gives the newcomer back where the shard is about to end.
+    pub(crate) fn adopt(&self, newcomer: Newcomer) -> Option<Newcomer> {
+        self.change(|state| {
+            if state.closed {
+                return Some(newcomer);
+            }
+            state.mail.newcomers.push(newcomer);
+            None
+        })
     }
 
     pub(crate) fn drain(&self) {
-        self.change(|state| state.mail.draining = true);
+        self.change(|state| {
+            state.mail.draining = true;
+            state.closed = true;
+        });
     }
 
     /// Messages that wait.

@@ -8,7 +8,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 /// One server's counters; cheap to update from any thread.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct GatewayMetrics {
     pub(crate) connections: Gauge,
     pub(crate) logins: Family<Outcome, Counter>,
@@ -73,13 +73,9 @@ impl GatewayMetrics {
         registry.register("carillon_gateway_sent_bytes", "Bytes written to sockets", self.bytes_out.clone());
     }
 
-    /// A metrics struct whose hot counters are part of their family.
     #[must_use]
     pub fn new() -> Self {
-        let copies: Family<CopyFate, Counter> = Family::default();
-        let resolve = |fate| copies.get_or_create(&CopyFate { fate, reason: "" }).clone();
-        let (delivered, stored) = (resolve("delivered"), resolve("stored"));
-        Self { copies, delivered, stored, ..Self::default() }
+        Self::default()
     }
 
     pub(crate) fn dropped(&self, reason: DropReason, copies: usize) {
@@ -102,5 +98,28 @@ impl GatewayMetrics {
 
     pub(crate) fn close(&self, code: u16) {
         self.closes.get_or_create(&Code { code }).inc();
+    }
+}
+
+impl Default for GatewayMetrics {
+    fn default() -> Self {
+        let copies: Family<CopyFate, Counter> = Family::default();
+        let resolve = |fate| copies.get_or_create(&CopyFate { fate, reason: "" }).clone();
+        Self {
+            connections: Gauge::default(),
+            logins: Family::default(),
+            closes: Family::default(),
+            refused: Family::default(),
+            queue: Family::default(),
+            overruns: Counter::default(),
+            pages: Counter::default(),
+            commands: Counter::default(),
+            frames_in: Counter::default(),
+            frames_out: Counter::default(),
+            bytes_out: Counter::default(),
+            delivered: resolve("delivered"),
+            stored: resolve("stored"),
+            copies,
+        }
     }
 }

@@ -61,7 +61,8 @@ fn hand_over(server: &Server, stranger: Stranger, passed: Passed) {
     let Ok(socket) = socket.detach() else { return };
     let mailbox = &server.hub.mailboxes[server.hub.place(passed.logged_in.account.no)];
     let Passed { connect_id, logged_in, rest: Rest { reader, commands, incoming } } = passed;
-    mailbox.adopt(Newcomer { socket, encoding, slot, reader, connect_id, logged_in, commands, incoming });
+    // A shard that is about to end takes nobody: the connection ends, and the client comes back elsewhere.
+    drop(mailbox.adopt(Newcomer { socket, encoding, slot, reader, connect_id, logged_in, commands, incoming }));
 }
 
 /// Sends the close, and gives the client a moment to take it: a socket that is cut with bytes unread loses it.
