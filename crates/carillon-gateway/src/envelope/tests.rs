@@ -23,7 +23,7 @@ fn message(kind: Kind, element: Element) -> Message {
             kind,
             elements: vec![element],
             original: "{\"more\":1}".into(),
-            dialect: "netease".into(),
+            dialect: "vendor".into(),
             elements_say_all: true,
         },
         ext: String::new(),

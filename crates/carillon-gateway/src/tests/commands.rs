@@ -128,7 +128,7 @@ async fn the_original_of_a_message_is_for_those_who_sent_or_received_it() {
     assert_eq!(ann.push().await.1, "hi");
     let ask = json!({"id": 4, "rpc": {"method": "message.original", "data": {"id": sent.copies[0].1.to_string()}}});
     ann.say(&ask).await;
-    let found = json!({"dialect": "netease", "type": "text", "original": r#"{"msg":"hi"}"#});
+    let found = json!({"dialect": "vendor", "type": "text", "original": r#"{"msg":"hi"}"#});
     assert_eq!(ann.next().await["rpc"]["data"], found);
     let mut eve = world.connected("eve", "phone").await;
     eve.say(&ask).await;

@@ -88,7 +88,7 @@ impl World {
                 kind: Kind::Text,
                 elements: vec![Element::Text { text: text.into() }],
                 original: format!(r#"{{"msg":"{text}"}}"#),
-                dialect: "netease".into(),
+                dialect: "vendor".into(),
                 elements_say_all: true,
             },
             ext: String::new(),
