@@ -2,6 +2,10 @@
 //!
 //! The memory engine is the model that the embedded one is tested against.
 
+mod embedded;
 mod memory;
+mod page;
+mod rules;
 
+pub use embedded::{EmbeddedConfig, EmbeddedStore, OpenError, Reason, RecordKind, StoreMetrics};
 pub use memory::MemoryStore;

@@ -15,6 +15,9 @@ use carillon_core::port::{
 };
 use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 
+use crate::page::PageFill;
+use crate::rules;
+
 /// A store that lives as long as its process.
 pub struct MemoryStore {
     state: Mutex<State>,
@@ -73,14 +76,14 @@ impl Store for MemoryStore {
         let id = AppId(state.apps.keys().next_back().map_or(1, |last| last.0 + 1));
         let NewApp { name, token_secret, keys, settings } = app;
         let app = App { id, name, token_secret, keys, settings };
-        state.check_app(&app)?;
+        rules::check_app(&app, state.apps.values())?;
         state.apps.insert(id, app.clone());
         Ok(app)
     }
 
     async fn replace_app(&self, app: App) -> Result<(), CreateError> {
         let mut state = self.lock();
-        state.check_app(&app)?;
+        rules::check_app(&app, state.apps.values())?;
         state.apps.insert(app.id, app);
         Ok(())
     }
@@ -209,6 +212,10 @@ impl Store for MemoryStore {
     ) -> Result<Vec<bool>, StoreError> {
         let mut state = self.lock();
         let mut claim = |offset: &Offset| {
+            // A claim of an entry that is not kept is void, so that claims end with their entries.
+            if !state.entries(account).contains_key(offset) {
+                return false;
+            }
             let holders = state.claims.entry((account, *offset)).or_default();
             if live || holders.is_empty() {
                 holders.extend(devices.iter().cloned());
@@ -234,7 +241,7 @@ impl Store for MemoryStore {
         limit: PageLimit,
     ) -> Result<HistoryPage, StoreError> {
         let state = self.lock();
-        let (low, high) = ordered(between);
+        let (low, high) = rules::ordered(between);
         let rows = state.history.range((low, high, MessageId(after.0 + 1))..=(low, high, MessageId(u64::MAX)));
         let entries = rows.map(|((_, _, id), base)| (*id, Arc::clone(&state.messages[base].0)));
         Ok(HistoryPage { entries: page(entries, limit, |(_, message)| message) })
@@ -258,14 +265,6 @@ impl Store for MemoryStore {
 }
 
 impl State {
-    fn check_app(&self, app: &App) -> Result<(), CreateError> {
-        let clashes = |other: &App| {
-            let same_key = |key| app.keys.iter().any(|own: &carillon_core::model::ApiKey| same_credential(own, key));
-            other.id != app.id && (other.name == app.name || other.keys.iter().any(same_key))
-        };
-        if self.apps.values().any(clashes) { Err(CreateError::Exists) } else { Ok(()) }
-    }
-
     fn remember<T>(&mut self, app: AppId, remember: Option<Remember<T>>, outcome: &T) {
         let Some(Remember { request, fingerprint, expires_ms, answer }) = remember else { return };
         let answer: Bytes = answer(outcome);
@@ -295,7 +294,7 @@ impl State {
             let id = base.plus(1 + n);
             placed.push(self.place(copy, id, base, Role::Recipient));
             if history && !matches!(copy.fate, Fate::Drop(_)) {
-                let (low, high) = ordered((sender, copy.to));
+                let (low, high) = rules::ordered((sender, copy.to));
                 self.history.insert((low, high, id), base);
             }
         }
@@ -337,11 +336,11 @@ impl State {
     fn trim(&mut self, now_ms: u64) -> Trimmed {
         let mut trimmed = Trimmed::default();
         let apps = &self.apps;
-        let keeps = |app: AppId, time_ms: u64, retention: fn(&App) -> u64| {
-            apps.get(&app).is_none_or(|app| time_ms.saturating_add(retention(app) * 1_000) > now_ms)
+        let keeps = |it: &Message, retention: fn(&App) -> u64| {
+            apps.get(&it.app).is_none_or(|app| !rules::is_expired(rules::minute_of(it), retention(app), now_ms))
         };
-        let in_inbox = |it: &Message| keeps(it.app, it.time_ms, |app| app.settings.inbox_retention_s);
-        let in_history = |it: &Message| keeps(it.app, it.time_ms, |app| app.settings.history_retention_s);
+        let in_inbox = |it: &Message| keeps(it, |app| app.settings.inbox_retention_s);
+        let in_history = |it: &Message| keeps(it, |app| app.settings.history_retention_s);
         let messages = &self.messages;
         for (account, inbox) in &mut self.inboxes {
             let old: Vec<Offset> = inbox
@@ -367,24 +366,8 @@ impl State {
     }
 }
 
-fn same_credential(a: &carillon_core::model::ApiKey, b: &carillon_core::model::ApiKey) -> bool {
-    a.dialect == b.dialect && a.key == b.key
-}
-
-fn ordered((a, b): (AccountNo, AccountNo)) -> (AccountNo, AccountNo) {
-    if a <= b { (a, b) } else { (b, a) }
-}
-
 /// As many of `all` as the limit allows, and at least one.
 fn page<T>(all: impl Iterator<Item = T>, limit: PageLimit, message: impl Fn(&T) -> &Arc<Message>) -> Vec<T> {
-    let mut page = Vec::new();
-    let mut bytes = 0;
-    for entry in all {
-        bytes += message(&entry).content.original.len() + message(&entry).ext.len();
-        if !page.is_empty() && (page.len() >= limit.entries || bytes > limit.bytes) {
-            break;
-        }
-        page.push(entry);
-    }
-    page
+    let mut fill = PageFill::new(limit);
+    all.take_while(|entry| fill.admits(message(entry))).collect()
 }

@@ -1,0 +1,77 @@
+//! Creating and changing accounts.
+
+use carillon_core::command::AccountChange;
+use carillon_core::model::Account;
+use carillon_core::port::{CreateError, NewAccount, Remember, StoreError};
+use carillon_core::{AccountId, AccountNo, AppId};
+
+use crate::embedded::format::{self, Tag};
+use crate::embedded::group::Group;
+use crate::embedded::record::{self, AccountRecord};
+use crate::embedded::seal;
+
+pub(crate) fn create(
+    group: &mut Group<'_>,
+    new: NewAccount,
+    remember: Option<Remember<Account>>,
+) -> Result<Account, CreateError> {
+    let NewAccount { app, id, token, profile, created_ms } = new;
+    if read(group, app, &id)?.is_some() {
+        return Err(CreateError::Exists);
+    }
+    let serial_key = format::app(Tag::Serial, app);
+    let serial = match group.rest(&serial_key)? {
+        Some(value) => seal::open_number(&serial_key, &value)? + 1,
+        None => 1,
+    };
+    let no = AccountNo::new(app, serial);
+    let account = Account { no, id, token, profile, blocked: false, muted: false, created_ms };
+    let value = seal::seal(&serial_key, &serial.to_be_bytes());
+    group.put_rest(serial_key, value);
+    let index = format::by_account(Tag::AccountById, no);
+    let value = seal::seal(&index, account.id.as_str().as_bytes());
+    group.put_rest(index, value);
+    put(group, &account);
+    group.remember(app, remember, &account);
+    Ok(account)
+}
+
+pub(crate) fn change(
+    group: &mut Group<'_>,
+    app: AppId,
+    id: &AccountId,
+    change: AccountChange,
+    remember: Option<Remember<Account>>,
+) -> Result<Option<Account>, StoreError> {
+    let Some(mut account) = read(group, app, id)? else { return Ok(None) };
+    match change {
+        AccountChange::SetToken(token) => account.token = token,
+        AccountChange::SetBlocked(blocked) => account.blocked = blocked,
+        AccountChange::SetMuted(muted) => account.muted = muted,
+        AccountChange::SetBlocklisted { other, on } => {
+            let Some(other) = read(group, app, &other)? else { return Ok(None) };
+            let key = format::blocked(account.no, other.no);
+            let value = seal::seal(&key, &[]);
+            if on { group.put_rest(key, value) } else { group.remove_rest(key) }
+        }
+    }
+    put(group, &account);
+    group.remember(app, remember, &account);
+    Ok(Some(account))
+}
+
+fn read(group: &Group<'_>, app: AppId, id: &AccountId) -> Result<Option<Account>, StoreError> {
+    let key = format::account(app, id);
+    match group.rest(&key)? {
+        Some(value) => Ok(Some(record::decode::<AccountRecord>(&key, &value)?.try_into()?)),
+        None => Ok(None),
+    }
+}
+
+fn put(group: &mut Group<'_>, account: &Account) {
+    let app = account.no.app();
+    let key = format::account(app, &account.id);
+    let value = record::encode(&key, &AccountRecord::from(account));
+    group.put_rest(key, value);
+    group.changed.push((app, account.id.clone()));
+}

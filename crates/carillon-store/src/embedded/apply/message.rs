@@ -1,0 +1,63 @@
+//! Committing a message: its body once, and per copy one entry and one row. This is the hot path.
+
+use std::sync::Arc;
+
+use carillon_core::MessageId;
+use carillon_core::model::{Committed, CommittedCopy, Fate};
+use carillon_core::port::{InboxPlan, PlannedCopy, Remember, StoreError};
+
+use crate::embedded::format;
+use crate::embedded::group::Group;
+use crate::embedded::record::{self, MessageRecord};
+use crate::embedded::seal;
+use crate::rules::ordered;
+
+pub(crate) fn commit(
+    group: &mut Group<'_>,
+    plan: InboxPlan,
+    remember: Option<Remember<Committed>>,
+) -> Result<Arc<Committed>, StoreError> {
+    let InboxPlan { mut message, copies, sender_copy, history, unregistered } = plan;
+    let count = u32::try_from(copies.len()).map_err(|_| StoreError::Unknown("too many copies".into()))?;
+    for copy in copies.iter().chain(&sender_copy) {
+        if copy.fate == Fate::Inbox {
+            group.load_head(copy.to)?;
+        }
+    }
+    let base = group.take_ids(1 + copies.len());
+    message.id = base;
+    let is_kept = |copy: &PlannedCopy| copy.fate == Fate::Inbox || (history && !matches!(copy.fate, Fate::Drop(_)));
+    if copies.iter().any(is_kept) || sender_copy.is_some_and(|copy| copy.fate == Fate::Inbox) {
+        let key = format::body(message.app, base);
+        let value = record::encode(&key, &MessageRecord::new(&message, count));
+        group.put_body(&key, value);
+    }
+    let sender = message.sender.no;
+    let sender_copy = sender_copy.map(|copy| place(group, copy, base, 0));
+    let mut placed = Vec::with_capacity(copies.len());
+    for (copy, distance) in copies.into_iter().zip(1..) {
+        let copy_placed = place(group, copy, base, distance);
+        if history && !matches!(copy.fate, Fate::Drop(_)) {
+            let (low, high) = ordered((sender, copy.to));
+            let key = format::history(low, high, copy_placed.id);
+            group.put(&group.db.history, key, seal::row(&key, distance));
+        }
+        placed.push(copy_placed);
+    }
+    let app = message.app;
+    let committed = Arc::new(Committed { message: Arc::new(message), copies: placed, sender_copy, unregistered });
+    group.remember(app, remember, &committed);
+    group.committed.push(Arc::clone(&committed));
+    Ok(committed)
+}
+
+/// Gives the copy its id and, where it is kept, its place in the inbox. `distance` is 0 for the sender's own.
+fn place(group: &mut Group<'_>, copy: PlannedCopy, base: MessageId, distance: u32) -> CommittedCopy {
+    let offset = (copy.fate == Fate::Inbox).then(|| {
+        let offset = group.next_offset(copy.to);
+        let key = format::inbox(copy.to, offset);
+        group.put(&group.db.inbox, key, seal::entry(&key, base, distance));
+        offset
+    });
+    CommittedCopy { to: copy.to, id: base.plus(distance as usize), fate: copy.fate, offset }
+}

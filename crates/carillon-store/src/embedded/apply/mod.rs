@@ -1,0 +1,6 @@
+//! What each kind of write puts into a group: one file per kind.
+
+pub(crate) mod account;
+pub(crate) mod app;
+pub(crate) mod claim;
+pub(crate) mod message;

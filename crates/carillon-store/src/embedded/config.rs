@@ -1,0 +1,72 @@
+//! What can be set for the embedded engine. Every queue, cache and group of it is bounded by one of these.
+
+#[derive(Clone, Debug)]
+pub struct EmbeddedConfig {
+    /// Writes that wait for the writer; callers wait when it is full.
+    pub write_queue_max: usize,
+    /// Writes that share one fsync.
+    pub group_writes_max: usize,
+    /// Bytes after which a group takes no further writes.
+    pub group_bytes_max: usize,
+    /// Threads that read.
+    pub reader_threads: usize,
+    /// Reads that wait for a thread; callers wait when it is full.
+    pub read_queue_max: usize,
+    /// Free space in bytes below which writes are refused; 0 lets the engine meet the end of the disk.
+    pub reserve_bytes: u64,
+    /// Cache of the engine's blocks, in bytes.
+    pub cache_bytes: u64,
+    /// Cache of decoded messages, in bytes of their stored size.
+    pub message_cache_bytes: u64,
+    /// Accounts whose facts are cached.
+    pub facts_cache_accounts: usize,
+    /// Inboxes whose highest offset is cached.
+    pub heads_cache_accounts: usize,
+    /// Size at which a table in memory is written out, in bytes; there are four.
+    pub memtable_bytes: u64,
+    /// All journals together, in bytes; at least 64 MiB.
+    pub journal_bytes_max: u64,
+    /// Open files of the engine; at least 10.
+    pub open_files_max: usize,
+}
+
+impl Default for EmbeddedConfig {
+    fn default() -> Self {
+        const MIB: u64 = 1 << 20;
+        Self {
+            write_queue_max: 1_024,
+            group_writes_max: 256,
+            group_bytes_max: 8 << 20,
+            reader_threads: 2,
+            read_queue_max: 4_096,
+            reserve_bytes: 256 * MIB,
+            cache_bytes: 64 * MIB,
+            message_cache_bytes: 16 * MIB,
+            facts_cache_accounts: 200_000,
+            heads_cache_accounts: 200_000,
+            memtable_bytes: 32 * MIB,
+            journal_bytes_max: 512 * MIB,
+            open_files_max: 256,
+        }
+    }
+}
+
+impl EmbeddedConfig {
+    /// The settings, with what the engine cannot run with raised to what it can.
+    pub(crate) fn raised(mut self) -> Self {
+        for at_least_one in [
+            &mut self.write_queue_max,
+            &mut self.group_writes_max,
+            &mut self.reader_threads,
+            &mut self.read_queue_max,
+            &mut self.facts_cache_accounts,
+            &mut self.heads_cache_accounts,
+        ] {
+            *at_least_one = (*at_least_one).max(1);
+        }
+        self.journal_bytes_max = self.journal_bytes_max.max(64 << 20);
+        self.memtable_bytes = self.memtable_bytes.max(1 << 20);
+        self.open_files_max = self.open_files_max.max(10);
+        self
+    }
+}

@@ -1,0 +1,76 @@
+//! The engine below: its database and keyspaces, opened, closed, and opened again after it failed.
+
+use std::path::Path;
+use std::sync::{RwLock, RwLockReadGuard};
+
+use carillon_core::port::StoreError;
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+
+use super::config::EmbeddedConfig;
+use super::home::OpenError;
+
+#[derive(Clone)]
+pub(crate) struct Db {
+    pub(crate) database: Database,
+    pub(crate) inbox: Keyspace,
+    pub(crate) history: Keyspace,
+    pub(crate) bodies: Keyspace,
+    pub(crate) rest: Keyspace,
+}
+
+impl Db {
+    /// Opens it, and syncs what it found: nothing is served that a power cut could take back.
+    pub(crate) fn open(path: &Path, config: &EmbeddedConfig) -> Result<Self, fjall::Error> {
+        let database = Database::builder(path)
+            .cache_size(config.cache_bytes)
+            .max_journaling_size(config.journal_bytes_max)
+            .max_cached_files(Some(config.open_files_max))
+            .worker_threads(1)
+            .open()?;
+        let options = || KeyspaceCreateOptions::default().max_memtable_size(config.memtable_bytes);
+        let (inbox, history) = (database.keyspace("inbox", options)?, database.keyspace("history", options)?);
+        let (bodies, rest) = (database.keyspace("bodies", options)?, database.keyspace("rest", options)?);
+        database.persist(PersistMode::SyncAll)?;
+        Ok(Self { database, inbox, history, bodies, rest })
+    }
+}
+
+/// The place of the open database. Readers hold it for one read each; the writer empties it to open it again.
+#[derive(Default)]
+pub(crate) struct Slot(RwLock<Option<Db>>);
+
+impl Slot {
+    /// The database; whoever holds it must let go soon.
+    pub(crate) fn get(&self) -> Result<RwLockReadGuard<'_, Option<Db>>, StoreError> {
+        let slot = self.0.read().expect("no holder of this lock panics");
+        if slot.is_some() { Ok(slot) } else { Err(StoreError::Unknown("the engine is not open".into())) }
+    }
+
+    pub(crate) fn put(&self, db: Db) {
+        *self.0.write().expect("no holder of this lock panics") = Some(db);
+    }
+
+    /// Waits for those that hold the database, and closes it.
+    pub(crate) fn empty(&self) {
+        *self.0.write().expect("no holder of this lock panics") = None;
+    }
+}
+
+/// The engine's error on a read or write as the port words it.
+pub(crate) fn unknown(error: fjall::Error) -> StoreError {
+    match error {
+        fjall::Error::Storage(error @ fjall::LsmError::ChecksumMismatch { .. }) => {
+            StoreError::Damaged(error.to_string())
+        }
+        error => StoreError::Unknown(error.to_string()),
+    }
+}
+
+impl From<fjall::Error> for OpenError {
+    fn from(error: fjall::Error) -> Self {
+        match error {
+            fjall::Error::JournalRecovery(error) => Self::Damaged(error.to_string()),
+            error => Self::Engine(error.to_string()),
+        }
+    }
+}

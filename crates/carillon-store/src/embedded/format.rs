@@ -1,0 +1,131 @@
+//! The keys of the disk format, version 1: big-endian, so that the engine's order is ours.
+//!
+//! Four keyspaces: `inbox`, `history` and `bodies` hold what is many, `rest` everything else under a tag byte.
+//! A conversation lies within one app, so of the upper account its key holds the serial only.
+
+use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
+
+pub(crate) const VERSION: u32 = 1;
+
+/// Tags of the `rest` keyspace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Tag {
+    App = b'a',
+    Blocked = b'b',
+    Claim = b'c',
+    Account = b'i',
+    AccountById = b'k',
+    Mark = b'm',
+    NextId = b'n',
+    Request = b'r',
+    Serial = b's',
+    Top = b't',
+    RequestExpiry = b'x',
+}
+
+pub(crate) const INBOX_KEY: usize = 13;
+pub(crate) const HISTORY_KEY: usize = 20;
+pub(crate) const BODY_KEY: usize = 11;
+
+pub(crate) fn inbox(account: AccountNo, offset: Offset) -> [u8; INBOX_KEY] {
+    let mut key = [0; INBOX_KEY];
+    key[..8].copy_from_slice(&account.0.to_be_bytes());
+    key[8..].copy_from_slice(&low_bytes::<5>(offset.0));
+    key
+}
+
+/// The account and offset of an inbox key.
+pub(crate) fn parse_inbox(key: &[u8]) -> Option<(AccountNo, Offset)> {
+    (key.len() == INBOX_KEY).then(|| (AccountNo(number(&key[..8])), Offset(number(&key[8..]))))
+}
+
+/// The highest offset that the format has room for.
+pub(crate) const OFFSET_MAX: Offset = Offset((1 << 40) - 1);
+
+pub(crate) fn history(low: AccountNo, high: AccountNo, id: MessageId) -> [u8; HISTORY_KEY] {
+    let mut key = [0; HISTORY_KEY];
+    key[..8].copy_from_slice(&low.0.to_be_bytes());
+    key[8..13].copy_from_slice(&low_bytes::<5>(high.serial()));
+    key[13..].copy_from_slice(&low_bytes::<7>(id.0));
+    key
+}
+
+/// The two accounts and the copy of a history key.
+pub(crate) fn parse_history(key: &[u8]) -> Option<(AccountNo, AccountNo, MessageId)> {
+    (key.len() == HISTORY_KEY).then(|| {
+        let low = AccountNo(number(&key[..8]));
+        let high = AccountNo::new(low.app(), number(&key[8..13]));
+        (low, high, MessageId(number(&key[13..])))
+    })
+}
+
+/// Bodies lie by app, so that each app's old ones are one range.
+pub(crate) fn body(app: AppId, id: MessageId) -> [u8; BODY_KEY] {
+    let mut key = [0; BODY_KEY];
+    key[..4].copy_from_slice(&app.0.to_be_bytes());
+    key[4..].copy_from_slice(&low_bytes::<7>(id.0));
+    key
+}
+
+pub(crate) fn rest(tag: Tag) -> Vec<u8> {
+    vec![tag as u8]
+}
+
+pub(crate) fn app(tag: Tag, app: AppId) -> Vec<u8> {
+    [&[tag as u8][..], &app.0.to_be_bytes()].concat()
+}
+
+pub(crate) fn account(app: AppId, id: &AccountId) -> Vec<u8> {
+    [&[Tag::Account as u8][..], &app.0.to_be_bytes(), id.as_str().as_bytes()].concat()
+}
+
+pub(crate) fn by_account(tag: Tag, account: AccountNo) -> Vec<u8> {
+    [&[tag as u8][..], &account.0.to_be_bytes()].concat()
+}
+
+pub(crate) fn blocked(owner: AccountNo, other: AccountNo) -> Vec<u8> {
+    [&[Tag::Blocked as u8][..], &owner.0.to_be_bytes(), &other.0.to_be_bytes()].concat()
+}
+
+/// All claims of one entry begin with this.
+pub(crate) fn claims(account: AccountNo, offset: Offset) -> Vec<u8> {
+    [&[Tag::Claim as u8][..], &inbox(account, offset)].concat()
+}
+
+pub(crate) fn claim(account: AccountNo, offset: Offset, device: &DeviceId) -> Vec<u8> {
+    let mut key = claims(account, offset);
+    key.extend_from_slice(device.as_str().as_bytes());
+    key
+}
+
+pub(crate) fn mark(minute: u64) -> Vec<u8> {
+    [&[Tag::Mark as u8][..], &minute.to_be_bytes()].concat()
+}
+
+pub(crate) fn request(app: AppId, request: &str) -> Vec<u8> {
+    [&[Tag::Request as u8][..], &app.0.to_be_bytes(), request.as_bytes()].concat()
+}
+
+/// Lies in the order of expiry; what follows the time is the key of the request itself without its tag.
+pub(crate) fn request_expiry(expires_ms: u64, request_key: &[u8]) -> Vec<u8> {
+    [&[Tag::RequestExpiry as u8][..], &expires_ms.to_be_bytes(), &request_key[1..]].concat()
+}
+
+/// The key of the request that an expiry key is about.
+pub(crate) fn request_of_expiry(key: &[u8]) -> Vec<u8> {
+    [&[Tag::Request as u8][..], key.get(9..).unwrap_or_default()].concat()
+}
+
+/// The big-endian number in at most eight bytes.
+pub(crate) fn number(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |number, byte| (number << 8) | u64::from(*byte))
+}
+
+/// The number's lowest `N` bytes; it must fit, as the ids' limits see to.
+pub(crate) fn low_bytes<const N: usize>(number: u64) -> [u8; N] {
+    assert!(N == 8 || number >> (8 * N) == 0, "an id outgrew the disk format");
+    let mut bytes = [0; N];
+    bytes.copy_from_slice(&number.to_be_bytes()[8 - N..]);
+    bytes
+}

@@ -1,0 +1,161 @@
+//! A group: the writes that become durable with one fsync, and what they know of each other before they are.
+//!
+//! Invariant: a write either puts everything into the group or nothing; reading comes first, and putting cannot fail.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use carillon_core::model::Committed;
+use carillon_core::port::{Remember, StoreError};
+use carillon_core::{AccountId, AccountNo, AppId, MessageId, Offset};
+use fjall::{Keyspace, OwnedWriteBatch, PersistMode};
+
+use super::db::{Db, unknown};
+use super::format::{self, Tag};
+use super::record::{self, RequestRecord};
+use super::seal;
+use super::state::State;
+
+pub(crate) struct Group<'a> {
+    pub(crate) db: &'a Db,
+    pub(crate) state: &'a mut State,
+    pub(crate) now_ms: u64,
+    batch: OwnedWriteBatch,
+    bytes: usize,
+    /// What this group did to `rest`, for those of its writes that read there.
+    rest: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    /// The highest offsets as this group leaves them.
+    heads: HashMap<AccountNo, Offset>,
+    pub(crate) committed: Vec<Arc<Committed>>,
+    /// Accounts whose facts have changed.
+    pub(crate) changed: Vec<(AppId, AccountId)>,
+}
+
+impl<'a> Group<'a> {
+    pub(crate) fn new(db: &'a Db, state: &'a mut State, now_ms: u64) -> Self {
+        let batch = db.database.batch().durability(Some(PersistMode::SyncData));
+        let (rest, heads) = (BTreeMap::new(), HashMap::new());
+        Self { db, state, now_ms, batch, bytes: 0, rest, heads, committed: Vec::new(), changed: Vec::new() }
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Writes and syncs the group, and hands back what others are to be told.
+    pub(crate) fn sync(mut self) -> Result<Told, StoreError> {
+        // Each key once: of two values under one key in one batch, the engine does not say which one holds.
+        for (key, value) in self.rest {
+            match value {
+                Some(value) => self.batch.insert(&self.db.rest, key, value),
+                None => self.batch.remove(&self.db.rest, key),
+            }
+        }
+        self.batch.commit().map_err(unknown)?;
+        self.state.keep_heads(self.heads);
+        Ok(Told { committed: self.committed, changed: self.changed })
+    }
+
+    pub(crate) fn put<const K: usize, const V: usize>(&mut self, keyspace: &Keyspace, key: [u8; K], value: [u8; V]) {
+        self.bytes += K + V;
+        self.batch.insert(keyspace, key, value);
+    }
+
+    pub(crate) fn put_body(&mut self, key: &[u8], value: Vec<u8>) {
+        self.bytes += key.len() + value.len();
+        self.batch.insert(&self.db.bodies, key, value);
+    }
+
+    pub(crate) fn remove(&mut self, keyspace: &Keyspace, key: &[u8]) {
+        self.bytes += key.len();
+        self.batch.remove(keyspace, key);
+    }
+
+    /// Puts a sealed value into `rest`, where the group's later writes see it.
+    pub(crate) fn put_rest(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.bytes += key.len() + value.len();
+        self.rest.insert(key, Some(value));
+    }
+
+    pub(crate) fn remove_rest(&mut self, key: Vec<u8>) {
+        self.bytes += key.len();
+        self.rest.insert(key, None);
+    }
+
+    /// A value of `rest`, as the group leaves it so far.
+    pub(crate) fn rest(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.rest.get(key) {
+            Some(value) => Ok(value.clone()),
+            None => Ok(self.db.rest.get(key).map_err(unknown)?.map(|value| value.to_vec())),
+        }
+    }
+
+    /// Whether any key of `rest` begins with `prefix`.
+    pub(crate) fn has_prefix(&self, prefix: &[u8]) -> Result<bool, StoreError> {
+        let own = self.rest.range(prefix.to_vec()..).take_while(|(key, _)| key.starts_with(prefix));
+        if own.into_iter().any(|(_, value)| value.is_some()) {
+            return Ok(true);
+        }
+        for guard in self.db.rest.prefix(prefix) {
+            let key = guard.key().map_err(unknown)?;
+            if !matches!(self.rest.get(&key[..]), Some(None)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Makes sure that [`Group::next_offset`] knows the account.
+    pub(crate) fn load_head(&mut self, account: AccountNo) -> Result<(), StoreError> {
+        if !self.heads.contains_key(&account) {
+            let head = match self.state.head(account) {
+                Some(head) => head,
+                None => super::inbox::state(&self.db.database.snapshot(), self.db, account, "")?.top,
+            };
+            self.heads.insert(account, head);
+        }
+        Ok(())
+    }
+
+    /// Gives the next offset of an account whose head was loaded.
+    pub(crate) fn next_offset(&mut self, account: AccountNo) -> Offset {
+        let head = self.heads.get_mut(&account).expect("heads are loaded before offsets are given");
+        *head = head.next();
+        *head
+    }
+
+    /// Gives `count` ids, the first of which is returned, and marks the minute where it is a new one.
+    pub(crate) fn take_ids(&mut self, count: usize) -> MessageId {
+        let first = self.state.next_id;
+        let minute = self.now_ms / crate::rules::MINUTE_MS;
+        if self.state.last_mark.is_none_or(|last| minute > last) {
+            let key = format::mark(minute);
+            let value = seal::seal(&key, &first.0.to_be_bytes());
+            self.put_rest(key, value);
+            self.state.last_mark = Some(minute);
+        }
+        self.state.next_id = first.plus(count);
+        let key = format::rest(Tag::NextId);
+        let value = seal::seal(&key, &self.state.next_id.0.to_be_bytes());
+        self.put_rest(key, value);
+        first
+    }
+
+    /// Remembers the request with the answer to what was done.
+    pub(crate) fn remember<T>(&mut self, app: AppId, remember: Option<Remember<T>>, outcome: &T) {
+        let Some(Remember { request, fingerprint, expires_ms, answer }) = remember else { return };
+        let key = format::request(app, &request);
+        let (fingerprint, answer) = (fingerprint.to_vec(), answer(outcome).to_vec());
+        let value = record::encode(&key, &RequestRecord { expires_ms, fingerprint, answer });
+        let expiry = format::request_expiry(expires_ms, &key);
+        let nothing = seal::seal(&expiry, &[]);
+        self.put_rest(key, value);
+        self.put_rest(expiry, nothing);
+    }
+}
+
+/// What a synced group has for others.
+pub(crate) struct Told {
+    pub(crate) committed: Vec<Arc<Committed>>,
+    pub(crate) changed: Vec<(AppId, AccountId)>,
+}

@@ -1,0 +1,114 @@
+//! The data directory: whose it is, which format it has, and that one process has it.
+//!
+//! `FORMAT` says so in text, and is whole or absent; `LOCK` is locked while a store is open; `db` is the engine's.
+
+use std::fs::{self, File, TryLockError};
+use std::io::Write as _;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use carillon_core::port::{Random, SeededRandom};
+
+use super::format;
+
+const MAGIC: &str = "carillon store";
+
+/// Why a data directory was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("{path} is in use by another process: stop it, or choose another data directory", path = .0.display())]
+    InUse(PathBuf),
+    #[error("{path} is not empty and holds no Carillon store: choose another data directory", path = .0.display())]
+    NotOurs(PathBuf),
+    #[error("{path} has format {found}, and this server knows formats up to {known}: run a newer server", path = path.display())]
+    NewerFormat { path: PathBuf, found: u32, known: u32 },
+    #[error("{path} does not say which format it has", path = .0.display())]
+    BadFormat(PathBuf),
+    #[error("{path}: {error}", path = path.display())]
+    Io { path: PathBuf, error: std::io::Error },
+    #[error("the storage engine did not open: {0}")]
+    Engine(String),
+    #[error("a journal or record is damaged: {0}")]
+    Damaged(String),
+}
+
+pub(crate) struct Home {
+    pub(crate) path: PathBuf,
+    /// Random, made with the directory: tells this store's inboxes from those of another.
+    pub(crate) generation: String,
+    /// Unlocks when it is dropped.
+    lock: Mutex<Option<File>>,
+}
+
+impl Home {
+    /// Opens the directory, or makes it.
+    pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
+        let io = |error| OpenError::Io { path: path.into(), error };
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io)?;
+        let format = path.join("FORMAT");
+        let is_new = !format.try_exists().map_err(io)?;
+        if is_new && holds_others(path).map_err(io)? {
+            return Err(OpenError::NotOurs(path.into()));
+        }
+        let lock = File::options().create(true).truncate(false).write(true).open(path.join("LOCK")).map_err(io)?;
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => OpenError::InUse(path.into()),
+            TryLockError::Error(error) => io(error),
+        })?;
+        if is_new && !format.try_exists().map_err(io)? {
+            write_format(path).map_err(io)?;
+        }
+        let text = fs::read_to_string(&format).map_err(io)?;
+        Ok(Self { path: path.into(), generation: parse_format(path, &text)?, lock: Mutex::new(Some(lock)) })
+    }
+
+    /// Lets another process have the directory. The engine must be closed.
+    pub(crate) fn unlock(&self) {
+        self.lock.lock().expect("no holder of this lock panics").take();
+    }
+
+    pub(crate) fn engine(&self) -> PathBuf {
+        self.path.join("db")
+    }
+}
+
+/// Whether there is anything that a first start, cut short, did not leave.
+fn holds_others(path: &Path) -> std::io::Result<bool> {
+    for entry in fs::read_dir(path)? {
+        let name = entry?.file_name();
+        if name != "LOCK" && name != "FORMAT.new" {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn write_format(path: &Path) -> std::io::Result<()> {
+    let random = SeededRandom::from_os();
+    let generation = (&random as &dyn Random).hex(8);
+    let new = path.join("FORMAT.new");
+    let mut file = File::create(&new)?;
+    write!(file, "{MAGIC}\nformat {}\ngeneration {generation}\n", format::VERSION)?;
+    file.sync_all()?;
+    fs::rename(&new, path.join("FORMAT"))?;
+    File::open(path)?.sync_all()
+}
+
+fn parse_format(path: &Path, text: &str) -> Result<String, OpenError> {
+    let bad = || OpenError::BadFormat(path.into());
+    let mut lines = text.lines();
+    if lines.next() != Some(MAGIC) {
+        return Err(bad());
+    }
+    let found = lines.next().and_then(|line| line.strip_prefix("format ")).ok_or_else(bad)?;
+    let found = found.parse::<u32>().map_err(|_| bad())?;
+    if found > format::VERSION {
+        return Err(OpenError::NewerFormat { path: path.into(), found, known: format::VERSION });
+    }
+    let generation = lines.next().and_then(|line| line.strip_prefix("generation ")).ok_or_else(bad)?;
+    if found == 0 || generation.is_empty() {
+        return Err(bad());
+    }
+    Ok(generation.to_owned())
+}

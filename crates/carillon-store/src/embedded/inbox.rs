@@ -1,0 +1,127 @@
+//! Reading inboxes from one snapshot: what an inbox holds, and pages of it.
+
+use std::sync::Arc;
+
+use carillon_core::model::Message;
+use carillon_core::port::{InboxEntry, InboxPage, InboxState, PageLimit, Role, StoreError};
+use carillon_core::{AccountNo, AppId, MessageId, Offset};
+use fjall::{Readable as _, Snapshot};
+
+use super::db::{Db, unknown};
+use super::format::{self, Tag};
+use super::messages::Messages;
+use super::record::{self, MessageRecord};
+use super::seal;
+use crate::page::PageFill;
+
+pub(crate) fn state(
+    snapshot: &Snapshot,
+    db: &Db,
+    account: AccountNo,
+    generation: &str,
+) -> Result<InboxState, StoreError> {
+    let all = format::inbox(account, Offset::ZERO)..=format::inbox(account, format::OFFSET_MAX);
+    let mut entries = snapshot.range(&db.inbox, all);
+    let epoch = format!("{generation}.{account}");
+    let Some(first) = entries.next() else {
+        let top = trimmed_top(snapshot, db, account)?;
+        return Ok(InboxState { epoch, oldest: top.next(), top });
+    };
+    let oldest = offset(&first.key().map_err(unknown)?)?;
+    let top = match entries.next_back() {
+        Some(last) => offset(&last.key().map_err(unknown)?)?,
+        None => oldest,
+    };
+    Ok(InboxState { epoch, oldest, top })
+}
+
+/// The top of an inbox that was trimmed to nothing.
+fn trimmed_top(snapshot: &Snapshot, db: &Db, account: AccountNo) -> Result<Offset, StoreError> {
+    let key = format::by_account(Tag::Top, account);
+    match snapshot.get(&db.rest, &key).map_err(unknown)? {
+        Some(value) => Ok(Offset(seal::open_number(&key, &value)?)),
+        None => Ok(Offset::ZERO),
+    }
+}
+
+fn offset(key: &[u8]) -> Result<Offset, StoreError> {
+    let parsed = format::parse_inbox(key).ok_or_else(|| StoreError::Damaged("the key of an inbox entry".into()))?;
+    Ok(parsed.1)
+}
+
+/// Which way a page goes from its place, which is not part of it.
+#[derive(Clone, Copy)]
+pub(crate) enum From {
+    After(Offset),
+    Before(Offset),
+}
+
+pub(crate) struct Reader<'a> {
+    pub(crate) db: &'a Db,
+    pub(crate) messages: &'a Messages,
+    pub(crate) generation: &'a str,
+}
+
+impl Reader<'_> {
+    pub(crate) fn page(&self, account: AccountNo, from: From, limit: PageLimit) -> Result<InboxPage, StoreError> {
+        let snapshot = self.db.database.snapshot();
+        let state = state(&snapshot, self.db, account, self.generation)?;
+        let key = |offset: Offset| format::inbox(account, offset.min(format::OFFSET_MAX));
+        let mut fill = PageFill::new(limit);
+        let mut entries = Vec::new();
+        let mut take = |guard: fjall::Guard| -> Result<bool, StoreError> {
+            let (key, value) = guard.into_inner().map_err(unknown)?;
+            let entry = self.entry(&snapshot, account, &key, &value)?;
+            let fits = fill.admits(&entry.message);
+            if fits {
+                entries.push(entry);
+            }
+            Ok(fits)
+        };
+        match from {
+            From::After(after) if after < format::OFFSET_MAX => {
+                for guard in snapshot.range(&self.db.inbox, key(after.next())..=key(format::OFFSET_MAX)) {
+                    if !take(guard)? {
+                        break;
+                    }
+                }
+            }
+            From::Before(before) if before > Offset::ZERO => {
+                for guard in snapshot.range(&self.db.inbox, key(Offset::ZERO)..=key(before.before())).rev() {
+                    if !take(guard)? {
+                        break;
+                    }
+                }
+            }
+            From::After(_) | From::Before(_) => {}
+        }
+        Ok(InboxPage { state, entries })
+    }
+
+    fn entry(
+        &self,
+        snapshot: &Snapshot,
+        account: AccountNo,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<InboxEntry, StoreError> {
+        let offset = offset(key)?;
+        let (base, distance) = seal::open_entry(key, value)?;
+        let message = self.message(snapshot, account.app(), base)?;
+        let role = if distance == 0 { Role::Sender } else { Role::Recipient };
+        Ok(InboxEntry { offset, id: base.plus(distance as usize), role, message })
+    }
+
+    /// The message that an entry or row names; one that is not there is damage.
+    pub(crate) fn message(&self, snapshot: &Snapshot, app: AppId, id: MessageId) -> Result<Arc<Message>, StoreError> {
+        if let Some(message) = self.messages.get(app, id) {
+            return Ok(message);
+        }
+        let key = format::body(app, id);
+        let value = snapshot.get(&self.db.bodies, key).map_err(unknown)?;
+        let value = value.ok_or_else(|| StoreError::Damaged(format!("message {id} is not there")))?;
+        let message = Arc::new(Message::try_from(record::decode::<MessageRecord>(&key, &value)?)?);
+        self.messages.put(&message, value.len());
+        Ok(message)
+    }
+}

@@ -1,0 +1,81 @@
+//! What the embedded engine counts. One set per store; the wiring registers it.
+
+use std::sync::Arc;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Reason {
+    pub reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RecordKind {
+    pub kind: &'static str,
+}
+
+#[derive(Debug)]
+pub struct StoreMetrics {
+    /// Groups that were synced.
+    pub commits: Counter,
+    /// Writes per group.
+    pub group_writes: Histogram,
+    /// Seconds that a group's write and fsync took.
+    pub commit_seconds: Histogram,
+    pub write_queue: Gauge,
+    pub read_queue: Gauge,
+    /// Writes that were refused or whose outcome is unknown.
+    pub refused: Family<Reason, Counter>,
+    pub trimmed: Family<RecordKind, Counter>,
+    /// Times that a failed engine was opened again.
+    pub reopened: Counter,
+    /// Records that did not verify.
+    pub damaged: Counter,
+}
+
+impl Default for StoreMetrics {
+    fn default() -> Self {
+        Self {
+            commits: Counter::default(),
+            group_writes: Histogram::new(exponential_buckets(1.0, 2.0, 9)),
+            commit_seconds: Histogram::new(exponential_buckets(0.000_25, 2.0, 14)),
+            write_queue: Gauge::default(),
+            read_queue: Gauge::default(),
+            refused: Family::default(),
+            trimmed: Family::default(),
+            reopened: Counter::default(),
+            damaged: Counter::default(),
+        }
+    }
+}
+
+impl StoreMetrics {
+    pub fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register("carillon_store_commits", "Groups of writes that were synced", self.commits.clone());
+        registry.register("carillon_store_group_writes", "Writes per group", self.group_writes.clone());
+        registry.register(
+            "carillon_store_commit_seconds",
+            "Time of a group's write and fsync",
+            self.commit_seconds.clone(),
+        );
+        registry.register("carillon_store_write_queue", "Writes that wait for the writer", self.write_queue.clone());
+        registry.register("carillon_store_read_queue", "Reads that wait for a reader", self.read_queue.clone());
+        registry.register("carillon_store_refused_writes", "Writes without success, by reason", self.refused.clone());
+        registry.register("carillon_store_trimmed_records", "Records that retention removed", self.trimmed.clone());
+        registry.register(
+            "carillon_store_reopenings",
+            "Times that a failed engine was opened again",
+            self.reopened.clone(),
+        );
+        registry.register("carillon_store_damaged_records", "Records that did not verify", self.damaged.clone());
+    }
+}

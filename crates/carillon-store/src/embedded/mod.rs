@@ -1,0 +1,30 @@
+//! The embedded engine: everything in one directory, on a log-structured store in this process.
+//!
+//! One writer thread (`writer`) syncs groups of writes (`group`, `apply`); a few reader threads (`threads`) read from
+//! snapshots (`inbox`, `reads`). What lies on disk is in `format`, `seal` and `record`.
+
+mod apply;
+mod config;
+mod db;
+mod facts;
+mod format;
+mod group;
+mod home;
+mod inbox;
+mod messages;
+mod metrics;
+mod reads;
+mod record;
+mod seal;
+mod shared;
+mod space;
+mod state;
+mod store;
+mod threads;
+mod trim;
+mod writer;
+
+pub use config::EmbeddedConfig;
+pub use home::OpenError;
+pub use metrics::{Reason, RecordKind, StoreMetrics};
+pub use store::EmbeddedStore;

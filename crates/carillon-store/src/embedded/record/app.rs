@@ -1,0 +1,139 @@
+//! An app on disk. A setting that the record lacks has its default.
+
+use std::collections::BTreeMap;
+
+use carillon_core::AppId;
+use carillon_core::model::{ApiKey, App, AppSettings, Limit, Limits, Operation, Secret};
+use carillon_core::port::StoreError;
+
+use super::wrong;
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct AppRecord {
+    #[prost(uint32, tag = "1")]
+    id: u32,
+    #[prost(string, tag = "2")]
+    name: String,
+    #[prost(string, tag = "3")]
+    token_secret: String,
+    #[prost(message, repeated, tag = "4")]
+    keys: Vec<KeyRecord>,
+    #[prost(bool, optional, tag = "5")]
+    disabled: Option<bool>,
+    #[prost(uint64, optional, tag = "6")]
+    inbox_retention_s: Option<u64>,
+    #[prost(uint64, optional, tag = "7")]
+    history_retention_s: Option<u64>,
+    #[prost(bool, optional, tag = "8")]
+    batch_enabled: Option<bool>,
+    #[prost(bool, optional, tag = "9")]
+    nonce_once: Option<bool>,
+    #[prost(bool, optional, tag = "10")]
+    create_unknown_accounts: Option<bool>,
+    #[prost(bool, optional, tag = "11")]
+    blocklist_applies: Option<bool>,
+    #[prost(bool, tag = "12")]
+    unlimited: bool,
+    #[prost(message, repeated, tag = "13")]
+    limits: Vec<LimitRecord>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct KeyRecord {
+    #[prost(string, tag = "1")]
+    dialect: String,
+    #[prost(string, tag = "2")]
+    key: String,
+    #[prost(string, tag = "3")]
+    secret: String,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct LimitRecord {
+    #[prost(string, tag = "1")]
+    operation: String,
+    /// Absent: unlimited.
+    #[prost(message, optional, tag = "2")]
+    sliding: Option<SlidingRecord>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct SlidingRecord {
+    #[prost(uint32, tag = "1")]
+    calls: u32,
+    #[prost(uint64, tag = "2")]
+    window_ms: u64,
+    #[prost(uint64, tag = "3")]
+    shut_out_ms: u64,
+}
+
+impl From<&App> for AppRecord {
+    fn from(app: &App) -> Self {
+        let App { id, name, token_secret, keys, settings } = app;
+        let key = |it: &ApiKey| KeyRecord {
+            dialect: it.dialect.clone(),
+            key: it.key.clone(),
+            secret: it.secret.expose().into(),
+        };
+        Self {
+            id: id.0,
+            name: name.clone(),
+            token_secret: token_secret.expose().into(),
+            keys: keys.iter().map(key).collect(),
+            disabled: Some(settings.disabled),
+            inbox_retention_s: Some(settings.inbox_retention_s),
+            history_retention_s: Some(settings.history_retention_s),
+            batch_enabled: Some(settings.batch_enabled),
+            nonce_once: Some(settings.nonce_once),
+            create_unknown_accounts: Some(settings.create_unknown_accounts),
+            blocklist_applies: Some(settings.blocklist_applies),
+            unlimited: settings.limits.unlimited,
+            limits: settings.limits.own.iter().map(|(operation, limit)| limit_record(*operation, *limit)).collect(),
+        }
+    }
+}
+
+fn limit_record(operation: Operation, limit: Limit) -> LimitRecord {
+    let sliding = match limit {
+        Limit::Unlimited => None,
+        Limit::Sliding { calls, window_ms, shut_out_ms } => Some(SlidingRecord { calls, window_ms, shut_out_ms }),
+    };
+    LimitRecord { operation: operation.name().into(), sliding }
+}
+
+fn limit(record: LimitRecord) -> Result<(Operation, Limit), StoreError> {
+    let operation = Operation::from_name(&record.operation).ok_or_else(|| wrong("an operation"))?;
+    let limit = record.sliding.map_or(Limit::Unlimited, |it| Limit::Sliding {
+        calls: it.calls,
+        window_ms: it.window_ms,
+        shut_out_ms: it.shut_out_ms,
+    });
+    Ok((operation, limit))
+}
+
+impl TryFrom<AppRecord> for App {
+    type Error = StoreError;
+
+    fn try_from(record: AppRecord) -> Result<Self, StoreError> {
+        let default = AppSettings::default();
+        let own: BTreeMap<_, _> = record.limits.into_iter().map(limit).collect::<Result<_, _>>()?;
+        let key = |it: KeyRecord| ApiKey { dialect: it.dialect, key: it.key, secret: Secret::new(it.secret) };
+        let settings = AppSettings {
+            disabled: record.disabled.unwrap_or(default.disabled),
+            limits: Limits { unlimited: record.unlimited, own },
+            inbox_retention_s: record.inbox_retention_s.unwrap_or(default.inbox_retention_s),
+            history_retention_s: record.history_retention_s.unwrap_or(default.history_retention_s),
+            batch_enabled: record.batch_enabled.unwrap_or(default.batch_enabled),
+            nonce_once: record.nonce_once.unwrap_or(default.nonce_once),
+            create_unknown_accounts: record.create_unknown_accounts.unwrap_or(default.create_unknown_accounts),
+            blocklist_applies: record.blocklist_applies.unwrap_or(default.blocklist_applies),
+        };
+        Ok(Self {
+            id: AppId(record.id),
+            name: record.name,
+            token_secret: Secret::new(record.token_secret),
+            keys: record.keys.into_iter().map(key).collect(),
+            settings,
+        })
+    }
+}

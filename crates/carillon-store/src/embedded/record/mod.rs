@@ -1,0 +1,40 @@
+//! Records: the model as it lies on disk, in Protobuf, so that a later version can add fields.
+//!
+//! A field's number is never used again. What does not decode is damaged.
+
+mod account;
+mod app;
+mod message;
+
+use carillon_core::port::StoreError;
+
+use super::seal;
+
+pub(crate) use account::AccountRecord;
+pub(crate) use app::AppRecord;
+pub(crate) use message::MessageRecord;
+
+/// A remembered request.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct RequestRecord {
+    #[prost(uint64, tag = "1")]
+    pub(crate) expires_ms: u64,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) fingerprint: Vec<u8>,
+    #[prost(bytes = "vec", tag = "3")]
+    pub(crate) answer: Vec<u8>,
+}
+
+/// The record as the value of `key`.
+pub(crate) fn encode(key: &[u8], record: &impl prost::Message) -> Vec<u8> {
+    seal::seal(key, &record.encode_to_vec())
+}
+
+/// The record that `value` is, under `key`.
+pub(crate) fn decode<R: prost::Message + Default>(key: &[u8], value: &[u8]) -> Result<R, StoreError> {
+    R::decode(seal::open(key, value)?).map_err(|error| StoreError::Damaged(format!("does not decode: {error}")))
+}
+
+fn wrong(what: &str) -> StoreError {
+    StoreError::Damaged(format!("{what} is not one of ours"))
+}

@@ -1,0 +1,61 @@
+//! What the writer keeps in memory between groups. All of it can be read again from disk, and is after a failure.
+
+use std::collections::{BTreeMap, HashMap};
+
+use carillon_core::model::App;
+use carillon_core::port::StoreError;
+use carillon_core::{AccountNo, AppId, MessageId, Offset};
+use quick_cache::unsync::Cache;
+
+use super::db::{Db, unknown};
+use super::format::{self, Tag};
+use super::record::{self, AppRecord};
+use super::seal;
+use super::trim::Cursor;
+
+pub(crate) struct State {
+    pub(crate) apps: BTreeMap<AppId, App>,
+    pub(crate) next_id: MessageId,
+    /// The last minute that has a mark.
+    pub(crate) last_mark: Option<u64>,
+    /// Where trimming goes on.
+    pub(crate) cursor: Option<Cursor>,
+    heads: Cache<AccountNo, Offset>,
+}
+
+impl State {
+    pub(crate) fn load(db: &Db, heads: usize) -> Result<Self, StoreError> {
+        let key = format::rest(Tag::NextId);
+        let next_id = match db.rest.get(&key).map_err(unknown)? {
+            Some(value) => seal::open_number(&key, &value)?,
+            None => 1,
+        };
+        let last_mark = match db.rest.prefix(format::rest(Tag::Mark)).next_back() {
+            Some(guard) => Some(format::number(&guard.key().map_err(unknown)?[1..])),
+            None => None,
+        };
+        let (apps, next_id) = (apps(db)?, MessageId(next_id));
+        Ok(Self { apps, next_id, last_mark, cursor: None, heads: Cache::new(heads) })
+    }
+
+    pub(crate) fn head(&self, account: AccountNo) -> Option<Offset> {
+        self.heads.get(&account).copied()
+    }
+
+    pub(crate) fn keep_heads(&mut self, heads: HashMap<AccountNo, Offset>) {
+        for (account, head) in heads {
+            self.heads.insert(account, head);
+        }
+    }
+}
+
+/// Every app, by number.
+pub(crate) fn apps(db: &Db) -> Result<BTreeMap<AppId, App>, StoreError> {
+    let mut apps = BTreeMap::new();
+    for guard in db.rest.prefix(format::rest(Tag::App)) {
+        let (key, value) = guard.into_inner().map_err(unknown)?;
+        let app = App::try_from(record::decode::<AppRecord>(&key, &value)?)?;
+        apps.insert(app.id, app);
+    }
+    Ok(apps)
+}

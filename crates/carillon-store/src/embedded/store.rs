@@ -1,0 +1,254 @@
+//! The port of the embedded engine: each method is a job for the writer or for a reader.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use carillon_core::command::AccountChange;
+use carillon_core::model::{Account, AccountFacts, App, Committed, Message, NewApp};
+use carillon_core::port::{
+    Clock, CreateError, Fanout, HistoryPage, InboxPage, InboxPlan, InboxState, NewAccount, PageLimit, Remember,
+    Remembered, Store, StoreError, Trimmed,
+};
+use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
+
+use super::apply;
+use super::config::EmbeddedConfig;
+use super::db::{Db, Slot};
+use super::facts::Facts;
+use super::home::{Home, OpenError};
+use super::inbox::{self, From, Reader};
+use super::messages::Messages;
+use super::metrics::{RecordKind, StoreMetrics};
+use super::shared::Shared;
+use super::space::Space;
+use super::state::{self, State};
+use super::threads::{Kind, Threads};
+use super::writer::Writer;
+use super::{reads, trim};
+
+/// A store in a directory of its own, which one process has at a time.
+pub struct EmbeddedStore {
+    threads: Threads,
+    shared: Arc<Shared>,
+}
+
+impl EmbeddedStore {
+    /// Opens the store in `path`, or makes it. Blocks; not for a runtime thread that serves.
+    ///
+    /// # Errors
+    /// As [`OpenError`] says; the directory is then as it was.
+    pub fn open(
+        path: &Path,
+        config: EmbeddedConfig,
+        clock: Arc<dyn Clock>,
+        fanout: Arc<dyn Fanout>,
+    ) -> Result<Arc<Self>, OpenError> {
+        let config = config.raised();
+        let home = Home::open(path)?;
+        let db = Db::open(&home.engine(), &config)?;
+        let state =
+            State::load(&db, config.heads_cache_accounts).map_err(|error| OpenError::Damaged(error.to_string()))?;
+        let slot = Slot::default();
+        slot.put(db);
+        let shared = Arc::new(Shared {
+            slot,
+            space: Space::new(home.path.clone(), config.reserve_bytes, Arc::clone(&clock)),
+            home,
+            facts: Facts::new(config.facts_cache_accounts),
+            messages: Messages::new(config.message_cache_bytes),
+            metrics: StoreMetrics::new(),
+            config,
+            clock,
+        });
+        let writer = |jobs| Writer::new(Arc::clone(&shared), fanout, state, jobs);
+        let threads = Threads::start(&shared, writer).map_err(|error| OpenError::Io { path: path.into(), error })?;
+        Ok(Arc::new(Self { threads, shared }))
+    }
+
+    /// What the store counts; to be registered by the wiring.
+    pub fn metrics(&self) -> Arc<StoreMetrics> {
+        Arc::clone(&self.shared.metrics)
+    }
+
+    async fn page(&self, account: AccountNo, from: From, limit: PageLimit) -> Result<InboxPage, StoreError> {
+        self.threads.read(move |shared, db| reader(shared, db).page(account, from, limit)).await
+    }
+
+    fn count_trimmed(&self, trimmed: &Trimmed) {
+        let counts = [
+            ("inbox_entry", trimmed.inbox_entries),
+            ("history_entry", trimmed.history_entries),
+            ("message", trimmed.messages),
+            ("request", trimmed.requests),
+        ];
+        for (kind, count) in counts {
+            self.shared.metrics.trimmed.get_or_create(&RecordKind { kind }).inc_by(count);
+        }
+    }
+}
+
+fn reader<'a>(shared: &'a Shared, db: &'a Db) -> Reader<'a> {
+    Reader { db, messages: &shared.messages, generation: &shared.home.generation }
+}
+
+#[async_trait]
+impl Store for EmbeddedStore {
+    async fn apps(&self) -> Result<Vec<App>, StoreError> {
+        self.threads.read(|_, db| Ok(state::apps(db)?.into_values().collect())).await
+    }
+
+    async fn create_app(&self, app: NewApp) -> Result<App, CreateError> {
+        self.threads.write(Kind::Alone, |group| apply::app::create(group, app)).await
+    }
+
+    async fn replace_app(&self, app: App) -> Result<(), CreateError> {
+        self.threads.write(Kind::Alone, |group| apply::app::replace(group, app)).await
+    }
+
+    async fn create_account(
+        &self,
+        account: NewAccount,
+        remember: Option<Remember<Account>>,
+    ) -> Result<Account, CreateError> {
+        self.threads.write(Kind::Grouped, |group| apply::account::create(group, account, remember)).await
+    }
+
+    async fn change_account(
+        &self,
+        app: AppId,
+        id: &AccountId,
+        change: AccountChange,
+        remember: Option<Remember<Account>>,
+    ) -> Result<Option<Account>, StoreError> {
+        let id = id.clone();
+        let write =
+            move |group: &mut super::group::Group<'_>| apply::account::change(group, app, &id, change, remember);
+        self.threads.write(Kind::Grouped, write).await
+    }
+
+    async fn account(&self, app: AppId, id: &AccountId) -> Result<Option<Account>, StoreError> {
+        let id = id.clone();
+        self.threads.read(move |_, db| reads::account(&db.database.snapshot(), db, app, &id)).await
+    }
+
+    async fn account_by_no(&self, no: AccountNo) -> Result<Option<Account>, StoreError> {
+        self.threads.read(move |_, db| reads::account_by_no(&db.database.snapshot(), db, no)).await
+    }
+
+    async fn account_facts(&self, app: AppId, ids: &[AccountId]) -> Result<Vec<Option<AccountFacts>>, StoreError> {
+        if !self.threads.is_open() {
+            return Err(StoreError::Closed);
+        }
+        let mut facts = self.shared.facts.get(app, ids);
+        let unknown: Vec<(usize, AccountId)> =
+            ids.iter().cloned().enumerate().filter(|(at, _)| facts[*at].is_none()).collect();
+        if unknown.is_empty() {
+            return Ok(facts);
+        }
+        let read = move |shared: &Shared, db: &Db| {
+            let version = shared.facts.version();
+            let snapshot = db.database.snapshot();
+            let mut found = Vec::with_capacity(unknown.len());
+            for (at, id) in unknown {
+                if let Some(facts) = reads::facts(&snapshot, db, app, &id)? {
+                    found.push((at, id, facts));
+                }
+            }
+            shared.facts.put(version, app, found.iter().map(|(_, id, facts)| (id.clone(), *facts)));
+            Ok(found)
+        };
+        for (at, _, found) in self.threads.read(read).await? {
+            facts[at] = Some(found);
+        }
+        Ok(facts)
+    }
+
+    async fn blocked_by(&self, other: AccountNo, owners: &[AccountNo]) -> Result<Vec<AccountNo>, StoreError> {
+        let owners = owners.to_vec();
+        self.threads.read(move |_, db| reads::blocked_by(db, other, &owners)).await
+    }
+
+    async fn blocklist(&self, owner: AccountNo) -> Result<Vec<AccountNo>, StoreError> {
+        self.threads.read(move |_, db| reads::blocklist(db, owner)).await
+    }
+
+    async fn commit_message(
+        &self,
+        plan: InboxPlan,
+        remember: Option<Remember<Committed>>,
+    ) -> Result<Arc<Committed>, StoreError> {
+        self.threads.write(Kind::Grouped, |group| apply::message::commit(group, plan, remember)).await
+    }
+
+    async fn inbox_state(&self, account: AccountNo) -> Result<InboxState, StoreError> {
+        let read =
+            move |shared: &Shared, db: &Db| inbox::state(&db.database.snapshot(), db, account, &shared.home.generation);
+        self.threads.read(read).await
+    }
+
+    async fn read_inbox(&self, account: AccountNo, after: Offset, limit: PageLimit) -> Result<InboxPage, StoreError> {
+        self.page(account, From::After(after), limit).await
+    }
+
+    async fn read_inbox_back(
+        &self,
+        account: AccountNo,
+        before: Offset,
+        limit: PageLimit,
+    ) -> Result<InboxPage, StoreError> {
+        self.page(account, From::Before(before), limit).await
+    }
+
+    async fn claim(
+        &self,
+        account: AccountNo,
+        offsets: &[Offset],
+        devices: &[DeviceId],
+        live: bool,
+    ) -> Result<Vec<bool>, StoreError> {
+        let (offsets, devices) = (offsets.to_vec(), devices.to_vec());
+        let write =
+            move |group: &mut super::group::Group<'_>| apply::claim::claim(group, account, &offsets, &devices, live);
+        self.threads.write(Kind::Grouped, write).await
+    }
+
+    async fn message(&self, app: AppId, id: MessageId) -> Result<Option<Arc<Message>>, StoreError> {
+        self.threads.read(move |_, db| reads::message(db, app, id)).await
+    }
+
+    async fn conversation(
+        &self,
+        between: (AccountNo, AccountNo),
+        after: MessageId,
+        limit: PageLimit,
+    ) -> Result<HistoryPage, StoreError> {
+        self.threads.read(move |shared, db| reader(shared, db).conversation(between, after, limit)).await
+    }
+
+    async fn remembered(&self, app: AppId, request: &str, now_ms: u64) -> Result<Option<Remembered>, StoreError> {
+        let request = request.to_owned();
+        self.threads.read(move |_, db| reads::remembered(db, app, &request, now_ms)).await
+    }
+
+    async fn trim(&self, now_ms: u64, budget: usize) -> Result<Trimmed, StoreError> {
+        let trimmed = self.threads.write(Kind::FreesSpace, move |group| trim::round(group, now_ms, budget)).await;
+        if let Ok(trimmed) = &trimmed {
+            self.count_trimmed(trimmed);
+        }
+        trimmed
+    }
+
+    fn writable(&self) -> Result<(), StoreError> {
+        if !self.threads.is_open() {
+            return Err(StoreError::Closed);
+        }
+        self.shared.space.check()
+    }
+
+    async fn close(&self) {
+        self.threads.close().await;
+        self.shared.slot.empty();
+        self.shared.home.unlock();
+    }
+}

@@ -1,0 +1,256 @@
+//! Retention: removes what is older than its app keeps it, in rounds that go on where the last one ended.
+//!
+//! A cycle fixes its bounds when it begins, and removes entries and rows before the bodies that they name: no entry is
+//! ever left whose body is gone. Age is judged by id, through the marks of minutes, without reading a message.
+
+use std::collections::BTreeMap;
+
+use carillon_core::port::{StoreError, Trimmed};
+use carillon_core::{AccountNo, AppId, MessageId, Offset};
+
+use super::db::{Db, unknown};
+use super::format::{self, Tag};
+use super::group::Group;
+use super::record::{self, RequestRecord};
+use super::seal;
+use crate::rules::{MINUTE_MS, is_expired};
+
+/// Where a cycle is.
+pub(crate) struct Cursor {
+    now_ms: u64,
+    /// For each app the first ids that inbox and history still keep.
+    bounds: BTreeMap<AppId, (MessageId, MessageId)>,
+    phase: Phase,
+}
+
+enum Phase {
+    /// From this key on.
+    Inbox(Vec<u8>),
+    History(Vec<u8>),
+    Bodies(AppId),
+    Requests,
+    Marks,
+    Done,
+}
+
+/// One round: about `budget` steps, each of which is a record removed or an inbox looked at.
+pub(crate) fn round(group: &mut Group<'_>, now_ms: u64, budget: usize) -> Result<Trimmed, StoreError> {
+    let mut cursor = match group.state.cursor.take() {
+        Some(cursor) => cursor,
+        None => Cursor { now_ms, bounds: bounds(group, now_ms)?, phase: Phase::Inbox(Vec::new()) },
+    };
+    let mut left = budget.max(1);
+    let mut trimmed = Trimmed::default();
+    while left > 0 && !matches!(cursor.phase, Phase::Done) {
+        cursor.step(group, &mut left, &mut trimmed)?;
+    }
+    trimmed.more = !matches!(cursor.phase, Phase::Done);
+    group.state.cursor = trimmed.more.then_some(cursor);
+    Ok(trimmed)
+}
+
+fn bounds(group: &Group<'_>, now_ms: u64) -> Result<BTreeMap<AppId, (MessageId, MessageId)>, StoreError> {
+    let bound = |retention_s| first_kept(group, retention_s, now_ms);
+    let apps = group.state.apps.iter();
+    apps.map(|(id, app)| Ok((*id, (bound(app.settings.inbox_retention_s)?, bound(app.settings.history_retention_s)?))))
+        .collect()
+}
+
+/// The first id whose minute is within the retention; the next id to be given, if there is none.
+fn first_kept(group: &Group<'_>, retention_s: u64, now_ms: u64) -> Result<MessageId, StoreError> {
+    let age_ms = retention_s.saturating_mul(1_000);
+    let Some(past_ms) = now_ms.checked_sub(age_ms) else { return Ok(MessageId(0)) };
+    let minute = past_ms / MINUTE_MS;
+    debug_assert!(!is_expired(minute, retention_s, now_ms), "the bound's own minute is kept");
+    let marks = format::mark(minute)..=format::mark(u64::MAX);
+    match group.db.rest.range(marks).next() {
+        Some(guard) => {
+            let (key, value) = guard.into_inner().map_err(unknown)?;
+            Ok(MessageId(seal::open_number(&key, &value)?))
+        }
+        None => Ok(group.state.next_id),
+    }
+}
+
+impl Cursor {
+    fn step(&mut self, group: &mut Group<'_>, left: &mut usize, trimmed: &mut Trimmed) -> Result<(), StoreError> {
+        let phase = std::mem::replace(&mut self.phase, Phase::Done);
+        self.phase = match phase {
+            Phase::Inbox(from) => self.inbox(group, from, left, trimmed)?,
+            Phase::History(from) => self.history(group, from, left, trimmed)?,
+            Phase::Bodies(app) => self.bodies(group, app, left, trimmed)?,
+            Phase::Requests => self.requests(group, left, trimmed)?,
+            Phase::Marks => self.marks(group, left)?,
+            Phase::Done => Phase::Done,
+        };
+        Ok(())
+    }
+
+    /// The first ids that the inboxes and histories of the app keep; everything of an app that is not there.
+    fn bound(&self, app: AppId) -> (MessageId, MessageId) {
+        self.bounds.get(&app).copied().unwrap_or((MessageId(0), MessageId(0)))
+    }
+
+    /// One inbox: its old entries, as far as the budget goes.
+    fn inbox(
+        &self,
+        group: &mut Group<'_>,
+        from: Vec<u8>,
+        left: &mut usize,
+        trimmed: &mut Trimmed,
+    ) -> Result<Phase, StoreError> {
+        let db: &Db = group.db;
+        let mut entries = db.inbox.range(from..);
+        let Some(first) = entries.next() else { return Ok(Phase::History(Vec::new())) };
+        let first = first.into_inner().map_err(unknown)?;
+        let (account, _) = parse(format::parse_inbox(&first.0))?;
+        let (bound, _) = self.bound(account.app());
+        let (mut last, mut next) = (None, Some(first));
+        *left -= 1;
+        while let Some((key, value)) = next {
+            let (owner, offset) = parse(format::parse_inbox(&key))?;
+            let is_old = match seal::open_entry(&key, &value) {
+                Ok((message, _)) => message < bound,
+                // One damaged entry must not keep every other inbox from being trimmed; readers report it, too.
+                Err(error) => {
+                    tracing::error!(%error, account = account.0, "a damaged entry keeps its inbox from being trimmed");
+                    false
+                }
+            };
+            if owner != account || !is_old {
+                if owner == account {
+                    last = None;
+                }
+                keep_top(group, account, last);
+                return Ok(Phase::Inbox(after_account(account)));
+            }
+            if *left == 0 {
+                // Entries follow, so the inbox needs no record of its top.
+                return Ok(Phase::Inbox(key.to_vec()));
+            }
+            group.remove(&db.inbox, &key);
+            remove_claims(group, account, offset)?;
+            trimmed.inbox_entries += 1;
+            *left -= 1;
+            last = Some(offset);
+            next = entries.next().map(fjall::Guard::into_inner).transpose().map_err(unknown)?;
+        }
+        keep_top(group, account, last);
+        Ok(Phase::Inbox(after_account(account)))
+    }
+
+    /// One conversation: its old rows, as far as the budget goes.
+    fn history(
+        &self,
+        group: &mut Group<'_>,
+        from: Vec<u8>,
+        left: &mut usize,
+        trimmed: &mut Trimmed,
+    ) -> Result<Phase, StoreError> {
+        let db: &Db = group.db;
+        let mut between = None;
+        *left -= 1;
+        for guard in db.history.range(from..) {
+            let key = guard.key().map_err(unknown)?;
+            let (low, high, id) = parse(format::parse_history(&key))?;
+            if *between.get_or_insert((low, high)) != (low, high) || *left == 0 {
+                return Ok(Phase::History(key.to_vec()));
+            }
+            if id >= self.bound(low.app()).1 {
+                return Ok(Phase::History(format::history(low, high, MessageId((1 << 56) - 1)).to_vec()));
+            }
+            group.remove(&db.history, &key);
+            trimmed.history_entries += 1;
+            *left -= 1;
+        }
+        Ok(Phase::Bodies(AppId(0)))
+    }
+
+    /// The old bodies of the app, or of the next one that there is.
+    fn bodies(
+        &self,
+        group: &mut Group<'_>,
+        from: AppId,
+        left: &mut usize,
+        trimmed: &mut Trimmed,
+    ) -> Result<Phase, StoreError> {
+        let Some((&app, &(inbox, history))) = self.bounds.range(from..).next() else { return Ok(Phase::Requests) };
+        let db: &Db = group.db;
+        for guard in db.bodies.range(format::body(app, MessageId(0))..format::body(app, inbox.min(history))) {
+            if *left == 0 {
+                return Ok(Phase::Bodies(app));
+            }
+            group.remove(&db.bodies, &guard.key().map_err(unknown)?);
+            trimmed.messages += 1;
+            *left -= 1;
+        }
+        Ok(Phase::Bodies(AppId(app.0 + 1)))
+    }
+
+    fn requests(&self, group: &mut Group<'_>, left: &mut usize, trimmed: &mut Trimmed) -> Result<Phase, StoreError> {
+        let db: &Db = group.db;
+        for guard in db.rest.prefix(format::rest(Tag::RequestExpiry)) {
+            let key = guard.key().map_err(unknown)?;
+            if format::number(key.get(1..9).unwrap_or_default()) > self.now_ms {
+                break;
+            }
+            if *left == 0 {
+                return Ok(Phase::Requests);
+            }
+            // The id may have been used again since; then this is the expiry of its forerunner.
+            let request = format::request_of_expiry(&key);
+            if let Some(value) = group.rest(&request)?
+                && record::decode::<RequestRecord>(&request, &value)?.expires_ms <= self.now_ms
+            {
+                group.remove_rest(request);
+                trimmed.requests += 1;
+            }
+            group.remove_rest(key.to_vec());
+            *left -= 1;
+        }
+        Ok(Phase::Marks)
+    }
+
+    /// The marks that no app's retention reaches any more.
+    fn marks(&self, group: &mut Group<'_>, left: &mut usize) -> Result<Phase, StoreError> {
+        let db: &Db = group.db;
+        let kept = self.bounds.values().map(|(inbox, history)| *inbox.min(history)).min().unwrap_or(MessageId(0));
+        for guard in db.rest.prefix(format::rest(Tag::Mark)) {
+            let (key, value) = guard.into_inner().map_err(unknown)?;
+            if MessageId(seal::open_number(&key, &value)?) >= kept {
+                break;
+            }
+            if *left == 0 {
+                return Ok(Phase::Marks);
+            }
+            group.remove_rest(key.to_vec());
+            *left -= 1;
+        }
+        Ok(Phase::Done)
+    }
+}
+
+/// Records the top of an inbox whose last entry goes.
+fn keep_top(group: &mut Group<'_>, account: AccountNo, last: Option<Offset>) {
+    if let Some(top) = last {
+        let key = format::by_account(Tag::Top, account);
+        let value = seal::seal(&key, &top.0.to_be_bytes());
+        group.put_rest(key, value);
+    }
+}
+
+fn remove_claims(group: &mut Group<'_>, account: AccountNo, offset: Offset) -> Result<(), StoreError> {
+    let db: &Db = group.db;
+    for guard in db.rest.prefix(format::claims(account, offset)) {
+        group.remove_rest(guard.key().map_err(unknown)?.to_vec());
+    }
+    Ok(())
+}
+
+fn after_account(account: AccountNo) -> Vec<u8> {
+    account.0.saturating_add(1).to_be_bytes().to_vec()
+}
+
+fn parse<T>(key: Option<T>) -> Result<T, StoreError> {
+    key.ok_or_else(|| StoreError::Damaged("a key has the wrong length".into()))
+}

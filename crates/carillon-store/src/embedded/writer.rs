@@ -1,0 +1,159 @@
+//! The writer: one thread that gathers what waits into a group, syncs it, tells who is online, and answers.
+//!
+//! Invariants: nobody is answered `Ok` before the sync; `Fanout` hears of messages in the order of commits. After a
+//! failure everything that was kept in memory is forgotten, and the engine is opened again.
+
+use std::sync::Arc;
+
+use carillon_core::port::{Fanout, StoreError};
+use tokio::sync::mpsc;
+
+use super::db::Db;
+use super::group::{Group, Told};
+use super::metrics::Reason;
+use super::shared::Shared;
+use super::state::State;
+
+/// Told the outcome of the group that the write was in.
+pub(crate) type After = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+/// What a write is asked to do when its turn comes.
+pub(crate) enum Turn<'a, 'b> {
+    Apply(&'a mut Group<'b>),
+    Refuse(StoreError),
+}
+
+/// A write. It has nothing left to do when it returns `None`.
+pub(crate) struct Job {
+    pub(crate) run: Box<dyn FnOnce(Turn<'_, '_>) -> Option<After> + Send>,
+    /// Has a group of its own: it reads what groups before it wrote, or changes what the writer keeps.
+    pub(crate) is_alone: bool,
+    /// Removes more than it writes, so that it may when space is short.
+    pub(crate) frees_space: bool,
+}
+
+pub(crate) struct Writer {
+    shared: Arc<Shared>,
+    fanout: Arc<dyn Fanout>,
+    state: Option<State>,
+    jobs: mpsc::Receiver<Job>,
+    /// Taken from the queue, but for the next group.
+    held: Option<Job>,
+}
+
+impl Writer {
+    pub(crate) fn new(shared: Arc<Shared>, fanout: Arc<dyn Fanout>, state: State, jobs: mpsc::Receiver<Job>) -> Self {
+        Self { shared, fanout, state: Some(state), jobs, held: None }
+    }
+
+    /// Runs until the queue is closed and empty.
+    pub(crate) fn run(mut self) {
+        while let Some(first) = self.next() {
+            self.group(first);
+        }
+    }
+
+    fn next(&mut self) -> Option<Job> {
+        let job = self.held.take().or_else(|| self.jobs.blocking_recv());
+        self.shared.metrics.write_queue.set(i64::try_from(self.jobs.len()).unwrap_or(i64::MAX));
+        job
+    }
+
+    fn group(&mut self, first: Job) {
+        if let Err(error) = self.ready() {
+            return self.refuse(first, error);
+        }
+        if !first.frees_space
+            && let Err(error) = self.shared.space.check()
+        {
+            return self.refuse(first, error);
+        }
+        let shared = Arc::clone(&self.shared);
+        let (afters, outcome) = {
+            let slot = match shared.slot.get() {
+                Ok(slot) => slot,
+                Err(error) => return self.refuse(first, error),
+            };
+            let db = slot.as_ref().expect("a slot that was got is full");
+            self.apply(db, first)
+        };
+        if let Err(error) = &outcome {
+            tracing::error!(%error, "a group of writes failed: opening the storage engine again");
+            self.count_refused("unknown", afters.len());
+            self.fail();
+        }
+        let outcome = outcome.map(|told| self.tell(&told));
+        for after in afters {
+            after(outcome.clone());
+        }
+    }
+
+    /// Lets the writes that wait join the group, and syncs it.
+    fn apply(&mut self, db: &Db, first: Job) -> (Vec<After>, Result<Told, StoreError>) {
+        let config = &self.shared.config;
+        let state = self.state.as_mut().expect("a writer that is ready has its state");
+        let mut group = Group::new(db, state, self.shared.clock.now_ms());
+        let mut afters = Vec::new();
+        let (mut writes, is_alone) = (1, first.is_alone);
+        afters.extend((first.run)(Turn::Apply(&mut group)));
+        while !is_alone && writes < config.group_writes_max && group.bytes() < config.group_bytes_max {
+            let Ok(job) = self.jobs.try_recv() else { break };
+            if job.is_alone {
+                self.held = Some(job);
+                break;
+            }
+            afters.extend((job.run)(Turn::Apply(&mut group)));
+            writes += 1;
+        }
+        let started_us = self.shared.clock.monotonic_us();
+        let outcome = group.sync();
+        if outcome.is_ok() {
+            let took_us = self.shared.clock.monotonic_us() - started_us;
+            self.shared.metrics.commits.inc();
+            self.shared.metrics.group_writes.observe(f64::from(u32::try_from(writes).unwrap_or(u32::MAX)));
+            self.shared.metrics.commit_seconds.observe(took_us as f64 / 1e6);
+        }
+        (afters, outcome)
+    }
+
+    fn tell(&self, told: &Told) {
+        self.shared.facts.forget(&told.changed);
+        for committed in &told.committed {
+            self.fanout.committed(committed);
+        }
+    }
+
+    fn refuse(&self, job: Job, error: StoreError) {
+        self.count_refused(if error == StoreError::Full { "full" } else { "unknown" }, 1);
+        (job.run)(Turn::Refuse(error));
+    }
+
+    fn count_refused(&self, reason: &'static str, writes: usize) {
+        self.shared.metrics.refused.get_or_create(&Reason { reason }).inc_by(writes as u64);
+    }
+
+    /// Forgets everything, because what is on disk is not known any more.
+    fn fail(&mut self) {
+        self.state = None;
+        self.shared.slot.empty();
+        self.shared.facts.forget_all();
+        self.shared.messages.clear();
+        if let Err(error) = self.ready() {
+            tracing::error!(%error, "the storage engine did not open again: trying with the next write");
+        }
+    }
+
+    /// Opens the engine and reads the state again, where a failure closed them.
+    fn ready(&mut self) -> Result<(), StoreError> {
+        if self.state.is_some() {
+            return Ok(());
+        }
+        let unknown = |error: fjall::Error| StoreError::Unknown(error.to_string());
+        let db = Db::open(&self.shared.home.engine(), &self.shared.config).map_err(unknown)?;
+        self.state = Some(State::load(&db, self.shared.config.heads_cache_accounts)?);
+        self.shared.slot.put(db);
+        self.shared.metrics.reopened.inc();
+        tracing::info!("the storage engine is open again");
+        Ok(())
+    }
+}
