@@ -219,6 +219,7 @@ pub trait Store: Send + Sync {
     /// Claims entries whose message does not roam for devices: an entry that no device has claimed is claimed for all of
     /// `devices`. Returns, for each offset, whether the first of `devices` may have the entry: because it was claimed now,
     /// or by that device before. `live` claims add their devices also where others have claimed already.
+    /// A claim of an entry that is not kept is void.
     async fn claim(
         &self,
         account: AccountNo,
@@ -242,6 +243,7 @@ pub trait Store: Send + Sync {
     async fn remembered(&self, app: AppId, request: &str, now_ms: u64) -> Result<Option<Remembered>, StoreError>;
 
     /// Removes what is older than its app keeps it, at most about `budget` records. Offsets of what stays do not change.
+    /// Age counts in whole minutes: what was committed in a minute expires with the minute's last millisecond.
     async fn trim(&self, now_ms: u64, budget: usize) -> Result<Trimmed, StoreError>;
 
     /// Whether writes are possible now.
