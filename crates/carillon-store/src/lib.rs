@@ -2,7 +2,11 @@
 //!
 //! The memory engine is the model that the embedded one is tested against.
 
+#[cfg(test)]
+mod conformance;
 mod embedded;
+#[cfg(test)]
+mod fixture;
 mod memory;
 mod page;
 mod rules;

@@ -1,0 +1,237 @@
+//! What every engine must do: one behaviour per function, each run on each engine.
+
+use std::sync::Arc;
+
+use carillon_core::command::AccountChange;
+use carillon_core::model::{DropReason, Fate};
+use carillon_core::port::{CreateError, FakeClock, Fanout, PageLimit, PlannedCopy, Role, Store, StoreError, Trimmed};
+use carillon_core::{AccountNo, AppId, MessageId, Offset};
+
+use crate::fixture::{ALL, Heard, NOW_MS, device, id, new_account, new_app, plan, remember};
+use crate::{EmbeddedConfig, EmbeddedStore, MemoryStore};
+
+const APP: AppId = AppId(1);
+const ANN: AccountNo = AccountNo(1 << 40 | 1);
+const BOB: AccountNo = AccountNo(1 << 40 | 2);
+
+struct Setup {
+    store: Arc<dyn Store>,
+    heard: Arc<Heard>,
+    _directory: Option<tempfile::TempDir>,
+}
+
+impl Setup {
+    fn engines() -> [Self; 2] {
+        let heard: Arc<Heard> = Arc::default();
+        let memory = Self { store: MemoryStore::new(Arc::clone(&heard) as Arc<dyn Fanout>), heard, _directory: None };
+        let (heard, directory): (Arc<Heard>, _) = (Arc::default(), tempfile::tempdir().unwrap());
+        let clock = Arc::new(FakeClock::new(NOW_MS));
+        let config = EmbeddedConfig { reserve_bytes: 0, ..EmbeddedConfig::default() };
+        let store = EmbeddedStore::open(&directory.path().join("s"), config, clock, heard.clone()).unwrap();
+        [memory, Self { store, heard, _directory: Some(directory) }]
+    }
+
+    /// An app and three accounts.
+    async fn with_accounts(self) -> Self {
+        self.store.create_app(new_app("shop")).await.unwrap();
+        for name in ["ann", "bob", "carl"] {
+            self.store.create_account(new_account(APP, name), None).await.unwrap();
+        }
+        self
+    }
+
+    async fn send(&self, to: &[(u64, Fate)]) -> Arc<carillon_core::model::Committed> {
+        self.store.commit_message(plan(APP, 1, to, NOW_MS), None).await.unwrap()
+    }
+
+    async fn trim(&self, now_ms: u64) -> Trimmed {
+        let mut all = Trimmed::default();
+        loop {
+            let round = self.store.trim(now_ms, 2).await.unwrap();
+            all.inbox_entries += round.inbox_entries;
+            all.history_entries += round.history_entries;
+            all.messages += round.messages;
+            all.requests += round.requests;
+            if !round.more {
+                return all;
+            }
+        }
+    }
+}
+
+/// Runs a behaviour on each engine.
+macro_rules! on_each_engine {
+    ($($name:ident)*) => { $(
+        #[tokio::test]
+        async fn $name() {
+            for setup in Setup::engines() {
+                super::$name(setup.with_accounts().await).await;
+            }
+        }
+    )* };
+}
+
+async fn names_and_keys_of_apps_are_their_own(it: Setup) {
+    assert_eq!(it.store.create_app(new_app("shop")).await, Err(CreateError::Exists));
+    let second = it.store.create_app(new_app("other")).await.unwrap();
+    assert_eq!(second.id, AppId(2));
+    let mut renamed = second.clone();
+    renamed.name = "shop".into();
+    assert_eq!(it.store.replace_app(renamed.clone()).await, Err(CreateError::Exists));
+    renamed.name = "third".into();
+    it.store.replace_app(renamed.clone()).await.unwrap();
+    assert_eq!(it.store.apps().await.unwrap()[1], renamed);
+}
+
+async fn an_account_is_created_once_and_its_changes_are_seen(it: Setup) {
+    let again = it.store.create_account(new_account(APP, "ann"), None).await;
+    assert_eq!(again, Err(CreateError::Exists));
+    let facts = it.store.account_facts(APP, &[id("bob"), id("zoe"), id("ann")]).await.unwrap();
+    assert_eq!(facts.iter().map(|it| it.map(|it| it.no)).collect::<Vec<_>>(), [Some(BOB), None, Some(ANN)]);
+    it.store.change_account(APP, &id("bob"), AccountChange::SetMuted(true), None).await.unwrap().unwrap();
+    assert!(it.store.account_facts(APP, &[id("bob")]).await.unwrap()[0].unwrap().muted);
+    assert!(it.store.account_by_no(BOB).await.unwrap().unwrap().muted);
+    assert_eq!(it.store.account(APP, &id("zoe")).await.unwrap(), None);
+    assert_eq!(it.store.change_account(APP, &id("zoe"), AccountChange::SetMuted(true), None).await, Ok(None));
+}
+
+async fn a_blocklist_is_kept_and_shows_in_the_facts(it: Setup) {
+    let set = |on| AccountChange::SetBlocklisted { other: id("ann"), on };
+    let listed = async || it.store.account_facts(APP, &[id("bob")]).await.unwrap()[0].unwrap().has_blocklist;
+    assert!(!listed().await);
+    it.store.change_account(APP, &id("bob"), set(true), None).await.unwrap().unwrap();
+    assert!(listed().await);
+    assert_eq!(it.store.blocked_by(ANN, &[BOB, ANN]).await, Ok(vec![BOB]));
+    assert_eq!(it.store.blocklist(BOB).await, Ok(vec![ANN]));
+    it.store.change_account(APP, &id("bob"), set(false), None).await.unwrap().unwrap();
+    assert!(!listed().await);
+}
+
+async fn offsets_are_dense_and_each_copy_has_the_next_id(it: Setup) {
+    let drop = Fate::Drop(DropReason::Blocked);
+    let first = it.send(&[(2, Fate::Inbox), (3, drop)]).await;
+    let mut second = plan(APP, 1, &[(2, Fate::Inbox), (3, Fate::OnlineOnly)], NOW_MS);
+    second.sender_copy = Some(PlannedCopy { to: ANN, fate: Fate::Inbox });
+    let second = it.store.commit_message(second, None).await.unwrap();
+    let ids: Vec<_> = first.copies.iter().chain(&second.copies).map(|copy| (copy.id.0, copy.offset)).collect();
+    assert_eq!(ids, [(2, Some(Offset(1))), (3, None), (5, Some(Offset(2))), (6, None)]);
+    let page = it.store.read_inbox(BOB, Offset::ZERO, ALL).await.unwrap();
+    assert_eq!((page.state.oldest, page.state.top), (Offset(1), Offset(2)));
+    assert_eq!(page.entries.iter().map(|it| it.id.0).collect::<Vec<_>>(), [2, 5]);
+    assert_eq!(*page.entries[0].message, *first.message);
+    let own = it.store.read_inbox(ANN, Offset::ZERO, ALL).await.unwrap();
+    assert_eq!((own.entries[0].role, own.entries[0].id), (Role::Sender, MessageId(4)));
+    let heard: Vec<_> = it.heard.0.lock().unwrap().iter().map(|it| it.message.id.0).collect();
+    assert_eq!(heard, [1, 4]);
+}
+
+async fn pages_go_both_ways_and_keep_their_limits(it: Setup) {
+    for _ in 0..5 {
+        it.send(&[(2, Fate::Inbox)]).await;
+    }
+    let two = PageLimit { entries: 2, bytes: usize::MAX };
+    let offsets = |page: carillon_core::port::InboxPage| page.entries.iter().map(|it| it.offset.0).collect::<Vec<_>>();
+    assert_eq!(offsets(it.store.read_inbox(BOB, Offset(1), two).await.unwrap()), [2, 3]);
+    assert_eq!(offsets(it.store.read_inbox_back(BOB, Offset(5), two).await.unwrap()), [4, 3]);
+    assert_eq!(offsets(it.store.read_inbox_back(BOB, Offset(u64::MAX), two).await.unwrap()), [5, 4]);
+    assert_eq!(offsets(it.store.read_inbox(BOB, Offset(u64::MAX - 1), two).await.unwrap()), []);
+    let tiny = PageLimit { entries: 9, bytes: 0 };
+    assert_eq!(offsets(it.store.read_inbox(BOB, Offset::ZERO, tiny).await.unwrap()), [1]);
+}
+
+async fn a_message_is_found_by_the_ids_of_its_copies_in_its_own_app(it: Setup) {
+    it.send(&[(2, Fate::Inbox), (3, Fate::Drop(DropReason::Blocked))]).await;
+    for (app, id, found) in
+        [(1, 0, false), (1, 1, true), (1, 3, true), (1, 4, false), (2, 1, false), (1, u64::MAX, false)]
+    {
+        let message = it.store.message(AppId(app), MessageId(id)).await.unwrap();
+        assert_eq!(message.is_some(), found, "app {app}, id {id}");
+    }
+}
+
+async fn a_conversation_holds_what_its_two_accounts_exchanged(it: Setup) {
+    it.send(&[(2, Fate::OnlineOnly), (3, Fate::Inbox)]).await;
+    it.store.commit_message(plan(APP, 2, &[(1, Fate::Inbox)], NOW_MS), None).await.unwrap();
+    it.send(&[(2, Fate::Drop(DropReason::Blocked))]).await;
+    for between in [(ANN, BOB), (BOB, ANN)] {
+        let page = it.store.conversation(between, MessageId(0), ALL).await.unwrap();
+        assert_eq!(page.entries.iter().map(|(id, _)| id.0).collect::<Vec<_>>(), [2, 5]);
+    }
+    assert_eq!(it.store.conversation((ANN, BOB), MessageId(2), ALL).await.unwrap().entries.len(), 1);
+}
+
+async fn an_entry_is_for_the_devices_that_claimed_it(it: Setup) {
+    it.send(&[(2, Fate::Inbox)]).await;
+    let claim =
+        async |name, offset, live| it.store.claim(BOB, &[Offset(offset)], &[device(name)], live).await.unwrap()[0];
+    assert!(claim("phone", 1, false).await);
+    assert!(!claim("pad", 1, false).await);
+    assert!(claim("phone", 1, false).await);
+    assert!(claim("pad", 1, true).await);
+    assert!(claim("pad", 1, false).await);
+    assert!(!claim("phone", 2, false).await, "an entry that is not there is nobody's");
+}
+
+async fn a_request_is_remembered_until_it_expires(it: Setup) {
+    let answer = |done: &carillon_core::model::Committed| done.message.id.to_string();
+    let asked = remember("r1", NOW_MS + 10, answer);
+    it.store.commit_message(plan(APP, 1, &[(2, Fate::Inbox)], NOW_MS), asked).await.unwrap();
+    let found = it.store.remembered(APP, "r1", NOW_MS + 9).await.unwrap().unwrap();
+    assert_eq!((found.fingerprint, &found.answer[..]), ([7; 32], &b"1"[..]));
+    assert_eq!(it.store.remembered(APP, "r1", NOW_MS + 10).await, Ok(None));
+    assert_eq!(it.store.remembered(AppId(2), "r1", NOW_MS).await, Ok(None));
+    assert_eq!(it.trim(NOW_MS + 10).await.requests, 1);
+    assert_eq!(it.store.remembered(APP, "r1", NOW_MS).await, Ok(None));
+}
+
+async fn what_is_too_old_goes_and_offsets_go_on(it: Setup) {
+    for _ in 0..3 {
+        it.send(&[(2, Fate::Inbox), (3, Fate::Inbox)]).await;
+    }
+    assert_eq!(it.trim(NOW_MS + 659_999).await, Trimmed::default());
+    let gone = it.trim(NOW_MS + 660_000).await;
+    assert_eq!((gone.inbox_entries, gone.history_entries, gone.messages), (6, 0, 0));
+    let state = it.store.inbox_state(BOB).await.unwrap();
+    assert_eq!((state.oldest, state.top), (Offset(4), Offset(3)));
+    let gone = it.trim(NOW_MS + 1_260_000).await;
+    assert_eq!((gone.inbox_entries, gone.history_entries, gone.messages), (0, 6, 3));
+    assert_eq!(it.store.message(APP, MessageId(1)).await, Ok(None));
+    assert_eq!(it.send(&[(2, Fate::Inbox)]).await.copies[0].offset, Some(Offset(4)));
+}
+
+mod each {
+    use super::*;
+    on_each_engine! {
+        names_and_keys_of_apps_are_their_own
+        an_account_is_created_once_and_its_changes_are_seen
+        a_blocklist_is_kept_and_shows_in_the_facts
+        offsets_are_dense_and_each_copy_has_the_next_id
+        pages_go_both_ways_and_keep_their_limits
+        a_message_is_found_by_the_ids_of_its_copies_in_its_own_app
+        a_conversation_holds_what_its_two_accounts_exchanged
+        an_entry_is_for_the_devices_that_claimed_it
+        a_request_is_remembered_until_it_expires
+        what_is_too_old_goes_and_offsets_go_on
+    }
+}
+
+#[tokio::test]
+async fn a_closed_store_answers_closed_and_lets_the_next_one_open_what_it_wrote() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = || {
+        let heard: Arc<Heard> = Arc::default();
+        let config = EmbeddedConfig { reserve_bytes: 0, ..EmbeddedConfig::default() };
+        EmbeddedStore::open(directory.path(), config, Arc::new(FakeClock::new(NOW_MS)), heard)
+    };
+    let first = open().unwrap();
+    first.create_app(new_app("shop")).await.unwrap();
+    first.commit_message(plan(APP, 1, &[(2, Fate::Inbox)], NOW_MS), None).await.unwrap();
+    let state = first.inbox_state(BOB).await.unwrap();
+    assert!(matches!(open(), Err(crate::OpenError::InUse(_))));
+    first.close().await;
+    assert_eq!(first.apps().await, Err(StoreError::Closed));
+    let second = open().unwrap();
+    assert_eq!(second.inbox_state(BOB).await.unwrap(), state);
+    let next = second.commit_message(plan(APP, 1, &[(2, Fate::Inbox)], NOW_MS), None).await.unwrap();
+    assert_eq!((next.message.id, next.copies[0].offset), (MessageId(3), Some(Offset(2))));
+}

@@ -1,0 +1,83 @@
+//! What the tests of the engines share: a fan-out that notes what it is told, and short ways to make plans.
+
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use carillon_core::model::{
+    AppSettings, Committed, Content, CopyOptions, Fate, Kind, Message, Moderation, NewApp, Profile, Push, Secret,
+    Sender,
+};
+use carillon_core::port::{Fanout, InboxPlan, NewAccount, PageLimit, PlannedCopy, Remember};
+use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId};
+
+pub(crate) const NOW_MS: u64 = 1_800_000_000_000 / 60_000 * 60_000;
+pub(crate) const ALL: PageLimit = PageLimit { entries: 1_000, bytes: usize::MAX };
+
+#[derive(Default)]
+pub(crate) struct Heard(pub(crate) Mutex<Vec<Arc<Committed>>>);
+
+impl Fanout for Heard {
+    fn committed(&self, message: &Arc<Committed>) {
+        self.0.lock().unwrap().push(Arc::clone(message));
+    }
+}
+
+pub(crate) fn id(name: &str) -> AccountId {
+    AccountId::new(name).unwrap()
+}
+
+pub(crate) fn device(name: &str) -> DeviceId {
+    DeviceId::new(name).unwrap()
+}
+
+pub(crate) fn new_app(name: &str) -> NewApp {
+    let settings = AppSettings { inbox_retention_s: 600, history_retention_s: 1_200, ..AppSettings::default() };
+    NewApp { name: name.into(), token_secret: Secret::new("s".repeat(32)), keys: Vec::new(), settings }
+}
+
+pub(crate) fn new_account(app: AppId, name: &str) -> NewAccount {
+    let profile = Profile { name: format!("{name} the First"), ..Profile::default() };
+    NewAccount { app, id: id(name), token: Secret::new("t"), profile, created_ms: NOW_MS }
+}
+
+/// A message to accounts that are numbered from 1 in the order of their creation.
+pub(crate) fn plan(app: AppId, from: u64, to: &[(u64, Fate)], now_ms: u64) -> InboxPlan {
+    let message = Message {
+        id: MessageId(0),
+        app,
+        sender: Sender {
+            no: AccountNo::new(app, from),
+            account: id("sender"),
+            nick: "Nick".into(),
+            avatar: String::new(),
+        },
+        time_ms: now_ms,
+        client_id: "c".into(),
+        content: Content {
+            kind: Kind::Text,
+            elements: vec![carillon_core::model::Element::Text { text: "hello".into() }],
+            original: "{\"msg\":\"hello\"}".into(),
+            dialect: "netease".into(),
+            elements_say_all: true,
+        },
+        ext: String::new(),
+        options: CopyOptions { roam: false, ..CopyOptions::default() },
+        push: Push::default(),
+        moderation: Moderation::default(),
+        description: String::new(),
+        environment: String::new(),
+        sender_sees: true,
+        recipients: vec![id("somebody")],
+    };
+    let copies = to.iter().map(|(to, fate)| PlannedCopy { to: AccountNo::new(app, *to), fate: *fate }).collect();
+    InboxPlan { message, copies, sender_copy: None, history: true, unregistered: 0 }
+}
+
+pub(crate) fn remember<T>(
+    request: &str,
+    expires_ms: u64,
+    answer: impl FnOnce(&T) -> String + Send + 'static,
+) -> Option<Remember<T>> {
+    let answer = Box::new(move |done: &T| Bytes::from(answer(done)));
+    Some(Remember { request: request.into(), fingerprint: [7; 32], expires_ms, answer })
+}
