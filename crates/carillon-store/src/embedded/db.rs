@@ -58,19 +58,17 @@ impl Slot {
 
 /// The engine's error on a read or write as the port words it.
 pub(crate) fn unknown(error: fjall::Error) -> StoreError {
-    match error {
-        fjall::Error::Storage(error @ fjall::LsmError::ChecksumMismatch { .. }) => {
-            StoreError::Damaged(error.to_string())
-        }
-        error => StoreError::Unknown(error.to_string()),
+    if let fjall::Error::Storage(error @ fjall::LsmError::ChecksumMismatch { .. }) = &error {
+        return StoreError::Damaged(error.to_string());
     }
+    StoreError::Unknown(error.to_string())
 }
 
 impl From<fjall::Error> for OpenError {
     fn from(error: fjall::Error) -> Self {
-        match error {
-            fjall::Error::JournalRecovery(error) => Self::Damaged(error.to_string()),
-            error => Self::Engine(error.to_string()),
+        if let fjall::Error::JournalRecovery(error) = &error {
+            return Self::Damaged(error.to_string());
         }
+        Self::Engine(error.to_string())
     }
 }
