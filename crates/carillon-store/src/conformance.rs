@@ -188,7 +188,7 @@ async fn what_is_too_old_goes_and_offsets_go_on(it: Setup) {
     for _ in 0..3 {
         it.send(&[(2, Fate::Inbox), (3, Fate::Inbox)]).await;
     }
-    assert_eq!(it.trim(NOW_MS + 659_999).await, Trimmed::default());
+    assert_eq!(it.trim(NOW_MS + 599_999).await, Trimmed::default());
     let gone = it.trim(NOW_MS + 660_000).await;
     assert_eq!((gone.inbox_entries, gone.history_entries, gone.messages), (6, 0, 0));
     let state = it.store.inbox_state(BOB).await.unwrap();

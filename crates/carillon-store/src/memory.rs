@@ -337,7 +337,7 @@ impl State {
         let mut trimmed = Trimmed::default();
         let apps = &self.apps;
         let keeps = |it: &Message, retention: fn(&App) -> u64| {
-            apps.get(&it.app).is_none_or(|app| !rules::is_expired(rules::minute_of(it), retention(app), now_ms))
+            apps.get(&it.app).is_none_or(|app| it.time_ms.saturating_add(retention(app).saturating_mul(1_000)) > now_ms)
         };
         let in_inbox = |it: &Message| keeps(it, |app| app.settings.inbox_retention_s);
         let in_history = |it: &Message| keeps(it, |app| app.settings.history_retention_s);

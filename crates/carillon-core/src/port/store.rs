@@ -243,7 +243,7 @@ pub trait Store: Send + Sync {
     async fn remembered(&self, app: AppId, request: &str, now_ms: u64) -> Result<Option<Remembered>, StoreError>;
 
     /// Removes what is older than its app keeps it, at most about `budget` records. Offsets of what stays do not change.
-    /// Age counts in whole minutes: what was committed in a minute expires with the minute's last millisecond.
+    /// An engine may keep a record up to a minute longer, where that spares it a time in each.
     async fn trim(&self, now_ms: u64, budget: usize) -> Result<Trimmed, StoreError>;
 
     /// Whether writes are possible now.

@@ -7,6 +7,9 @@ use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 
 pub(crate) const VERSION: u32 = 1;
 
+/// Marks say what was the first id of a minute: age is known that exactly.
+pub(crate) const MINUTE_MS: u64 = 60_000;
+
 /// Tags of the `rest` keyspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]

@@ -127,7 +127,7 @@ impl<'a> Group<'a> {
     /// Gives `count` ids, the first of which is returned, and marks the minute where it is a new one.
     pub(crate) fn take_ids(&mut self, count: usize) -> MessageId {
         let first = self.state.next_id;
-        let minute = self.now_ms / crate::rules::MINUTE_MS;
+        let minute = self.now_ms / format::MINUTE_MS;
         if self.state.last_mark.is_none_or(|last| minute > last) {
             let key = format::mark(minute);
             let value = seal::seal(&key, &first.0.to_be_bytes());

@@ -9,11 +9,11 @@ use carillon_core::port::{StoreError, Trimmed};
 use carillon_core::{AccountNo, AppId, MessageId, Offset};
 
 use super::db::{Db, unknown};
+use super::format::MINUTE_MS;
 use super::format::{self, Tag};
 use super::group::Group;
 use super::record::{self, RequestRecord};
 use super::seal;
-use crate::rules::{MINUTE_MS, is_expired};
 
 /// Where a cycle is.
 pub(crate) struct Cursor {
@@ -61,7 +61,6 @@ fn first_kept(group: &Group<'_>, retention_s: u64, now_ms: u64) -> Result<Messag
     let age_ms = retention_s.saturating_mul(1_000);
     let Some(past_ms) = now_ms.checked_sub(age_ms) else { return Ok(MessageId(0)) };
     let minute = past_ms / MINUTE_MS;
-    debug_assert!(!is_expired(minute, retention_s, now_ms), "the bound's own minute is kept");
     let marks = format::mark(minute)..=format::mark(u64::MAX);
     match group.db.rest.range(marks).next() {
         Some(guard) => {
