@@ -10,6 +10,8 @@ mod fixture;
 mod memory;
 mod page;
 mod rules;
+#[cfg(test)]
+mod torn;
 
 pub use embedded::{EmbeddedConfig, EmbeddedStore, OpenError, Reason, RecordKind, StoreMetrics};
 pub use memory::MemoryStore;

@@ -20,7 +20,14 @@ pub(crate) struct Db {
 
 impl Db {
     /// Opens it, and syncs what it found: nothing is served that a power cut could take back.
+    ///
+    /// The engine asserts what it reads from a journal, so a flipped bit can make it panic: that is an error here.
     pub(crate) fn open(path: &Path, config: &EmbeddedConfig) -> Result<Self, fjall::Error> {
+        let opened = std::panic::catch_unwind(|| Self::open_engine(path, config));
+        opened.unwrap_or(Err(fjall::Error::Unrecoverable))
+    }
+
+    fn open_engine(path: &Path, config: &EmbeddedConfig) -> Result<Self, fjall::Error> {
         let database = Database::builder(path)
             .cache_size(config.cache_bytes)
             .max_journaling_size(config.journal_bytes_max)
@@ -67,6 +74,9 @@ pub(crate) fn unknown(error: fjall::Error) -> StoreError {
 impl From<fjall::Error> for OpenError {
     fn from(error: fjall::Error) -> Self {
         if let fjall::Error::JournalRecovery(error) = &error {
+            return Self::Damaged(error.to_string());
+        }
+        if matches!(error, fjall::Error::Unrecoverable) {
             return Self::Damaged(error.to_string());
         }
         Self::Engine(error.to_string())
