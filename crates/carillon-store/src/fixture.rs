@@ -57,7 +57,7 @@ pub(crate) fn plan(app: AppId, from: u64, to: &[(u64, Fate)], now_ms: u64) -> In
             kind: Kind::Text,
             elements: vec![carillon_core::model::Element::Text { text: "hello".into() }],
             original: "{\"msg\":\"hello\"}".into(),
-            dialect: "netease".into(),
+            dialect: "test".into(),
             elements_say_all: true,
         },
         ext: String::new(),
