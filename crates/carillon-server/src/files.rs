@@ -1,12 +1,17 @@
 //! Files that only the server's own user may read: credentials, the admin token, where the server is.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
 use carillon_core::port::Random;
+
+/// Makes the directory, for its owner only (0700), where it is missing.
+pub(crate) fn make_private_dir(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
 
 /// Writes the file whole or not at all, readable for its owner only (0600).
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {

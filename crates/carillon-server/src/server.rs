@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use carillon_core::pipeline::Pipeline;
-use carillon_core::port::{Clock, Random, StoreError};
+use carillon_core::port::{Clock, Random};
 use carillon_gateway::Gateway;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -26,6 +26,7 @@ use crate::http::{metrics, problem};
 use crate::native::{self, Native, ServerInfo};
 use crate::retention;
 use crate::seed::{self, SeedError};
+pub use crate::wire::StoreStartError;
 use crate::wire::{self, Wired};
 
 /// What a server takes from the world, so that tests can move time and repeat chance.
@@ -53,8 +54,8 @@ pub enum StartError {
     },
     #[error(transparent)]
     Seed(#[from] SeedError),
-    #[error("cannot open the store: {0}")]
-    Store(#[from] StoreError),
+    #[error("the store did not open: {0}")]
+    Store(#[from] StoreStartError),
 }
 
 /// A running server. Dropped without [`Server::stop`], it ends as if it had been killed.
@@ -219,7 +220,7 @@ async fn prepare(config: &Config, ports: &Ports, pipeline: &Pipeline) -> Result<
 }
 
 fn make_data(config: &Config) -> Result<(), StartError> {
-    std::fs::create_dir_all(&config.data).map_err(|source| StartError::Data { path: config.data.clone(), source })
+    files::make_private_dir(&config.data).map_err(|source| StartError::Data { path: config.data.clone(), source })
 }
 
 struct Sockets {

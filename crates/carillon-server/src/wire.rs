@@ -13,7 +13,7 @@ use carillon_core::model::Committed;
 use carillon_core::pipeline::Pipeline;
 use carillon_core::port::{EndReason, Fanout, Sessions, Store, StoreError};
 use carillon_gateway::{Gateway, GatewayConfig, GatewayDeps, GatewayMetrics, Hub};
-use carillon_store::MemoryStore;
+use carillon_store::{EmbeddedStore, MemoryStore, OpenError, StoreMetrics};
 use prometheus_client::registry::Registry;
 
 use crate::config::{Config, StoreEngine, StoreSection};
@@ -42,7 +42,16 @@ impl Sessions for Nobody {
     fn end(&self, _account: AccountNo, _reason: EndReason) {}
 }
 
-pub(crate) async fn wire(config: &Config, ports: &Ports) -> Result<Wired, StoreError> {
+/// Why the store did not open, or not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreStartError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error("the store cannot be read: {0}")]
+    Read(#[from] StoreError),
+}
+
+pub(crate) async fn wire(config: &Config, ports: &Ports) -> Result<Wired, StoreStartError> {
     let mut registry = Registry::default();
     let http_metrics = Arc::new(HttpMetrics::default());
     http_metrics.register(&mut registry);
@@ -54,7 +63,10 @@ pub(crate) async fn wire(config: &Config, ports: &Ports) -> Result<Wired, StoreE
 
     let gateway_config = GatewayConfig::from(&config.gateway);
     let hub = Hub::new(&gateway_config, gateway_metrics.clone());
-    let store = open_store(&config.store, &config.data, hub.clone())?;
+    let (store, store_metrics) = open_store(&config.store, &config.data, ports, hub.clone())?;
+    if let Some(metrics) = store_metrics {
+        metrics.register(&mut registry);
+    }
     let pipeline = pipeline(store, hub.clone(), ports).await?;
     let gateway = Gateway::start(
         hub,
@@ -76,13 +88,20 @@ pub(crate) async fn wire(config: &Config, ports: &Ports) -> Result<Wired, StoreE
     })
 }
 
+/// Opens the engine that the section names, and hands over what it counts, if it counts. Blocks; at a start nobody waits.
 pub(crate) fn open_store(
     section: &StoreSection,
-    _data: &Path,
+    data: &Path,
+    ports: &Ports,
     fanout: Arc<dyn Fanout>,
-) -> Result<Arc<dyn Store>, StoreError> {
+) -> Result<(Arc<dyn Store>, Option<Arc<StoreMetrics>>), OpenError> {
     match section.engine {
-        StoreEngine::Memory => Ok(MemoryStore::new(fanout)),
+        StoreEngine::Memory => Ok((MemoryStore::new(fanout), None)),
+        StoreEngine::Embedded => {
+            let store = EmbeddedStore::open(&data.join("store"), section.into(), ports.clock.clone(), fanout)?;
+            let metrics = store.metrics();
+            Ok((store, Some(metrics)))
+        }
     }
 }
 

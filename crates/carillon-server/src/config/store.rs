@@ -1,5 +1,6 @@
-//! `[store]`: the storage engine.
+//! `[store]`: the storage engine, and what it may use of the machine.
 
+use carillon_store::EmbeddedConfig;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -7,6 +8,33 @@ use serde::{Deserialize, Serialize};
 pub struct StoreSection {
     /// Which engine keeps the data.
     pub engine: StoreEngine,
+    /// Free space, in bytes, below which calls that write are refused; reads go on. 0 lets the engine meet the end of the
+    /// disk.
+    pub reserve_bytes: u64,
+    /// Writes that wait for the writer; callers wait when it is full.
+    pub write_queue_max: usize,
+    /// Writes that share one sync.
+    pub group_writes_max: usize,
+    /// Bytes after which a group takes no further writes.
+    pub group_bytes_max: usize,
+    /// Threads that read.
+    pub reader_threads: usize,
+    /// Reads that wait for a thread; callers wait when it is full.
+    pub read_queue_max: usize,
+    /// Cache of the engine's blocks, in bytes.
+    pub cache_bytes: u64,
+    /// Cache of decoded messages, in bytes of their stored size.
+    pub message_cache_bytes: u64,
+    /// Accounts whose facts are cached; above it those used least are forgotten, and read again.
+    pub facts_cache_accounts: usize,
+    /// Inboxes whose highest offset is cached; above it those used least are forgotten, and read again.
+    pub heads_cache_accounts: usize,
+    /// Size at which a table in memory is written out, in bytes; there are four. At least 1 MiB.
+    pub memtable_bytes: u64,
+    /// All journals together, in bytes; at it the oldest tables are written out. At least 64 MiB.
+    pub journal_bytes_max: u64,
+    /// Files that the engine keeps open. At least 10.
+    pub open_files_max: usize,
     /// Time between two rounds that remove what is older than its app keeps it, in seconds.
     pub trim_interval_s: u64,
     /// Records that such a round removes at a time, so that calls do not wait for it.
@@ -16,12 +44,52 @@ pub struct StoreSection {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StoreEngine {
+    /// In the data directory, synced before a call is answered.
+    Embedded,
     /// Everything is gone when the server stops. For tests.
     Memory,
 }
 
 impl Default for StoreSection {
     fn default() -> Self {
-        Self { engine: StoreEngine::Memory, trim_interval_s: 60, trim_records_max: 1_000 }
+        let it = EmbeddedConfig::default();
+        Self {
+            engine: StoreEngine::Embedded,
+            reserve_bytes: it.reserve_bytes,
+            write_queue_max: it.write_queue_max,
+            group_writes_max: it.group_writes_max,
+            group_bytes_max: it.group_bytes_max,
+            reader_threads: it.reader_threads,
+            read_queue_max: it.read_queue_max,
+            cache_bytes: it.cache_bytes,
+            message_cache_bytes: it.message_cache_bytes,
+            facts_cache_accounts: it.facts_cache_accounts,
+            heads_cache_accounts: it.heads_cache_accounts,
+            memtable_bytes: it.memtable_bytes,
+            journal_bytes_max: it.journal_bytes_max,
+            open_files_max: it.open_files_max,
+            trim_interval_s: 60,
+            trim_records_max: 1_000,
+        }
+    }
+}
+
+impl From<&StoreSection> for EmbeddedConfig {
+    fn from(it: &StoreSection) -> Self {
+        Self {
+            write_queue_max: it.write_queue_max,
+            group_writes_max: it.group_writes_max,
+            group_bytes_max: it.group_bytes_max,
+            reader_threads: it.reader_threads,
+            read_queue_max: it.read_queue_max,
+            reserve_bytes: it.reserve_bytes,
+            cache_bytes: it.cache_bytes,
+            message_cache_bytes: it.message_cache_bytes,
+            facts_cache_accounts: it.facts_cache_accounts,
+            heads_cache_accounts: it.heads_cache_accounts,
+            memtable_bytes: it.memtable_bytes,
+            journal_bytes_max: it.journal_bytes_max,
+            open_files_max: it.open_files_max,
+        }
     }
 }

@@ -23,9 +23,6 @@ impl Config {
         if self.log.level.parse::<tracing_subscriber::filter::Targets>().is_err() {
             problems.push("`log.level`: is no level; use error, warn, info, debug or trace".to_owned());
         }
-        if self.http.head_bytes_max < 8_192 {
-            problems.push("`http.head_bytes_max`: must be at least 8192".to_owned());
-        }
         for (key, is_zero) in [
             ("http.headers_max", self.http.headers_max == 0),
             ("http.head_timeout_s", self.http.head_timeout_s == 0),
@@ -35,6 +32,13 @@ impl Config {
             ("netease.body_timeout_s", self.netease.body_timeout_s == 0),
             ("netease.clock_window_s", self.netease.clock_window_s == 0),
             ("netease.requests_running_max", self.netease.requests_running_max == 0),
+            ("store.write_queue_max", self.store.write_queue_max == 0),
+            ("store.group_writes_max", self.store.group_writes_max == 0),
+            ("store.group_bytes_max", self.store.group_bytes_max == 0),
+            ("store.reader_threads", self.store.reader_threads == 0),
+            ("store.read_queue_max", self.store.read_queue_max == 0),
+            ("store.facts_cache_accounts", self.store.facts_cache_accounts == 0),
+            ("store.heads_cache_accounts", self.store.heads_cache_accounts == 0),
             ("store.trim_interval_s", self.store.trim_interval_s == 0),
             ("store.trim_records_max", self.store.trim_records_max == 0),
             ("gateway.ping_interval_ms", self.gateway.ping_interval_ms == 0),
@@ -46,6 +50,16 @@ impl Config {
         ] {
             if is_zero {
                 problems.push(format!("`{key}`: must not be 0"));
+            }
+        }
+        for (key, value, min) in [
+            ("http.head_bytes_max", self.http.head_bytes_max as u64, 8_192),
+            ("store.memtable_bytes", self.store.memtable_bytes, 1 << 20),
+            ("store.journal_bytes_max", self.store.journal_bytes_max, 64 << 20),
+            ("store.open_files_max", self.store.open_files_max as u64, 10),
+        ] {
+            if value < min {
+                problems.push(format!("`{key}`: must be at least {min}"));
             }
         }
         self.check_apps(&mut problems);

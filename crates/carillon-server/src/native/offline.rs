@@ -1,15 +1,16 @@
 //! The native API over a data directory that no server runs on: the same router, without a token and without a listener.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
-use carillon_core::port::{Store, StoreError};
+use carillon_core::port::Store;
 
 use super::{Native, ServerInfo, routes};
 use crate::config::Config;
+use crate::files;
 use crate::server::Ports;
-use crate::wire::{self, Nobody};
+use crate::wire::{self, Nobody, StoreStartError};
 
 #[derive(Debug, thiserror::Error)]
 pub enum OfflineError {
@@ -19,8 +20,8 @@ pub enum OfflineError {
         #[source]
         source: std::io::Error,
     },
-    #[error("cannot open the store: {0}")]
-    Store(#[from] StoreError),
+    #[error(transparent)]
+    Store(#[from] StoreStartError),
 }
 
 /// An opened data directory. [`Offline::close`] it, so that what was written is whole on disk.
@@ -29,15 +30,15 @@ pub struct Offline {
     store: Arc<dyn Store>,
 }
 
-/// Opens `data`, which must not be a running server's.
+/// Opens the data directory of this configuration, which must not be a running server's.
 ///
 /// # Errors
 /// Nothing is open then.
-pub async fn offline(data: &Path, ports: Ports) -> Result<Offline, OfflineError> {
-    let config = Config { data: data.to_owned(), ..Config::default() };
-    std::fs::create_dir_all(data).map_err(|source| OfflineError::Data { path: data.to_owned(), source })?;
-    let store = wire::open_store(&config.store, data, Arc::new(Nobody))?;
-    let pipeline = wire::pipeline(store.clone(), Arc::new(Nobody), &ports).await?;
+pub async fn offline(config: &Config, ports: Ports) -> Result<Offline, OfflineError> {
+    files::make_private_dir(&config.data).map_err(|source| OfflineError::Data { path: config.data.clone(), source })?;
+    let (store, _) =
+        wire::open_store(&config.store, &config.data, &ports, Arc::new(Nobody)).map_err(StoreStartError::from)?;
+    let pipeline = wire::pipeline(store.clone(), Arc::new(Nobody), &ports).await.map_err(StoreStartError::from)?;
     let native = Native::new(pipeline, ServerInfo::without_listener(ports.clock.now_ms()));
     let routes = routes(Arc::new(native), config.http.body_bytes_max);
     Ok(Offline { router: Router::new().nest("/carillon/v1", routes), store })
