@@ -2,6 +2,7 @@
 
 mod catch_up;
 mod churn;
+mod cli;
 mod crash;
 mod delivery;
 mod limits;

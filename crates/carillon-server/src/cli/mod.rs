@@ -1,75 +1,94 @@
-//! The command line. Everything that it does is a call of this library.
+//! The command line. A command talks to the running server of its data directory through the native API, or opens the
+//! directory itself where none runs.
+//!
+//! What a command found goes to standard output, everything else to standard error. Exit codes: 0 done, 1 failed, 2 not
+//! understood.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
+mod account;
+mod admin;
+mod app;
+mod backend;
+mod call;
+mod demo;
+mod listen;
+mod out;
+mod place;
+mod serve;
+mod user;
+
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use anyhow::Context as _;
-use carillon_core::port::SeededRandom;
 use clap::{Parser, Subcommand};
-use tokio::signal::unix::{SignalKind, signal};
 
-use crate::config::Config;
-use crate::logging;
-use crate::server::{Ports, Server, SystemClock};
+use self::place::Place;
 
-/// A self-hosted messaging server.
+/// A self-hosted messaging server for apps: NetEase IM's server API for backends, Centrifuge SDKs for users.
 #[derive(Parser)]
-#[command(name = "carillon", version = crate::VERSION, arg_required_else_help = true)]
+#[command(name = "carillon", version = crate::VERSION, arg_required_else_help = true, after_help = FIRST_STEPS)]
 struct Cli {
+    #[command(flatten)]
+    place: Place,
     #[command(subcommand)]
     verb: Verb,
 }
 
+const FIRST_STEPS: &str = "\
+To see it work:     carillon demo
+To run it:          carillon serve
+Then, for example:  carillon account create ann
+                    carillon account create bob
+                    carillon listen bob
+                    carillon call netease msg/sendBatchMsg.action fromAccid=ann 'toAccids=[\"bob\"]' type=0 'body={\"msg\":\"hi\"}'";
+
 #[derive(Subcommand)]
 enum Verb {
+    /// Show it at work: a server in a temporary directory, three users, one message, and how to go on
+    Demo(demo::Demo),
     /// Run the server until SIGINT or SIGTERM
-    Serve(Serve),
+    Serve(serve::Serve),
+    /// Create and list apps (tenants), show and replace their secrets
+    #[command(subcommand)]
+    App(app::App),
+    /// Create accounts, and make tokens that they log in with
+    #[command(subcommand)]
+    Account(account::Account),
+    /// Call the server API as an app's backend would: sign, send, print the answer
+    #[command(subcommand)]
+    Call(call::Call),
+    /// Connect as an account, and print what arrives
+    Listen(listen::Listen),
 }
 
-#[derive(clap::Args)]
-struct Serve {
-    /// The configuration file; without one, every key has its default
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// The directory that holds everything the server keeps
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
-    /// Address of the listener for calls and for the gateway
-    #[arg(long, value_name = "ADDR")]
-    listen: Option<SocketAddr>,
+/// How a command that did not fail ended.
+enum Outcome {
+    Done,
+    /// It ran, and what it was to find out is "no"; that was said already.
+    No,
 }
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let Verb::Serve(args) = Cli::parse().verb;
+    let Cli { place, verb } = Cli::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    match runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(serve(args))) {
-        Ok(()) => ExitCode::SUCCESS,
+    match runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run(place, verb))) {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::No) => ExitCode::FAILURE,
+        // Whoever read the output has seen enough.
+        Err(error) if out::is_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nobody is left to tell when this fails.
-            let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("error: {error:#}\n").as_bytes());
+            out::note(format_args!("error: {}", out::explained(&error)));
             ExitCode::FAILURE
         }
     }
 }
 
-async fn serve(args: Serve) -> anyhow::Result<()> {
-    let mut config = Config::load(args.config.as_deref()).context("the configuration is refused")?;
-    config.data = args.data.unwrap_or(config.data);
-    config.listen = args.listen.unwrap_or(config.listen);
-    config.validate()?;
-    logging::init(&config.log)?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let ports = Ports { clock: Arc::new(SystemClock::new()), random: Arc::new(SeededRandom::from_os()) };
-    let server = Server::start(config, ports).await?;
-    // Both may be dropped: a signal that came stays noted in the process.
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+async fn run(place: Place, verb: Verb) -> anyhow::Result<Outcome> {
+    match verb {
+        Verb::Demo(demo) => demo.run().await,
+        Verb::Serve(serve) => serve.run(&place).await.map(|()| Outcome::Done),
+        Verb::App(app) => app.run(&place).await.map(|()| Outcome::Done),
+        Verb::Account(account) => account.run(&place).await.map(|()| Outcome::Done),
+        Verb::Call(call) => call.run(&place).await,
+        Verb::Listen(listen) => listen.run(&place).await,
     }
-    server.stop().await;
-    Ok(())
 }

@@ -22,6 +22,6 @@ pub enum LogFormat {
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { level: "info".to_owned(), format: LogFormat::Text }
+        Self { level: "info,fjall=warn,lsm_tree=warn".to_owned(), format: LogFormat::Text }
     }
 }

@@ -77,7 +77,7 @@ impl<'a> Signed<'a> {
 }
 
 /// The signature of a call: lower-case hex of SHA-1 over secret, nonce and time.
-pub(super) fn check_sum(secret: &str, nonce: &[u8], cur_time: &str) -> String {
+pub(crate) fn check_sum(secret: &str, nonce: &[u8], cur_time: &str) -> String {
     let mut hash = Sha1::new();
     hash.update(secret);
     hash.update(nonce);

@@ -32,6 +32,7 @@ use axum::Router;
 use axum::routing::any;
 use carillon_core::pipeline::Pipeline;
 
+pub(crate) use auth::check_sum;
 pub use config::NeteaseConfig;
 pub use metrics::NeteaseMetrics;
 

@@ -1,0 +1,240 @@
+//! The native API as commands use it: over HTTP where a server runs, else over the data directory, opened by this process.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use anyhow::{Context as _, anyhow, bail};
+use axum::Router;
+use axum::body::Body;
+use http::{Method, Request, StatusCode, header};
+use http_body_util::BodyExt as _;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::Url;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tower::ServiceExt as _;
+
+use super::place::Place;
+use super::serve;
+use crate::config::Config;
+use crate::native::{Offline, offline};
+
+pub(super) struct Admin {
+    way: Way,
+    /// The command line's options that name the same server.
+    options: String,
+}
+
+enum Way {
+    Server(Remote),
+    Directory(Offline),
+}
+
+/// A server that answers.
+#[derive(Clone)]
+pub(super) struct Remote {
+    http: reqwest::Client,
+    base: Url,
+    token: String,
+    /// Whether the server is known by its address only.
+    is_elsewhere: bool,
+}
+
+/// Where a running server's listeners are.
+#[derive(Deserialize)]
+struct Whereabouts {
+    listen: Option<SocketAddr>,
+    gateway_url: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Listing {
+    apps: Vec<Listed>,
+}
+
+impl Admin {
+    /// The running server, or the data directory where none runs.
+    pub(super) async fn open(place: &Place) -> anyhow::Result<Self> {
+        let options = place.options();
+        if let Some(remote) = Remote::find(place).await? {
+            return Ok(Self { way: Way::Server(remote), options });
+        }
+        let config = place.config()?;
+        // A mistyped directory is not to become a new one.
+        if !config.data.join("store").is_dir() {
+            let data = config.data.display();
+            bail!("{data} holds no data yet; `carillon serve{options}` makes it, and the first app");
+        }
+        Self::open_directory(&config, options).await
+    }
+
+    /// As [`Admin::open`], but makes the data directory where it is missing.
+    pub(super) async fn open_or_make(place: &Place) -> anyhow::Result<Self> {
+        let options = place.options();
+        match Remote::find(place).await? {
+            Some(remote) => Ok(Self { way: Way::Server(remote), options }),
+            None => Self::open_directory(&place.config()?, options).await,
+        }
+    }
+
+    async fn open_directory(config: &Config, options: String) -> anyhow::Result<Self> {
+        config.validate()?;
+        let opened = offline(config, serve::ports()).await;
+        let offline = opened.with_context(|| {
+            format!("no server answers for {}, and its data cannot be opened either", config.data.display())
+        })?;
+        Ok(Self { way: Way::Directory(offline), options })
+    }
+
+    /// The running server; there must be one.
+    pub(super) async fn running(place: &Place) -> anyhow::Result<Self> {
+        let options = place.options();
+        match Remote::find(place).await? {
+            Some(remote) => Ok(Self { way: Way::Server(remote), options }),
+            None => {
+                let data = place.config()?.data;
+                bail!("no server runs on {}; start one with `carillon serve{options}`", data.display())
+            }
+        }
+    }
+
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        self.call(Method::GET, path, Value::Null).await
+    }
+
+    pub(super) async fn post<T: DeserializeOwned>(&self, path: &str, body: Value) -> anyhow::Result<T> {
+        self.call(Method::POST, path, body).await
+    }
+
+    async fn call<T: DeserializeOwned>(&self, method: Method, path: &str, body: Value) -> anyhow::Result<T> {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let (status, bytes) = match &self.way {
+            Way::Server(remote) => remote.call(method, path, body).await?,
+            Way::Directory(offline) => call_router(offline.router(), method, path, body).await?,
+        };
+        if status.is_success() {
+            return serde_json::from_slice(&bytes).context("the server's answer is not what this version expects");
+        }
+        let problem: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        let detail = problem["detail"].as_str().unwrap_or("the server did not say why");
+        Err(match status {
+            StatusCode::UNAUTHORIZED => anyhow!("the server does not take this admin token: {detail}"),
+            _ => anyhow!("{detail}"),
+        })
+    }
+
+    /// The app that a command means: the named one, or the only one.
+    pub(super) async fn app(&self, named: Option<String>) -> anyhow::Result<String> {
+        if let Some(name) = named {
+            return Ok(name);
+        }
+        let mut apps = self.get::<Listing>("/apps").await?.apps;
+        match (apps.pop(), apps.is_empty()) {
+            (Some(only), true) => Ok(only.name),
+            (None, _) => bail!("there is no app yet: create one with `carillon app create NAME{}`", self.options),
+            (Some(_), false) => bail!("there are several apps: name one with --app (`carillon app list` shows them)"),
+        }
+    }
+
+    /// The base URL of the server API, and where clients connect.
+    pub(super) async fn addresses(&self) -> anyhow::Result<(String, String)> {
+        let Whereabouts { listen: Some(listen), gateway_url: Some(gateway) } = self.get("/server").await? else {
+            bail!("no server runs; start one with `carillon serve{}`", self.options)
+        };
+        let listen = crate::native::reachable(listen);
+        let Way::Server(Remote { base, is_elsewhere: true, .. }) = &self.way else {
+            return Ok((format!("http://{listen}"), gateway));
+        };
+        let host = base.host_str().unwrap_or_default();
+        let own = format!("//{listen}/");
+        Ok((format!("http://{host}:{}", listen.port()), gateway.replace(&own, &format!("//{host}:{}/", listen.port()))))
+    }
+
+    /// The options that name the same server to another command.
+    pub(super) fn options(&self) -> &str {
+        &self.options
+    }
+
+    /// Lets the data directory go, with everything on disk. To be called also after a failure.
+    pub(super) async fn close(self) {
+        if let Way::Directory(offline) = self.way {
+            offline.close().await;
+        }
+    }
+}
+
+impl Remote {
+    /// The server that `--url` names, or that left its address in the data directory and still answers there.
+    async fn find(place: &Place) -> anyhow::Result<Option<Self>> {
+        let data = place.config()?.data;
+        let token = std::env::var("CARILLON_ADMIN_TOKEN").ok().filter(|token| !token.is_empty());
+        if let Some(url) = &place.url {
+            let token = match token {
+                Some(token) => token,
+                None => read_token(&data).with_context(|| {
+                    format!(
+                        "set CARILLON_ADMIN_TOKEN to what the file `admin-token` of the data directory of {url} holds"
+                    )
+                })?,
+            };
+            return Self::new(url, token, true).map(Some);
+        }
+        let Ok(text) = std::fs::read(data.join("server.json")) else { return Ok(None) };
+        let noted: Value = serde_json::from_slice(&text).unwrap_or_default();
+        let Some(url) = noted["url"].as_str() else { return Ok(None) };
+        let remote = Self::new(url, token.map_or_else(|| read_token(&data), Ok)?, false)?;
+        // A server that was killed leaves its note behind.
+        let answers = remote.http.get(remote.base.join("/healthz")?).send().await.is_ok();
+        Ok(answers.then_some(remote))
+    }
+
+    fn new(url: &str, token: String, is_elsewhere: bool) -> anyhow::Result<Self> {
+        let base: Url =
+            url.parse().with_context(|| format!("--url {url} is no URL, as http://127.0.0.1:8080 is one"))?;
+        if base.scheme() != "http" || base.host_str().is_none() {
+            bail!("--url takes an http URL; a server on another machine is best reached through `ssh -L`");
+        }
+        let http = reqwest::Client::builder().no_proxy().build()?;
+        Ok(Self { http, base, token, is_elsewhere })
+    }
+
+    async fn call(&self, method: Method, path: &str, body: String) -> anyhow::Result<(StatusCode, Vec<u8>)> {
+        let url = self.base.join(&format!("/carillon/v1{path}"))?;
+        let request = self.http.request(method, url).bearer_auth(&self.token).body(body);
+        let answer = request.send().await.with_context(|| format!("the server at {} does not answer", self.base))?;
+        Ok((answer.status(), answer.bytes().await?.into()))
+    }
+}
+
+fn read_token(data: &Path) -> anyhow::Result<String> {
+    let path = data.join("admin-token");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(text.trim().to_owned())
+}
+
+async fn call_router(
+    router: Router,
+    method: Method,
+    path: &str,
+    body: String,
+) -> anyhow::Result<(StatusCode, Vec<u8>)> {
+    let request = Request::builder()
+        .method(method)
+        .uri(format!("/carillon/v1{path}"))
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Body::from(body))?;
+    let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
+    let status = response.status();
+    Ok((status, response.into_body().collect().await?.to_bytes().into()))
+}
+
+/// A name as a part of a path.
+pub(super) fn segment(name: &str) -> String {
+    utf8_percent_encode(name, NON_ALPHANUMERIC).to_string()
+}

@@ -1,0 +1,122 @@
+//! `carillon app`: tenants and their secrets.
+
+use clap::{Subcommand, ValueEnum};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::admin::{Admin, segment};
+use super::out;
+use super::place::Place;
+use crate::config::NeteaseKeyConfig;
+
+#[derive(Subcommand)]
+pub(super) enum App {
+    /// Create an app with fresh random secrets, and print them as they fit into carillon.toml
+    Create {
+        name: String,
+        /// Lift every call limit: for benches and tests
+        #[arg(long)]
+        unlimited: bool,
+    },
+    /// List the apps, one in a line: name, dialects, and whether it is disabled
+    List,
+    /// Print an app's secrets, as they fit into carillon.toml
+    Credentials { name: String },
+    /// Replace a secret, and print all of them; the old one is void at once
+    RotateSecret {
+        name: String,
+        /// Which secret
+        #[arg(value_enum)]
+        which: Which,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum Which {
+    /// What signs the JWTs of the app's users
+    Token,
+    /// What backends sign their NetEase calls with
+    Netease,
+}
+
+#[derive(Deserialize)]
+struct List {
+    apps: Vec<Listed>,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    name: String,
+    dialects: Vec<String>,
+    disabled: bool,
+}
+
+/// An app's secrets.
+#[derive(Deserialize)]
+pub(super) struct Credentials {
+    name: String,
+    token_secret: String,
+    pub(super) netease: Option<NeteaseKeyConfig>,
+}
+
+impl App {
+    pub(super) async fn run(self, place: &Place) -> anyhow::Result<()> {
+        let makes = matches!(self, Self::Create { .. });
+        let admin = if makes { Admin::open_or_make(place).await? } else { Admin::open(place).await? };
+        let done = self.on(&admin).await;
+        admin.close().await;
+        done
+    }
+
+    async fn on(self, admin: &Admin) -> anyhow::Result<()> {
+        match self {
+            Self::Create { name, unlimited } => {
+                let limits = unlimited.then_some("unlimited");
+                let made: Credentials = admin.post("/apps", json!({ "name": name, "limits": limits })).await?;
+                made.print()?;
+                out::note(format_args!(
+                    "created; next: `carillon account create ACCOUNT --app {name}{}`",
+                    admin.options()
+                ));
+                Ok(())
+            }
+            Self::List => {
+                let list: List = admin.get("/apps").await?;
+                for app in &list.apps {
+                    let state = if app.disabled { "\tdisabled" } else { "" };
+                    out::line(format_args!("{}\t{}{state}", app.name, app.dialects.join(",")))?;
+                }
+                if list.apps.is_empty() {
+                    out::note(format_args!("no app; create one with `carillon app create NAME{}`", admin.options()));
+                }
+                Ok(())
+            }
+            Self::Credentials { name } => Credentials::of(admin, &name).await?.print(),
+            Self::RotateSecret { name, which } => {
+                let which = match which {
+                    Which::Token => "token",
+                    Which::Netease => "netease",
+                };
+                let path = format!("/apps/{}/rotate-secret", segment(&name));
+                admin.post::<Credentials>(&path, json!({ "which": which })).await?.print()
+            }
+        }
+    }
+}
+
+impl Credentials {
+    pub(super) async fn of(admin: &Admin, app: &str) -> anyhow::Result<Self> {
+        admin.get(&format!("/apps/{}/credentials", segment(app))).await
+    }
+
+    fn print(&self) -> anyhow::Result<()> {
+        out::line(format_args!("[[apps]]\nname = {:?}\ntoken_secret = {:?}", self.name, self.token_secret))?;
+        match &self.netease {
+            Some(key) => out::line(format_args!(
+                "netease = {{ app_key = {:?}, app_secret = {:?} }}",
+                key.app_key, key.app_secret
+            )),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! `carillon serve`: the server, until it is told to stop.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use carillon_core::port::SeededRandom;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::place::Place;
+use crate::logging;
+use crate::server::{Ports, Server, SystemClock};
+
+#[derive(clap::Args)]
+pub(super) struct Serve {
+    /// Address of the listener for calls and for the gateway [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+}
+
+impl Serve {
+    pub(super) async fn run(self, place: &Place) -> anyhow::Result<()> {
+        anyhow::ensure!(place.url.is_none(), "--url names a server that runs already; `serve` starts one");
+        let mut config = place.config()?;
+        config.listen = self.listen.unwrap_or(config.listen);
+        config.validate()?;
+        logging::init(&config.log)?;
+        let signals = Signals::listen()?;
+        let server = Server::start(config, ports()).await?;
+        signals.first().await;
+        server.stop().await;
+        Ok(())
+    }
+}
+
+/// The machine's own clock and chance.
+pub(super) fn ports() -> Ports {
+    Ports { clock: Arc::new(SystemClock::new()), random: Arc::new(SeededRandom::from_os()) }
+}
+
+/// What asks this process to end. From [`Signals::listen`] on, it no longer ends by itself.
+pub(super) struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    pub(super) fn listen() -> std::io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// Returns when the first one comes. May be dropped: a signal that came stays noted in the process.
+    pub(super) async fn first(mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The command line as a user types it: the binary, its output and its exit code.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use carillon_testkit::{AppFile, Process, soon};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::Command;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_carillon-under-test");
+
+/// What a command printed, and whether it succeeded.
+struct Ran {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+fn command(data: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(BINARY);
+    command.arg("--data").arg(data).args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+async fn run(data: &Path, arguments: &[&str]) -> Ran {
+    let output = soon("the command ends", command(data, arguments).output()).await.unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+async fn done(data: &Path, arguments: &[&str]) -> String {
+    let ran = run(data, arguments).await;
+    assert_eq!(ran.code, Some(0), "{arguments:?}: {}", ran.err);
+    ran.out
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_delivers_everything_and_ends_with_success() {
+    let directory = TempDir::new().unwrap();
+    let ran = run(directory.path(), &["demo", "--once"]).await;
+    assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
+    for account in ["ann", "bob", "carl", "dora"] {
+        let arrived = |line: &str| line.trim_start().starts_with(account) && line.contains("offset 1");
+        assert!(ran.out.lines().any(arrived), "{account} in {}", ran.out);
+    }
+    assert!(ran.out.contains(r#"{"code":200"#), "{}", ran.out);
+}
+
+#[tokio::test]
+async fn without_a_server_commands_change_the_data_directory_themselves() {
+    let directory = TempDir::new().unwrap();
+    let data = directory.path().join("data");
+    let made = done(&data, &["app", "create", "shop"]).await;
+    assert!(made.contains("token_secret"), "{made}");
+    assert_eq!(done(&data, &["app", "list"]).await, "shop\tnetease\n");
+    let token = done(&data, &["account", "create", "ann"]).await;
+    assert_eq!(token.trim().len(), 32);
+    let rotated = done(&data, &["app", "rotate-secret", "shop", "token"]).await;
+    assert_ne!(made, rotated);
+    assert_eq!(done(&data, &["app", "credentials", "shop"]).await, rotated);
+}
+
+#[tokio::test]
+async fn errors_say_what_to_do_next() {
+    let directory = TempDir::new().unwrap();
+    let data = directory.path().join("data");
+    let check = async |arguments: &[&str], hint: &str| {
+        let ran = run(&data, arguments).await;
+        assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{arguments:?}");
+        assert!(ran.err.starts_with("error: ") && ran.err.contains(hint), "{arguments:?}: {}", ran.err);
+    };
+    check(&["app", "list"], "carillon serve").await;
+    assert!(!data.exists(), "a mistyped directory is not made");
+    check(&["call", "netease", "user/create"], "carillon serve").await;
+    done(&data, &["app", "create", "shop"]).await;
+    check(&["app", "create", "shop"], "is another app's").await;
+    done(&data, &["app", "create", "other"]).await;
+    check(&["account", "create", "ann"], "--app").await;
+    check(&["account", "token", "ann", "--app", "shop"], "no account `ann`").await;
+    check(&["--url", "ftp://x", "app", "list"], "CARILLON_ADMIN_TOKEN").await;
+    assert_eq!(run(&data, &["nonsense"]).await.code, Some(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_is_signed_sent_and_judged_and_a_listener_prints_what_it_sent() {
+    let directory = TempDir::new().unwrap();
+    let data = directory.path().join("data");
+    let config = AppFile::default().write_config(directory.path(), "");
+    let server = Process::serve(BINARY, &config, &data).await;
+    for account in ["ann", "bob"] {
+        done(&data, &["account", "create", account]).await;
+    }
+    let mut listener = command(&data, &["listen", "bob", "--json"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(listener.stdout.take().unwrap()).lines();
+
+    let send = ["call", "netease", "msg/sendBatchMsg.action", "fromAccid=ann", r#"toAccids=["bob"]"#, "type=0"];
+    let sent = done(&data, &[&send[..], &[r#"body={"msg":"hello"}"#]].concat()).await;
+    assert!(sent.starts_with(r#"{"code":200,"timetag":"#), "{sent}");
+    let line = soon("the listener prints", lines.next_line()).await.unwrap().unwrap();
+    let heard: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((&heard["offset"], &heard["data"]["elements"][0]["text"]), (&1.into(), &"hello".into()));
+
+    let refused = run(&data, &[&send[..], &["body=nonsense"]].concat()).await;
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.out.contains(r#""code":414"#), "{}", refused.out);
+    server.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_data_directory_in_use_is_refused_with_what_to_do() {
+    let directory = TempDir::new().unwrap();
+    let data = directory.path().join("data");
+    let config = AppFile::default().write_config(directory.path(), "");
+    let server = Process::serve(BINARY, &config, &data).await;
+    let second = run(&data, &["serve", "--listen", "127.0.0.1:0"]).await;
+    assert_eq!(second.code, Some(1));
+    assert!(second.err.contains("in use by another process"), "{}", second.err);
+    // The second server left the first one's address alone.
+    assert_eq!(done(&data, &["app", "list"]).await, "shop\tnetease\n");
+    server.kill().await;
+    assert_eq!(done(&data, &["app", "list"]).await, "shop\tnetease\n", "a note of a killed server misleads nobody");
+}
