@@ -1,4 +1,10 @@
 //! A real server, driven over sockets by a backend's HTTP calls and by users with the official Rust SDK.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test's tasks end with its runtime, and tokens go by the machine's clock"
+)]
+#![expect(clippy::unwrap_used, reason = "a test's panic is its failure")]
+#![expect(clippy::wildcard_enum_match_arm, reason = "the SDK's events may grow, and a test awaits one of them")]
 
 mod catch_up;
 mod churn;

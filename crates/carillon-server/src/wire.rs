@@ -2,7 +2,6 @@
 //!
 //! Nothing here runs: [`crate::server`] starts what takes a socket or a task.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
@@ -13,10 +12,10 @@ use carillon_core::model::Committed;
 use carillon_core::pipeline::Pipeline;
 use carillon_core::port::{EndReason, Fanout, Sessions, Store, StoreError};
 use carillon_gateway::{Gateway, GatewayConfig, GatewayDeps, GatewayMetrics, Hub};
-use carillon_store::{EmbeddedStore, MemoryStore, OpenError, StoreMetrics};
+use carillon_store::{EmbeddedStore, MemoryStore, OpenError};
 use prometheus_client::registry::Registry;
 
-use crate::config::{Config, StoreEngine, StoreSection};
+use crate::config::{Config, StoreEngine};
 use crate::http::metrics::HttpMetrics;
 use crate::netease::{self, Netease, NeteaseMetrics};
 use crate::server::Ports;
@@ -63,10 +62,7 @@ pub(crate) async fn wire(config: &Config, ports: &Ports) -> Result<Wired, StoreS
 
     let gateway_config = GatewayConfig::from(&config.gateway);
     let hub = Hub::new(&gateway_config, gateway_metrics.clone());
-    let (store, store_metrics) = open_store(&config.store, &config.data, ports, hub.clone())?;
-    if let Some(metrics) = store_metrics {
-        metrics.register(&mut registry);
-    }
+    let store = open_store(config, ports, hub.clone(), &mut registry)?;
     let pipeline = pipeline(store, hub.clone(), ports).await?;
     let gateway = Gateway::start(
         hub,
@@ -88,19 +84,20 @@ pub(crate) async fn wire(config: &Config, ports: &Ports) -> Result<Wired, StoreS
     })
 }
 
-/// Opens the engine that the section names, and hands over what it counts, if it counts. Blocks; at a start nobody waits.
+/// Opens the configured engine, and registers what it counts. Blocks; at a start nobody waits.
 pub(crate) fn open_store(
-    section: &StoreSection,
-    data: &Path,
+    config: &Config,
     ports: &Ports,
     fanout: Arc<dyn Fanout>,
-) -> Result<(Arc<dyn Store>, Option<Arc<StoreMetrics>>), OpenError> {
-    match section.engine {
-        StoreEngine::Memory => Ok((MemoryStore::new(fanout), None)),
+    registry: &mut Registry,
+) -> Result<Arc<dyn Store>, OpenError> {
+    match config.store.engine {
+        StoreEngine::Memory => Ok(MemoryStore::new(fanout)),
         StoreEngine::Embedded => {
-            let store = EmbeddedStore::open(&data.join("store"), section.into(), ports.clock.clone(), fanout)?;
-            let metrics = store.metrics();
-            Ok((store, Some(metrics)))
+            let (path, section) = (config.data.join("store"), (&config.store).into());
+            let store = EmbeddedStore::open(&path, section, ports.clock.clone(), fanout)?;
+            store.metrics().register(registry);
+            Ok(store)
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use carillon_core::port::Store;
+use prometheus_client::registry::Registry;
 
 use super::{Native, ServerInfo, routes};
 use crate::config::Config;
@@ -36,8 +37,8 @@ pub struct Offline {
 /// Nothing is open then.
 pub async fn offline(config: &Config, ports: Ports) -> Result<Offline, OfflineError> {
     files::make_private_dir(&config.data).map_err(|source| OfflineError::Data { path: config.data.clone(), source })?;
-    let (store, _) =
-        wire::open_store(&config.store, &config.data, &ports, Arc::new(Nobody)).map_err(StoreStartError::from)?;
+    let store =
+        wire::open_store(config, &ports, Arc::new(Nobody), &mut Registry::default()).map_err(StoreStartError::from)?;
     let pipeline = wire::pipeline(store.clone(), Arc::new(Nobody), &ports).await.map_err(StoreStartError::from)?;
     let native = Native::new(pipeline, ServerInfo::without_listener(ports.clock.now_ms()));
     let routes = routes(Arc::new(native), config.http.body_bytes_max);
