@@ -8,6 +8,7 @@ mod header;
 mod length;
 mod links;
 mod locks;
+mod metrics;
 mod serde;
 mod tests_wait;
 mod tree;
@@ -42,6 +43,7 @@ const RULES: &[fn(&Tree) -> Vec<Problem>] = &[
     tests_wait::check,
     links::check,
     locks::check,
+    metrics::check,
 ];
 
 /// Checks all rules on the repository at `root` and prints what is wrong.
