@@ -10,6 +10,7 @@ mod http;
 pub mod logging;
 pub mod native;
 pub mod netease;
+mod ports;
 mod retention;
 mod seed;
 pub mod server;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use carillon_core::pipeline::Pipeline;
-use carillon_core::port::{Clock, Random};
+use carillon_core::port::Clock;
 use carillon_gateway::Gateway;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -24,17 +24,11 @@ use crate::http::tasks::Tasks;
 use crate::http::websocket::{self, Websocket};
 use crate::http::{metrics, problem};
 use crate::native::{self, Native, ServerInfo};
+pub use crate::ports::Ports;
 use crate::retention;
 use crate::seed::{self, SeedError};
 pub use crate::wire::StoreStartError;
 use crate::wire::{self, Wired};
-
-/// What a server takes from the world, so that tests can move time and repeat chance.
-#[derive(Clone)]
-pub struct Ports {
-    pub clock: Arc<dyn Clock>,
-    pub random: Arc<dyn Random>,
-}
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {

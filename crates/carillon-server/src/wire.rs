@@ -18,7 +18,7 @@ use prometheus_client::registry::Registry;
 use crate::config::{Config, StoreEngine};
 use crate::http::metrics::HttpMetrics;
 use crate::netease::{self, Netease, NeteaseMetrics};
-use crate::server::Ports;
+use crate::ports::Ports;
 
 /// Everything that calls go through.
 pub(crate) struct Wired {

@@ -10,7 +10,7 @@ use prometheus_client::registry::Registry;
 use super::{Native, ServerInfo, routes};
 use crate::config::Config;
 use crate::files;
-use crate::server::Ports;
+use crate::ports::Ports;
 use crate::wire::{self, Nobody, StoreStartError};
 
 #[derive(Debug, thiserror::Error)]
