@@ -105,5 +105,5 @@ export function staticLogin(account, more = {}) {
 
 /** The text of a text message. */
 export function textOf(message) {
-  return message.content[0].text;
+  return message.elements[0].text;
 }

@@ -99,4 +99,4 @@ def static_login(account, **more):
 
 def text_of(message):
     """The text of a text message."""
-    return message["content"][0]["text"]
+    return message["elements"][0]["text"]
