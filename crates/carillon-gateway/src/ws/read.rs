@@ -62,7 +62,9 @@ impl Reader {
                 return Ok(used);
             };
             check(&header, len)?;
-            let len = usize::try_from(len).ok().filter(|len| len + self.joined() <= max).ok_or(Close::TOO_BIG)?;
+            // A control frame between fragments is no part of their message.
+            let joined = if matches!(header.opcode, OpCode::Control(_)) { 0 } else { self.joined() };
+            let len = usize::try_from(len).ok().filter(|&len| len <= max.saturating_sub(joined)).ok_or(Close::TOO_BIG)?;
             let start = used + usize::try_from(cursor.position()).expect("it is within the input");
             let Some(masked) = input.get(start..start + len) else { return Ok(used) };
             let payload = unmask(masked, header.mask.ok_or(Close::BAD_REQUEST)?);
@@ -168,6 +170,13 @@ mod tests {
     }
 
     #[test]
+    fn a_ping_is_no_part_of_the_message_that_it_interrupts() {
+        let bytes = [frame(0x02, &[7; 1_000]), frame(0x89, b"p"), frame(0x80, b"")].concat();
+        let expected = [Incoming::Ping(b"p".to_vec()), Incoming::Message(vec![7; 1_000])];
+        assert_eq!(read(&bytes, bytes.len()).unwrap(), expected);
+    }
+
+    #[test]
     fn what_breaks_the_rules_is_refused() {
         let unmasked = vec![0x81, 0x01, b'x'];
         let check = |bytes: &[u8]| read(bytes, 1_000).unwrap_err();
@@ -181,6 +190,8 @@ mod tests {
         assert_eq!(check(&frame(0x81, b"\xff\xfe")), Close::BAD_REQUEST);
         assert_eq!(check(&frame(0x82, &[0; 1_001])), Close::TOO_BIG);
         assert_eq!(check(&[frame(0x02, &[0; 600]), frame(0x80, &[0; 600])].concat()), Close::TOO_BIG);
+        let endless = [0x80, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
+        assert_eq!(check(&[&frame(0x02, b"begun")[..], &endless].concat()), Close::TOO_BIG);
         assert_eq!(check(&[0x82, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]), Close::TOO_BIG);
     }
 }
