@@ -100,7 +100,8 @@ impl Shard {
             }
             frames.finish();
             it.mark = it.mark.max(end);
-            let more = again || (it.mark < top && !page.entries.is_empty());
+            // A page may be older than the newest offset that was heard of while it was read.
+            let more = again || it.mark < top;
             if !more {
                 it.catch_up = None;
             }

@@ -87,6 +87,35 @@ async fn a_long_backlog_comes_in_pages_at_the_pace_of_the_socket() {
     }
 }
 
+/// The page that ends a catch-up was read before a message was committed, and arrives after the message did.
+#[tokio::test]
+async fn a_message_that_overtakes_the_last_page_is_not_missed() {
+    let world = World::with(GatewayConfig { shards: 1, ..GatewayConfig::default() }).await;
+    world.accounts(&["shop", "ann", "bob"]).await;
+    let mut bob = world.connected("bob", "phone").await;
+    world.store.hold();
+    let mut ann = world.connecting("ann", json!({})).await;
+    world.store.has_read(1).await;
+    world.store.let_pass(1);
+    assert_eq!(ann.next().await["id"], 1);
+    world.store.has_read(2).await;
+    world.send("shop", &["ann", "bob"], "late").await;
+    assert_eq!(bob.push().await, (Some(1), "late".into()), "the shard knows of it");
+    world.store.let_pass(100);
+    let mut pushes = Vec::new();
+    for id in 2..5 {
+        ann.say(&json!({"id": id, "history": {"channel": "inbox", "limit": 1}})).await;
+        loop {
+            let it = ann.next().await;
+            if it["id"] == id {
+                break;
+            }
+            pushes.push(text(&it["push"]["pub"]));
+        }
+    }
+    assert_eq!(pushes, [(Some(1), "late".into())]);
+}
+
 /// Clients come and go while messages are sent: each sees every offset once, rising.
 #[tokio::test]
 async fn no_offset_is_missed_or_repeated_while_messages_are_sent() {

@@ -14,6 +14,7 @@ use carillon_core::port::{Clock, FakeClock, Fanout, SeededRandom, Sessions};
 use carillon_store::MemoryStore;
 use serde_json::{Value, json};
 
+use super::held::HeldStore;
 use crate::{Gateway, GatewayConfig, GatewayDeps, GatewayMetrics, Hub, MemorySocket};
 
 pub(super) const START_MS: u64 = 1_700_000_000_000;
@@ -22,6 +23,7 @@ pub(super) const APP_SECRET: &str = "0123456789abcdef0123456789abcdef";
 pub(super) struct World {
     pub(super) gateway: Gateway,
     pub(super) pipeline: Arc<Pipeline>,
+    pub(super) store: Arc<HeldStore>,
     pub(super) clock: Arc<FakeClock>,
     pub(super) metrics: Arc<GatewayMetrics>,
     pub(super) app: Arc<App>,
@@ -36,9 +38,9 @@ impl World {
         let metrics = Arc::new(GatewayMetrics::new());
         let hub = Hub::new(&config, metrics.clone());
         let clock = Arc::new(FakeClock::new(START_MS));
-        let store = MemoryStore::new(hub.clone() as Arc<dyn Fanout>);
+        let store = HeldStore::new(MemoryStore::new(hub.clone() as Arc<dyn Fanout>));
         let pipeline = Arc::new(Pipeline {
-            store,
+            store: store.clone(),
             sessions: hub.clone() as Arc<dyn Sessions>,
             clock: clock.clone() as Arc<dyn Clock>,
             random: Arc::new(SeededRandom::new(7)),
@@ -56,7 +58,7 @@ impl World {
             version: "test".into(),
             verifiers: Vec::new(),
         };
-        Self { gateway: Gateway::start(hub, deps), pipeline, clock, metrics, app }
+        Self { gateway: Gateway::start(hub, deps), pipeline, store, clock, metrics, app }
     }
 
     /// Creates an account whose token is `token-of-<name>`.

@@ -1,0 +1,161 @@
+//! A store whose inbox pages can be held back after they were read, as a disk under load does.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use carillon_core::command::AccountChange;
+use carillon_core::model::{Account, AccountFacts, App, Committed, Message, NewApp};
+use carillon_core::port::{
+    CreateError, HistoryPage, InboxPage, InboxPlan, InboxState, NewAccount, PageLimit, Remember, Remembered, Store,
+    StoreError, Trimmed,
+};
+use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
+use carillon_store::MemoryStore;
+use tokio::sync::{Semaphore, watch};
+
+pub(super) struct HeldStore {
+    inner: Arc<MemoryStore>,
+    /// One for each page that may be handed out.
+    passes: Semaphore,
+    read: watch::Sender<u64>,
+}
+
+impl HeldStore {
+    /// Holds nothing back until it is told to.
+    pub(super) fn new(inner: Arc<MemoryStore>) -> Arc<Self> {
+        let passes = Semaphore::new(Semaphore::MAX_PERMITS);
+        Arc::new(Self { inner, passes, read: watch::Sender::new(0) })
+    }
+
+    /// Holds back every page from now on.
+    pub(super) fn hold(&self) {
+        self.passes.forget_permits(Semaphore::MAX_PERMITS);
+        self.read.send_replace(0);
+    }
+
+    /// Lets so many pages pass.
+    pub(super) fn let_pass(&self, pages: usize) {
+        self.passes.add_permits(pages);
+    }
+
+    /// Waits until `pages` were read since [`HeldStore::hold`], whether or not they were handed out.
+    pub(super) async fn has_read(&self, pages: u64) {
+        self.read.subscribe().wait_for(|read| *read >= pages).await.expect("the sender is here");
+    }
+}
+
+#[async_trait]
+impl Store for HeldStore {
+    async fn read_inbox(&self, account: AccountNo, after: Offset, limit: PageLimit) -> Result<InboxPage, StoreError> {
+        let page = self.inner.read_inbox(account, after, limit).await;
+        self.read.send_modify(|read| *read += 1);
+        self.passes.acquire().await.expect("it is never closed").forget();
+        page
+    }
+
+    async fn apps(&self) -> Result<Vec<App>, StoreError> {
+        self.inner.apps().await
+    }
+
+    async fn create_app(&self, app: NewApp) -> Result<App, CreateError> {
+        self.inner.create_app(app).await
+    }
+
+    async fn replace_app(&self, app: App) -> Result<(), CreateError> {
+        self.inner.replace_app(app).await
+    }
+
+    async fn create_account(&self, it: NewAccount, remember: Option<Remember<Account>>) -> Result<Account, CreateError> {
+        self.inner.create_account(it, remember).await
+    }
+
+    async fn change_account(
+        &self,
+        app: AppId,
+        id: &AccountId,
+        change: AccountChange,
+        remember: Option<Remember<Account>>,
+    ) -> Result<Option<Account>, StoreError> {
+        self.inner.change_account(app, id, change, remember).await
+    }
+
+    async fn account(&self, app: AppId, id: &AccountId) -> Result<Option<Account>, StoreError> {
+        self.inner.account(app, id).await
+    }
+
+    async fn account_by_no(&self, no: AccountNo) -> Result<Option<Account>, StoreError> {
+        self.inner.account_by_no(no).await
+    }
+
+    async fn account_facts(&self, app: AppId, ids: &[AccountId]) -> Result<Vec<Option<AccountFacts>>, StoreError> {
+        self.inner.account_facts(app, ids).await
+    }
+
+    async fn blocked_by(&self, other: AccountNo, owners: &[AccountNo]) -> Result<Vec<AccountNo>, StoreError> {
+        self.inner.blocked_by(other, owners).await
+    }
+
+    async fn blocklist(&self, owner: AccountNo) -> Result<Vec<AccountNo>, StoreError> {
+        self.inner.blocklist(owner).await
+    }
+
+    async fn commit_message(
+        &self,
+        plan: InboxPlan,
+        remember: Option<Remember<Committed>>,
+    ) -> Result<Arc<Committed>, StoreError> {
+        self.inner.commit_message(plan, remember).await
+    }
+
+    async fn inbox_state(&self, account: AccountNo) -> Result<InboxState, StoreError> {
+        self.inner.inbox_state(account).await
+    }
+
+    async fn read_inbox_back(
+        &self,
+        account: AccountNo,
+        before: Offset,
+        limit: PageLimit,
+    ) -> Result<InboxPage, StoreError> {
+        self.inner.read_inbox_back(account, before, limit).await
+    }
+
+    async fn claim(
+        &self,
+        account: AccountNo,
+        offsets: &[Offset],
+        devices: &[DeviceId],
+        live: bool,
+    ) -> Result<Vec<bool>, StoreError> {
+        self.inner.claim(account, offsets, devices, live).await
+    }
+
+    async fn message(&self, app: AppId, id: MessageId) -> Result<Option<Arc<Message>>, StoreError> {
+        self.inner.message(app, id).await
+    }
+
+    async fn conversation(
+        &self,
+        between: (AccountNo, AccountNo),
+        after: MessageId,
+        limit: PageLimit,
+    ) -> Result<HistoryPage, StoreError> {
+        self.inner.conversation(between, after, limit).await
+    }
+
+    async fn remembered(&self, app: AppId, request: &str, now_ms: u64) -> Result<Option<Remembered>, StoreError> {
+        self.inner.remembered(app, request, now_ms).await
+    }
+
+    async fn trim(&self, now_ms: u64, budget: usize) -> Result<Trimmed, StoreError> {
+        self.inner.trim(now_ms, budget).await
+    }
+
+    fn writable(&self) -> Result<(), StoreError> {
+        self.inner.writable()
+    }
+
+    async fn close(&self) {
+        self.inner.close().await;
+    }
+}
