@@ -135,6 +135,7 @@ fn varint_len(number: u64) -> usize {
 pub(crate) struct Frames<'a> {
     encoding: Encoding,
     payload: Vec<u8>,
+    bytes: usize,
     bytes_max: usize,
     out: &'a mut BytesMut,
 }
@@ -142,7 +143,7 @@ pub(crate) struct Frames<'a> {
 impl<'a> Frames<'a> {
     /// Frames go to `out`; a frame ends once it holds `bytes_max`.
     pub(crate) fn new(encoding: Encoding, bytes_max: usize, out: &'a mut BytesMut) -> Self {
-        Self { encoding, payload: Vec::new(), bytes_max, out }
+        Self { encoding, payload: Vec::new(), bytes: 0, bytes_max, out }
     }
 
     /// Adds one message, which `write` appends.
@@ -150,10 +151,17 @@ impl<'a> Frames<'a> {
         if !self.payload.is_empty() && self.encoding == Encoding::Json {
             self.payload.push(b'\n');
         }
+        let before = self.payload.len();
         write(&mut self.payload);
+        self.bytes += self.payload.len() - before;
         if self.payload.len() >= self.bytes_max {
             self.finish();
         }
+    }
+
+    /// How many bytes of messages were added.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Ends the last frame.

@@ -89,13 +89,18 @@ impl Shard {
             self.server.pipeline.store.read_inbox(account, mark, self.page_limit()).await?
         };
         let entries = self.permitted(id, &page.entries).await?;
-        let end = page.entries.last().map_or(page.state.top, |last| last.offset);
+        let mut end = page.entries.last().map_or(page.state.top, |last| last.offset);
         let more = self.with(id, |it| {
             let catch_up = it.catch_up.as_ref()?;
             let (top, again) = (catch_up.top.max(page.state.top), catch_up.again);
             let encoding = it.encoding;
             let mut frames = Frames::new(encoding, FRAME_BYTES, it.queue());
             for entry in &entries {
+                if frames.bytes() >= self.server.config.page_bytes.max(1) {
+                    // On the wire a page may be many times as long as it is in the store. The rest is read again.
+                    end = entry.offset.before();
+                    break;
+                }
                 frames.add(|out| Envelope::new(&entry.message).push(encoding, entry_copy(entry), out));
             }
             frames.finish();

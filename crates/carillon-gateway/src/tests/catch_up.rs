@@ -116,6 +116,29 @@ async fn a_message_that_overtakes_the_last_page_is_not_missed() {
     assert_eq!(pushes, [(Some(1), "late".into())]);
 }
 
+/// Text that is escaped is several times as long on the wire as it is in the store.
+#[tokio::test]
+async fn a_page_that_is_long_on_the_wire_makes_nobody_slow() {
+    let config = GatewayConfig { send_queue_bytes_max: 100_000, ..GatewayConfig::default() };
+    let world = World::with(config).await;
+    world.accounts(&["shop", "ann"]).await;
+    for _ in 0..200 {
+        world.send("shop", &["ann"], &"\u{1}".repeat(300)).await;
+    }
+    let mut client = world.socket(3_000);
+    client.connect("ann", json!({})).await;
+    let publications = client.next().await["connect"]["subs"]["inbox"]["publications"].as_array().unwrap().len();
+    let mut mark = u64::try_from(publications).unwrap();
+    while mark < 200 {
+        let it = client.next().await;
+        if it["id"] != 2 {
+            mark += 1;
+            assert_eq!(text(&it["push"]["pub"]).0, Some(mark));
+            client.say(&json!({"id": 2, "ping": {}})).await;
+        }
+    }
+}
+
 /// Clients come and go while messages are sent: each sees every offset once, rising.
 #[tokio::test]
 async fn no_offset_is_missed_or_repeated_while_messages_are_sent() {
