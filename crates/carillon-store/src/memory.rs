@@ -3,6 +3,7 @@
 //! It leaves limits of space and time to the embedded engine. Everything is O(log n) and unbounded.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
@@ -188,7 +189,8 @@ impl Store for MemoryStore {
 
     async fn read_inbox(&self, account: AccountNo, after: Offset, limit: PageLimit) -> Result<InboxPage, StoreError> {
         let state = self.lock();
-        let entries = state.entries(account).range(after.next()..).map(|(offset, entry)| state.entry(*offset, *entry));
+        let later = state.entries(account).range((Excluded(after), Unbounded));
+        let entries = later.map(|(offset, entry)| state.entry(*offset, *entry));
         Ok(InboxPage { entries: page(entries, limit, |entry| &entry.message), state: state.inbox_state(account) })
     }
 
@@ -242,7 +244,8 @@ impl Store for MemoryStore {
     ) -> Result<HistoryPage, StoreError> {
         let state = self.lock();
         let (low, high) = rules::ordered(between);
-        let rows = state.history.range((low, high, MessageId(after.0 + 1))..=(low, high, MessageId(u64::MAX)));
+        let last = (low, high, MessageId(u64::MAX));
+        let rows = state.history.range((Excluded((low, high, after)), Included(last)));
         let entries = rows.map(|((_, _, id), base)| (*id, Arc::clone(&state.messages[base].0)));
         Ok(HistoryPage { entries: page(entries, limit, |(_, message)| message) })
     }

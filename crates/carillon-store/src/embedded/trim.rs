@@ -39,7 +39,8 @@ pub(crate) fn round(group: &mut Group<'_>, now_ms: u64, budget: usize) -> Result
         Some(cursor) => cursor,
         None => Cursor { now_ms, bounds: bounds(group, now_ms)?, phase: Phase::Inbox(Vec::new()) },
     };
-    let mut left = budget.max(1);
+    // The look at an inbox or conversation is a step of its own: with one step only, nothing would ever be removed.
+    let mut left = budget.max(2);
     let mut trimmed = Trimmed::default();
     while left > 0 && !matches!(cursor.phase, Phase::Done) {
         cursor.step(group, &mut left, &mut trimmed)?;
