@@ -4,6 +4,8 @@
 
 #[cfg(test)]
 mod conformance;
+#[cfg(test)]
+mod differential;
 mod embedded;
 #[cfg(test)]
 mod fixture;

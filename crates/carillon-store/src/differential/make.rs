@@ -1,0 +1,285 @@
+//! Random operations: small pools of names, so that they meet, and places far outside of what there is.
+
+use carillon_core::command::AccountChange;
+use carillon_core::model::{
+    ApiKey, App, AppSettings, Content, CopyOptions, DropReason, Element, Fate, Gender, Kind, Limit, Limits, Media,
+    NewApp, Operation, Place, Profile, Secret,
+};
+use carillon_core::port::{InboxPlan, NewAccount, PageLimit, PlannedCopy};
+use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
+use rand::RngExt as _;
+use rand::rngs::StdRng;
+
+use super::op::{Op, Request};
+use crate::fixture::{device, id, new_account, new_app, plan};
+
+pub(super) const APPS: u32 = 3;
+pub(super) const ACCOUNTS: u64 = 7;
+
+/// Seconds that an app keeps what it has: some of them no whole minutes.
+const RETENTIONS_S: [u64; 5] = [30, 60, 150, 600, 3_600];
+
+pub(super) struct Make<'a> {
+    pub(super) rng: &'a mut StdRng,
+    pub(super) now_ms: u64,
+    /// Ids that were given so far.
+    pub(super) ids: u64,
+}
+
+impl Make<'_> {
+    /// A write that may share a group with others.
+    pub(super) fn write(&mut self) -> Op {
+        match self.rng.random_range(0..10) {
+            0 => Op::CreateAccount(self.account(), self.request()),
+            1 | 2 => Op::Change(self.app(), self.name(), self.change(), self.request()),
+            _ => Op::Commit(Box::new(self.plan()), self.request()),
+        }
+    }
+
+    pub(super) fn write_alone(&mut self) -> Op {
+        let NewApp { name, token_secret, keys, settings } = self.new_app();
+        if self.rng.random() {
+            return Op::CreateApp(NewApp { name, token_secret, keys, settings });
+        }
+        let id = AppId(self.rng.random_range(1..=APPS));
+        Op::ReplaceApp(App { id, name, token_secret, keys, settings })
+    }
+
+    pub(super) fn claim(&mut self) -> Op {
+        let offsets = (0..self.rng.random_range(0..4)).map(|_| self.offset()).collect();
+        let devices: Vec<DeviceId> =
+            (0..self.rng.random_range(0..3)).map(|_| device(self.pick(&["d", "de", "pad"]))).collect();
+        Op::Claim(self.no(), offsets, devices, self.rng.random_bool(0.3))
+    }
+
+    pub(super) fn read(&mut self) -> Op {
+        match self.rng.random_range(0..13) {
+            0 => Op::Apps,
+            1 => Op::Account(self.app(), self.name()),
+            2 => Op::AccountByNo(self.no()),
+            3 | 4 => Op::Facts(self.app(), (0..self.rng.random_range(0..5)).map(|_| self.name()).collect()),
+            5 => Op::BlockedBy(self.no(), (0..self.rng.random_range(0..5)).map(|_| self.no()).collect()),
+            6 => Op::Blocklist(self.no()),
+            7 => Op::InboxState(self.no()),
+            8 => Op::Read(self.no(), self.offset(), self.limit()),
+            9 => Op::ReadBack(self.no(), self.offset(), self.limit()),
+            10 => Op::Message(self.app(), self.message_id()),
+            11 => Op::Conversation((self.no(), self.no()), self.message_id(), self.limit()),
+            _ => Op::Remembered(self.app(), self.request_id(), self.now_ms + self.rng.random_range(0..300_000)),
+        }
+    }
+
+    fn pick<T: Copy>(&mut self, all: &[T]) -> T {
+        all[self.rng.random_range(0..all.len())]
+    }
+
+    fn app(&mut self) -> AppId {
+        AppId(self.rng.random_range(1..=APPS))
+    }
+
+    fn name(&mut self) -> AccountId {
+        let n = self.rng.random_range(1..=ACCOUNTS + 1);
+        // Each is the beginning of the next, as in keys.
+        id(&"ab".repeat(8)[..usize::try_from(n).unwrap()])
+    }
+
+    fn no(&mut self) -> AccountNo {
+        if self.rng.random_bool(0.02) {
+            return self.pick(&[AccountNo(0), AccountNo(u64::MAX)]);
+        }
+        AccountNo::new(self.app(), self.rng.random_range(1..=ACCOUNTS))
+    }
+
+    fn offset(&mut self) -> Offset {
+        match self.rng.random_range(0..12) {
+            0 => Offset(self.pick(&[u64::MAX, u64::MAX - 1, 1 << 40, (1 << 40) - 1])),
+            1 => Offset(0),
+            _ => Offset(self.rng.random_range(0..=self.ids / 8 + 2)),
+        }
+    }
+
+    fn message_id(&mut self) -> MessageId {
+        match self.rng.random_range(0..12) {
+            0 => MessageId(self.pick(&[u64::MAX, u64::MAX - 1, MessageId::END, MessageId::END - 1])),
+            1 => MessageId(0),
+            _ => MessageId(self.rng.random_range(0..=self.ids + 2)),
+        }
+    }
+
+    fn limit(&mut self) -> PageLimit {
+        let bytes = self.pick(&[0, 1_000, 10_000, usize::MAX]);
+        PageLimit { entries: self.rng.random_range(0..30), bytes }
+    }
+
+    fn request_id(&mut self) -> String {
+        self.pick(&["", "r", "r1", "r2", "ra\0", "ü"]).to_owned()
+    }
+
+    fn request(&mut self) -> Option<Request> {
+        let expires_ms = self.now_ms + self.rng.random_range(0..300_000);
+        self.rng.random_bool(0.3).then(|| Request { id: self.request_id(), expires_ms })
+    }
+
+    fn change(&mut self) -> AccountChange {
+        match self.rng.random_range(0..5) {
+            0 => AccountChange::SetToken(Secret::new(self.text(9))),
+            1 => AccountChange::SetBlocked(self.rng.random()),
+            2 => AccountChange::SetMuted(self.rng.random()),
+            _ => AccountChange::SetBlocklisted { other: self.name(), on: self.rng.random_bool(0.6) },
+        }
+    }
+
+    fn account(&mut self) -> NewAccount {
+        let profile = Profile {
+            name: self.text(9),
+            icon: self.text(9),
+            sign: self.text(9),
+            email: self.text(9),
+            birth: self.text(9),
+            mobile: self.text(9),
+            gender: self.pick(&[Gender::Unknown, Gender::Male, Gender::Female]),
+            ex: self.text(9),
+        };
+        NewAccount { id: self.name(), profile, ..new_account(self.app(), "a") }
+    }
+
+    fn new_app(&mut self) -> NewApp {
+        let mut key = || ApiKey {
+            dialect: self.pick(&["one", "two"]).to_owned(),
+            key: self.rng.random_range(0..12).to_string(),
+            secret: Secret::new(self.text(9)),
+        };
+        let keys = vec![key()];
+        let sliding = Limit::Sliding { calls: self.rng.random(), window_ms: self.rng.random(), shut_out_ms: 0 };
+        let own = [(self.pick(&Operation::ALL), self.pick(&[Limit::Unlimited, sliding]))].into();
+        let settings = AppSettings {
+            disabled: self.rng.random(),
+            limits: Limits { unlimited: self.rng.random(), own },
+            inbox_retention_s: self.pick(&RETENTIONS_S),
+            history_retention_s: self.pick(&RETENTIONS_S),
+            batch_enabled: self.rng.random(),
+            nonce_once: self.rng.random(),
+            create_unknown_accounts: self.rng.random(),
+            blocklist_applies: self.rng.random(),
+        };
+        NewApp { keys, settings, ..new_app(self.pick(&["shop", "chat", "game", "bank", "mail"])) }
+    }
+
+    fn fate(&mut self) -> Fate {
+        match self.rng.random_range(0..8) {
+            0 => Fate::Drop(self.pick(&DropReason::ALL)),
+            1 => Fate::OnlineOnly,
+            _ => Fate::Inbox,
+        }
+    }
+
+    fn plan(&mut self) -> InboxPlan {
+        let app = self.app();
+        let from = self.rng.random_range(1..=ACCOUNTS);
+        let mut to: Vec<(u64, Fate)> = Vec::new();
+        for serial in 1..=ACCOUNTS {
+            if self.rng.random_bool(0.3) {
+                to.push((serial, self.fate()));
+            }
+        }
+        if self.rng.random() {
+            to.reverse();
+        }
+        let mut plan = plan(app, from, &to, self.now_ms);
+        plan.history = self.rng.random_bool(0.7);
+        plan.unregistered = self.rng.random_range(0..3);
+        let sender = PlannedCopy { to: AccountNo::new(app, from), fate: self.fate() };
+        plan.sender_copy = self.rng.random_bool(0.4).then_some(sender);
+        let it = &mut plan.message;
+        it.content = self.content();
+        it.options = self.options();
+        for text in [
+            &mut it.client_id,
+            &mut it.ext,
+            &mut it.push.text,
+            &mut it.push.payload,
+            &mut it.moderation.profile,
+            &mut it.moderation.anti_cheating,
+            &mut it.moderation.anti_spam_ext,
+            &mut it.description,
+            &mut it.environment,
+            &mut it.sender.nick,
+            &mut it.sender.avatar,
+        ] {
+            *text = self.text(6);
+        }
+        it.moderation.enabled = self.rng.random();
+        it.sender_sees = self.rng.random();
+        it.recipients = (0..self.rng.random_range(0..3)).map(|_| self.name()).collect();
+        plan
+    }
+
+    fn content(&mut self) -> Content {
+        let elements = (0..self.rng.random_range(0..3)).map(|_| self.element()).collect();
+        let length = self.pick(&[10, 10, 10, 10, 100, 3_000]);
+        let kinds = [Kind::Text, Kind::Image, Kind::Audio, Kind::Video];
+        let more = [Kind::Location, Kind::File, Kind::Tip, Kind::Custom];
+        Content {
+            kind: if self.rng.random() { self.pick(&kinds) } else { self.pick(&more) },
+            elements,
+            original: self.text(length),
+            dialect: self.text(4),
+            elements_say_all: self.rng.random(),
+        }
+    }
+
+    fn element(&mut self) -> Element {
+        match self.rng.random_range(0..8) {
+            0 => Element::Text { text: self.text(9) },
+            1 => Element::Tip { text: self.text(9) },
+            2 => Element::Custom { json: self.text(9) },
+            3 => Element::Image(self.media()),
+            4 => Element::Audio(self.media()),
+            5 => Element::Video(self.media()),
+            6 => Element::File(self.media()),
+            _ => Element::Location(Place {
+                title: self.maybe(|it| it.text(5)),
+                latitude: self.maybe(|it| it.rng.random()),
+                longitude: self.maybe(|it| it.rng.random()),
+            }),
+        }
+    }
+
+    fn media(&mut self) -> Media {
+        Media {
+            url: self.maybe(|it| it.text(9)),
+            name: self.maybe(|it| it.text(9)),
+            md5: self.maybe(|it| it.text(9)),
+            ext: self.maybe(|it| it.text(9)),
+            size: self.maybe(|it| it.rng.random()),
+            width: self.maybe(|it| it.rng.random()),
+            height: self.maybe(|it| it.rng.random()),
+            duration_ms: self.maybe(|it| it.rng.random()),
+        }
+    }
+
+    fn options(&mut self) -> CopyOptions {
+        let mut on = || self.rng.random();
+        CopyOptions {
+            persistent: on(),
+            roam: on(),
+            history: on(),
+            sender_sync: on(),
+            push: on(),
+            push_nick: on(),
+            route: on(),
+            badge: on(),
+            session_update: on(),
+        }
+    }
+
+    fn maybe<T>(&mut self, make: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        if self.rng.random() { Some(make(self)) } else { None }
+    }
+
+    /// Up to so many characters, some of them of two bytes.
+    fn text(&mut self, max: usize) -> String {
+        let length = self.rng.random_range(0..=max);
+        (0..length).map(|_| self.pick(&['a', 'Z', '0', 'é', '"', '\0'])).collect()
+    }
+}

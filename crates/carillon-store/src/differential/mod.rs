@@ -1,0 +1,240 @@
+//! The embedded engine against its model, the memory engine: the same long random run of operations on both, with the
+//! embedded one closed and opened again on the way, and every answer compared.
+//!
+//! `STORE_SEED` repeats a run, `STORE_STEPS` sets its length.
+//!
+//! An engine may keep a record up to a minute longer than its time, and the embedded one does: it knows the minute of a
+//! message only. Here every message is of the last millisecond of its minute, and no trim is at one; so both engines have
+//! to keep exactly the same, and one that judges a minute wrongly differs.
+
+mod make;
+mod op;
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use carillon_core::port::{Clock as _, Fanout};
+use carillon_core::port::{FakeClock, PageLimit, Random, SeededRandom, Store, Trimmed};
+use carillon_core::{AccountNo, AppId, MessageId, Offset};
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+
+use self::make::{ACCOUNTS, APPS, Make};
+use self::op::{Op, committed};
+use crate::fixture::{ALL, Heard, NOW_MS};
+use crate::{EmbeddedConfig, EmbeddedStore, MemoryStore};
+
+struct Pair {
+    rng: StdRng,
+    clock: Arc<FakeClock>,
+    memory: Arc<MemoryStore>,
+    embedded: Arc<EmbeddedStore>,
+    /// What each engine told its fan-out.
+    heard: [Arc<Heard>; 2],
+    /// Never change, whatever happens.
+    epochs: HashMap<AccountNo, String>,
+    directory: tempfile::TempDir,
+    ids: u64,
+}
+
+impl Pair {
+    fn new(seed: u64) -> Self {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let heard: [Arc<Heard>; 2] = Default::default();
+        let clock = Arc::new(FakeClock::new(NOW_MS + 59_999));
+        let directory = tempfile::tempdir().unwrap();
+        let memory = MemoryStore::new(Arc::clone(&heard[0]) as Arc<dyn Fanout>);
+        let embedded = open(directory.path(), &mut rng, &clock, &heard[1]);
+        Self { rng, clock, memory, embedded, heard, epochs: HashMap::new(), directory, ids: 0 }
+    }
+
+    async fn step(&mut self) {
+        match self.rng.random_range(0..100) {
+            0..40 => {
+                let op = self.make().read();
+                self.both(vec![op]).await;
+            }
+            40..85 => {
+                // More than one at once, so that they share groups.
+                let writes = (0..self.rng.random_range(1..6)).map(|_| self.make().write()).collect();
+                self.both(writes).await;
+            }
+            85..92 => {
+                let claims = (0..self.rng.random_range(1..4)).map(|_| self.make().claim()).collect();
+                self.both(claims).await;
+            }
+            92..94 => {
+                let op = self.make().write_alone();
+                self.both(vec![op]).await;
+            }
+            94..96 => self.clock.advance_ms(60_000 * self.rng.random_range(1..4)),
+            96..98 => self.trim().await,
+            98 => self.reopen().await,
+            _ => self.look_at_everything().await,
+        }
+    }
+
+    fn make(&mut self) -> Make<'_> {
+        Make { now_ms: self.clock.now_ms(), rng: &mut self.rng, ids: self.ids }
+    }
+
+    /// Runs operations on both engines: one after the other on the model, all at once on the other one.
+    async fn both(&mut self, ops: Vec<Op>) {
+        let mut expected = Vec::new();
+        for op in &ops {
+            expected.push(op.clone().run(&*self.memory).await);
+        }
+        let found = all(ops.iter().map(|op| op.clone().run(&*self.embedded))).await;
+        for (op, (found, expected)) in ops.iter().zip(found.iter().zip(&expected)) {
+            assert!(found == expected, "after {op:?}\nthe engine answers {found}\nand its model    {expected}");
+        }
+        let [expected, found] = self.heard.each_ref().map(|it| std::mem::take(&mut *it.0.lock().unwrap()));
+        assert_eq!(
+            found.iter().map(|it| committed(it)).collect::<Vec<_>>(),
+            expected.iter().map(|it| committed(it)).collect::<Vec<_>>()
+        );
+        if let Some(last) = expected.last() {
+            self.ids = last.message.id.0 + last.copies.len() as u64;
+        }
+    }
+
+    /// Trims to the end, in rounds between which others write and the engine may be opened again.
+    async fn trim(&mut self) {
+        // At no 999th millisecond of a second, and retention is in seconds: see the top.
+        let now_ms = self.clock.now_ms() + 1 + 1_000 * self.rng.random_range(0..60) + self.rng.random_range(0..999);
+        let (mut expected, mut found) = (Trimmed::default(), Trimmed::default());
+        // The smallest ones seldom: each round has an fsync.
+        let budget = self.pick(&[1, 20, 50, 100, 200, 500, 1_000, 10_000]);
+        let mut is_new = true;
+        // No budget is too small to get on: each round does a step at least.
+        for _ in 0..10_000 {
+            if is_new {
+                add(&mut expected, self.memory.trim(now_ms, budget).await.unwrap());
+            }
+            let round = self.embedded.trim(now_ms, budget).await.unwrap();
+            add(&mut found, round);
+            if !round.more {
+                assert_eq!(found, expected);
+                return self.look_at_everything().await;
+            }
+            is_new = self.rng.random_bool(0.01);
+            if is_new {
+                self.reopen().await;
+            } else if self.rng.random_bool(0.05) {
+                // Without a request: it could take the place of one that the model has trimmed already.
+                let op = self.make().write().without_request();
+                self.both(vec![op]).await;
+            }
+        }
+        panic!("trimming by {budget} does not come to its end");
+    }
+
+    async fn reopen(&mut self) {
+        self.embedded.close().await;
+        self.embedded = open(self.directory.path(), &mut self.rng, &self.clock, &self.heard[1]);
+    }
+
+    async fn look_at_everything(&mut self) {
+        let mut ops = vec![Op::Apps];
+        for app in (1..=APPS).map(AppId) {
+            let mut names = Vec::new();
+            for no in (1..=ACCOUNTS).map(|serial| AccountNo::new(app, serial)) {
+                let limit = PageLimit { entries: 40, ..ALL };
+                ops.extend([Op::AccountByNo(no), Op::Blocklist(no), Op::InboxState(no)]);
+                ops.extend([Op::Read(no, Offset::ZERO, ALL), Op::ReadBack(no, Offset(u64::MAX), limit)]);
+                let others = (1..=ACCOUNTS).map(|other| (no, AccountNo::new(app, other)));
+                ops.extend(others.map(|between| Op::Conversation(between, MessageId(0), limit)));
+                names.extend(self.memory.account_by_no(no).await.unwrap().map(|it| it.id));
+                let epoch = self.embedded.inbox_state(no).await.unwrap().epoch;
+                assert_eq!(*self.epochs.entry(no).or_insert_with(|| epoch.clone()), epoch);
+            }
+            ops.push(Op::Facts(app, names));
+            let ids = (0..20).map(|_| MessageId(self.rng.random_range(0..=self.ids)));
+            ops.extend(ids.map(|id| Op::Message(app, id)));
+        }
+        for op in ops {
+            self.both(vec![op]).await;
+        }
+    }
+
+    fn pick<T: Copy>(&mut self, all: &[T]) -> T {
+        all[self.rng.random_range(0..all.len())]
+    }
+}
+
+/// With caches so small that they do not hold, and tables that are written out soon.
+fn open(
+    directory: &std::path::Path,
+    rng: &mut StdRng,
+    clock: &Arc<FakeClock>,
+    heard: &Arc<Heard>,
+) -> Arc<EmbeddedStore> {
+    let config = EmbeddedConfig {
+        reserve_bytes: 0,
+        group_writes_max: rng.random_range(1..6),
+        group_bytes_max: rng.random_range(1..20_000),
+        reader_threads: rng.random_range(1..3),
+        message_cache_bytes: rng.random_range(0..30_000),
+        facts_cache_accounts: rng.random_range(1..10),
+        heads_cache_accounts: rng.random_range(1..10),
+        memtable_bytes: 1 << 20,
+        ..EmbeddedConfig::default()
+    };
+    let heard = Arc::clone(heard) as Arc<dyn Fanout>;
+    EmbeddedStore::open(directory, config, Arc::clone(clock) as Arc<_>, heard).unwrap()
+}
+
+fn add(sum: &mut Trimmed, round: Trimmed) {
+    sum.inbox_entries += round.inbox_entries;
+    sum.history_entries += round.history_entries;
+    sum.messages += round.messages;
+    sum.requests += round.requests;
+}
+
+/// Starts all in their order, and waits for all.
+async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut running: Vec<Pin<Box<F>>> = futures.map(Box::pin).collect();
+    let mut outputs: Vec<Option<F::Output>> = running.iter().map(|_| None).collect();
+    std::future::poll_fn(|context| {
+        for (future, output) in running.iter_mut().zip(&mut outputs) {
+            if output.is_none()
+                && let Poll::Ready(ready) = future.as_mut().poll(context)
+            {
+                *output = Some(ready);
+            }
+        }
+        if outputs.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    outputs.into_iter().flatten().collect()
+}
+
+/// Says which seed it was, when the run panics.
+struct Named(u64);
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("have it again with STORE_SEED={}", self.0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_embedded_engine_answers_as_the_memory_engine_does() {
+    let number = |name| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("it is a number"));
+    let mut fresh = [0; 8];
+    SeededRandom::from_os().fill(&mut fresh);
+    let seeds = number("STORE_SEED").map_or_else(|| vec![1, 2, 3, u64::from_be_bytes(fresh)], |seed| vec![seed]);
+    for seed in seeds {
+        let _named = Named(seed);
+        let mut pair = Pair::new(seed);
+        for _ in 0..number("STORE_STEPS").unwrap_or(250) {
+            pair.step().await;
+        }
+        pair.trim().await;
+        pair.embedded.close().await;
+    }
+}

@@ -1,0 +1,123 @@
+//! An operation of the port as data: it can be printed, and run on any engine. Answers are texts, to be compared.
+//!
+//! Secrets are spelled out in them, and epochs left out: each engine has its own.
+
+use std::fmt::Write as _;
+
+use carillon_core::command::AccountChange;
+use carillon_core::model::{Account, App, Committed, NewApp};
+use carillon_core::port::{InboxPage, InboxPlan, NewAccount, PageLimit, Remember, Store};
+use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
+
+use crate::fixture::remember;
+
+#[derive(Clone, Debug)]
+pub(super) enum Op {
+    Apps,
+    CreateApp(NewApp),
+    ReplaceApp(App),
+    CreateAccount(NewAccount, Option<Request>),
+    Change(AppId, AccountId, AccountChange, Option<Request>),
+    Account(AppId, AccountId),
+    AccountByNo(AccountNo),
+    Facts(AppId, Vec<AccountId>),
+    BlockedBy(AccountNo, Vec<AccountNo>),
+    Blocklist(AccountNo),
+    Commit(Box<InboxPlan>, Option<Request>),
+    InboxState(AccountNo),
+    Read(AccountNo, Offset, PageLimit),
+    ReadBack(AccountNo, Offset, PageLimit),
+    Claim(AccountNo, Vec<Offset>, Vec<DeviceId>, bool),
+    Message(AppId, MessageId),
+    Conversation((AccountNo, AccountNo), MessageId, PageLimit),
+    Remembered(AppId, String, u64),
+}
+
+/// What is to be remembered; the answer tells all of the outcome.
+#[derive(Clone, Debug)]
+pub(super) struct Request {
+    pub(super) id: String,
+    pub(super) expires_ms: u64,
+}
+
+impl Op {
+    pub(super) fn without_request(mut self) -> Self {
+        if let Self::CreateAccount(_, request) | Self::Change(_, _, _, request) | Self::Commit(_, request) = &mut self {
+            *request = None;
+        }
+        self
+    }
+
+    pub(super) async fn run(self, store: &dyn Store) -> String {
+        match self {
+            Self::Apps => format!("{:?}", store.apps().await.map(|all| all.iter().map(app).collect::<Vec<_>>())),
+            Self::CreateApp(new) => format!("{:?}", store.create_app(new).await.map(|it| app(&it))),
+            Self::ReplaceApp(app) => format!("{:?}", store.replace_app(app).await),
+            Self::CreateAccount(new, request) => {
+                format!("{:?}", store.create_account(new, asked(request, account)).await.map(|it| account(&it)))
+            }
+            Self::Change(app, id, change, request) => {
+                let changed = store.change_account(app, &id, change, asked(request, account)).await;
+                format!("{:?}", changed.map(|it| it.map(|it| account(&it))))
+            }
+            Self::Account(app, id) => {
+                format!("{:?}", store.account(app, &id).await.map(|it| it.map(|it| account(&it))))
+            }
+            Self::AccountByNo(no) => {
+                format!("{:?}", store.account_by_no(no).await.map(|it| it.map(|it| account(&it))))
+            }
+            Self::Facts(app, ids) => format!("{:?}", store.account_facts(app, &ids).await),
+            Self::BlockedBy(other, owners) => format!("{:?}", store.blocked_by(other, &owners).await),
+            Self::Blocklist(owner) => format!("{:?}", store.blocklist(owner).await),
+            Self::Commit(plan, request) => {
+                let done = store.commit_message(*plan, asked(request, committed)).await;
+                format!("{:?}", done.map(|it| committed(&it)))
+            }
+            Self::InboxState(no) => {
+                format!("{:?}", store.inbox_state(no).await.map(|it| (it.oldest, it.top)))
+            }
+            Self::Read(no, after, limit) => {
+                format!("{:?}", store.read_inbox(no, after, limit).await.map(|it| page(&it)))
+            }
+            Self::ReadBack(no, before, limit) => {
+                format!("{:?}", store.read_inbox_back(no, before, limit).await.map(|it| page(&it)))
+            }
+            Self::Claim(no, offsets, devices, live) => {
+                format!("{:?}", store.claim(no, &offsets, &devices, live).await)
+            }
+            Self::Message(app, id) => format!("{:?}", store.message(app, id).await),
+            Self::Conversation(between, after, limit) => {
+                format!("{:?}", store.conversation(between, after, limit).await.map(|it| it.entries))
+            }
+            Self::Remembered(app, request, now_ms) => {
+                format!("{:?}", store.remembered(app, &request, now_ms).await)
+            }
+        }
+    }
+}
+
+/// A committed message with all its copies.
+pub(super) fn committed(done: &Committed) -> String {
+    format!("{done:?}")
+}
+
+fn asked<T: 'static>(request: Option<Request>, show: fn(&T) -> String) -> Option<Remember<T>> {
+    let Request { id, expires_ms } = request?;
+    remember(&id, expires_ms, show)
+}
+
+fn account(it: &Account) -> String {
+    format!("{it:?} token {}", it.token.expose())
+}
+
+fn app(it: &App) -> String {
+    let mut text = format!("{it:?} secret {}", it.token_secret.expose());
+    for key in &it.keys {
+        let _ = write!(text, " key {}", key.secret.expose());
+    }
+    text
+}
+
+fn page(it: &InboxPage) -> String {
+    format!("{}..={} {:?}", it.state.oldest, it.state.top, it.entries)
+}
