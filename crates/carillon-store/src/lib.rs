@@ -13,6 +13,8 @@ mod memory;
 mod page;
 mod rules;
 #[cfg(test)]
+mod small_disk;
+#[cfg(test)]
 mod torn;
 
 pub use embedded::{EmbeddedConfig, EmbeddedStore, OpenError, Reason, RecordKind, StoreMetrics};
