@@ -65,7 +65,11 @@ impl Store for HeldStore {
         self.inner.replace_app(app).await
     }
 
-    async fn create_account(&self, it: NewAccount, remember: Option<Remember<Account>>) -> Result<Account, CreateError> {
+    async fn create_account(
+        &self,
+        it: NewAccount,
+        remember: Option<Remember<Account>>,
+    ) -> Result<Account, CreateError> {
         self.inner.create_account(it, remember).await
     }
 

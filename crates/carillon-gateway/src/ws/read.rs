@@ -64,7 +64,8 @@ impl Reader {
             check(&header, len)?;
             // A control frame between fragments is no part of their message.
             let joined = if matches!(header.opcode, OpCode::Control(_)) { 0 } else { self.joined() };
-            let len = usize::try_from(len).ok().filter(|&len| len <= max.saturating_sub(joined)).ok_or(Close::TOO_BIG)?;
+            let len =
+                usize::try_from(len).ok().filter(|&len| len <= max.saturating_sub(joined)).ok_or(Close::TOO_BIG)?;
             let start = used + usize::try_from(cursor.position()).expect("it is within the input");
             let Some(masked) = input.get(start..start + len) else { return Ok(used) };
             let payload = unmask(masked, header.mask.ok_or(Close::BAD_REQUEST)?);
