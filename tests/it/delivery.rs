@@ -121,3 +121,39 @@ async fn metrics_count_every_copy_by_its_fate() {
     assert_eq!(copies("stored", "").as_deref(), Some("1"));
     assert_eq!(copies("dropped", "unregistered").as_deref(), Some("1"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_to_one_account_is_in_a_conversation_on_both_sides() {
+    let server = TestServer::start().await;
+    server.backend.create_accounts(&["ann", "bob"]).await;
+    let (mut ann, mut bob) = (server.connect("ann").await, server.connect("bob").await);
+    let fields = [("from", "ann"), ("ope", "0"), ("to", "bob"), ("type", "0"), ("body", r#"{"msg":"just you"}"#)];
+    let answer = server.backend.call("msg/sendMsg", &fields).await;
+    let (received, own) = (bob.arrival().await, ann.arrival().await);
+    assert_eq!(received.data["id"], answer["data"]["msgid"].to_string());
+    assert_eq!((received.text(), own.text()), ("just you", "just you"));
+    assert_eq!((&received.data["conversation"], &own.data["conversation"]), (&"ann".into(), &"bob".into()));
+    assert_eq!((received.offset, own.offset), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_its_recipient_shall_not_see_reaches_the_sender_only() {
+    let server = TestServer::start().await;
+    server.backend.create_accounts(&["ann", "bob"]).await;
+    let (mut ann, mut bob) = (server.connect("ann").await, server.connect("bob").await);
+    let fields = [
+        ("from", "ann"),
+        ("ope", "0"),
+        ("to", "bob"),
+        ("type", "0"),
+        ("body", r#"{"msg":"unseen"}"#),
+        ("msgReceiverNoSense", "1"),
+    ];
+    let answer = server.backend.call("msg/sendMsg", &fields).await;
+    assert_eq!(ann.arrival().await.text(), "unseen");
+    let original = bob.rpc("message.original", serde_json::json!({"id": answer["data"]["msgid"].to_string()})).await;
+    assert_eq!(original.unwrap_err().0, 1000, "it is not his");
+    server.backend.send_text("ann", &["bob"], "seen").await;
+    let next = bob.arrival().await;
+    assert_eq!((next.text(), next.offset), ("seen", 1));
+}

@@ -4,13 +4,14 @@
 use crate::id::AccountId;
 use crate::model::{Content, CopyOptions, Moderation, Profile, Push, Secret};
 
-/// Send one message to many accounts.
+/// Send one message, to one account or to many.
 #[derive(Clone, Debug)]
-pub struct SendBatch {
+pub struct Send {
     pub sender: AccountId,
-    /// As named by the caller: may hold repeats.
-    pub recipients: Vec<AccountId>,
+    pub to: Recipients,
     pub content: Content,
+    /// A number of the app's own that tells its kinds of messages apart. 0 means none.
+    pub subtype: u32,
     pub ext: String,
     pub options: CopyOptions,
     pub push: Push,
@@ -20,6 +21,17 @@ pub struct SendBatch {
     /// Whether the sender, too, shall find the message: in inbox, history and conversations. Without effect, as if true,
     /// when the sender is among the recipients.
     pub sender_sees: bool,
+    /// Whether the recipients shall find it. If not, it is only in the history that backends read.
+    pub recipients_see: bool,
+}
+
+/// Who a message is for.
+#[derive(Clone, Debug)]
+pub enum Recipients {
+    /// An account, which must exist.
+    One(AccountId),
+    /// As named by the caller: may hold repeats, and names of no accounts, which the outcome lists.
+    Many(Vec<AccountId>),
 }
 
 /// Create an account.

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::apps::Apps;
-use crate::command::{AccountChange, CreateAccount, SendBatch};
-use crate::decide::{self, BatchFacts, Refusal};
+use crate::command::{AccountChange, CreateAccount, Recipients, Send};
+use crate::decide::{self, Refusal, SendFacts};
 use crate::id::{AccountId, AccountNo, AppId, MessageId};
 use crate::limit::Limiter;
 use crate::model::{Account, AccountFacts, App, Committed, NewApp, Operation, Secret};
@@ -28,9 +28,9 @@ pub struct Pipeline {
     pub limiter: Limiter,
 }
 
-/// What became of a batch.
+/// What became of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SentBatch {
+pub struct Sent {
     pub time_ms: u64,
     /// Each registered recipient and the id of its copy, in the order of the call.
     pub copies: Vec<(AccountId, MessageId)>,
@@ -49,21 +49,16 @@ impl Pipeline {
         charged.map_err(|shut_out| Refusal::TooManyCalls { operation, shut_out })
     }
 
-    /// Sends one message to many accounts: decide, commit. With no registered recipient nothing is stored, and nothing is
+    /// Sends one message: decide, commit. With no registered recipient nothing is stored, and nothing is
     /// remembered.
     ///
     /// # Errors
-    /// As [`decide::batch`], or [`Refusal::Store`].
-    pub async fn send_batch(
-        &self,
-        app: &App,
-        command: SendBatch,
-        remember: Option<Remember<SentBatch>>,
-    ) -> Result<SentBatch, Refusal> {
+    /// As [`decide::send`], or [`Refusal::Store`].
+    pub async fn send(&self, app: &App, command: Send, remember: Option<Remember<Sent>>) -> Result<Sent, Refusal> {
         let sender = self.store.account(app.id, &command.sender).await?;
-        let recipients = self.recipients(app.id, &command.recipients).await?;
+        let recipients = self.recipients(app.id, &command.to).await?;
         let blocked_by = self.blocked_by(sender.as_ref(), &recipients).await?;
-        let facts = BatchFacts {
+        let facts = SendFacts {
             app,
             sender: sender.as_ref(),
             recipients: &recipients,
@@ -71,11 +66,11 @@ impl Pipeline {
             client_id: self.random.hex(16),
             now_ms: self.clock.now_ms(),
         };
-        let plan = decide::batch(command, facts)?;
+        let plan = decide::send(command, facts)?;
         let unregistered: Vec<AccountId> =
             recipients.into_iter().filter(|(_, facts)| facts.is_none()).map(|(id, _)| id).collect();
         if plan.copies.is_empty() {
-            return Ok(SentBatch { time_ms: plan.message.time_ms, copies: Vec::new(), unregistered });
+            return Ok(Sent { time_ms: plan.message.time_ms, copies: Vec::new(), unregistered });
         }
         self.commit(plan, unregistered, remember).await
     }
@@ -84,8 +79,8 @@ impl Pipeline {
         &self,
         plan: InboxPlan,
         unregistered: Vec<AccountId>,
-        remember: Option<Remember<SentBatch>>,
-    ) -> Result<SentBatch, Refusal> {
+        remember: Option<Remember<Sent>>,
+    ) -> Result<Sent, Refusal> {
         let remember = remember.map(|it| {
             let unregistered = unregistered.clone();
             let answer = it.answer;
@@ -93,19 +88,23 @@ impl Pipeline {
                 request: it.request,
                 fingerprint: it.fingerprint,
                 expires_ms: it.expires_ms,
-                answer: Box::new(move |sent: &Committed| -> Bytes { answer(&SentBatch::of(sent, unregistered)) }),
+                answer: Box::new(move |sent: &Committed| -> Bytes { answer(&Sent::of(sent, unregistered)) }),
             }
         });
         let sent = self.store.commit_message(plan, remember).await?;
-        Ok(SentBatch::of(&sent, unregistered))
+        Ok(Sent::of(&sent, unregistered))
     }
 
     /// The distinct recipients, in the order in which they were first named, with their facts.
     async fn recipients(
         &self,
         app: AppId,
-        named: &[AccountId],
+        to: &Recipients,
     ) -> Result<Vec<(AccountId, Option<AccountFacts>)>, StoreError> {
+        let named = match to {
+            Recipients::One(id) => std::slice::from_ref(id),
+            Recipients::Many(ids) => ids,
+        };
         let mut seen = HashSet::with_capacity(named.len());
         let distinct: Vec<AccountId> = named.iter().filter(|id| seen.insert(*id)).cloned().collect();
         let facts = self.store.account_facts(app, &distinct).await?;
@@ -207,7 +206,7 @@ fn check_enabled(app: &App) -> Result<(), Refusal> {
     if app.settings.disabled { Err(Refusal::AppDisabled) } else { Ok(()) }
 }
 
-impl SentBatch {
+impl Sent {
     fn of(sent: &Committed, unregistered: Vec<AccountId>) -> Self {
         let ids = sent.copies.iter().map(|copy| copy.id);
         let copies = sent.message.recipients.iter().cloned().zip(ids).collect();

@@ -10,22 +10,22 @@ use serde_json::value::RawValue;
 
 /// All of a message but a copy's id: the members of a JSON object, without the braces.
 pub(crate) fn shared(message: &Message, role: Role) -> String {
+    let (conversation, recipients) = match (role, message.recipients.as_slice()) {
+        (Role::Recipient, _) => (Some(message.sender.account.as_str()), Vec::new()),
+        (Role::Sender, [only]) => (Some(only.as_str()), Vec::new()),
+        (Role::Sender, many) => (None, many.iter().map(carillon_core::AccountId::as_str).collect()),
+    };
     let shared = Shared {
         client_id: &message.client_id,
         r#type: kind(message.content.kind),
+        subtype: message.subtype,
         sender: Sender {
             account: message.sender.account.as_str(),
             nick: &message.sender.nick,
             avatar: &message.sender.avatar,
         },
-        conversation: match role {
-            Role::Recipient => Some(message.sender.account.as_str()),
-            Role::Sender => None,
-        },
-        recipients: match role {
-            Role::Recipient => Vec::new(),
-            Role::Sender => message.recipients.iter().map(carillon_core::AccountId::as_str).collect(),
-        },
+        conversation,
+        recipients,
         time: message.time_ms,
         elements: message.content.elements.iter().map(element).collect(),
         ext: &message.ext,
@@ -45,6 +45,8 @@ pub(crate) fn data(id: MessageId, shared: &str) -> Vec<u8> {
 struct Shared<'a> {
     client_id: &'a str,
     r#type: &'static str,
+    #[serde(skip_serializing_if = "is_zero")]
+    subtype: u32,
     sender: Sender<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     conversation: Option<&'a str>,
@@ -125,6 +127,11 @@ struct Options {
     badge: bool,
     #[serde(skip_serializing_if = "is_true")]
     session_update: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(it: &u32) -> bool {
+    *it == 0
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]

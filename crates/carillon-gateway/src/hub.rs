@@ -40,7 +40,8 @@ impl Hub {
                     self.metrics.stored.inc();
                 }
                 Fate::OnlineOnly => self.metrics.dropped(DropReason::SlowConnection, 1),
-                Fate::Drop(_) => {}
+                // Counted where it was decided.
+                Fate::Hidden | Fate::Drop(_) => {}
             }
         }
     }
@@ -61,6 +62,9 @@ impl Fanout for Hub {
         for copy in message.copies.iter().chain(&message.sender_copy) {
             match copy.fate {
                 Fate::Inbox | Fate::OnlineOnly => concerned[self.place(copy.to)] = true,
+                Fate::Hidden => {
+                    self.metrics.stored.inc();
+                }
                 Fate::Drop(reason) => self.metrics.dropped(reason, 1),
             }
         }

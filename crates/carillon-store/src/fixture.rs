@@ -60,6 +60,7 @@ pub(crate) fn plan(app: AppId, from: u64, to: &[(u64, Fate)], now_ms: u64) -> In
             dialect: "test".into(),
             elements_say_all: true,
         },
+        subtype: 0,
         ext: String::new(),
         options: CopyOptions { roam: false, ..CopyOptions::default() },
         push: Push::default(),
@@ -67,6 +68,7 @@ pub(crate) fn plan(app: AppId, from: u64, to: &[(u64, Fate)], now_ms: u64) -> In
         description: String::new(),
         environment: String::new(),
         sender_sees: true,
+        recipients_see: true,
         recipients: vec![id("somebody")],
     };
     let copies = to.iter().map(|(to, fate)| PlannedCopy { to: AccountNo::new(app, *to), fate: *fate }).collect();

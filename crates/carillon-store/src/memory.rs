@@ -296,13 +296,13 @@ impl State {
         for (n, copy) in copies.into_iter().enumerate() {
             let id = base.plus(1 + n);
             placed.push(self.place(copy, id, base, Role::Recipient));
-            if history && !matches!(copy.fate, Fate::Drop(_)) {
+            if history && copy.fate.is_in_history() {
                 let (low, high) = rules::ordered((sender, copy.to));
                 self.history.insert((low, high, id), base);
             }
         }
         let kept = placed.iter().chain(&sender_copy).any(|copy| copy.offset.is_some())
-            || (history && placed.iter().any(|copy| !matches!(copy.fate, Fate::Drop(_))));
+            || (history && placed.iter().any(|copy| copy.fate.is_in_history()));
         let message = Arc::new(message);
         if kept {
             self.messages.insert(base, (Arc::clone(&message), placed.len()));

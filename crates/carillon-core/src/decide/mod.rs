@@ -1,7 +1,7 @@
 //! Decisions: pure functions from a command, facts and the time to a plan, or to a refusal.
 
-mod batch;
 mod refusal;
+mod send;
 
-pub use batch::{BatchFacts, batch};
 pub use refusal::Refusal;
+pub use send::{SendFacts, send};

@@ -82,16 +82,18 @@ pub enum Operation {
     UnblockAccount,
     MuteAccount,
     SendBatch,
+    SendMessage,
 }
 
 impl Operation {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::CreateAccount,
         Self::RefreshToken,
         Self::BlockAccount,
         Self::UnblockAccount,
         Self::MuteAccount,
         Self::SendBatch,
+        Self::SendMessage,
     ];
 
     /// Its name in settings and metrics.
@@ -103,6 +105,7 @@ impl Operation {
             Self::UnblockAccount => "unblock_account",
             Self::MuteAccount => "mute_account",
             Self::SendBatch => "send_batch",
+            Self::SendMessage => "send_message",
         }
     }
 
@@ -149,7 +152,8 @@ impl Limits {
             | Operation::RefreshToken
             | Operation::BlockAccount
             | Operation::UnblockAccount
-            | Operation::MuteAccount => Limit::Sliding { calls: 100, window_ms: 1_000, shut_out_ms: 10_000 },
+            | Operation::MuteAccount
+            | Operation::SendMessage => Limit::Sliding { calls: 100, window_ms: 1_000, shut_out_ms: 10_000 },
         }
     }
 }

@@ -12,6 +12,8 @@ pub enum Fate {
     Inbox,
     /// Handed to who is online, and kept nowhere.
     OnlineOnly,
+    /// Kept in the conversation's history, for backends to read; neither in the inbox nor handed out.
+    Hidden,
     /// Not for this recipient. The copy still has an id, so that its sender cannot tell.
     Drop(DropReason),
 }
@@ -27,6 +29,16 @@ pub enum DropReason {
     Offline,
     /// It was for who is online, and the recipient's connection could not take it.
     SlowConnection,
+}
+
+impl Fate {
+    /// Whether a conversation with history keeps the copy there.
+    pub fn is_in_history(self) -> bool {
+        match self {
+            Self::Inbox | Self::OnlineOnly | Self::Hidden => true,
+            Self::Drop(_) => false,
+        }
+    }
 }
 
 impl DropReason {

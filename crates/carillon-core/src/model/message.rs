@@ -15,6 +15,8 @@ pub struct Message {
     /// The client's or backend's own id of the message; made by the server where none was given.
     pub client_id: String,
     pub content: Content,
+    /// A number of the app's own that tells its kinds of messages apart. 0 means none.
+    pub subtype: u32,
     /// The sender's extension, handed through as text. Empty means none.
     pub ext: String,
     pub options: CopyOptions,
@@ -26,6 +28,8 @@ pub struct Message {
     pub environment: String,
     /// Whether the sender finds it in their own history and conversations.
     pub sender_sees: bool,
+    /// Whether the recipients find it in theirs.
+    pub recipients_see: bool,
     /// Who it was sent to, in order: registered accounts, each once.
     pub recipients: Vec<AccountId>,
 }
@@ -163,10 +167,18 @@ pub struct Moderation {
     pub profile: String,
     pub anti_cheating: String,
     pub anti_spam_ext: String,
+    /// What is judged instead of the body of a custom message.
+    pub substitute: String,
 }
 
 impl Default for Moderation {
     fn default() -> Self {
-        Self { enabled: true, profile: String::new(), anti_cheating: String::new(), anti_spam_ext: String::new() }
+        Self {
+            enabled: true,
+            profile: String::new(),
+            anti_cheating: String::new(),
+            anti_spam_ext: String::new(),
+            substitute: String::new(),
+        }
     }
 }

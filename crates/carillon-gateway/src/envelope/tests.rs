@@ -26,6 +26,7 @@ fn message(kind: Kind, element: Element) -> Message {
             dialect: "vendor".into(),
             elements_say_all: true,
         },
+        subtype: 0,
         ext: String::new(),
         options: CopyOptions::default(),
         push: Push::default(),
@@ -33,6 +34,7 @@ fn message(kind: Kind, element: Element) -> Message {
         description: String::new(),
         environment: String::new(),
         sender_sees: true,
+        recipients_see: true,
         recipients: vec![id("ann"), id("bob")],
     }
 }

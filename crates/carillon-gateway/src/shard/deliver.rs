@@ -72,7 +72,7 @@ impl Shard {
     fn hand_out(&self, state: &mut State, pass: &mut Pass, envelope: &Envelope<'_>, copy: (&CommittedCopy, Role)) {
         let (copy, role) = copy;
         let is_here = place(copy.to, self.server.hub.mailboxes.len()) == self.place;
-        if !is_here || matches!(copy.fate, Fate::Drop(_)) {
+        if !is_here || matches!(copy.fate, Fate::Hidden | Fate::Drop(_)) {
             return;
         }
         let places = state.accounts.get(&copy.to).map_or(&[][..], Vec::as_slice);
@@ -111,7 +111,7 @@ impl Shard {
             }
             Fate::OnlineOnly if is_offline => metrics.dropped(DropReason::Offline, 1),
             Fate::OnlineOnly => metrics.dropped(DropReason::SlowConnection, 1),
-            Fate::Drop(_) => {}
+            Fate::Hidden | Fate::Drop(_) => {}
         }
     }
 }

@@ -135,7 +135,7 @@ impl Shard {
         }
         let found = self.server.pipeline.store.message(app, MessageId(message)).await?;
         let is_theirs = |it: &carillon_core::model::Message| {
-            it.recipients.contains(&account_id) || (it.sender_sees && it.sender.no == account)
+            (it.recipients_see && it.recipients.contains(&account_id)) || (it.sender_sees && it.sender.no == account)
         };
         let found = found.filter(|it| is_theirs(it)).ok_or(ErrorCode::MESSAGE_NOT_FOUND)?;
         let content = &found.content;

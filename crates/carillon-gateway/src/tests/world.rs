@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use carillon_core::AccountId;
 use carillon_core::apps::Apps;
-use carillon_core::command::{AccountChange, CreateAccount, SendBatch};
+use carillon_core::command::{AccountChange, CreateAccount, Recipients, Send};
 use carillon_core::limit::Limiter;
 use carillon_core::model::{
     Account, App, AppSettings, Content, CopyOptions, Element, Kind, Limits, Moderation, NewApp, Profile, Push, Secret,
 };
-use carillon_core::pipeline::{Pipeline, SentBatch};
+use carillon_core::pipeline::{Pipeline, Sent};
 use carillon_core::port::{Clock, FakeClock, Fanout, SeededRandom, Sessions};
 use carillon_store::MemoryStore;
 use serde_json::{Value, json};
@@ -78,14 +78,14 @@ impl World {
         self.pipeline.change_account(&self.app, &id(name), change, None).await.unwrap()
     }
 
-    pub(super) async fn send(&self, from: &str, to: &[&str], text: &str) -> SentBatch {
+    pub(super) async fn send(&self, from: &str, to: &[&str], text: &str) -> Sent {
         self.send_with(from, to, text, CopyOptions { sender_sync: false, ..CopyOptions::default() }).await
     }
 
-    pub(super) async fn send_with(&self, from: &str, to: &[&str], text: &str, options: CopyOptions) -> SentBatch {
-        let command = SendBatch {
+    pub(super) async fn send_with(&self, from: &str, to: &[&str], text: &str, options: CopyOptions) -> Sent {
+        let command = Send {
             sender: id(from),
-            recipients: to.iter().map(|name| id(name)).collect(),
+            to: Recipients::Many(to.iter().map(|name| id(name)).collect()),
             content: Content {
                 kind: Kind::Text,
                 elements: vec![Element::Text { text: text.into() }],
@@ -93,6 +93,7 @@ impl World {
                 dialect: "vendor".into(),
                 elements_say_all: true,
             },
+            subtype: 0,
             ext: String::new(),
             options,
             push: Push::default(),
@@ -100,8 +101,9 @@ impl World {
             description: String::new(),
             environment: String::new(),
             sender_sees: false,
+            recipients_see: true,
         };
-        self.pipeline.send_batch(&self.app, command, None).await.unwrap()
+        self.pipeline.send(&self.app, command, None).await.unwrap()
     }
 
     /// A socket that has said nothing yet.

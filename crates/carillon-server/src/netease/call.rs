@@ -123,6 +123,7 @@ impl Netease {
             Endpoint::UserUnblock => user::unblock::run(self, &call.app, &form, key).await,
             Endpoint::UserMute => user::mute::run(self, &call.app, &form, key).await,
             Endpoint::SendBatchMsg => msg::send_batch::run(self, &call.app, &form, key).await,
+            Endpoint::SendMsg => msg::send::run(self, &call.app, &form, key).await,
         }
     }
 
@@ -157,6 +158,7 @@ impl Netease {
             CallError::UnknownPath(_)
             | CallError::Field(_)
             | CallError::TooManyMembers
+            | CallError::NotEnabled
             | CallError::RequestReused
             | CallError::Busy
             | CallError::Refused(

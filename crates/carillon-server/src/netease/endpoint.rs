@@ -10,6 +10,7 @@ pub(super) enum Endpoint {
     UserUnblock,
     UserMute,
     SendBatchMsg,
+    SendMsg,
 }
 
 impl Endpoint {
@@ -22,6 +23,7 @@ impl Endpoint {
             "/nimserver/user/unblock.action" => Self::UserUnblock,
             "/nimserver/user/mute.action" => Self::UserMute,
             "/nimserver/msg/sendBatchMsg.action" => Self::SendBatchMsg,
+            "/nimserver/msg/sendMsg.action" => Self::SendMsg,
             _ => return None,
         })
     }
@@ -35,6 +37,7 @@ impl Endpoint {
             Self::UserUnblock => Operation::UnblockAccount,
             Self::UserMute => Operation::MuteAccount,
             Self::SendBatchMsg => Operation::SendBatch,
+            Self::SendMsg => Operation::SendMessage,
         }
     }
 }

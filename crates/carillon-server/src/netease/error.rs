@@ -18,6 +18,8 @@ pub(super) enum CallError {
     Field(FieldError),
     /// More recipients than one call may have.
     TooManyMembers,
+    /// It asks for a feature that there is not.
+    NotEnabled,
     /// The id was used for another request.
     RequestReused,
     /// Too many calls with a request id are running or waiting, or the first one takes too long.
@@ -78,6 +80,9 @@ pub(super) enum Problem {
     /// One member of the object is not a boolean.
     MemberNotBoolean(&'static str),
     NotPrintable,
+    /// Teams are not served.
+    NoTeams,
+    NotSubtype,
 }
 
 impl fmt::Display for Problem {
@@ -93,6 +98,8 @@ impl fmt::Display for Problem {
             Self::NotOneOf(values) => write!(f, "is not one of {values}"),
             Self::MemberNotBoolean(name) => write!(f, "has a {name} that is not true or false"),
             Self::NotPrintable => f.write_str("is not printable ASCII"),
+            Self::NoTeams => f.write_str("1 sends to a team, and teams are not served yet"),
+            Self::NotSubtype => write!(f, "is not a whole number from 0 to {}", i32::MAX),
         }
     }
 }
@@ -107,6 +114,7 @@ impl CallError {
             Self::Read(error) => (414, error.desc()),
             Self::Field(FieldError { field, problem }) => (414, format!("{field} {problem}")),
             Self::TooManyMembers => (414, "too many members.".into()),
+            Self::NotEnabled => (403, "func not enable".into()),
             Self::RequestReused => (431, "RequestId was used for another request".into()),
             Self::Busy => (503, "server busy".into()),
             Self::Refused(refusal) => refused(refusal),

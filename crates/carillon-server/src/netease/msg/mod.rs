@@ -1,3 +1,5 @@
 //! The endpoints of messages.
 
+mod fields;
+pub(super) mod send;
 pub(super) mod send_batch;

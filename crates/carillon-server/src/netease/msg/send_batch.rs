@@ -1,20 +1,21 @@
 //! `POST /nimserver/msg/sendBatchMsg.action`: one message to up to 500 accounts.
 //!
-//! What push, copies to webhooks, moderation and search need is stored with the message, checked as documented.
+//! Its answer lists the names that are no accounts', where there are any.
 
 use bytes::Bytes;
 use carillon_core::AccountId;
-use carillon_core::command::SendBatch;
-use carillon_core::model::{App, Moderation, Push};
-use carillon_core::pipeline::SentBatch;
+use carillon_core::command::{Recipients, Send};
+use carillon_core::model::App;
+use carillon_core::pipeline::Sent;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::netease::error::{CallError, FieldError, Problem};
-use crate::netease::form::{Form, check_length};
+use crate::netease::form::Form;
+use crate::netease::msg::fields;
 use crate::netease::reply::{self, OK};
 use crate::netease::request_id::RequestKey;
-use crate::netease::{Netease, accid, body, option};
+use crate::netease::{Netease, accid};
 
 const MEMBERS_MAX: usize = 500;
 /// With the ids of the copies in the answer.
@@ -29,9 +30,9 @@ pub(in crate::netease) async fn run(
     let (command, wording) = parse(form, netease.config.message_body_chars_max)?;
     let remember = key.map(|key| {
         let wording = wording.clone();
-        key.remember(Box::new(move |sent: &SentBatch| wording.word(sent)))
+        key.remember(Box::new(move |sent: &Sent| wording.word(sent)))
     });
-    let sent = netease.pipeline.send_batch(app, command, remember).await?;
+    let sent = netease.pipeline.send(app, command, remember).await?;
     Ok(wording.word(&sent))
 }
 
@@ -43,7 +44,7 @@ struct Wording {
     impossible: Vec<String>,
 }
 
-fn parse(form: &Form, body_chars_max: usize) -> Result<(SendBatch, Wording), CallError> {
+fn parse(form: &Form, body_chars_max: usize) -> Result<(Send, Wording), CallError> {
     let sender = form.accid("fromAccid")?;
     let with_ids = form.boolean("returnMsgid")?.unwrap_or(false);
     let named = named(form.required("toAccids")?)?;
@@ -51,27 +52,7 @@ fn parse(form: &Form, body_chars_max: usize) -> Result<(SendBatch, Wording), Cal
         return Err(CallError::TooManyMembers);
     }
     let (recipients, impossible) = recipients(named);
-    let kind = body::kind(form.required("type")?)?;
-    let text = form.required("body")?;
-    check_length("body", text, body_chars_max)?;
-    let content = body::content(kind, text)?;
-    let mut description = form.text("msgDesc", 500)?;
-    if !body::takes_description(kind) {
-        description.clear();
-    }
-    let options = option::parse(form.optional("option"))?;
-    let command = SendBatch {
-        sender,
-        recipients,
-        content,
-        ext: form.text("ext", 1_024)?,
-        options,
-        push: push(form)?,
-        moderation: moderation(form)?,
-        description,
-        environment: form.text("env", 32)?,
-        sender_sees: sender_sees(form)?,
-    };
+    let command = fields::message(form, sender, Recipients::Many(recipients), body_chars_max)?;
     Ok((command, Wording { with_ids, impossible }))
 }
 
@@ -104,39 +85,6 @@ fn recipients(named: Vec<String>) -> (Vec<AccountId>, Vec<String>) {
     (recipients, impossible)
 }
 
-fn push(form: &Form) -> Result<Push, FieldError> {
-    // The vendor documents the first spelling, and its SDKs send the second.
-    let text = form.text("pushcontent", 500)?;
-    let text = if text.is_empty() { form.text("pushContent", 500)? } else { text };
-    let payload = form.text("payload", 2_048)?;
-    if !payload.is_empty() {
-        let json: Result<Value, _> = serde_json::from_str(&payload);
-        match json {
-            Ok(Value::Object(_)) => {}
-            Ok(_) | Err(_) => return Err(FieldError { field: "payload", problem: Problem::NotObject }),
-        }
-    }
-    Ok(Push { text, payload })
-}
-
-fn moderation(form: &Form) -> Result<Moderation, FieldError> {
-    Ok(Moderation {
-        // Any other value is as good as none.
-        enabled: form.optional("useYidun") != Some("0"),
-        profile: form.text("bid", 256)?,
-        anti_cheating: form.text("yidunAntiCheating", 1_024)?,
-        anti_spam_ext: form.text("yidunAntiSpamExt", 1_024)?,
-    })
-}
-
-fn sender_sees(form: &Form) -> Result<bool, FieldError> {
-    match form.optional("msgSenderNoSense") {
-        None | Some("0") => Ok(true),
-        Some("1") => Ok(false),
-        Some(_) => Err(FieldError { field: "msgSenderNoSense", problem: Problem::NotOneOf("0 1") }),
-    }
-}
-
 #[derive(Serialize)]
 struct Reply<'a> {
     code: u16,
@@ -148,7 +96,7 @@ struct Reply<'a> {
 }
 
 /// The ids of the copies by account, in the order of the call.
-struct MsgIds<'a>(&'a SentBatch);
+struct MsgIds<'a>(&'a Sent);
 
 impl Serialize for MsgIds<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -157,7 +105,7 @@ impl Serialize for MsgIds<'_> {
 }
 
 impl Wording {
-    fn word(&self, sent: &SentBatch) -> Bytes {
+    fn word(&self, sent: &Sent) -> Bytes {
         let unknown = sent.unregistered.iter().map(AccountId::as_str);
         let impossible = self.impossible.iter().map(String::as_str);
         reply::json(&Reply {

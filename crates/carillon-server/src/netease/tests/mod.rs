@@ -3,6 +3,7 @@
 
 mod auth;
 mod request_id;
+mod send;
 mod send_batch;
 mod transport;
 mod user;

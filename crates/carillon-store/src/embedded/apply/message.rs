@@ -26,7 +26,7 @@ pub(crate) fn commit(
     }
     let base = group.take_ids(1 + copies.len());
     message.id = base;
-    let is_kept = |copy: &PlannedCopy| copy.fate == Fate::Inbox || (history && !matches!(copy.fate, Fate::Drop(_)));
+    let is_kept = |copy: &PlannedCopy| copy.fate == Fate::Inbox || (history && copy.fate.is_in_history());
     if copies.iter().any(is_kept) || sender_copy.is_some_and(|copy| copy.fate == Fate::Inbox) {
         let key = format::body(message.app, base);
         let value = record::encode(&key, &MessageRecord::new(&message, count));
@@ -37,7 +37,7 @@ pub(crate) fn commit(
     let mut placed = Vec::with_capacity(copies.len());
     for (copy, distance) in copies.into_iter().zip(1..) {
         let copy_placed = place(group, copy, base, distance);
-        if history && !matches!(copy.fate, Fate::Drop(_)) {
+        if history && copy.fate.is_in_history() {
             let (low, high) = ordered((sender, copy.to));
             let key = format::history(low, high, copy_placed.id);
             group.put(&group.db.history, key, seal::row(&key, distance));

@@ -53,6 +53,10 @@ pub(crate) struct MessageRecord {
     sender_sees: bool,
     #[prost(string, repeated, tag = "22")]
     recipients: Vec<String>,
+    #[prost(uint32, tag = "23")]
+    subtype: u32,
+    #[prost(bool, tag = "24")]
+    recipients_see: bool,
 }
 
 /// `kind` says which of the fields count.
@@ -122,11 +126,14 @@ impl MessageRecord {
                 moderation.profile.clone(),
                 moderation.anti_cheating.clone(),
                 moderation.anti_spam_ext.clone(),
+                moderation.substitute.clone(),
             ],
             description: message.description.clone(),
             environment: message.environment.clone(),
             sender_sees: message.sender_sees,
             recipients: message.recipients.iter().map(|id| id.as_str().into()).collect(),
+            subtype: message.subtype,
+            recipients_see: message.recipients_see,
         }
     }
 }
@@ -136,7 +143,8 @@ impl TryFrom<MessageRecord> for Message {
 
     fn try_from(record: MessageRecord) -> Result<Self, StoreError> {
         let [account, nick, avatar] = record.sender.try_into().map_err(|_| wrong("a sender"))?;
-        let [profile, anti_cheating, anti_spam_ext] = record.moderation.try_into().map_err(|_| wrong("moderation"))?;
+        let [profile, anti_cheating, anti_spam_ext, substitute] =
+            record.moderation.try_into().map_err(|_| wrong("moderation"))?;
         let id = |text: &str| AccountId::new(text).map_err(|_| wrong("an account's id"));
         let content = Content {
             kind: kind(record.kind)?,
@@ -152,13 +160,15 @@ impl TryFrom<MessageRecord> for Message {
             time_ms: record.time_ms,
             client_id: record.client_id,
             content,
+            subtype: record.subtype,
             ext: record.ext,
             options: options(record.options),
             push: Push { text: record.push_text, payload: record.push_payload },
-            moderation: Moderation { enabled: record.moderated, profile, anti_cheating, anti_spam_ext },
+            moderation: Moderation { enabled: record.moderated, profile, anti_cheating, anti_spam_ext, substitute },
             description: record.description,
             environment: record.environment,
             sender_sees: record.sender_sees,
+            recipients_see: record.recipients_see,
             recipients: record.recipients.iter().map(|text| id(text)).collect::<Result<_, _>>()?,
         })
     }

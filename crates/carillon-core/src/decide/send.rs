@@ -1,8 +1,8 @@
-//! The plan of one message to many accounts.
+//! The plan of one message, to one account or to many.
 
 use std::collections::HashSet;
 
-use crate::command::SendBatch;
+use crate::command::{Recipients, Send};
 use crate::decide::Refusal;
 use crate::id::{AccountId, AccountNo, MessageId};
 use crate::model::{Account, AccountFacts, App, CopyOptions, DropReason, Fate, Message, Operation, Sender};
@@ -10,7 +10,7 @@ use crate::port::{InboxPlan, PlannedCopy};
 
 /// What has to be known to decide.
 #[derive(Debug)]
-pub struct BatchFacts<'a> {
+pub struct SendFacts<'a> {
     pub app: &'a App,
     /// `None` when the sender is no account.
     pub sender: Option<&'a Account>,
@@ -26,9 +26,11 @@ pub struct BatchFacts<'a> {
 /// Decides on `command`: who gets a copy, who does not and why, and what is kept.
 ///
 /// # Errors
-/// The app must be enabled and have the feature, and the sender must be an account that is neither blocked nor muted.
-pub fn batch(command: SendBatch, facts: BatchFacts<'_>) -> Result<InboxPlan, Refusal> {
+/// The app must be enabled and have the feature, the sender must be an account that is neither blocked nor muted, and a
+/// single recipient must be an account.
+pub fn send(command: Send, facts: SendFacts<'_>) -> Result<InboxPlan, Refusal> {
     let sender = check_sender(&command, &facts)?;
+    check_recipient(&command, &facts)?;
     let copies = plan_copies(&command, &facts);
     let is_recipient = copies.iter().any(|copy| copy.to == sender.no);
     let others = copies.len() > usize::from(is_recipient);
@@ -48,6 +50,7 @@ pub fn batch(command: SendBatch, facts: BatchFacts<'_>) -> Result<InboxPlan, Ref
         time_ms: facts.now_ms,
         client_id: facts.client_id,
         content: command.content,
+        subtype: command.subtype,
         ext: command.ext,
         options,
         push: command.push,
@@ -55,6 +58,7 @@ pub fn batch(command: SendBatch, facts: BatchFacts<'_>) -> Result<InboxPlan, Ref
         description: command.description,
         environment: command.environment,
         sender_sees: seen_by_sender,
+        recipients_see: command.recipients_see,
         recipients,
     };
     let sender_copy = (others && seen_by_sender && options.sender_sync)
@@ -66,11 +70,11 @@ fn reached(options: CopyOptions) -> Fate {
     if options.persistent { Fate::Inbox } else { Fate::OnlineOnly }
 }
 
-fn check_sender<'a>(command: &SendBatch, facts: &BatchFacts<'a>) -> Result<&'a Account, Refusal> {
+fn check_sender<'a>(command: &Send, facts: &SendFacts<'a>) -> Result<&'a Account, Refusal> {
     if facts.app.settings.disabled {
         return Err(Refusal::AppDisabled);
     }
-    if !facts.app.settings.batch_enabled {
+    if matches!(command.to, Recipients::Many(_)) && !facts.app.settings.batch_enabled {
         return Err(Refusal::SwitchedOff(Operation::SendBatch));
     }
     let sender = facts.sender.ok_or_else(|| Refusal::UnknownAccount(command.sender.clone()))?;
@@ -83,8 +87,17 @@ fn check_sender<'a>(command: &SendBatch, facts: &BatchFacts<'a>) -> Result<&'a A
     Ok(sender)
 }
 
-fn plan_copies(command: &SendBatch, facts: &BatchFacts<'_>) -> Vec<PlannedCopy> {
-    let reached = reached(command.options);
+fn check_recipient(command: &Send, facts: &SendFacts<'_>) -> Result<(), Refusal> {
+    match &command.to {
+        Recipients::One(to) if facts.recipients.iter().any(|(_, facts)| facts.is_none()) => {
+            Err(Refusal::UnknownAccount(to.clone()))
+        }
+        Recipients::One(_) | Recipients::Many(_) => Ok(()),
+    }
+}
+
+fn plan_copies(command: &Send, facts: &SendFacts<'_>) -> Vec<PlannedCopy> {
+    let reached = if command.recipients_see { reached(command.options) } else { Fate::Hidden };
     let applies = facts.app.settings.blocklist_applies;
     let fate = |to: &AccountNo| {
         if applies && facts.blocked_by.contains(to) { Fate::Drop(DropReason::Blocked) } else { reached }
@@ -121,10 +134,10 @@ mod tests {
         }
     }
 
-    fn command(options: CopyOptions, sender_sees: bool) -> SendBatch {
-        SendBatch {
+    fn command(options: CopyOptions, sender_sees: bool) -> Send {
+        Send {
             sender: AccountId::new("ann").unwrap(),
-            recipients: Vec::new(),
+            to: Recipients::Many(Vec::new()),
             content: Content {
                 kind: Kind::Text,
                 elements: vec![Element::Text { text: "hi".into() }],
@@ -132,6 +145,7 @@ mod tests {
                 dialect: "test".into(),
                 elements_say_all: true,
             },
+            subtype: 0,
             ext: String::new(),
             options,
             push: Push::default(),
@@ -139,6 +153,7 @@ mod tests {
             description: String::new(),
             environment: String::new(),
             sender_sees,
+            recipients_see: true,
         }
     }
 
@@ -146,7 +161,7 @@ mod tests {
         settings: AppSettings,
         sender: Option<Account>,
         to: &'a [&'a str],
-        command: SendBatch,
+        command: Send,
     }
 
     impl Case<'_> {
@@ -169,7 +184,7 @@ mod tests {
                 (AccountId::new(name).unwrap(), (!name.starts_with('?')).then_some(known))
             };
             let recipients: Vec<_> = self.to.iter().map(|name| facts(name)).collect();
-            let facts = BatchFacts {
+            let facts = SendFacts {
                 app: &app,
                 sender: self.sender.as_ref(),
                 recipients: &recipients,
@@ -177,7 +192,7 @@ mod tests {
                 client_id: "c1".into(),
                 now_ms: 5,
             };
-            batch(self.command, facts)
+            send(self.command, facts)
         }
     }
 
@@ -225,6 +240,30 @@ mod tests {
         let plan = case.decide().unwrap();
         assert_eq!(plan.copies[0].fate, Fate::OnlineOnly);
         assert_eq!(plan.sender_copy.map(|copy| copy.fate), Some(Fate::OnlineOnly));
+    }
+
+    #[test]
+    fn a_message_that_recipients_shall_not_see_is_kept_for_backends_and_reaches_its_sender() {
+        let mut case = Case::new(&["bob", BLOCKER]);
+        case.command.recipients_see = false;
+        let plan = case.decide().unwrap();
+        let fates: Vec<_> = plan.copies.iter().map(|copy| copy.fate).collect();
+        assert_eq!(fates, [Fate::Hidden, Fate::Drop(DropReason::Blocked)]);
+        assert_eq!(plan.sender_copy.map(|copy| copy.fate), Some(Fate::Inbox));
+        assert!(!plan.message.recipients_see);
+    }
+
+    #[test]
+    fn a_single_recipient_must_be_an_account_and_needs_no_feature() {
+        let check = |name| {
+            let to = [name];
+            let mut case = Case::new(&to);
+            case.settings.batch_enabled = false;
+            case.command.to = Recipients::One(AccountId::new(name).unwrap());
+            case.decide().map(|plan| plan.copies.len())
+        };
+        assert_eq!(check("bob"), Ok(1));
+        assert_eq!(check("?x"), Err(Refusal::UnknownAccount(AccountId::new("?x").unwrap())));
     }
 
     #[test]

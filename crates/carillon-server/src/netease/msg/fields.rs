@@ -1,0 +1,78 @@
+//! The fields that calls share which send a message. What push, copies to webhooks, moderation and search need is stored with
+//! the message, checked as documented.
+
+use carillon_core::AccountId;
+use carillon_core::command::{Recipients, Send};
+use carillon_core::model::{Moderation, Push};
+use serde_json::Value;
+
+use crate::netease::error::{CallError, FieldError, Problem};
+use crate::netease::form::{Form, check_length};
+use crate::netease::{body, option};
+
+/// The message that the form describes. What only one of the calls can say has its default.
+pub(super) fn message(
+    form: &Form,
+    sender: AccountId,
+    to: Recipients,
+    body_chars_max: usize,
+) -> Result<Send, CallError> {
+    let kind = body::kind(form.required("type")?)?;
+    let text = form.required("body")?;
+    check_length("body", text, body_chars_max)?;
+    let content = body::content(kind, text)?;
+    let mut description = form.text("msgDesc", 500)?;
+    if !body::takes_description(kind) {
+        description.clear();
+    }
+    let options = option::parse(form.optional("option"))?;
+    Ok(Send {
+        sender,
+        to,
+        content,
+        subtype: 0,
+        ext: form.text("ext", 1_024)?,
+        options,
+        push: push(form)?,
+        moderation: moderation(form)?,
+        description,
+        environment: form.text("env", 32)?,
+        sender_sees: sees(form, "msgSenderNoSense")?,
+        recipients_see: true,
+    })
+}
+
+fn push(form: &Form) -> Result<Push, FieldError> {
+    // The vendor documents the first spelling, and its SDKs send the second.
+    let text = form.text("pushcontent", 500)?;
+    let text = if text.is_empty() { form.text("pushContent", 500)? } else { text };
+    let payload = form.text("payload", 2_048)?;
+    if !payload.is_empty() {
+        let json: Result<Value, _> = serde_json::from_str(&payload);
+        match json {
+            Ok(Value::Object(_)) => {}
+            Ok(_) | Err(_) => return Err(FieldError { field: "payload", problem: Problem::NotObject }),
+        }
+    }
+    Ok(Push { text, payload })
+}
+
+fn moderation(form: &Form) -> Result<Moderation, FieldError> {
+    Ok(Moderation {
+        // Any other value is as good as none.
+        enabled: form.optional("useYidun") != Some("0"),
+        profile: form.text("bid", 256)?,
+        anti_cheating: form.text("yidunAntiCheating", 1_024)?,
+        anti_spam_ext: form.text("yidunAntiSpamExt", 1_024)?,
+        substitute: String::new(),
+    })
+}
+
+/// Whether somebody finds the message: not where the field is 1.
+pub(super) fn sees(form: &Form, field: &'static str) -> Result<bool, FieldError> {
+    match form.optional(field) {
+        None | Some("0") => Ok(true),
+        Some("1") => Ok(false),
+        Some(_) => Err(FieldError { field, problem: Problem::NotOneOf("0 1") }),
+    }
+}

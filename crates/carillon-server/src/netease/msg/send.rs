@@ -1,0 +1,76 @@
+//! `POST /nimserver/msg/sendMsg.action`: one message to one account.
+//!
+//! What concerns teams and robots has no effect: there are none.
+
+use bytes::Bytes;
+use carillon_core::command::{Recipients, Send};
+use carillon_core::model::{App, Kind};
+use carillon_core::pipeline::Sent;
+use serde::Serialize;
+
+use super::fields;
+use crate::netease::Netease;
+use crate::netease::error::{CallError, FieldError, Problem};
+use crate::netease::form::Form;
+use crate::netease::reply::{self, OK};
+use crate::netease::request_id::RequestKey;
+
+pub(in crate::netease) async fn run(
+    netease: &Netease,
+    app: &App,
+    form: &Form,
+    key: Option<RequestKey>,
+) -> Result<Bytes, CallError> {
+    let command = parse(form, netease.config.message_body_chars_max)?;
+    let remember = key.map(|key| key.remember(Box::new(word)));
+    let sent = netease.pipeline.send(app, command, remember).await?;
+    Ok(word(&sent))
+}
+
+fn parse(form: &Form, body_chars_max: usize) -> Result<Send, CallError> {
+    let sender = form.accid("from")?;
+    match form.required("ope")? {
+        "0" => {}
+        "1" => return Err(FieldError { field: "ope", problem: Problem::NoTeams }.into()),
+        _ => return Err(FieldError { field: "ope", problem: Problem::NotOneOf("0 1") }.into()),
+    }
+    let to = form.accid("to")?;
+    if form.boolean("checkFriend")? == Some(true) {
+        return Err(CallError::NotEnabled);
+    }
+    // The answer comes after the commit in any case.
+    form.boolean("async")?;
+    let message = fields::message(form, sender, Recipients::One(to), body_chars_max)?;
+    let mut moderation = message.moderation;
+    let substitute = form.text("antispamCustom", 5_000)?;
+    if form.boolean("antispam")? == Some(true) && message.content.kind == Kind::Custom {
+        moderation.substitute = substitute;
+    }
+    let recipients_see = fields::sees(form, "msgReceiverNoSense")?;
+    Ok(Send { subtype: subtype(form)?, moderation, recipients_see, ..message })
+}
+
+/// A whole number; callers that mean none send 0.
+fn subtype(form: &Form) -> Result<u32, FieldError> {
+    let Some(text) = form.optional("subType") else { return Ok(0) };
+    let number = text.parse().ok().filter(|number| i32::try_from(*number).is_ok());
+    number.ok_or(FieldError { field: "subType", problem: Problem::NotSubtype })
+}
+
+#[derive(Serialize)]
+struct Reply {
+    code: u16,
+    data: Data,
+}
+
+#[derive(Serialize)]
+struct Data {
+    msgid: u64,
+    timetag: u64,
+    antispam: bool,
+}
+
+fn word(sent: &Sent) -> Bytes {
+    let (_, id) = sent.copies.first().expect("a single recipient is an account, or the call is refused");
+    reply::json(&Reply { code: OK, data: Data { msgid: id.0, timetag: sent.time_ms, antispam: false } })
+}
