@@ -36,12 +36,14 @@ impl Make<'_> {
         }
     }
 
-    pub(super) fn write_alone(&mut self) -> Op {
-        let NewApp { name, token_secret, keys, settings } = self.new_app();
-        if self.rng.random() {
-            return Op::CreateApp(NewApp { name, token_secret, keys, settings });
+    /// Creates an app, or replaces one of those that there are.
+    pub(super) fn write_alone(&mut self, apps: &[App]) -> Op {
+        let new = self.new_app();
+        if apps.is_empty() || self.rng.random() {
+            return Op::CreateApp(new);
         }
-        let id = AppId(self.rng.random_range(1..=APPS));
+        let NewApp { name, token_secret, keys, settings } = new;
+        let id = apps[self.rng.random_range(0..apps.len())].id;
         Op::ReplaceApp(App { id, name, token_secret, keys, settings })
     }
 

@@ -50,6 +50,14 @@ impl Pair {
         Self { rng, clock, memory, embedded, heard, epochs: HashMap::new(), directory, ids: 0 }
     }
 
+    /// Nothing is sent in an app that is not there: the engine would not know how long to keep it.
+    async fn make_apps(&mut self) {
+        while self.memory.apps().await.unwrap().len() < APPS as usize {
+            let op = self.make().write_alone(&[]);
+            self.both(vec![op]).await;
+        }
+    }
+
     async fn step(&mut self) {
         match self.rng.random_range(0..100) {
             0..40 => {
@@ -66,7 +74,8 @@ impl Pair {
                 self.both(claims).await;
             }
             92..94 => {
-                let op = self.make().write_alone();
+                let apps = self.memory.apps().await.unwrap();
+                let op = self.make().write_alone(&apps);
                 self.both(vec![op]).await;
             }
             94..96 => self.clock.advance_ms(60_000 * self.rng.random_range(1..4)),
@@ -231,6 +240,7 @@ async fn the_embedded_engine_answers_as_the_memory_engine_does() {
     for seed in seeds {
         let _named = Named(seed);
         let mut pair = Pair::new(seed);
+        pair.make_apps().await;
         for _ in 0..number("STORE_STEPS").unwrap_or(250) {
             pair.step().await;
         }
