@@ -188,6 +188,16 @@ async fn a_request_is_remembered_until_it_expires(it: Setup) {
     assert_eq!(it.store.remembered(APP, "r1", NOW_MS).await, Ok(None));
 }
 
+async fn what_was_sent_after_the_clock_was_set_back_is_kept(it: Setup) {
+    it.send(&[(2, Fate::Inbox)]).await;
+    // As if the clock had run ahead for an hour, so that a trim took everything.
+    assert_eq!(it.trim(NOW_MS + 3_600_000, 100).await.messages, 1);
+    it.send(&[(2, Fate::Inbox)]).await;
+    assert_eq!(it.trim(NOW_MS + 1_000_000, 100).await.history_entries, 0);
+    assert_eq!(it.trim(NOW_MS + 300_000, 100).await, Trimmed::default());
+    assert!(it.store.message(APP, MessageId(3)).await.unwrap().is_some());
+}
+
 async fn what_is_too_old_goes_and_offsets_go_on(it: Setup) {
     for _ in 0..3 {
         it.send(&[(2, Fate::Inbox), (3, Fate::Inbox)]).await;
@@ -216,6 +226,7 @@ mod each {
         an_entry_is_for_the_devices_that_claimed_it
         a_request_is_remembered_until_it_expires
         what_is_too_old_goes_and_offsets_go_on
+        what_was_sent_after_the_clock_was_set_back_is_kept
     }
 }
 

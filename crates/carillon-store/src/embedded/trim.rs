@@ -223,6 +223,10 @@ impl Cursor {
             if *left == 0 {
                 return Ok(Phase::Marks);
             }
+            // The clock may be set back to before this minute: it then needs its mark again.
+            if group.state.last_mark == Some(format::number(&key[1..])) {
+                group.state.last_mark = None;
+            }
             group.remove_rest(key.to_vec());
             *left -= 1;
         }
