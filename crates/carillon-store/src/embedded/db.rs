@@ -42,19 +42,26 @@ impl Db {
     }
 }
 
-/// The place of the open database. Readers hold it for one read each; the writer empties it to open it again.
-#[derive(Default)]
+/// The place of the open database. Readers hold it for one read each; the writer has it opened again.
 pub(crate) struct Slot(RwLock<Option<Db>>);
 
 impl Slot {
+    pub(crate) fn new(db: Db) -> Self {
+        Self(RwLock::new(Some(db)))
+    }
+
     /// The database; whoever holds it must let go soon.
     pub(crate) fn get(&self) -> Result<RwLockReadGuard<'_, Option<Db>>, StoreError> {
         let slot = self.0.read().expect("no holder of this lock panics");
         if slot.is_some() { Ok(slot) } else { Err(StoreError::Unknown("the engine is not open".into())) }
     }
 
-    pub(crate) fn put(&self, db: Db) {
-        *self.0.write().expect("no holder of this lock panics") = Some(db);
+    /// Waits for those that hold the database, closes it, and puts in what `open` opens; who asks meanwhile waits.
+    pub(crate) fn reopen<E>(&self, open: impl FnOnce() -> Result<Db, E>) -> Result<(), E> {
+        let mut slot = self.0.write().expect("no holder of this lock panics");
+        *slot = None;
+        *slot = Some(open()?);
+        Ok(())
     }
 
     /// Waits for those that hold the database, and closes it.

@@ -49,10 +49,8 @@ impl EmbeddedStore {
         let db = Db::open(&home.engine(), &config)?;
         let state =
             State::load(&db, config.heads_cache_accounts).map_err(|error| OpenError::Damaged(error.to_string()))?;
-        let slot = Slot::default();
-        slot.put(db);
         let shared = Arc::new(Shared {
-            slot,
+            slot: Slot::new(db),
             space: Space::new(home.path.clone(), config.reserve_bytes, Arc::clone(&clock)),
             home,
             facts: Facts::new(config.facts_cache_accounts),
@@ -252,3 +250,6 @@ impl Store for EmbeddedStore {
         self.shared.home.unlock();
     }
 }
+
+#[cfg(test)]
+mod tests;

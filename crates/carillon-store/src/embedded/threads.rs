@@ -1,5 +1,6 @@
 //! The store's threads and the queues to them: bounded, and callers wait when one is full.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -85,7 +86,7 @@ impl Threads {
         let sent = queue.send(Job { run: Box::new(run), is_alone, frees_space }).await;
         drop(queue);
         sent.map_err(|_| StoreError::Closed)?;
-        answered.await.unwrap_or_else(|_| Err(StoreError::Unknown("the writer has ended".into()).into()))
+        answered.await.unwrap_or_else(|_| Err(StoreError::Unknown("the write panicked".into()).into()))
     }
 
     /// Has a reader do `read`.
@@ -98,7 +99,9 @@ impl Threads {
         let job: Read = Box::new(move |shared| {
             let outcome = shared.slot.get().and_then(|slot| {
                 let db = slot.as_ref().expect("a slot that was got is full");
-                read(shared, db)
+                // Reads change nothing that another one could find half done.
+                let outcome = catch_unwind(AssertUnwindSafe(|| read(shared, db)));
+                outcome.unwrap_or_else(|_| Err(StoreError::Unknown("the read panicked".into())))
             });
             // Whoever asked may have gone.
             let _ = answer.send(shared.report(outcome));

@@ -1,8 +1,9 @@
 //! The writer: one thread that gathers what waits into a group, syncs it, tells who is online, and answers.
 //!
 //! Invariants: nobody is answered `Ok` before the sync; `Fanout` hears of messages in the order of commits. After a
-//! failure everything that was kept in memory is forgotten, and the engine is opened again.
+//! failure, a panic included, everything that was kept in memory is forgotten, and the engine is opened again.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use carillon_core::port::{Fanout, StoreError};
@@ -49,7 +50,11 @@ impl Writer {
     /// Runs until the queue is closed and empty.
     pub(crate) fn run(mut self) {
         while let Some(first) = self.next() {
-            self.group(first);
+            // Whoever was in the group learns that its outcome is unknown, because its answer is dropped.
+            if catch_unwind(AssertUnwindSafe(|| self.group(first))).is_err() {
+                tracing::error!("a write panicked: opening the storage engine again");
+                self.fail();
+            }
         }
     }
 
@@ -135,9 +140,6 @@ impl Writer {
     /// Forgets everything, because what is on disk is not known any more.
     fn fail(&mut self) {
         self.state = None;
-        self.shared.slot.empty();
-        self.shared.facts.forget_all();
-        self.shared.messages.clear();
         if let Err(error) = self.ready() {
             tracing::error!(%error, "the storage engine did not open again: trying with the next write");
         }
@@ -148,11 +150,18 @@ impl Writer {
         if self.state.is_some() {
             return Ok(());
         }
-        let unknown = |error: fjall::Error| StoreError::Unknown(error.to_string());
-        let db = Db::open(&self.shared.home.engine(), &self.shared.config).map_err(unknown)?;
-        self.state = Some(State::load(&db, self.shared.config.heads_cache_accounts)?);
-        self.shared.slot.put(db);
-        self.shared.metrics.reopened.inc();
+        let shared = &self.shared;
+        let mut state = None;
+        shared.slot.reopen(|| {
+            shared.facts.forget_all();
+            shared.messages.clear();
+            let db = Db::open(&shared.home.engine(), &shared.config)
+                .map_err(|error| StoreError::Unknown(error.to_string()))?;
+            state = Some(State::load(&db, shared.config.heads_cache_accounts)?);
+            Ok::<_, StoreError>(db)
+        })?;
+        self.state = state;
+        shared.metrics.reopened.inc();
         tracing::info!("the storage engine is open again");
         Ok(())
     }

@@ -1,0 +1,101 @@
+//! What must not happen when something inside goes wrong: a hang, a lost offset, an `Ok` for nothing.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use carillon_core::model::Fate;
+use carillon_core::port::FakeClock;
+
+use super::*;
+use crate::embedded::group::Group;
+use crate::fixture::{ALL, Heard, NOW_MS, new_app, plan, remember};
+
+const APP: AppId = AppId(1);
+const BOB: AccountNo = AccountNo(1 << 40 | 2);
+
+fn open_with(path: &Path, config: EmbeddedConfig, fanout: Arc<dyn Fanout>) -> Arc<EmbeddedStore> {
+    let config = EmbeddedConfig { reserve_bytes: 0, ..config };
+    EmbeddedStore::open(path, config, Arc::new(FakeClock::new(NOW_MS)), fanout).unwrap()
+}
+
+fn open(path: &Path) -> Arc<EmbeddedStore> {
+    open_with(path, EmbeddedConfig::default(), Arc::<Heard>::default())
+}
+
+async fn send(store: &EmbeddedStore) -> Result<Arc<Committed>, StoreError> {
+    store.commit_message(plan(APP, 1, &[(2, Fate::Inbox)], NOW_MS), None).await
+}
+
+async fn offsets(store: &EmbeddedStore) -> Vec<u64> {
+    let page = store.read_inbox(BOB, Offset::ZERO, ALL).await.unwrap();
+    page.entries.iter().map(|it| it.offset.0).collect()
+}
+
+#[tokio::test]
+async fn a_write_that_panics_fails_with_its_group_and_the_next_one_goes_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    store.create_app(new_app("shop")).await.unwrap();
+    send(&store).await.unwrap();
+    let worded = remember("r", NOW_MS + 1, |_| panic!("as a test"));
+    let panicking = store.commit_message(plan(APP, 1, &[(2, Fate::Inbox)], NOW_MS), worded);
+    let (panicked, other) = tokio::join!(panicking, send(&store));
+    assert!(matches!(panicked, Err(StoreError::Unknown(_))), "{panicked:?}");
+    let last = send(&store).await.unwrap().copies[0].offset.unwrap();
+    assert_eq!(last, Offset(2 + u64::from(other.is_ok())));
+    assert!(offsets(&store).await.into_iter().eq(1..=last.0));
+    assert_eq!(store.remembered(APP, "r", NOW_MS).await, Ok(None));
+}
+
+/// Panics when it is told to.
+#[derive(Default)]
+struct Fragile(AtomicBool);
+
+impl Fanout for Fragile {
+    fn committed(&self, _: &Arc<Committed>) {
+        assert!(!self.0.load(Ordering::Relaxed), "as a test");
+    }
+}
+
+#[tokio::test]
+async fn a_fan_out_that_panics_leaves_a_store_that_goes_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let fanout: Arc<Fragile> = Arc::default();
+    let store = open_with(directory.path(), EmbeddedConfig::default(), Arc::clone(&fanout) as Arc<_>);
+    store.create_app(new_app("shop")).await.unwrap();
+    fanout.0.store(true, Ordering::Relaxed);
+    assert!(matches!(send(&store).await, Err(StoreError::Unknown(_))));
+    fanout.0.store(false, Ordering::Relaxed);
+    assert_eq!(send(&store).await.unwrap().copies[0].offset, Some(Offset(2)));
+    assert_eq!(offsets(&store).await, [1, 2]);
+}
+
+#[tokio::test]
+async fn a_read_that_panics_is_answered_and_the_next_ones_go_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = EmbeddedConfig { reader_threads: 1, ..EmbeddedConfig::default() };
+    let store = open_with(directory.path(), config, Arc::<Heard>::default());
+    for _ in 0..3 {
+        let read = store.threads.read(|_, _| -> Result<(), StoreError> { panic!("as a test") });
+        assert!(matches!(read.await, Err(StoreError::Unknown(_))));
+    }
+    assert_eq!(store.apps().await, Ok(Vec::new()));
+}
+
+#[tokio::test]
+async fn reads_wait_while_the_engine_is_opened_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    store.create_app(new_app("shop")).await.unwrap();
+    let fail = async {
+        for _ in 0..5 {
+            let write = |_: &mut Group<'_>| -> Result<(), StoreError> { panic!("as a test") };
+            assert!(store.threads.write(Kind::Grouped, write).await.is_err());
+        }
+    };
+    let read = async {
+        while store.metrics().reopened.get() < 5 {
+            assert_eq!(store.apps().await.map(|apps| apps.len()), Ok(1));
+        }
+    };
+    tokio::join!(fail, read);
+}
