@@ -155,6 +155,7 @@ impl<'a> Group<'a> {
 }
 
 /// What a synced group has for others.
+#[derive(Default)]
 pub(crate) struct Told {
     pub(crate) committed: Vec<Arc<Committed>>,
     pub(crate) changed: Vec<(AppId, AccountId)>,

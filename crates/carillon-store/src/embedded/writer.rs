@@ -110,6 +110,10 @@ impl Writer {
             afters.extend((job.run)(Turn::Apply(&mut group)));
             writes += 1;
         }
+        if afters.is_empty() {
+            // Nothing was put in, or by a lone write that failed half way.
+            return (afters, Ok(Told::default()));
+        }
         let started_us = self.shared.clock.monotonic_us();
         let outcome = group.sync();
         if outcome.is_ok() {

@@ -11,6 +11,7 @@ use crate::fixture::{ALL, Heard, NOW_MS, new_app, plan, remember};
 
 const APP: AppId = AppId(1);
 const BOB: AccountNo = AccountNo(1 << 40 | 2);
+const CARL: AccountNo = AccountNo(1 << 40 | 3);
 
 fn open_with(path: &Path, config: EmbeddedConfig, fanout: Arc<dyn Fanout>) -> Arc<EmbeddedStore> {
     let config = EmbeddedConfig { reserve_bytes: 0, ..config };
@@ -98,4 +99,20 @@ async fn reads_wait_while_the_engine_is_opened_again() {
         }
     };
     tokio::join!(fail, read);
+}
+
+#[tokio::test]
+async fn a_trim_that_fails_half_way_removes_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    store.create_app(new_app("shop")).await.unwrap();
+    send(&store).await.unwrap();
+    // Too short to be a key; the next one after Bob's.
+    let bad_key = CARL.0.to_be_bytes();
+    store.shared.slot.get().unwrap().as_ref().unwrap().inbox.insert(bad_key, "").unwrap();
+    assert!(matches!(store.trim(NOW_MS + 3_600_000, 100).await, Err(StoreError::Damaged(_))));
+    store.close().await;
+    let store = open(directory.path());
+    assert_eq!(offsets(&store).await, [1]);
+    assert_eq!(send(&store).await.unwrap().copies[0].offset, Some(Offset(2)), "no offset is given twice");
 }
