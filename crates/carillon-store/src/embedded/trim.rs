@@ -199,11 +199,19 @@ impl Cursor {
             }
             // The id may have been used again since; then this is the expiry of its forerunner.
             let request = format::request_of_expiry(&key);
-            if let Some(value) = group.rest(&request)?
-                && record::decode::<RequestRecord>(&request, &value)?.expires_ms <= self.now_ms
-            {
-                group.remove_rest(request);
-                trimmed.requests += 1;
+            if let Some(value) = group.rest(&request)? {
+                let is_over = match record::decode::<RequestRecord>(&request, &value) {
+                    Ok(record) => record.expires_ms <= self.now_ms,
+                    // It would never be served, and must not keep those after it.
+                    Err(error) => {
+                        tracing::error!(%error, "a damaged request is trimmed");
+                        true
+                    }
+                };
+                if is_over {
+                    group.remove_rest(request);
+                    trimmed.requests += 1;
+                }
             }
             group.remove_rest(key.to_vec());
             *left -= 1;

@@ -6,8 +6,9 @@ use carillon_core::model::Fate;
 use carillon_core::port::FakeClock;
 
 use super::*;
-use crate::embedded::group::Group;
-use crate::fixture::{ALL, Heard, NOW_MS, new_app, plan, remember};
+use crate::embedded::format::Tag;
+use crate::embedded::{format, group::Group};
+use crate::fixture::{ALL, Heard, NOW_MS, new_account, new_app, plan, remember};
 
 const APP: AppId = AppId(1);
 const BOB: AccountNo = AccountNo(1 << 40 | 2);
@@ -115,4 +116,21 @@ async fn a_trim_that_fails_half_way_removes_nothing() {
     let store = open(directory.path());
     assert_eq!(offsets(&store).await, [1]);
     assert_eq!(send(&store).await.unwrap().copies[0].offset, Some(Offset(2)), "no offset is given twice");
+}
+
+#[tokio::test]
+async fn a_damaged_request_does_not_keep_the_others_from_being_trimmed() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    store.create_app(new_app("shop")).await.unwrap();
+    for (name, expires_ms) in [("ann", NOW_MS + 1), ("bob", NOW_MS + 2)] {
+        let asked = remember(name, expires_ms, |_| String::new());
+        store.create_account(new_account(APP, name), asked).await.unwrap();
+    }
+    store.shared.slot.get().unwrap().as_ref().unwrap().rest.insert(format::request(APP, "ann"), "junk").unwrap();
+    assert!(matches!(store.remembered(APP, "ann", NOW_MS).await, Err(StoreError::Damaged(_))));
+    assert_eq!(store.trim(NOW_MS + 10, 100).await.map(|it| it.requests), Ok(2));
+    assert_eq!(store.remembered(APP, "ann", NOW_MS).await, Ok(None));
+    let expiries = format::rest(Tag::RequestExpiry);
+    assert!(store.shared.slot.get().unwrap().as_ref().unwrap().rest.prefix(expiries).next().is_none());
 }
