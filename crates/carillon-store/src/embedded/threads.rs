@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use carillon_core::port::StoreError;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::db::Db;
 use super::shared::Shared;
@@ -22,8 +22,8 @@ pub(crate) struct Threads {
     /// Empty once the store is closed.
     queues: Mutex<Option<Queues>>,
     handles: Mutex<Vec<JoinHandle<()>>>,
-    /// Ends when the last thread does.
-    done: Mutex<Option<mpsc::Receiver<()>>>,
+    /// Closed when the last thread has ended.
+    done: watch::Receiver<()>,
 }
 
 impl Threads {
@@ -34,7 +34,7 @@ impl Threads {
     ) -> std::io::Result<Self> {
         let (writes, write_jobs) = mpsc::channel(shared.config.write_queue_max);
         let (reads, read_jobs) = mpsc::channel::<Read>(shared.config.read_queue_max);
-        let (alive, done) = mpsc::channel(1);
+        let (alive, done) = watch::channel(());
         let read_jobs = Arc::new(Mutex::new(read_jobs));
         let mut handles = Vec::new();
         for _ in 0..shared.config.reader_threads {
@@ -52,7 +52,7 @@ impl Threads {
         };
         handles.push(std::thread::Builder::new().name("store-write".into()).spawn(write)?);
         let queues = Mutex::new(Some(Queues { writes, reads }));
-        Ok(Self { queues, handles: Mutex::new(handles), done: Mutex::new(Some(done)) })
+        Ok(Self { queues, handles: Mutex::new(handles), done })
     }
 
     /// Has the writer do `apply` in a group, and returns when the group is synced.
@@ -119,10 +119,8 @@ impl Threads {
     /// Takes nothing more, and returns when everything that was taken is done.
     pub(crate) async fn close(&self) {
         self.queues.lock().expect("no holder of this lock panics").take();
-        let done = self.done.lock().expect("no holder of this lock panics").take();
-        if let Some(mut done) = done {
-            done.recv().await;
-        }
+        let mut done = self.done.clone();
+        while done.changed().await.is_ok() {}
         self.join();
     }
 

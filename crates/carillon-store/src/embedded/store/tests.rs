@@ -8,7 +8,7 @@ use carillon_core::port::FakeClock;
 use super::*;
 use crate::embedded::format::Tag;
 use crate::embedded::{format, group::Group};
-use crate::fixture::{ALL, Heard, NOW_MS, new_account, new_app, plan, remember};
+use crate::fixture::{ALL, Heard, NOW_MS, id, new_account, new_app, plan, remember};
 
 const APP: AppId = AppId(1);
 const BOB: AccountNo = AccountNo(1 << 40 | 2);
@@ -133,4 +133,16 @@ async fn a_damaged_request_does_not_keep_the_others_from_being_trimmed() {
     assert_eq!(store.remembered(APP, "ann", NOW_MS).await, Ok(None));
     let expiries = format::rest(Tag::RequestExpiry);
     assert!(store.shared.slot.get().unwrap().as_ref().unwrap().rest.prefix(expiries).next().is_none());
+}
+
+#[tokio::test]
+async fn two_that_close_both_return_when_everything_is_done() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = EmbeddedConfig { write_queue_max: 1, ..EmbeddedConfig::default() };
+    let store = open_with(directory.path(), config, Arc::<Heard>::default());
+    store.create_app(new_app("shop")).await.unwrap();
+    let (a, b, c, d, (), ()) =
+        tokio::join!(send(&store), send(&store), send(&store), send(&store), store.close(), store.close());
+    assert!([a, b, c, d].iter().all(Result::is_ok));
+    assert_eq!(store.account(APP, &id("ann")).await, Err(StoreError::Closed));
 }
