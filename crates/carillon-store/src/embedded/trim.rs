@@ -106,36 +106,41 @@ impl Cursor {
         let (account, _) = parse(format::parse_inbox(&first.0))?;
         let (bound, _) = self.bound(account.app());
         let (mut last, mut next) = (None, Some(first));
+        // Ids rise with offsets, so an entry that does not verify is as old as the next one at least.
+        let mut damaged: Vec<(Vec<u8>, Offset)> = Vec::new();
         *left -= 1;
         while let Some((key, value)) = next {
             let (owner, offset) = parse(format::parse_inbox(&key))?;
-            let is_old = match seal::open_entry(&key, &value) {
-                Ok((message, _)) => message < bound,
-                // One damaged entry must not keep every other inbox from being trimmed; readers report it, too.
-                Err(error) => {
-                    tracing::error!(%error, account = account.0, "a damaged entry keeps its inbox from being trimmed");
-                    false
-                }
-            };
-            if owner != account || !is_old {
-                if owner == account {
-                    last = None;
-                }
-                keep_top(group, account, last);
-                return Ok(Phase::Inbox(after_account(account)));
+            if owner != account {
+                break;
             }
             if *left == 0 {
                 // Entries follow, so the inbox needs no record of its top.
-                return Ok(Phase::Inbox(key.to_vec()));
+                let from = damaged.into_iter().next().map_or_else(|| key.to_vec(), |(key, _)| key);
+                return Ok(Phase::Inbox(from));
             }
-            group.remove(&db.inbox, &key);
-            remove_claims(group, account, offset)?;
-            trimmed.inbox_entries += 1;
-            *left -= 1;
-            last = Some(offset);
+            match seal::open_entry(&key, &value) {
+                Ok((message, _)) if message >= bound => return Ok(Phase::Inbox(after_account(account))),
+                Ok(_) => {
+                    damaged.push((key.to_vec(), offset));
+                    for (key, offset) in damaged.drain(..) {
+                        group.remove(&db.inbox, &key);
+                        remove_claims(group, account, offset)?;
+                        trimmed.inbox_entries += 1;
+                        *left = left.saturating_sub(1);
+                        last = Some(offset);
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(%error, account = account.0, "a damaged entry waits for the next one to be trimmed");
+                    damaged.push((key.to_vec(), offset));
+                }
+            }
             next = entries.next().map(fjall::Guard::into_inner).transpose().map_err(unknown)?;
         }
-        keep_top(group, account, last);
+        if damaged.is_empty() {
+            keep_top(group, account, last);
+        }
         Ok(Phase::Inbox(after_account(account)))
     }
 

@@ -146,3 +146,31 @@ async fn two_that_close_both_return_when_everything_is_done() {
     assert!([a, b, c, d].iter().all(Result::is_ok));
     assert_eq!(store.account(APP, &id("ann")).await, Err(StoreError::Closed));
 }
+
+#[tokio::test]
+async fn a_damaged_entry_goes_with_the_next_one_of_its_inbox() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    store.create_app(new_app("shop")).await.unwrap();
+    for _ in 0..3 {
+        send(&store).await.unwrap();
+    }
+    let damage = |offset| {
+        let key = format::inbox(BOB, Offset(offset));
+        store.shared.slot.get().unwrap().as_ref().unwrap().inbox.insert(key, "junk").unwrap();
+    };
+    damage(1);
+    damage(2);
+    assert!(matches!(store.read_inbox(BOB, Offset(1), ALL).await, Err(StoreError::Damaged(_))));
+    assert_eq!(store.trim(NOW_MS + 599_999, 100).await.map(|it| it.inbox_entries), Ok(0));
+    assert_eq!(store.read_inbox(BOB, Offset(2), ALL).await.unwrap().entries.len(), 1);
+    assert_eq!(store.trim(NOW_MS + 3_600_000, 100).await.map(|it| it.inbox_entries), Ok(3));
+    assert_eq!(send(&store).await.unwrap().copies[0].offset, Some(Offset(4)));
+    assert_eq!(offsets(&store).await, [4]);
+    // Nothing says how old the last one is: it stays until another one does.
+    damage(4);
+    store.trim(NOW_MS + 3_600_000, 100).await.unwrap();
+    store.close().await;
+    let store = open(directory.path());
+    assert_eq!(send(&store).await.unwrap().copies[0].offset, Some(Offset(5)));
+}
