@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use carillon_core::port::{Clock, StoreError};
+use carillon_core::port::{Clock, CreateError, StoreError};
 
 use super::config::EmbeddedConfig;
 use super::db::Slot;
@@ -27,11 +27,33 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// Reports damage where it is first seen.
-    pub(crate) fn report<T>(&self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
-        if let Err(StoreError::Damaged(what)) = &outcome {
+    pub(crate) fn report<T, E: Failure>(&self, outcome: Result<T, E>) -> Result<T, E> {
+        if let Err(error) = &outcome
+            && let Some(StoreError::Damaged(what)) = error.of_store()
+        {
             self.metrics.damaged.inc();
             tracing::error!(%what, "a stored record is damaged and was not served");
         }
         outcome
+    }
+}
+
+/// An error that the store's may be in.
+pub(crate) trait Failure {
+    fn of_store(&self) -> Option<&StoreError>;
+}
+
+impl Failure for StoreError {
+    fn of_store(&self) -> Option<&StoreError> {
+        Some(self)
+    }
+}
+
+impl Failure for CreateError {
+    fn of_store(&self) -> Option<&StoreError> {
+        match self {
+            Self::Exists => None,
+            Self::Store(error) => Some(error),
+        }
     }
 }

@@ -16,11 +16,12 @@ use super::apply;
 use super::config::EmbeddedConfig;
 use super::db::{Db, Slot};
 use super::facts::Facts;
+use super::group::Group;
 use super::home::{Home, OpenError};
-use super::inbox::{self, From, Reader};
+use super::inbox::{self, Reader};
 use super::messages::Messages;
 use super::metrics::{RecordKind, StoreMetrics};
-use super::shared::Shared;
+use super::shared::{Failure, Shared};
 use super::space::Space;
 use super::state::{self, State};
 use super::threads::{Kind, Threads};
@@ -69,8 +70,16 @@ impl EmbeddedStore {
         Arc::clone(&self.shared.metrics)
     }
 
-    async fn page(&self, account: AccountNo, from: From, limit: PageLimit) -> Result<InboxPage, StoreError> {
+    async fn page(&self, account: AccountNo, from: inbox::From, limit: PageLimit) -> Result<InboxPage, StoreError> {
         self.threads.read(move |shared, db| reader(shared, db).page(account, from, limit)).await
+    }
+
+    async fn write<T: Send + 'static, E: Failure + From<StoreError> + Send + 'static>(
+        &self,
+        kind: Kind,
+        apply: impl FnOnce(&mut Group<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E> {
+        self.shared.report(self.threads.write(kind, apply).await)
     }
 
     fn count_trimmed(&self, trimmed: &Trimmed) {
@@ -97,11 +106,11 @@ impl Store for EmbeddedStore {
     }
 
     async fn create_app(&self, app: NewApp) -> Result<App, CreateError> {
-        self.threads.write(Kind::Alone, |group| apply::app::create(group, app)).await
+        self.write(Kind::Alone, |group| apply::app::create(group, app)).await
     }
 
     async fn replace_app(&self, app: App) -> Result<(), CreateError> {
-        self.threads.write(Kind::Alone, |group| apply::app::replace(group, app)).await
+        self.write(Kind::Alone, |group| apply::app::replace(group, app)).await
     }
 
     async fn create_account(
@@ -109,7 +118,7 @@ impl Store for EmbeddedStore {
         account: NewAccount,
         remember: Option<Remember<Account>>,
     ) -> Result<Account, CreateError> {
-        self.threads.write(Kind::Grouped, |group| apply::account::create(group, account, remember)).await
+        self.write(Kind::Grouped, |group| apply::account::create(group, account, remember)).await
     }
 
     async fn change_account(
@@ -120,9 +129,8 @@ impl Store for EmbeddedStore {
         remember: Option<Remember<Account>>,
     ) -> Result<Option<Account>, StoreError> {
         let id = id.clone();
-        let write =
-            move |group: &mut super::group::Group<'_>| apply::account::change(group, app, &id, change, remember);
-        self.threads.write(Kind::Grouped, write).await
+        let write = move |group: &mut Group<'_>| apply::account::change(group, app, &id, change, remember);
+        self.write(Kind::Grouped, write).await
     }
 
     async fn account(&self, app: AppId, id: &AccountId) -> Result<Option<Account>, StoreError> {
@@ -176,7 +184,7 @@ impl Store for EmbeddedStore {
         plan: InboxPlan,
         remember: Option<Remember<Committed>>,
     ) -> Result<Arc<Committed>, StoreError> {
-        self.threads.write(Kind::Grouped, |group| apply::message::commit(group, plan, remember)).await
+        self.write(Kind::Grouped, |group| apply::message::commit(group, plan, remember)).await
     }
 
     async fn inbox_state(&self, account: AccountNo) -> Result<InboxState, StoreError> {
@@ -186,7 +194,7 @@ impl Store for EmbeddedStore {
     }
 
     async fn read_inbox(&self, account: AccountNo, after: Offset, limit: PageLimit) -> Result<InboxPage, StoreError> {
-        self.page(account, From::After(after), limit).await
+        self.page(account, inbox::From::After(after), limit).await
     }
 
     async fn read_inbox_back(
@@ -195,7 +203,7 @@ impl Store for EmbeddedStore {
         before: Offset,
         limit: PageLimit,
     ) -> Result<InboxPage, StoreError> {
-        self.page(account, From::Before(before), limit).await
+        self.page(account, inbox::From::Before(before), limit).await
     }
 
     async fn claim(
@@ -206,9 +214,8 @@ impl Store for EmbeddedStore {
         live: bool,
     ) -> Result<Vec<bool>, StoreError> {
         let (offsets, devices) = (offsets.to_vec(), devices.to_vec());
-        let write =
-            move |group: &mut super::group::Group<'_>| apply::claim::claim(group, account, &offsets, &devices, live);
-        self.threads.write(Kind::Grouped, write).await
+        let write = move |group: &mut Group<'_>| apply::claim::claim(group, account, &offsets, &devices, live);
+        self.write(Kind::Grouped, write).await
     }
 
     async fn message(&self, app: AppId, id: MessageId) -> Result<Option<Arc<Message>>, StoreError> {
@@ -230,7 +237,7 @@ impl Store for EmbeddedStore {
     }
 
     async fn trim(&self, now_ms: u64, budget: usize) -> Result<Trimmed, StoreError> {
-        let trimmed = self.threads.write(Kind::FreesSpace, move |group| trim::round(group, now_ms, budget)).await;
+        let trimmed = self.write(Kind::FreesSpace, move |group| trim::round(group, now_ms, budget)).await;
         if let Ok(trimmed) = &trimmed {
             self.count_trimmed(trimmed);
         }

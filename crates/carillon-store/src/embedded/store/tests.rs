@@ -6,8 +6,8 @@ use carillon_core::model::Fate;
 use carillon_core::port::FakeClock;
 
 use super::*;
+use crate::embedded::format;
 use crate::embedded::format::Tag;
-use crate::embedded::{format, group::Group};
 use crate::fixture::{ALL, Heard, NOW_MS, id, new_account, new_app, plan, remember};
 
 const APP: AppId = AppId(1);
@@ -173,4 +173,20 @@ async fn a_damaged_entry_goes_with_the_next_one_of_its_inbox() {
     store.close().await;
     let store = open(directory.path());
     assert_eq!(send(&store).await.unwrap().copies[0].offset, Some(Offset(5)));
+}
+
+#[tokio::test]
+async fn damage_that_a_write_meets_is_counted_as_what_a_read_meets() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    store.create_app(new_app("shop")).await.unwrap();
+    store.create_account(new_account(APP, "ann"), None).await.unwrap();
+    let key = format::account(APP, &id("ann"));
+    store.shared.slot.get().unwrap().as_ref().unwrap().rest.insert(key, "junk").unwrap();
+    let change = store.change_account(APP, &id("ann"), AccountChange::SetMuted(true), None).await;
+    assert!(matches!(change, Err(StoreError::Damaged(_))));
+    let create = store.create_account(new_account(APP, "ann"), None).await;
+    assert!(matches!(create, Err(CreateError::Store(StoreError::Damaged(_)))));
+    assert!(store.account(APP, &id("ann")).await.is_err());
+    assert_eq!(store.metrics().damaged.get(), 3);
 }
