@@ -202,6 +202,7 @@ impl Bench {
                 dialect: "bench".into(),
                 elements_say_all: true,
             },
+            subtype: 0,
             ext: String::new(),
             options: CopyOptions::default(),
             push: Push::default(),
@@ -209,6 +210,7 @@ impl Bench {
             description: String::new(),
             environment: String::new(),
             sender_sees: true,
+            recipients_see: true,
             recipients: recipients
                 .iter()
                 .map(|n| AccountId::new(&format!("account{}", n + 1)))
