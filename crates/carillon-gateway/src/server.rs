@@ -46,7 +46,7 @@ pub(crate) struct Server {
 /// A running gateway. Clones are the same gateway.
 #[derive(Clone)]
 pub struct Gateway {
-    server: Arc<Server>,
+    pub(crate) server: Arc<Server>,
     threads: Arc<Mutex<Vec<Thread>>>,
 }
 

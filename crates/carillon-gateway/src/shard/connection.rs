@@ -210,6 +210,14 @@ impl Connection {
         }
     }
 
+    /// Wakes every task that waits for the connection.
+    pub(super) fn wake_all(&self) {
+        self.wake();
+        if let Some(waker) = self.catch_up.as_ref().and_then(|it| it.waker.as_ref()) {
+            waker.wake_by_ref();
+        }
+    }
+
     /// Tells the client to go; `false` where it was told before.
     pub(super) fn close(&mut self, close: Close, until_us: u64) -> bool {
         if self.is_closing() {

@@ -11,6 +11,8 @@ mod deliver;
 mod drive;
 mod open;
 mod query;
+#[cfg(test)]
+mod tests;
 mod tick;
 
 use std::cell::RefCell;
@@ -82,20 +84,23 @@ const SCRATCH_BYTES: usize = 64 * 1024;
 pub(crate) fn run(server: Arc<Server>, place: usize) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("the machine gives a poll handle at start");
-    let mailbox = server.hub.mailboxes[place].clone();
-    let state = State {
-        connections: Slab::new(),
-        accounts: HashMap::new(),
-        scratch: vec![0; SCRATCH_BYTES],
-        next_serial: 0,
-        draining: false,
-    };
-    let reads = Semaphore::new(server.config.shard_reads_max);
-    let shard = Shard { server, mailbox, place, state: RefCell::new(state), reads, ended: Notify::new() };
-    LocalSet::new().block_on(&runtime, Rc::new(shard).live());
+    LocalSet::new().block_on(&runtime, Rc::new(Shard::new(server, place)).live());
 }
 
 impl Shard {
+    fn new(server: Arc<Server>, place: usize) -> Self {
+        let mailbox = server.hub.mailboxes[place].clone();
+        let state = State {
+            connections: Slab::new(),
+            accounts: HashMap::new(),
+            scratch: vec![0; SCRATCH_BYTES],
+            next_serial: 0,
+            draining: false,
+        };
+        let reads = Semaphore::new(server.config.shard_reads_max);
+        Self { server, mailbox, place, state: RefCell::new(state), reads, ended: Notify::new() }
+    }
+
     async fn live(self: Rc<Self>) {
         let ticking = tokio::task::spawn_local(self.clone().tick());
         while !self.state.borrow().draining {
@@ -159,7 +164,7 @@ impl Shard {
         self.state.borrow_mut().leave(account, id.place);
     }
 
-    /// Forgets a connection whose socket is done.
+    /// Forgets a connection whose socket is done. Its tasks wait for what will not come, so they are told.
     fn remove(&self, id: ConnId) {
         let mut state = self.state.borrow_mut();
         if state.connections.get(id.place).is_none_or(|it| it.serial != id.serial) {
@@ -170,6 +175,7 @@ impl Shard {
             state.leave(connection.account, id.place);
         }
         drop(state);
+        connection.wake_all();
         self.ended.notify_one();
     }
 

@@ -30,7 +30,7 @@ impl Shard {
         }
     }
 
-    fn look_after(&self, now_us: u64, now_ms: u64) {
+    pub(super) fn look_after(&self, now_us: u64, now_ms: u64) {
         self.server.metrics.queue(self.place, self.mailbox.len());
         self.server.admission.tidy(now_ms);
         let config = &self.server.config;

@@ -13,7 +13,7 @@ use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 use carillon_store::MemoryStore;
 use tokio::sync::{Semaphore, watch};
 
-pub(super) struct HeldStore {
+pub(crate) struct HeldStore {
     inner: Arc<MemoryStore>,
     /// One for each page that may be handed out.
     passes: Semaphore,
@@ -22,24 +22,24 @@ pub(super) struct HeldStore {
 
 impl HeldStore {
     /// Holds nothing back until it is told to.
-    pub(super) fn new(inner: Arc<MemoryStore>) -> Arc<Self> {
+    pub(crate) fn new(inner: Arc<MemoryStore>) -> Arc<Self> {
         let passes = Semaphore::new(Semaphore::MAX_PERMITS);
         Arc::new(Self { inner, passes, read: watch::Sender::new(0) })
     }
 
     /// Holds back every page from now on.
-    pub(super) fn hold(&self) {
+    pub(crate) fn hold(&self) {
         self.passes.forget_permits(Semaphore::MAX_PERMITS);
         self.read.send_replace(0);
     }
 
     /// Lets so many pages pass.
-    pub(super) fn let_pass(&self, pages: usize) {
+    pub(crate) fn let_pass(&self, pages: usize) {
         self.passes.add_permits(pages);
     }
 
     /// Waits until `pages` were read since [`HeldStore::hold`], whether or not they were handed out.
-    pub(super) async fn has_read(&self, pages: u64) {
+    pub(crate) async fn has_read(&self, pages: u64) {
         self.read.subscribe().wait_for(|read| *read >= pages).await.expect("the sender is here");
     }
 }

@@ -8,4 +8,4 @@ mod live;
 mod login;
 mod ruin;
 mod tcp;
-mod world;
+pub(crate) mod world;

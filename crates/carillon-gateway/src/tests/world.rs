@@ -17,24 +17,24 @@ use serde_json::{Value, json};
 use super::held::HeldStore;
 use crate::{Gateway, GatewayConfig, GatewayDeps, GatewayMetrics, Hub, MemorySocket};
 
-pub(super) const START_MS: u64 = 1_700_000_000_000;
-pub(super) const APP_SECRET: &str = "0123456789abcdef0123456789abcdef";
+pub(crate) const START_MS: u64 = 1_700_000_000_000;
+pub(crate) const APP_SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-pub(super) struct World {
-    pub(super) gateway: Gateway,
-    pub(super) pipeline: Arc<Pipeline>,
-    pub(super) store: Arc<HeldStore>,
-    pub(super) clock: Arc<FakeClock>,
-    pub(super) metrics: Arc<GatewayMetrics>,
-    pub(super) app: Arc<App>,
+pub(crate) struct World {
+    pub(crate) gateway: Gateway,
+    pub(crate) pipeline: Arc<Pipeline>,
+    pub(crate) store: Arc<HeldStore>,
+    pub(crate) clock: Arc<FakeClock>,
+    pub(crate) metrics: Arc<GatewayMetrics>,
+    pub(crate) app: Arc<App>,
 }
 
 impl World {
-    pub(super) async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(GatewayConfig { shards: 2, ..GatewayConfig::default() }).await
     }
 
-    pub(super) async fn with(config: GatewayConfig) -> Self {
+    pub(crate) async fn with(config: GatewayConfig) -> Self {
         let metrics = Arc::new(GatewayMetrics::new());
         let hub = Hub::new(&config, metrics.clone());
         let clock = Arc::new(FakeClock::new(START_MS));
@@ -62,27 +62,27 @@ impl World {
     }
 
     /// Creates an account whose token is `token-of-<name>`.
-    pub(super) async fn account(&self, name: &str) -> Account {
+    pub(crate) async fn account(&self, name: &str) -> Account {
         let token = Some(Secret::new(format!("token-of-{name}")));
         let command = CreateAccount { id: id(name), token, profile: Profile::default() };
         self.pipeline.create_account(&self.app, command, None).await.unwrap()
     }
 
-    pub(super) async fn accounts(&self, names: &[&str]) {
+    pub(crate) async fn accounts(&self, names: &[&str]) {
         for name in names {
             self.account(name).await;
         }
     }
 
-    pub(super) async fn change(&self, name: &str, change: AccountChange) -> Account {
+    pub(crate) async fn change(&self, name: &str, change: AccountChange) -> Account {
         self.pipeline.change_account(&self.app, &id(name), change, None).await.unwrap()
     }
 
-    pub(super) async fn send(&self, from: &str, to: &[&str], text: &str) -> Sent {
+    pub(crate) async fn send(&self, from: &str, to: &[&str], text: &str) -> Sent {
         self.send_with(from, to, text, CopyOptions { sender_sync: false, ..CopyOptions::default() }).await
     }
 
-    pub(super) async fn send_with(&self, from: &str, to: &[&str], text: &str, options: CopyOptions) -> Sent {
+    pub(crate) async fn send_with(&self, from: &str, to: &[&str], text: &str, options: CopyOptions) -> Sent {
         let command = Send {
             sender: id(from),
             to: Recipients::Many(to.iter().map(|name| id(name)).collect()),
@@ -107,7 +107,7 @@ impl World {
     }
 
     /// A socket that has said nothing yet.
-    pub(super) fn socket(&self, capacity: usize) -> Client {
+    pub(crate) fn socket(&self, capacity: usize) -> Client {
         let (socket, login) = self.gateway.connect_memory([192, 0, 2, 1].into(), false, capacity).unwrap();
         #[expect(clippy::disallowed_methods, reason = "a test joins nothing")]
         tokio::spawn(login);
@@ -115,14 +115,14 @@ impl World {
     }
 
     /// A client that has sent its connect command.
-    pub(super) async fn connecting(&self, name: &str, connect: Value) -> Client {
+    pub(crate) async fn connecting(&self, name: &str, connect: Value) -> Client {
         let mut client = self.socket(1 << 20);
         client.connect(name, connect).await;
         client
     }
 
     /// A client that is connected and live, on a device of that name, and its connect reply.
-    pub(super) async fn connected(&self, name: &str, device: &str) -> Client {
+    pub(crate) async fn connected(&self, name: &str, device: &str) -> Client {
         let mut client = self.connecting(name, json!({"data": {"device": device}})).await;
         assert_eq!(client.next().await["id"], 1);
         self.settle(&mut client).await;
@@ -130,7 +130,7 @@ impl World {
     }
 
     /// Waits until the client's shard has nothing left to do for it: its history is answered after its catch-up.
-    pub(super) async fn settle(&self, client: &mut Client) {
+    pub(crate) async fn settle(&self, client: &mut Client) {
         for round in 0..3 {
             client.say(&json!({"id": 900 + round, "history": {"channel": "inbox"}})).await;
             assert_eq!(client.next().await["id"], 900 + round);
@@ -138,20 +138,20 @@ impl World {
     }
 }
 
-pub(super) fn id(name: &str) -> AccountId {
+pub(crate) fn id(name: &str) -> AccountId {
     AccountId::new(name).unwrap()
 }
 
 /// The client's end of a connection.
-pub(super) struct Client {
-    pub(super) socket: MemorySocket,
+pub(crate) struct Client {
+    pub(crate) socket: MemorySocket,
     bytes: Vec<u8>,
     lines: Vec<Value>,
 }
 
 impl Client {
     /// Sends the connect command of an account with its static token; `extra` goes on top.
-    pub(super) async fn connect(&mut self, name: &str, extra: Value) {
+    pub(crate) async fn connect(&mut self, name: &str, extra: Value) {
         let mut connect = json!({"token": format!("token-of-{name}"), "data": {"account": name}});
         for (key, value) in extra.as_object().unwrap() {
             if key == "data" {
@@ -164,11 +164,11 @@ impl Client {
         self.say(&json!({"id": 1, "connect": connect})).await;
     }
 
-    pub(super) async fn say(&mut self, command: &Value) {
+    pub(crate) async fn say(&mut self, command: &Value) {
         self.frame(0x81, command.to_string().as_bytes()).await;
     }
 
-    pub(super) async fn frame(&mut self, first: u8, payload: &[u8]) {
+    pub(crate) async fn frame(&mut self, first: u8, payload: &[u8]) {
         let mut out = vec![first];
         match u16::try_from(payload.len()) {
             Ok(len) if len < 126 => out.push(0x80 | u8::try_from(len).unwrap()),
@@ -187,7 +187,7 @@ impl Client {
     }
 
     /// The next message; a close is `{"close": code, "reason": …}`, and the end of the connection `null`.
-    pub(super) async fn next(&mut self) -> Value {
+    pub(crate) async fn next(&mut self) -> Value {
         while self.lines.is_empty() {
             if !self.take_frame() {
                 let mut buffer = [0; 4_096];
@@ -229,13 +229,13 @@ impl Client {
     }
 
     /// The next push's offset and text.
-    pub(super) async fn push(&mut self) -> (Option<u64>, String) {
+    pub(crate) async fn push(&mut self) -> (Option<u64>, String) {
         let push = self.next().await;
         text(&push["push"]["pub"])
     }
 
     /// The code of the close that is to come.
-    pub(super) async fn closed(&mut self) -> u64 {
+    pub(crate) async fn closed(&mut self) -> u64 {
         let close = self.next().await;
         assert_ne!(close["reason"], "", "{close}");
         close["close"].as_u64().unwrap_or_else(|| panic!("no close but {close}"))
@@ -243,7 +243,7 @@ impl Client {
 }
 
 /// A publication's offset and text.
-pub(super) fn text(publication: &Value) -> (Option<u64>, String) {
+pub(crate) fn text(publication: &Value) -> (Option<u64>, String) {
     let text = publication["data"]["elements"][0]["text"].as_str();
     (publication["offset"].as_u64(), text.unwrap_or_else(|| panic!("no text in {publication}")).to_owned())
 }

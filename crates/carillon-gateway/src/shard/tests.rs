@@ -1,0 +1,99 @@
+//! What a connection leaves behind in its shard: nothing.
+
+use carillon_core::DeviceId;
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, TcpStream};
+
+use super::*;
+use crate::GatewayConfig;
+use crate::socket::Socket;
+use crate::tests::world::World;
+
+/// A world whose gateway is idle, a shard of its own that nobody runs, and one connection of ann's with its client.
+async fn with_ann() -> (World, Rc<Shard>, TcpStream) {
+    let config = GatewayConfig { send_queue_bytes_max: 1 << 30, page_bytes: 1 << 25, ..GatewayConfig::default() };
+    let world = World::with(config).await;
+    world.account("shop").await;
+    let account = world.account("ann").await;
+    for _ in 0..100 {
+        world.send("shop", &["ann"], &"x".repeat(100_000)).await;
+    }
+    let server = world.gateway.server.clone();
+    let place = server.hub.place(account.no);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (socket, peer) = listener.accept().await.unwrap();
+    let device = DeviceId::new("phone").unwrap();
+    let newcomer = Newcomer {
+        socket: Socket::Tcp(socket).detach().unwrap(),
+        encoding: Encoding::Json,
+        slot: server.admission.enter(peer.ip(), 0).ok().unwrap(),
+        reader: Reader::default(),
+        connect_id: 1,
+        logged_in: LoggedIn { account, device, by_static_token: true, expires_ms: None, position: None },
+        commands: Vec::new(),
+        incoming: Vec::new(),
+    };
+    let shard = Rc::new(Shard::new(server, place));
+    shard.adopt(newcomer);
+    (world, shard, client)
+}
+
+/// Runs until the connection waits for its client, who reads nothing, to take what is queued.
+async fn is_stuck(shard: &Rc<Shard>, client: &mut TcpStream) {
+    assert!(client.read(&mut [0; 1]).await.unwrap() > 0);
+    let mut queued = 0;
+    loop {
+        tokio::task::yield_now().await;
+        let now = shard.state.borrow().connections.iter().map(|(_, it)| it.queued()).sum();
+        if now > 0 && now == queued {
+            return;
+        }
+        queued = now;
+    }
+}
+
+/// Runs until no task of the shard is left: each of them holds it.
+async fn has_no_tasks(shard: &Rc<Shard>) {
+    for _ in 0..10_000 {
+        if Rc::strong_count(shard) == 1 {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("{} tasks of a connection that is gone wait for ever", Rc::strong_count(shard) - 1);
+}
+
+#[tokio::test]
+async fn a_client_that_goes_while_it_catches_up_leaves_no_task() {
+    LocalSet::new()
+        .run_until(async {
+            let (_world, shard, mut client) = with_ann().await;
+            is_stuck(&shard, &mut client).await;
+            drop(client);
+            while !shard.state.borrow().connections.is_empty() {
+                tokio::task::yield_now().await;
+            }
+            has_no_tasks(&shard).await;
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_connection_that_is_cut_leaves_no_task() {
+    LocalSet::new()
+        .run_until(async {
+            let (_world, shard, mut client) = with_ann().await;
+            is_stuck(&shard, &mut client).await;
+            let id = shard.all()[0];
+            shard.close(id, Close::BLOCKED);
+            // Its catch-up ends, and its task waits for the socket again.
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+            shard.look_after(u64::MAX, 0);
+            assert!(shard.state.borrow().connections.is_empty());
+            has_no_tasks(&shard).await;
+        })
+        .await;
+}
