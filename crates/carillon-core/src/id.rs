@@ -89,8 +89,9 @@ pub struct Offset(pub u64);
 impl Offset {
     pub const ZERO: Self = Self(0);
 
+    /// The offset after this one; the last number has none and stays: clients may name any.
     pub fn next(self) -> Self {
-        Self(self.0 + 1)
+        Self(self.0.saturating_add(1))
     }
 
     /// The offset before this one; [`Offset::ZERO`] has none and stays.

@@ -107,6 +107,9 @@ async fn history_pages_in_both_directions() {
         (json!({"limit": -1, "since": {"offset": 3, "epoch": epoch}}), vec![4, 5]),
         (json!({"limit": 2, "reverse": true}), vec![5, 4]),
         (json!({"limit": 2, "reverse": true, "since": {"offset": 4, "epoch": epoch}}), vec![3, 2]),
+        (json!({"limit": 2, "reverse": true, "since": {"offset": u64::MAX, "epoch": epoch}}), vec![5, 4]),
+        (json!({"limit": 2, "since": {"offset": u64::MAX, "epoch": epoch}}), vec![]),
+        (json!({"limit": i32::MIN, "since": {"offset": 4}}), vec![5]),
     ];
     for (mut request, offsets) in table {
         request["channel"] = json!("inbox");
