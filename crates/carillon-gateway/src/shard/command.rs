@@ -43,8 +43,8 @@ impl Shard {
 
     pub(super) fn obey(self: &Rc<Self>, id: ConnId, command: Command) {
         self.server.metrics.commands.inc();
-        if command.send.is_some() && command.id == 0 {
-            // Nothing listens to them, and no reply is expected.
+        if command.send.is_some() {
+            // Nothing listens to them, and no reply is expected, though one SDK gives them ids.
             return;
         }
         if command.is_pong() {

@@ -55,6 +55,8 @@ async fn unsubscribe_ping_and_presence_stats_are_answered() {
         ),
     ];
     ann.say(&json!({"send": {"data": {"ignored": true}}})).await;
+    // The Java SDK gives it an id, and expects no reply either.
+    ann.say(&json!({"id": 4, "send": {"data": {"ignored": true}}})).await;
     for (command, reply) in table {
         ann.say(&command).await;
         assert_eq!(ann.next().await, reply);
