@@ -121,7 +121,8 @@ impl Shard {
         }
         let from = if who.position.is_some() { after } else { oldest };
         let (publications, mark) = self.publications(id, &page, from).await?;
-        let recovered = recovering || !publications.is_empty();
+        // Clients that named a position learn by it that nothing is missing, and SDKs take publications only with it.
+        let recovered = who.position.is_some() || !publications.is_empty();
         Ok(Some((SubscribeResult { publications, recovered, ..inbox(from, &page) }, mark)))
     }
 

@@ -39,11 +39,13 @@ async fn positions_are_taken_from_the_sdk_then_from_the_app_then_from_the_oldest
     let subs = |offset: u64, epoch: &Value| json!({"inbox": {"recover": true, "offset": offset, "epoch": epoch}});
     let (_, saved) = inbox(&world, json!({"data": {"inbox": at(3)}})).await;
     assert_eq!((offsets(&saved), &saved["offset"], &saved["was_recovering"]), (vec![4, 5], &json!(3), &json!(null)));
+    let (_, nothing) = inbox(&world, json!({"data": {"inbox": at(5)}})).await;
+    assert_eq!((offsets(&nothing), &nothing["offset"], &nothing["recovered"]), (vec![], &json!(5), &json!(true)));
     let (_, both) = inbox(&world, json!({"data": {"inbox": at(1)}, "subs": subs(4, &epoch)})).await;
     assert_eq!((offsets(&both), &both["was_recovering"], &both["recovered"]), (vec![5], &json!(true), &json!(true)));
     let (_, top) = inbox(&world, json!({"subs": subs(5, &epoch)})).await;
     assert_eq!((offsets(&top), &top["recovered"]), (vec![], &json!(true)));
-    for bad in [subs(6, &epoch), subs(2, &json!("another"))] {
+    for bad in [subs(6, &epoch), subs(u64::MAX, &epoch), subs(2, &json!("another"))] {
         let (mut client, lost) = inbox(&world, json!({"subs": bad})).await;
         assert_eq!((offsets(&lost), &lost["recovered"], &lost["offset"]), (vec![], &json!(null), &json!(0)));
         assert_eq!(lost["was_recovering"], true);
