@@ -107,7 +107,7 @@ impl Shard {
         let data = LoginData { app: name, account: Some(account.as_str().into()), ..LoginData::default() };
         let identity = match login::verify(&self.server, &request.token, &data) {
             Verdict::Accepted(it) if it.app.id == app && it.account == account => it,
-            Verdict::Expired => return self.fail(id, command, ErrorCode::TOKEN_EXPIRED),
+            Verdict::Expired => return self.fail(id, command, ErrorCode::NEW_TOKEN_EXPIRED),
             Verdict::Accepted(_) | Verdict::Invalid | Verdict::NotMine => {
                 return self.close_and_send(id, Close::INVALID_TOKEN);
             }
