@@ -18,6 +18,9 @@ pub struct GatewayMetrics {
     pub(crate) overruns: Counter,
     pub(crate) pages: Counter,
     pub(crate) commands: Counter,
+    pub(crate) refused_commands: Counter,
+    pub(crate) cuts: Counter,
+    pub(crate) read_waits: Counter,
     pub(crate) frames_in: Counter,
     pub(crate) frames_out: Counter,
     pub(crate) bytes_out: Counter,
@@ -68,6 +71,10 @@ impl GatewayMetrics {
         registry.register("carillon_shard_overruns", "Times that a shard's queue was full", self.overruns.clone());
         registry.register("carillon_catch_up_pages", "Inbox pages read for connections", self.pages.clone());
         registry.register("carillon_client_commands", "Commands of clients", self.commands.clone());
+        let refused = self.refused_commands.clone();
+        registry.register("carillon_refused_client_commands", "Commands refused because too many ran", refused);
+        registry.register("carillon_cut_connections", "Connections that did not end in time", self.cuts.clone());
+        registry.register("carillon_shard_read_waits", "Reads that waited for others", self.read_waits.clone());
         registry.register("carillon_gateway_received_frames", "Frames read from sockets", self.frames_in.clone());
         registry.register("carillon_gateway_sent_frames", "Frames queued for sockets", self.frames_out.clone());
         registry.register("carillon_gateway_sent_bytes", "Bytes written to sockets", self.bytes_out.clone());
@@ -114,6 +121,9 @@ impl Default for GatewayMetrics {
             overruns: Counter::default(),
             pages: Counter::default(),
             commands: Counter::default(),
+            refused_commands: Counter::default(),
+            cuts: Counter::default(),
+            read_waits: Counter::default(),
             frames_in: Counter::default(),
             frames_out: Counter::default(),
             bytes_out: Counter::default(),

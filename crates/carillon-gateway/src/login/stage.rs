@@ -83,7 +83,9 @@ async fn say_goodbye(server: &Server, stranger: &Stranger, close: Close) {
     };
     tokio::select! {
         () = goodbye => {}
-        () = server.pipeline.clock.sleep_until_us(deadline_us) => {}
+        () = server.pipeline.clock.sleep_until_us(deadline_us) => {
+            server.metrics.cuts.inc();
+        }
     }
 }
 

@@ -84,7 +84,7 @@ impl Shard {
         };
         let Some((account, mark)) = self.with(id, begin).flatten() else { return Ok(false) };
         let page = {
-            let _permit = self.reads.acquire().await.expect("it is never closed");
+            let _permit = self.may_read().await;
             self.server.metrics.pages.inc();
             self.server.pipeline.store.read_inbox(account, mark, self.page_limit()).await?
         };

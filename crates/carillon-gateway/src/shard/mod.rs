@@ -23,7 +23,7 @@ use std::sync::Arc;
 use carillon_core::AccountNo;
 use carillon_core::port::EndReason;
 use slab::Slab;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio::task::LocalSet;
 
 use crate::admission::Slot;
@@ -154,6 +154,15 @@ impl Shard {
         let mut state = self.state.borrow_mut();
         let connection = state.connections.get_mut(id.place).filter(|it| it.serial == id.serial)?;
         Some(change(connection))
+    }
+
+    /// Waits for its turn to read the store.
+    async fn may_read(&self) -> SemaphorePermit<'_> {
+        if let Ok(permit) = self.reads.try_acquire() {
+            return permit;
+        }
+        self.server.metrics.read_waits.inc();
+        self.reads.acquire().await.expect("it is never closed")
     }
 
     /// Says why, takes the connection off its account, and lets it end.

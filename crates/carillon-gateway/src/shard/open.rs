@@ -91,7 +91,7 @@ impl Shard {
     async fn first_page(&self, id: ConnId, who: &LoggedIn) -> Result<Option<(SubscribeResult, Offset)>, StoreError> {
         let account = who.account.no;
         let store = &self.server.pipeline.store;
-        let _permit = self.reads.acquire().await.expect("it is never closed");
+        let _permit = self.may_read().await;
         // A block or a new token may have ended sessions while this one was on its way here.
         let close = match store.account_by_no(account).await? {
             None => Some(Close::INVALID_TOKEN),

@@ -62,6 +62,7 @@ impl Shard {
             return;
         };
         if !fits {
+            self.server.metrics.refused_commands.inc();
             return self.fail(id, command, ErrorCode::TOO_MANY_REQUESTS);
         }
         let this = self.clone();
@@ -88,7 +89,7 @@ impl Shard {
         }
         let account = self.with(id, |it| it.account).ok_or(ErrorCode::INTERNAL)?;
         let store = &self.server.pipeline.store;
-        let _permit = self.reads.acquire().await.expect("it is never closed");
+        let _permit = self.may_read().await;
         if request.limit == 0 {
             let state = store.inbox_state(account).await?;
             check_epoch(&request, &state.epoch)?;
@@ -133,6 +134,7 @@ impl Shard {
         if message >= MessageId::END {
             return Err(ErrorCode::MESSAGE_NOT_FOUND.into());
         }
+        let _permit = self.may_read().await;
         let found = self.server.pipeline.store.message(app, MessageId(message)).await?;
         let is_theirs = |it: &carillon_core::model::Message| {
             (it.recipients_see && it.recipients.contains(&account_id)) || (it.sender_sees && it.sender.no == account)

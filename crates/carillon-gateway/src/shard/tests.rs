@@ -93,6 +93,7 @@ async fn a_connection_that_is_cut_leaves_no_task() {
             }
             shard.look_after(u64::MAX, 0);
             assert!(shard.state.borrow().connections.is_empty());
+            assert_eq!(shard.server.metrics.cuts.get(), 1);
             has_no_tasks(&shard).await;
         })
         .await;

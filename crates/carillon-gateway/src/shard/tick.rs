@@ -39,7 +39,10 @@ impl Shard {
                 None | Some(Due::Nothing) => {}
                 Some(Due::Ping) => self.ping(id, now_us),
                 Some(Due::Close(close)) => self.close_and_send(id, close),
-                Some(Due::Cut) => self.remove(id),
+                Some(Due::Cut) => {
+                    self.server.metrics.cuts.inc();
+                    self.remove(id);
+                }
             }
         }
     }

@@ -126,6 +126,27 @@ async fn history_pages_in_both_directions() {
 }
 
 #[tokio::test]
+async fn queries_beyond_what_may_run_are_refused_and_reads_wait_for_each_other() {
+    let config = GatewayConfig { shards: 1, commands_running_max: 2, shard_reads_max: 1, ..GatewayConfig::default() };
+    let world = World::with(config).await;
+    world.account("ann").await;
+    let mut ann = world.connected("ann", "phone").await;
+    world.store.hold();
+    for id in 2..=4 {
+        ann.say(&json!({"id": id, "history": {"channel": "inbox", "limit": 1}})).await;
+    }
+    let refused = ann.next().await;
+    assert_eq!((&refused["id"], &refused["error"]["code"]), (&json!(4), &json!(111)));
+    assert_eq!(world.metrics.refused_commands.get(), 1);
+    world.store.has_read(1).await;
+    ann.say(&json!({"id": 5, "ping": {}})).await;
+    assert_eq!(ann.next().await["id"], 5);
+    world.store.let_pass(10);
+    assert_eq!((ann.next().await["id"].clone(), ann.next().await["id"].clone()), (json!(2), json!(3)));
+    assert_eq!(world.metrics.read_waits.get(), 1);
+}
+
+#[tokio::test]
 async fn the_original_of_a_message_is_for_those_who_sent_or_received_it() {
     let (world, mut ann) = with_ann().await;
     world.account("eve").await;
