@@ -4,6 +4,7 @@
 //! Leaves the wording of `data` to [`crate::format`], and frames to [`crate::ws`].
 
 use std::cell::OnceCell;
+use std::io::Write as _;
 
 use bytes::{BufMut, BytesMut};
 use carillon_core::model::Message;
@@ -49,12 +50,16 @@ impl<'a> Envelope<'a> {
     /// Appends the push of one copy, as one message of `encoding`. Without an offset it is no inbox entry.
     pub(crate) fn push(&self, encoding: Encoding, copy: Copy, out: &mut Vec<u8>) {
         let shared = self.shared(copy.role);
+        out.reserve(shared.len() + OWN_BYTES_MAX);
         match encoding {
             Encoding::Json => push_json(shared, copy, out),
             Encoding::Protobuf => push_protobuf(shared, copy, out),
         }
     }
 }
+
+/// What a push takes beside the shared part: at most 2 numbers of 20 digits and about 60 bytes around them.
+const OWN_BYTES_MAX: usize = 104;
 
 /// Which copy of a message.
 #[derive(Clone, Copy, Debug)]
@@ -116,7 +121,7 @@ fn put_data(shared: &str, id: MessageId, out: &mut Vec<u8>) {
 }
 
 fn put_number(number: u64, out: &mut Vec<u8>) {
-    out.extend_from_slice(number.to_string().as_bytes());
+    write!(out, "{number}").expect("memory takes everything");
 }
 
 fn digits(number: u64) -> usize {

@@ -78,6 +78,7 @@ impl Shard {
         let places = state.accounts.get(&copy.to).map_or(&[][..], Vec::as_slice);
         let form = Copy { id: copy.id, offset: copy.offset, role };
         let mut pushes = Pushes { envelope, copy: form, encoded: [None, None] };
+        let is_bound = copy.offset.is_some() && !envelope.message().options.roam;
         let (mut taken, mut devices) = (false, Vec::new());
         for &place in places {
             let connection = &mut state.connections[place];
@@ -87,7 +88,9 @@ impl Shard {
                     taken = true;
                     self.server.metrics.frames_out.inc();
                     pass.written.push(id);
-                    devices.push(connection.device.clone());
+                    if is_bound {
+                        devices.push(connection.device.clone());
+                    }
                 }
                 Taken::Later => {}
                 Taken::Behind => pass.behind.push((id, copy.offset.unwrap_or_default())),
@@ -95,7 +98,7 @@ impl Shard {
             }
         }
         self.count(copy.fate, taken, places.is_empty());
-        if taken && copy.offset.is_some() && !envelope.message().options.roam {
+        if !devices.is_empty() {
             pass.claims.push((*copy, devices));
         }
     }
