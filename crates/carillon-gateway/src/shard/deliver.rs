@@ -28,7 +28,10 @@ struct Pass {
 /// What one connection did with a copy.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Taken {
-    Yes,
+    /// Queued behind nothing, so that somebody has to send it.
+    First,
+    /// Queued behind what is sent already, or will be.
+    Joined,
     /// It has it already, or reads it from the store.
     Later,
     Behind,
@@ -84,10 +87,12 @@ impl Shard {
             let connection = &mut state.connections[place];
             let id = ConnId { place, serial: connection.serial };
             match offer(connection, &mut pushes, self.server.config.send_queue_bytes_max) {
-                Taken::Yes => {
+                it @ (Taken::First | Taken::Joined) => {
                     taken = true;
                     self.server.metrics.frames_out.inc();
-                    pass.written.push(id);
+                    if it == Taken::First {
+                        pass.written.push(id);
+                    }
                     if is_bound {
                         devices.push(connection.device.clone());
                     }
@@ -141,11 +146,12 @@ fn offer(connection: &mut Connection, pushes: &mut Pushes<'_>, queue_bytes_max: 
             return Taken::Slow;
         }
     }
+    let is_first = connection.queued() == 0;
     connection.put(push);
     if let Some(offset) = pushes.copy.offset {
         connection.mark = offset;
     }
-    Taken::Yes
+    if is_first { Taken::First } else { Taken::Joined }
 }
 
 /// Tells a connection that catches up how far it has to go.
