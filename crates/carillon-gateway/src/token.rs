@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use sha2::Sha256;
 
 /// What a token claims. Unchecked until [`Jwt::is_signed_with`] says so.
@@ -15,8 +15,10 @@ pub(crate) struct Claims {
     /// The app's name.
     pub(crate) iss: Option<String>,
     /// Ends then, in seconds since 1970.
+    #[serde(default, deserialize_with = "seconds")]
     pub(crate) exp: Option<u64>,
     /// Begins then, in seconds since 1970.
+    #[serde(default, deserialize_with = "seconds")]
     pub(crate) nbf: Option<u64>,
 }
 
@@ -55,6 +57,14 @@ fn decode<T: for<'de> Deserialize<'de>>(part: &str) -> Option<T> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
 }
 
+/// A time that may have a fraction (RFC 7519, section 2), which is cut off.
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is cut to what fits")]
+    let cut = |number: f64| number as u64;
+    let number = Option::<serde_json::Number>::deserialize(deserializer)?;
+    Ok(number.and_then(|it| it.as_u64().or_else(|| it.as_f64().map(cut))))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,6 +89,12 @@ mod tests {
     fn what_is_no_hs256_token_is_none() {
         let token = |header: &str| format!("{}.{}.AA", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode("{}"));
         assert!(Jwt::parse(&token(r#"{"alg":"HS256"}"#)).is_some());
+        let fraction = format!(
+            "{}.AA",
+            [r#"{"alg":"HS256"}"#, r#"{"exp":17.9,"nbf":1e3}"#].map(|it| URL_SAFE_NO_PAD.encode(it)).join(".")
+        );
+        let claims = Jwt::parse(&fraction).unwrap().claims;
+        assert_eq!((claims.exp, claims.nbf), (Some(17), Some(1_000)));
         for bad in [&token(r#"{"alg":"none"}"#), &token(r#"{"alg":"RS256"}"#), "", ".", "..", "a.b.c", "é.é.é"] {
             assert!(Jwt::parse(bad).is_none(), "{bad}");
         }
