@@ -136,7 +136,10 @@ async fn below_the_reserve_writes_are_refused_and_reads_go_on_until_there_is_roo
     }
     let account = store.create_account(new_account(APP, "ann"), None).await;
     assert_eq!(account, Err(CreateError::Store(StoreError::Full)));
-    assert_eq!(store.claim(BOB, &[Offset(1)], &[device("d")], false).await, Err(StoreError::Full));
+    assert_eq!(store.claim(BOB, &[Offset(1)], &[device("d")], false).await, Ok(vec![true]), "reading needs it");
+    let devices = [device("d")];
+    let (claim, sent) = tokio::join!(store.claim(BOB, &[Offset(2)], &devices, false), send());
+    assert_eq!((claim, sent.unwrap_err()), (Ok(vec![true]), StoreError::Full), "also in one group");
     let page = store.read_inbox(BOB, Offset::ZERO, ALL).await.unwrap();
     assert_eq!((page.state, page.entries.len()), (kept.state, 3));
     assert!(store.message(APP, MessageId(1)).await.unwrap().is_some());

@@ -215,7 +215,7 @@ impl Store for EmbeddedStore {
     ) -> Result<Vec<bool>, StoreError> {
         let (offsets, devices) = (offsets.to_vec(), devices.to_vec());
         let write = move |group: &mut Group<'_>| apply::claim::claim(group, account, &offsets, &devices, live);
-        self.write(Kind::Grouped, write).await
+        self.write(Kind::ForReader, write).await
     }
 
     async fn message(&self, app: AppId, id: MessageId) -> Result<Option<Arc<Message>>, StoreError> {

@@ -82,8 +82,8 @@ impl Threads {
             }
         };
         let is_alone = matches!(kind, Kind::Alone | Kind::FreesSpace);
-        let frees_space = matches!(kind, Kind::FreesSpace);
-        let sent = queue.send(Job { run: Box::new(run), is_alone, frees_space }).await;
+        let may_use_reserve = matches!(kind, Kind::FreesSpace | Kind::ForReader);
+        let sent = queue.send(Job { run: Box::new(run), is_alone, may_use_reserve }).await;
         drop(queue);
         sent.map_err(|_| StoreError::Closed)?;
         answered.await.unwrap_or_else(|_| Err(StoreError::Unknown("the write panicked".into()).into()))
@@ -144,6 +144,8 @@ pub(crate) enum Kind {
     Grouped,
     Alone,
     FreesSpace,
+    /// Little, and without it a reader does not get on.
+    ForReader,
 }
 
 impl Drop for Threads {

@@ -29,8 +29,8 @@ pub(crate) struct Job {
     pub(crate) run: Box<dyn FnOnce(Turn<'_, '_>) -> Option<After> + Send>,
     /// Has a group of its own: it reads what groups before it wrote, or changes what the writer keeps.
     pub(crate) is_alone: bool,
-    /// Removes more than it writes, so that it may when space is short.
-    pub(crate) frees_space: bool,
+    /// May write when space is short: it removes more than it writes, or a reader needs the little that it writes.
+    pub(crate) may_use_reserve: bool,
 }
 
 pub(crate) struct Writer {
@@ -68,8 +68,9 @@ impl Writer {
         if let Err(error) = self.ready() {
             return self.refuse(first, error);
         }
-        if !first.frees_space
-            && let Err(error) = self.shared.space.check()
+        let room = self.shared.space.check();
+        if !first.may_use_reserve
+            && let Err(error) = room
         {
             return self.refuse(first, error);
         }
@@ -80,11 +81,11 @@ impl Writer {
                 Err(error) => return self.refuse(first, error),
             };
             let db = slot.as_ref().expect("a slot that was got is full");
-            self.apply(db, first)
+            self.apply(db, first, room)
         };
         if let Err(error) = &outcome {
             tracing::error!(%error, "a group of writes failed: opening the storage engine again");
-            self.count_refused("unknown", afters.len());
+            count_refused(&self.shared, "unknown", afters.len());
             self.fail();
         }
         let outcome = outcome.map(|told| self.tell(&told));
@@ -93,8 +94,8 @@ impl Writer {
         }
     }
 
-    /// Lets the writes that wait join the group, and syncs it.
-    fn apply(&mut self, db: &Db, first: Job) -> (Vec<After>, Result<Told, StoreError>) {
+    /// Lets the writes that wait join the group, where there is room for them, and syncs it.
+    fn apply(&mut self, db: &Db, first: Job, room: Result<(), StoreError>) -> (Vec<After>, Result<Told, StoreError>) {
         let config = &self.shared.config;
         let state = self.state.as_mut().expect("a writer that is ready has its state");
         let mut group = Group::new(db, state, self.shared.clock.now_ms());
@@ -106,6 +107,12 @@ impl Writer {
             if job.is_alone {
                 self.held = Some(job);
                 break;
+            }
+            if !job.may_use_reserve
+                && let Err(error) = &room
+            {
+                refuse(&self.shared, job, error.clone());
+                continue;
             }
             afters.extend((job.run)(Turn::Apply(&mut group)));
             writes += 1;
@@ -133,12 +140,7 @@ impl Writer {
     }
 
     fn refuse(&self, job: Job, error: StoreError) {
-        self.count_refused(if error == StoreError::Full { "full" } else { "unknown" }, 1);
-        (job.run)(Turn::Refuse(error));
-    }
-
-    fn count_refused(&self, reason: &'static str, writes: usize) {
-        self.shared.metrics.refused.get_or_create(&Reason { reason }).inc_by(writes as u64);
+        refuse(&self.shared, job, error);
     }
 
     /// Forgets everything, because what is on disk is not known any more.
@@ -169,4 +171,13 @@ impl Writer {
         tracing::info!("the storage engine is open again");
         Ok(())
     }
+}
+
+fn refuse(shared: &Shared, job: Job, error: StoreError) {
+    count_refused(shared, if error == StoreError::Full { "full" } else { "unknown" }, 1);
+    (job.run)(Turn::Refuse(error));
+}
+
+fn count_refused(shared: &Shared, reason: &'static str, writes: usize) {
+    shared.metrics.refused.get_or_create(&Reason { reason }).inc_by(writes as u64);
 }
