@@ -47,11 +47,11 @@ impl Window {
         if now_ms < self.shut_until_ms {
             return Err(ShutOut { until_ms: self.shut_until_ms });
         }
-        while self.calls_ms.front().is_some_and(|&at| at + window_ms <= now_ms) {
+        while self.calls_ms.front().is_some_and(|&at| at.saturating_add(window_ms) <= now_ms) {
             self.calls_ms.pop_front();
         }
         if self.calls_ms.len() >= calls as usize {
-            self.shut_until_ms = now_ms + shut_out_ms;
+            self.shut_until_ms = now_ms.saturating_add(shut_out_ms);
             return Err(ShutOut { until_ms: self.shut_until_ms });
         }
         self.calls_ms.push_back(now_ms);
@@ -92,6 +92,14 @@ mod tests {
         assert!(charge(2, Operation::SendBatch));
         assert!(charge(1, Operation::CreateAccount));
         assert!(!charge(1, Operation::SendBatch));
+    }
+
+    #[test]
+    fn a_limit_may_be_for_ever() {
+        let limiter = Limiter::default();
+        let once = Limit::Sliding { calls: 1, window_ms: u64::MAX, shut_out_ms: u64::MAX };
+        let charge = |now_ms| limiter.charge(AppId(1), Operation::SendBatch, once, now_ms).is_ok();
+        assert!(charge(1) && !charge(2) && !charge(u64::MAX - 1));
     }
 
     #[test]

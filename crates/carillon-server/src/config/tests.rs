@@ -70,6 +70,14 @@ fn the_environment_wins_over_the_file() {
 }
 
 #[test]
+fn numbers_that_nothing_can_run_with_are_refused() {
+    check_refused("[gateway]\nshard_reads_max = 0", &[], "`gateway.shard_reads_max`: must not be 0");
+    check_refused("[store]\njournal_bytes_max = 1", &[], "`store.journal_bytes_max`: must be at least 67108864");
+    let long = "[netease]\nclock_window_s = 9223372036854775807";
+    check_refused(long, &[], "`netease.clock_window_s`: must be at most 31622400");
+}
+
+#[test]
 fn a_file_without_keys_means_the_defaults() {
     let config = Config::parse("", NONE).unwrap();
     assert_eq!(config, Config::default());

@@ -6,6 +6,9 @@ use carillon_core::model::Operation;
 
 use super::{AppConfig, Config, ConfigError};
 
+/// Longer times are mistakes, and would overflow sums.
+const YEAR_S: u64 = 366 * 86_400;
+
 /// A JWT's key must be at least as long as its hash (RFC 7518, section 3.2).
 pub(crate) const TOKEN_SECRET_BYTES_MIN: usize = 32;
 
@@ -23,6 +26,12 @@ impl Config {
         if self.log.level.parse::<tracing_subscriber::filter::Targets>().is_err() {
             problems.push("`log.level`: is no level; use error, warn, info, debug or trace".to_owned());
         }
+        self.check_numbers(&mut problems);
+        self.check_apps(&mut problems);
+        if problems.is_empty() { Ok(()) } else { Err(ConfigError::Invalid(problems)) }
+    }
+
+    fn check_numbers(&self, problems: &mut Vec<String>) {
         for (key, is_zero) in [
             ("http.headers_max", self.http.headers_max == 0),
             ("http.head_timeout_s", self.http.head_timeout_s == 0),
@@ -44,6 +53,11 @@ impl Config {
             ("gateway.ping_interval_ms", self.gateway.ping_interval_ms == 0),
             ("gateway.login_timeout_ms", self.gateway.login_timeout_ms == 0),
             ("gateway.frame_bytes_max", self.gateway.frame_bytes_max == 0),
+            ("gateway.commands_per_frame_max", self.gateway.commands_per_frame_max == 0),
+            ("gateway.commands_running_max", self.gateway.commands_running_max == 0),
+            ("gateway.send_queue_bytes_max", self.gateway.send_queue_bytes_max == 0),
+            ("gateway.shard_queue_len_max", self.gateway.shard_queue_len_max == 0),
+            ("gateway.shard_reads_max", self.gateway.shard_reads_max == 0),
             ("gateway.page_entries", self.gateway.page_entries == 0),
             ("gateway.connections_max", self.gateway.connections_max == 0),
             ("shutdown.deadline_s", self.shutdown.deadline_s == 0),
@@ -62,8 +76,26 @@ impl Config {
                 problems.push(format!("`{key}`: must be at least {min}"));
             }
         }
-        self.check_apps(&mut problems);
-        if problems.is_empty() { Ok(()) } else { Err(ConfigError::Invalid(problems)) }
+        let (http, gateway, netease) = (&self.http, &self.gateway, &self.netease);
+        for (key, value, max) in [
+            ("http.head_timeout_s", http.head_timeout_s, YEAR_S),
+            ("gateway.ping_interval_ms", gateway.ping_interval_ms, YEAR_S * 1_000),
+            ("gateway.pong_timeout_ms", gateway.pong_timeout_ms, YEAR_S * 1_000),
+            ("gateway.login_timeout_ms", gateway.login_timeout_ms, YEAR_S * 1_000),
+            ("gateway.expiry_grace_ms", gateway.expiry_grace_ms, YEAR_S * 1_000),
+            ("gateway.close_timeout_ms", gateway.close_timeout_ms, YEAR_S * 1_000),
+            ("netease.body_timeout_s", netease.body_timeout_s, YEAR_S),
+            ("netease.clock_window_s", netease.clock_window_s, YEAR_S),
+            ("netease.request_memory_s", netease.request_memory_s, YEAR_S),
+            ("netease.request_wait_s", netease.request_wait_s, YEAR_S),
+            ("store.trim_interval_s", self.store.trim_interval_s, YEAR_S),
+            ("shutdown.deadline_s", self.shutdown.deadline_s, YEAR_S),
+            ("shutdown.notice_s", self.shutdown.notice_s, YEAR_S),
+        ] {
+            if value > max {
+                problems.push(format!("`{key}`: must be at most {max}"));
+            }
+        }
     }
 
     fn check_apps(&self, problems: &mut Vec<String>) {
