@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use crate::id::AppId;
 use crate::model::{Limit, Operation};
 
-/// A call over the limit; the app is shut out of the operation until then.
+/// A call over the limit; the app is shut out of the operation until then, by the clock that the call was charged with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many calls; shut out until {until_ms} ms")]
 pub struct ShutOut {
@@ -23,8 +23,8 @@ pub struct Limiter {
 }
 
 impl Limiter {
-    /// Charges one call at `now_ms`, or refuses it. A refused call is not charged; the first refusal starts the shut-out,
-    /// and later ones do not prolong it.
+    /// Charges one call at `now_ms`, of a clock that is never set, or refuses it. A refused call is not charged; the first
+    /// refusal starts the shut-out, and later ones do not prolong it.
     ///
     /// # Errors
     /// [`ShutOut`] with the time from which calls are let in again.
@@ -106,5 +106,15 @@ mod tests {
     fn unlimited_never_refuses() {
         let limiter = Limiter::default();
         assert!((0..1_000).all(|_| limiter.charge(AppId(1), Operation::SendBatch, Limit::Unlimited, 0).is_ok()));
+    }
+
+    #[test]
+    fn windows_and_shut_outs_beyond_the_end_of_time_last_for_ever() {
+        let limiter = Limiter::default();
+        let once = Limit::Sliding { calls: 1, window_ms: u64::MAX, shut_out_ms: u64::MAX };
+        let charge = |now_ms| limiter.charge(AppId(1), Operation::SendBatch, once, now_ms);
+        assert_eq!(charge(5), Ok(()));
+        assert_eq!(charge(6), Err(ShutOut { until_ms: u64::MAX }));
+        assert_eq!(charge(7), Err(ShutOut { until_ms: u64::MAX }));
     }
 }
