@@ -45,7 +45,9 @@ impl Pipeline {
     /// [`Refusal::TooManyCalls`] while the app is shut out of the operation.
     pub fn charge(&self, app: &App, operation: Operation) -> Result<(), Refusal> {
         let limit = app.settings.limits.of(operation);
-        let charged = self.limiter.charge(app.id, operation, limit, self.clock.now_ms());
+        // Monotonic, so that nobody is shut out for longer because the wall clock was set back.
+        let now_ms = self.clock.monotonic_us() / 1_000;
+        let charged = self.limiter.charge(app.id, operation, limit, now_ms);
         charged.map_err(|shut_out| Refusal::TooManyCalls { operation, shut_out })
     }
 

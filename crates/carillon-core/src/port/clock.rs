@@ -17,7 +17,8 @@ pub trait Clock: Send + Sync {
     async fn sleep_until_us(&self, at_us: u64);
 }
 
-/// A clock that moves only when a test moves it, for all threads at once. Wall and monotonic time move together.
+/// A clock that moves only when a test moves it, for all threads at once. Wall and monotonic time move together, unless
+/// the test sets the wall clock back.
 #[derive(Debug)]
 pub struct FakeClock {
     state: Mutex<FakeState>,
@@ -47,6 +48,11 @@ impl FakeClock {
             due
         };
         due.into_iter().for_each(|(_, waker)| waker.wake());
+    }
+
+    /// Sets the wall clock back, as an operator may; monotonic time stays.
+    pub fn set_back_ms(&self, ms: u64) {
+        self.lock().started_ms -= ms;
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, FakeState> {

@@ -123,6 +123,19 @@ async fn an_app_may_have_a_limit_of_its_own() {
 }
 
 #[tokio::test]
+async fn a_clock_that_is_set_back_does_not_keep_an_app_shut_out() {
+    let backend = Backend::new().await;
+    backend.create(&["ann", "bob"]).await;
+    let own = Limit::Sliding { calls: 1, window_ms: 1_000, shut_out_ms: 2_000 };
+    backend.set(|settings| settings.limits.own = [(Operation::SendBatch, own)].into()).await;
+    backend.send(&[]).await;
+    assert_snapshot!(backend.send(&[]).await, @r#"{"code":416,"desc":"query too fast"}"#);
+    backend.clock.set_back_ms(3_600_000);
+    backend.clock.advance_ms(2_000);
+    assert_snapshot!(backend.send(&[]).await, @r#"{"code":200,"timetag":1699996402000}"#);
+}
+
+#[tokio::test]
 async fn every_field_is_stored_with_the_message() {
     let backend = backend().await;
     let fields = [
