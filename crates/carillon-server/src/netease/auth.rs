@@ -31,7 +31,9 @@ pub(super) fn authenticate(netease: &Netease, headers: &HeaderMap) -> Result<Arc
         return Err(AuthError::BadCheckSum.into());
     }
     if app.settings.nonce_once {
-        let forget_ms = now_ms + 2 * netease.config.clock_window_s * 1_000;
+        // A signature holds to the end of its last second.
+        let life_s = netease.config.clock_window_s.saturating_mul(2).saturating_add(1);
+        let forget_ms = now_ms.saturating_add(life_s.saturating_mul(1_000));
         match netease.nonces.note(app.id, signed.nonce, now_ms, forget_ms) {
             Noted::New => {}
             Noted::NewForOld => netease.metrics.nonce_forgotten(),

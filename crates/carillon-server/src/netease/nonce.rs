@@ -1,8 +1,8 @@
 //! The nonces of apps that take each one only once.
 //!
-//! A signature lives for at most twice the clock window, so a nonce is remembered for that long. The memory of an app is
-//! bounded: where it is full the oldest nonce is forgotten early, and counted, because refusing would let a busy hour stop
-//! the app's own calls.
+//! A signature lives for at most twice the clock window and a second, so a nonce is remembered for that long. The memory of
+//! an app is bounded: where it is full the oldest nonce is forgotten early, and counted, because refusing would let a busy
+//! hour stop the app's own calls.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Mutex;

@@ -97,7 +97,7 @@ async fn a_repeated_nonce_is_taken_unless_the_app_says_otherwise() {
     backend.set(|settings| settings.nonce_once = true).await;
     assert_eq!(backend.post(UNBLOCK, &[("accid", "x")]).await, LET_IN);
     assert_snapshot!(backend.post(UNBLOCK, &[("accid", "x")]).await, @r#"{"code":414,"desc":"Nonce was used before"}"#);
-    backend.clock.advance_ms(600_000);
+    backend.clock.advance_ms(601_000);
     assert_eq!(backend.post(UNBLOCK, &[("accid", "x")]).await, LET_IN);
     assert_snapshot!(
         backend.metrics("nonce_repeated"),
@@ -106,9 +106,23 @@ async fn a_repeated_nonce_is_taken_unless_the_app_says_otherwise() {
 }
 
 #[tokio::test]
+async fn a_nonce_is_remembered_for_as_long_as_its_signature_holds() {
+    let backend = Backend::new().await;
+    backend.set(|settings| settings.nonce_once = true).await;
+    let ahead_s = NOW_MS / 1_000 + 300;
+    let replay = async || backend.answer(backend.signed_at(UNBLOCK, "n", ahead_s), "accid=x").await;
+    assert_eq!(replay().await, LET_IN);
+    backend.clock.advance_ms(600_999);
+    assert_snapshot!(replay().await, @r#"{"code":414,"desc":"Nonce was used before"}"#);
+    backend.clock.advance_ms(1);
+    assert_snapshot!(replay().await, @r#"{"code":414,"desc":"CurTime is expired"}"#);
+}
+
+#[tokio::test]
 async fn a_disabled_app_is_refused() {
     let backend = Backend::new().await;
     backend.set(|settings| settings.disabled = true).await;
-    assert_snapshot!(backend.send(&[]).await, @r#"{"code":403,"desc":"app is disabled"}"#);
-    assert_snapshot!(backend.post(UNBLOCK, &[]).await, @r#"{"code":403,"desc":"app is disabled"}"#);
+    for path in SERVED {
+        assert_eq!(backend.post(path, &[]).await, r#"{"code":403,"desc":"app is disabled"}"#, "{path}");
+    }
 }

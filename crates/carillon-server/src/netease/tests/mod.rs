@@ -31,6 +31,14 @@ use super::{Netease, NeteaseConfig, NeteaseMetrics, router};
 /// 2023-11-14, 22:13:20 UTC.
 const NOW_MS: u64 = 1_700_000_000_000;
 const SEND: &str = "msg/sendBatchMsg.action";
+const SERVED: [&str; 6] = [
+    "user/create.action",
+    "user/refreshToken.action",
+    "user/block.action",
+    "user/unblock.action",
+    "user/mute.action",
+    SEND,
+];
 
 /// A server with one app, and its backend.
 #[derive(Clone)]
@@ -101,8 +109,11 @@ impl Backend {
 
     /// The same store behind a server that has forgotten everything else.
     fn restarted(&self, config: NeteaseConfig) -> Self {
-        let netease = Netease::new(self.pipeline.clone(), config, Arc::new(NeteaseMetrics::default()));
-        Self { router: router(Arc::new(netease)), ..self.clone() }
+        let metrics = Arc::new(NeteaseMetrics::default());
+        let mut registry = Registry::default();
+        metrics.register(&mut registry);
+        let netease = Netease::new(self.pipeline.clone(), config, metrics);
+        Self { router: router(Arc::new(netease)), registry: Arc::new(registry), ..self.clone() }
     }
 
     async fn create(&self, accids: &[&str]) {
