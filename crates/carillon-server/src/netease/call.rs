@@ -17,7 +17,7 @@ use super::error::{AuthError, CallError, ReadError};
 use super::form::Form;
 use super::metrics::Repeat;
 use super::reply::{self, Done};
-use super::request_id::{self, RequestKey};
+use super::request_id::{self, Identity, RequestKey};
 use super::running::{self, Entry};
 use super::{Netease, auth, msg, read, unknown, user};
 
@@ -67,12 +67,11 @@ impl Netease {
         }
         let id = request_id::of(&parts.headers)?;
         let body = read::read(body, &self.config, &*self.pipeline.clock).await?;
-        let expires_ms = self.pipeline.clock.now_ms() + self.config.request_memory_s * 1_000;
-        let key = id.map(|id| RequestKey::new(id, path, &body, expires_ms));
+        let identity = id.map(|id| Identity::new(id, path, &body));
         let call = Call { app, endpoint, body };
         let task = spawn(async move {
-            match key {
-                Some(key) => self.run_once(call, key).await,
+            match identity {
+                Some(identity) => self.run_once(call, identity).await,
                 None => self.run(call, None).await,
             }
         });
@@ -80,15 +79,19 @@ impl Netease {
     }
 
     /// Runs the call unless it was run before; then its first answer is the answer.
-    async fn run_once(&self, call: Call, key: RequestKey) -> Result<Bytes, CallError> {
+    async fn run_once(&self, call: Call, identity: Identity) -> Result<Bytes, CallError> {
         let Some(_place) = self.running.place() else { return Err(self.busy()) };
         let clock = &self.pipeline.clock;
-        let deadline_us = clock.monotonic_us() + self.config.request_wait_s * 1_000_000;
+        let deadline_us = clock.monotonic_us().saturating_add(self.config.request_wait_s.saturating_mul(1_000_000));
+        let mut waited = false;
         let _turn = loop {
-            match self.running.enter(call.app.id, &key.id) {
+            match self.running.enter(call.app.id, &identity.id) {
                 Entry::First(turn) => break turn,
                 Entry::Running(first) => {
-                    self.metrics.repeat(Repeat::Waited);
+                    if !waited {
+                        self.metrics.repeat(Repeat::Waited);
+                        waited = true;
+                    }
                     // Both only wait, so either may be dropped.
                     tokio::select! {
                         biased;
@@ -100,8 +103,9 @@ impl Netease {
         };
         // Looked up only with the turn held: the first call remembers before it gives its turn back.
         let store = &self.pipeline.store;
-        match store.remembered(call.app.id, &key.id, clock.now_ms()).await? {
-            Some(first) if first.fingerprint == key.fingerprint => {
+        let now_ms = clock.now_ms();
+        match store.remembered(call.app.id, &identity.id, now_ms).await? {
+            Some(first) if first.fingerprint == identity.fingerprint => {
                 self.metrics.repeat(Repeat::Answered);
                 Ok(first.answer)
             }
@@ -109,7 +113,10 @@ impl Netease {
                 self.metrics.repeat(Repeat::Conflict);
                 Err(CallError::RequestReused)
             }
-            None => self.run(call, Some(key)).await,
+            None => {
+                let memory_ms = self.config.request_memory_s.saturating_mul(1_000);
+                self.run(call, Some(identity.until(now_ms.saturating_add(memory_ms)))).await
+            }
         }
     }
 

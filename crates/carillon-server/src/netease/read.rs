@@ -18,7 +18,7 @@ pub(super) async fn read(
     config: &NeteaseConfig,
     clock: &dyn Clock,
 ) -> Result<Bytes, ReadError> {
-    let deadline_us = clock.monotonic_us() + config.body_timeout_s * 1_000_000;
+    let deadline_us = clock.monotonic_us().saturating_add(config.body_timeout_s.saturating_mul(1_000_000));
     // Both may be dropped at any await: a call whose body is not complete has done nothing.
     tokio::select! {
         biased;

@@ -12,12 +12,18 @@ use super::error::{FieldError, Problem};
 const FIELD: &str = "RequestId";
 const BYTES_MAX: usize = 128;
 
-/// A request that can be told from others.
+/// What tells a request from others.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct RequestKey {
+pub(super) struct Identity {
     pub(super) id: String,
     pub(super) fingerprint: [u8; 32],
-    pub(super) expires_ms: u64,
+}
+
+/// A request that is to be remembered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct RequestKey {
+    identity: Identity,
+    expires_ms: u64,
 }
 
 /// The id that the call has, if it has one.
@@ -31,19 +37,26 @@ pub(super) fn of(headers: &HeaderMap) -> Result<Option<String>, FieldError> {
     Ok(Some(id.to_owned()))
 }
 
-impl RequestKey {
-    pub(super) fn new(id: String, path: &str, body: &[u8], expires_ms: u64) -> Self {
+impl Identity {
+    pub(super) fn new(id: String, path: &str, body: &[u8]) -> Self {
         let mut hash = Sha256::new();
         hash.update(path);
         // No path holds this byte, so the border is unambiguous.
         hash.update([0]);
         hash.update(body);
-        Self { id, fingerprint: hash.finalize().into(), expires_ms }
+        Self { id, fingerprint: hash.finalize().into() }
     }
 
+    pub(super) fn until(self, expires_ms: u64) -> RequestKey {
+        RequestKey { identity: self, expires_ms }
+    }
+}
+
+impl RequestKey {
     /// What the store is to remember with the commit.
     pub(super) fn remember<T>(self, answer: Answer<T>) -> Remember<T> {
-        Remember { request: self.id, fingerprint: self.fingerprint, expires_ms: self.expires_ms, answer }
+        let Identity { id: request, fingerprint } = self.identity;
+        Remember { request, fingerprint, expires_ms: self.expires_ms, answer }
     }
 }
 
@@ -70,7 +83,7 @@ mod tests {
 
     #[test]
     fn path_and_body_make_the_fingerprint() {
-        let print = |path, body: &str| RequestKey::new("r".into(), path, body.as_bytes(), 0).fingerprint;
+        let print = |path, body: &str| Identity::new("r".into(), path, body.as_bytes()).fingerprint;
         assert_eq!(print("/a", "x=1"), print("/a", "x=1"));
         assert_ne!(print("/a", "x=1"), print("/b", "x=1"));
         assert_ne!(print("/a", "x=1"), print("/a", "x=2"));

@@ -148,3 +148,59 @@ async fn a_repeat_waits_no_longer_than_is_set() {
     open.send(()).unwrap();
     assert_snapshot!(first.join_next().await.unwrap().unwrap(), @r#"{"code":200,"timetag":1700000000000}"#);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_repeat_that_waits_for_one_call_after_another_is_counted_once() {
+    let config = NeteaseConfig { request_wait_s: 1_000, ..NeteaseConfig::default() };
+    let backend = backend().await.restarted(config);
+    let call = |backend: Backend| async move { send(&backend, "r", &[]).await.0 };
+    let gated = |sent: usize| {
+        let (open, gate) = mpsc::channel();
+        let backend = backend.clone();
+        *backend.seen.gate.lock().unwrap() = Some(gate);
+        (open, async move {
+            while backend.sent().len() < sent {
+                tokio::task::yield_now().await;
+            }
+        })
+    };
+    let (open_first, first_runs) = gated(1);
+    let mut calls = tokio::task::JoinSet::from_iter([call(backend.clone())]);
+    first_runs.await;
+    calls.spawn(call(backend.clone()));
+    calls.spawn(call(backend.clone()));
+    seen(&backend, r#"outcome="waited"} 2"#).await;
+    // The first is forgotten at once, so that one of the two runs anew and the other one waits for it.
+    backend.clock.advance_ms(300_000);
+    let (open_second, second_runs) = gated(2);
+    open_first.send(()).unwrap();
+    second_runs.await;
+    open_second.send(()).unwrap();
+    calls.join_all().await;
+    assert_eq!(backend.sent().len(), 2);
+    assert_snapshot!(
+        backend.metrics("waited"),
+        @r#"carillon_request_repeats_total{dialect="netease",outcome="waited"} 2"#
+    );
+}
+
+#[tokio::test]
+async fn settings_beyond_the_end_of_time_mean_for_ever() {
+    let config = NeteaseConfig {
+        body_timeout_s: u64::MAX,
+        clock_window_s: u64::MAX,
+        request_memory_s: u64::MAX,
+        request_wait_s: u64::MAX,
+        ..NeteaseConfig::default()
+    };
+    let backend = Backend::with(config, AppSettings { nonce_once: true, ..AppSettings::default() }).await;
+    let create = async |nonce, accid: &str| {
+        let request = backend.signed_at("user/create.action", nonce, 1).header("RequestId", "r");
+        backend.answer(request, form(&[("accid", accid), ("token", "t")])).await
+    };
+    let first = create("1", "ann").await;
+    assert_eq!(first, r#"{"code":200,"info":{"token":"t","accid":"ann","name":""}}"#);
+    backend.clock.advance_ms(1 << 40);
+    assert_eq!(create("2", "ann").await, first);
+    assert_snapshot!(create("1", "ann").await, @r#"{"code":414,"desc":"Nonce was used before"}"#);
+}
