@@ -2,6 +2,7 @@
 //! recorder in place of connections.
 
 mod auth;
+mod failures;
 mod request_id;
 mod send;
 mod send_batch;
@@ -16,7 +17,7 @@ use carillon_core::apps::Apps;
 use carillon_core::limit::Limiter;
 use carillon_core::model::{ApiKey, AppSettings, Committed, Limits, NewApp, Secret};
 use carillon_core::pipeline::Pipeline;
-use carillon_core::port::{EndReason, FakeClock, Fanout, SeededRandom, Sessions};
+use carillon_core::port::{EndReason, FakeClock, Fanout, Random, SeededRandom, Sessions, Store};
 use carillon_core::{AccountNo, AppId};
 use carillon_store::MemoryStore;
 use http::Request;
@@ -87,19 +88,28 @@ impl Backend {
     }
 
     async fn with(config: NeteaseConfig, settings: AppSettings) -> Self {
-        let clock = Arc::new(FakeClock::new(NOW_MS));
         let seen = Arc::new(Recorder::default());
-        let pipeline = Arc::new(Pipeline {
-            store: MemoryStore::new(seen.clone()),
-            sessions: seen.clone(),
-            clock: clock.clone(),
-            random: Arc::new(SeededRandom::new(1)),
-            apps: Arc::new(Apps::default()),
-            limiter: Limiter::default(),
-        });
+        let store = MemoryStore::new(seen.clone());
+        Self::over(store, Arc::new(SeededRandom::new(1)), seen, config, settings).await
+    }
+
+    /// With a store that may hold the app already.
+    async fn over(
+        store: Arc<dyn Store>,
+        random: Arc<dyn Random>,
+        seen: Arc<Recorder>,
+        config: NeteaseConfig,
+        settings: AppSettings,
+    ) -> Self {
+        let clock = Arc::new(FakeClock::new(NOW_MS));
+        let apps = Arc::new(Apps::new(store.apps().await.unwrap()));
+        let (sessions, limiter) = (seen.clone(), Limiter::default());
+        let pipeline = Arc::new(Pipeline { store, sessions, clock: clock.clone(), random, apps, limiter });
         let key = ApiKey { dialect: "netease".into(), key: "key".into(), secret: Secret::new("secret") };
         let app = NewApp { name: "shop".into(), token_secret: Secret::new("s".repeat(32)), keys: vec![key], settings };
-        pipeline.create_app(app).await.unwrap();
+        if pipeline.apps.only().is_none() {
+            pipeline.create_app(app).await.unwrap();
+        }
         let metrics = Arc::new(NeteaseMetrics::default());
         let mut registry = Registry::default();
         metrics.register(&mut registry);

@@ -204,3 +204,20 @@ async fn settings_beyond_the_end_of_time_mean_for_ever() {
     assert_eq!(create("2", "ann").await, first);
     assert_snapshot!(create("1", "ann").await, @r#"{"code":414,"desc":"Nonce was used before"}"#);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_call_with_an_id_is_refused_when_too_many_run() {
+    let config = NeteaseConfig { requests_running_max: 1, ..NeteaseConfig::default() };
+    let backend = backend().await.restarted(config);
+    let (open, gate) = mpsc::channel();
+    *backend.seen.gate.lock().unwrap() = Some(gate);
+    let call = |backend: Backend| async move { send(&backend, "r", &[]).await.0 };
+    let first = tokio::task::JoinSet::from_iter([call(backend.clone())]);
+    while backend.sent().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_snapshot!(send(&backend, "s", &[]).await.0, @r#"{"code":503,"desc":"server busy"}"#);
+    open.send(()).unwrap();
+    assert_eq!(first.join_all().await, [r#"{"code":200,"timetag":1700000000000}"#]);
+    assert_snapshot!(send(&backend, "s", &[]).await.0, @r#"{"code":200,"timetag":1700000000000}"#);
+}

@@ -282,6 +282,35 @@ async fn a_missing_or_malformed_field_is_refused_by_name() {
 }
 
 #[tokio::test]
+async fn json_is_what_rfc_8259_says_within_bounds_of_depth_and_of_numbers() {
+    let backend = backend().await;
+    let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+    let body = async |body: &str| backend.send(&[("type", "100"), ("body", body)]).await;
+    assert_snapshot!(body(&nested(127)).await, @r#"{"code":200,"timetag":1700000000000}"#);
+    let refused = r#"{"code":414,"desc":"body is not JSON"}"#;
+    for bad in [&nested(128), "{'a':1}", "{a:1}", "{}/**/", "NaN", "1e999", "{\"a\":\"\0\"}", r#""\ud800""#] {
+        assert_eq!(body(bad).await, refused, "{bad:?}");
+    }
+    assert_snapshot!(body(r#"{"a":"\u0000"}"#).await, @r#"{"code":200,"timetag":1700000000000}"#);
+    assert_snapshot!(
+        backend.send(&[("option", &nested(128))]).await,
+        @r#"{"code":414,"desc":"option is not JSON"}"#
+    );
+    assert_snapshot!(
+        backend.send(&[("toAccids", &nested(128))]).await,
+        @r#"{"code":414,"desc":"toAccids is not a JSON array of accids"}"#
+    );
+}
+
+#[tokio::test]
+async fn five_hundred_endless_names_are_listed_as_they_were_given() {
+    let backend = backend().await;
+    let names: Vec<String> = (0..500).map(|i| format!("\"{i}{}\"", "\u{7f}".repeat(500))).collect();
+    let reply = backend.send(&[("toAccids", &format!("[{}]", names.join(",")))]).await;
+    assert_eq!(reply, format!(r#"{{"code":200,"timetag":1700000000000,"unregister":[{}]}}"#, names.join(",")));
+}
+
+#[tokio::test]
 async fn lengths_are_counted_in_characters_and_a_field_over_its_limit_is_named() {
     let backend = backend().await;
     let json = |max: usize| format!(r#"{{"msg":"{}"}}"#, "你".repeat(max - 10));

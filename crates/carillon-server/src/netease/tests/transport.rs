@@ -30,6 +30,14 @@ async fn the_liveness_probe_needs_no_signature() {
     let backend = Backend::new().await;
     let probe = Request::get("/nimserver/health/liveness.action");
     assert_snapshot!(backend.answer(probe, "").await, @r#"{"code":200}"#);
+    let probe = Request::head("/nimserver/health/liveness.action");
+    assert_eq!(backend.answer(probe, "").await, "", "the head of an answer has no body");
+    assert_snapshot!(
+        backend.metrics("carillon_calls_total"),
+        @r#"carillon_calls_total{dialect="netease",operation="none",code="200"} 2"#
+    );
+    let post = Request::post("/nimserver/health/liveness.action");
+    assert_snapshot!(backend.answer(post, "").await, @r#"{"code":414,"desc":"bad http header"}"#);
 }
 
 #[tokio::test]

@@ -148,3 +148,34 @@ async fn an_unknown_account_is_a_parameter_error_that_names_it() {
         assert_eq!(reply, r#"{"code":414,"desc":"accid is empty"}"#, "{path}");
     }
 }
+
+#[tokio::test]
+async fn what_is_checked_without_effect_is_refused_by_name() {
+    let backend = Backend::new().await;
+    backend.create(&["ann"]).await;
+    let block = async |field, value: &str| backend.post("user/block.action", &[("accid", "ann"), (field, value)]).await;
+    assert_snapshot!(
+        block("kickNotifyExt", &"x".repeat(1_025)).await,
+        @r#"{"code":414,"desc":"kickNotifyExt is longer than 1024 characters"}"#
+    );
+    assert_snapshot!(
+        block("needUnbindPushToken", "x").await,
+        @r#"{"code":414,"desc":"needUnbindPushToken is not true or false"}"#
+    );
+    assert!(!stored(&backend, "ann").await.blocked);
+}
+
+#[tokio::test]
+async fn the_101st_call_of_a_second_shuts_the_app_out_of_that_endpoint_for_ten_seconds() {
+    let backend = Backend::new().await;
+    for path in SERVED.into_iter().filter(|path| *path != SEND) {
+        for _ in 0..100 {
+            assert_eq!(backend.post(path, &[]).await, r#"{"code":414,"desc":"accid is empty"}"#);
+        }
+        assert_eq!(backend.post(path, &[]).await, r#"{"code":416,"desc":"query too fast"}"#, "{path}");
+    }
+    backend.clock.advance_ms(9_999);
+    assert_snapshot!(backend.post("user/mute.action", &[]).await, @r#"{"code":416,"desc":"query too fast"}"#);
+    backend.clock.advance_ms(1);
+    assert_snapshot!(backend.post("user/mute.action", &[]).await, @r#"{"code":414,"desc":"accid is empty"}"#);
+}
