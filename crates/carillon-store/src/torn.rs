@@ -28,39 +28,83 @@ fn written(path: &Path) -> Vec<u8> {
     bytes
 }
 
-#[tokio::test]
-async fn a_torn_or_flipped_last_group_loses_nothing_before_it() {
-    let directory = tempfile::tempdir().unwrap();
-    let store = open(directory.path()).unwrap();
-    let app = AppId(1);
-    store.create_app(new_app("shop")).await.unwrap();
-    let send = async || store.commit_message(plan(app, 1, &[(2, Fate::Inbox)], NOW_MS), None).await.unwrap();
-    send().await;
-    let kept = written(directory.path()).len();
-    send().await;
-    store.close().await;
-    drop(store);
-    let whole = written(directory.path());
-    let path = journal(directory.path());
-    let (mut opened, mut refused) = (0, 0);
-    let torn = (kept..whole.len()).step_by(9).map(|at| whole[..at].to_vec());
-    let flipped = (kept..whole.len()).step_by(9).map(|at| {
-        let mut bytes = whole.clone();
+const APP: AppId = AppId(1);
+
+/// The journal after some groups, and what the store had noted when it had synced the first of them.
+struct Written {
+    directory: tempfile::TempDir,
+    /// The journal's length after the groups that are not to be lost.
+    kept: usize,
+    noted: Vec<u8>,
+    whole: Vec<u8>,
+}
+
+impl Written {
+    /// A message that is kept, and `more` after it.
+    async fn new(more: usize) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let store = open(directory.path()).unwrap();
+        store.create_app(new_app("shop")).await.unwrap();
+        let send = async || store.commit_message(plan(APP, 1, &[(2, Fate::Inbox)], NOW_MS), None).await.unwrap();
+        send().await;
+        let kept = written(directory.path()).len();
+        let noted = std::fs::read(directory.path().join("SYNCED")).unwrap();
+        for _ in 0..more {
+            send().await;
+        }
+        store.close().await;
+        drop(store);
+        let whole = written(directory.path());
+        Self { directory, kept, noted, whole }
+    }
+
+    fn flipped(&self, at: usize) -> Vec<u8> {
+        let mut bytes = self.whole.clone();
         bytes[at] ^= 0x40;
         bytes
-    });
-    for bytes in torn.chain(flipped) {
-        std::fs::write(&path, &bytes).unwrap();
-        match open(directory.path()) {
+    }
+
+    /// Opens the store with this journal; how many messages it serves, or nothing where it is refused as damaged.
+    async fn opened_with(&self, journal_bytes: &[u8]) -> Option<usize> {
+        let path = self.directory.path();
+        std::fs::write(journal(path), journal_bytes).unwrap();
+        match open(path) {
             Ok(store) => {
-                let page = store.read_inbox(AccountNo::new(app, 2), Offset::ZERO, ALL).await.unwrap();
-                assert!((1..=2).contains(&page.entries.len()));
+                let page = store.read_inbox(AccountNo::new(APP, 2), Offset::ZERO, ALL).await.unwrap();
                 store.close().await;
-                opened += 1;
+                Some(page.entries.len())
             }
-            Err(OpenError::Damaged(_)) => refused += 1,
+            Err(OpenError::Damaged(_)) => None,
             Err(other) => panic!("{other}"),
         }
     }
-    println!("opened {opened}, refused {refused}");
+}
+
+#[tokio::test]
+async fn a_torn_or_flipped_last_group_loses_nothing_before_it() {
+    let it = Written::new(1).await;
+    let torn = (it.kept..it.whole.len()).step_by(9).map(|at| it.whole[..at].to_vec());
+    let flipped = (it.kept..it.whole.len()).step_by(9).map(|at| it.flipped(at));
+    for bytes in torn.chain(flipped) {
+        // The process died before the last group was synced.
+        std::fs::write(it.directory.path().join("SYNCED"), &it.noted).unwrap();
+        if let Some(messages) = it.opened_with(&bytes).await {
+            assert!((1..=2).contains(&messages));
+        }
+    }
+}
+
+#[tokio::test]
+async fn groups_that_were_synced_and_are_not_there_any_more_are_missed() {
+    let it = Written::new(3).await;
+    let noted = std::fs::read(it.directory.path().join("SYNCED")).unwrap();
+    let second = it.kept + (it.whole.len() - it.kept) / 3;
+    for at in (it.kept..second).step_by(3) {
+        std::fs::write(it.directory.path().join("SYNCED"), &noted).unwrap();
+        let messages = it.opened_with(&it.flipped(at)).await;
+        assert!(matches!(messages, None | Some(4)), "{messages:?} with byte {at} flipped");
+    }
+    assert_eq!(it.opened_with(&it.whole[..it.kept]).await, None);
+    std::fs::remove_file(it.directory.path().join("SYNCED")).unwrap();
+    assert_eq!(it.opened_with(&it.whole[..it.kept]).await, Some(1), "whoever removes the note accepts the loss");
 }

@@ -17,6 +17,8 @@ pub(crate) enum Tag {
     App = b'a',
     Blocked = b'b',
     Claim = b'c',
+    /// How many groups were written.
+    Groups = b'g',
     Account = b'i',
     AccountById = b'k',
     Mark = b'm',

@@ -44,6 +44,10 @@ impl<'a> Group<'a> {
 
     /// Writes and syncs the group, and hands back what others are to be told.
     pub(crate) fn sync(mut self) -> Result<Told, StoreError> {
+        let groups = self.state.groups + 1;
+        let key = format::rest(Tag::Groups);
+        let value = seal::seal(&key, &groups.to_be_bytes());
+        self.put_rest(key, value);
         // Each key once: of two values under one key in one batch, the engine does not say which one holds.
         for (key, value) in self.rest {
             match value {
@@ -52,6 +56,7 @@ impl<'a> Group<'a> {
             }
         }
         self.batch.commit().map_err(unknown)?;
+        self.state.groups = groups;
         self.state.keep_heads(self.heads);
         Ok(Told { committed: self.committed, changed: self.changed })
     }

@@ -1,6 +1,7 @@
 //! The data directory: whose it is, which format it has, and that one process has it.
 //!
-//! `FORMAT` says so in text, and is whole or absent; `LOCK` is locked while a store is open; `db` is the engine's.
+//! `FORMAT` says so in text, and is whole or absent; `LOCK` is locked while a store is open; `SYNCED` notes how far the
+//! journals must reach; `db` is the engine's.
 
 use std::fs::{self, File, TryLockError};
 use std::io::Write as _;
@@ -11,6 +12,7 @@ use std::sync::Mutex;
 use carillon_core::port::{Random, SeededRandom};
 
 use super::format;
+use super::synced::Synced;
 
 const MAGIC: &str = "carillon store";
 
@@ -39,6 +41,7 @@ pub(crate) struct Home {
     pub(crate) generation: String,
     /// Unlocks when it is dropped.
     lock: Mutex<Option<File>>,
+    pub(crate) synced: Synced,
 }
 
 impl Home {
@@ -60,7 +63,9 @@ impl Home {
             write_format(path).map_err(io)?;
         }
         let text = fs::read_to_string(&format).map_err(io)?;
-        Ok(Self { path: path.into(), generation: parse_format(path, &text)?, lock: Mutex::new(Some(lock)) })
+        let generation = parse_format(path, &text)?;
+        let synced = Synced::open(path).map_err(io)?;
+        Ok(Self { path: path.into(), generation, lock: Mutex::new(Some(lock)), synced })
     }
 
     /// Lets another process have the directory. The engine must be closed.

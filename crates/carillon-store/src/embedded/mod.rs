@@ -20,6 +20,7 @@ mod shared;
 mod space;
 mod state;
 mod store;
+mod synced;
 mod threads;
 mod trim;
 mod writer;

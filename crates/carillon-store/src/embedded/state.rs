@@ -18,6 +18,8 @@ pub(crate) struct State {
     pub(crate) next_id: MessageId,
     /// The last minute that has a mark.
     pub(crate) last_mark: Option<u64>,
+    /// The groups that were written.
+    pub(crate) groups: u64,
     /// Where trimming goes on.
     pub(crate) cursor: Option<Cursor>,
     heads: Cache<AccountNo, Offset>,
@@ -25,17 +27,18 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn load(db: &Db, heads: usize) -> Result<Self, StoreError> {
-        let key = format::rest(Tag::NextId);
-        let next_id = match db.rest.get(&key).map_err(unknown)? {
-            Some(value) => seal::open_number(&key, &value)?,
-            None => 1,
+        let number = |tag, first| {
+            let key = format::rest(tag);
+            let value = db.rest.get(&key).map_err(unknown)?;
+            value.map_or(Ok(first), |value| seal::open_number(&key, &value))
         };
+        let (next_id, groups) = (number(Tag::NextId, 1)?, number(Tag::Groups, 0)?);
         let last_mark = match db.rest.prefix(format::rest(Tag::Mark)).next_back() {
             Some(guard) => Some(format::number(&guard.key().map_err(unknown)?[1..])),
             None => None,
         };
         let (apps, next_id) = (apps(db)?, MessageId(next_id));
-        Ok(Self { apps, next_id, last_mark, cursor: None, heads: Cache::new(heads) })
+        Ok(Self { apps, next_id, last_mark, groups, cursor: None, heads: Cache::new(heads) })
     }
 
     pub(crate) fn head(&self, account: AccountNo) -> Option<Offset> {

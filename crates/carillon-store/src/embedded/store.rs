@@ -50,6 +50,7 @@ impl EmbeddedStore {
         let db = Db::open(&home.engine(), &config)?;
         let state =
             State::load(&db, config.heads_cache_accounts).map_err(|error| OpenError::Damaged(error.to_string()))?;
+        home.synced.lost(state.groups).map_or(Ok(()), |lost| Err(OpenError::Damaged(lost)))?;
         let shared = Arc::new(Shared {
             slot: Slot::new(db),
             space: Space::new(home.path.clone(), config.reserve_bytes, Arc::clone(&clock)),

@@ -124,6 +124,7 @@ impl Writer {
         let started_us = self.shared.clock.monotonic_us();
         let outcome = group.sync();
         if outcome.is_ok() {
+            self.shared.home.synced.note(state.groups);
             let took_us = self.shared.clock.monotonic_us() - started_us;
             self.shared.metrics.commits.inc();
             self.shared.metrics.group_writes.observe(f64::from(u32::try_from(writes).unwrap_or(u32::MAX)));
@@ -163,7 +164,9 @@ impl Writer {
             shared.messages.clear();
             let db = Db::open(&shared.home.engine(), &shared.config)
                 .map_err(|error| StoreError::Unknown(error.to_string()))?;
-            state = Some(State::load(&db, shared.config.heads_cache_accounts)?);
+            let loaded = State::load(&db, shared.config.heads_cache_accounts)?;
+            shared.home.synced.lost(loaded.groups).map_or(Ok(()), |lost| Err(StoreError::Damaged(lost)))?;
+            state = Some(loaded);
             Ok::<_, StoreError>(db)
         })?;
         self.state = state;
