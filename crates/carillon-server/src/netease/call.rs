@@ -56,12 +56,16 @@ impl Netease {
         if parts.method != Method::POST {
             return Err(CallError::UsePost);
         }
-        let app = auth::authenticate(&self, &parts.headers)?;
+        let app = auth::authenticate(&self, &parts.headers);
         let Some(endpoint) = endpoint else {
             let shown = unknown::shown(path);
-            self.metrics.unknown_path(self.unknown_paths.label(&shown));
+            // What strangers try is no sign of what a backend lacks.
+            if app.is_ok() {
+                self.metrics.unknown_path(self.unknown_paths.label(&shown));
+            }
             return Err(CallError::UnknownPath(shown));
         };
+        let app = app?;
         if app.settings.disabled {
             return Err(Refusal::AppDisabled.into());
         }

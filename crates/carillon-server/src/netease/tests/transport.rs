@@ -37,15 +37,15 @@ async fn the_liveness_probe_needs_no_signature() {
         @r#"carillon_calls_total{dialect="netease",operation="none",code="200"} 2"#
     );
     let post = Request::post("/nimserver/health/liveness.action");
-    assert_snapshot!(backend.answer(post, "").await, @r#"{"code":414,"desc":"bad http header"}"#);
+    assert_snapshot!(backend.answer(post, "").await, @r#"{"code":404,"desc":"/nimserver/health/liveness.action is not served here"}"#);
 }
 
 #[tokio::test]
-async fn an_unknown_path_is_named_to_who_is_authenticated_and_counted() {
+async fn an_unknown_path_is_named_to_everybody_and_counted_for_who_is_authenticated() {
     let backend = Backend::new().await;
     assert_snapshot!(
         backend.answer(Request::post("/nimserver/team/create.action"), "").await,
-        @r#"{"code":414,"desc":"bad http header"}"#
+        @r#"{"code":404,"desc":"/nimserver/team/create.action is not served here"}"#
     );
     assert_eq!(backend.metrics("unknown_paths"), "");
     assert_snapshot!(
@@ -65,7 +65,7 @@ async fn an_unknown_path_is_named_to_who_is_authenticated_and_counted() {
     );
     assert_snapshot!(
         backend.metrics("404"),
-        @r#"carillon_calls_total{dialect="netease",operation="none",code="404"} 4"#
+        @r#"carillon_calls_total{dialect="netease",operation="none",code="404"} 5"#
     );
 }
 
