@@ -14,4 +14,5 @@ mod delivery;
 mod limits;
 mod options;
 mod request_id;
+mod send;
 mod sessions;

@@ -8,7 +8,11 @@ use crate::model::{Content, CopyOptions, Moderation, Profile, Push, Secret};
 #[derive(Clone, Debug)]
 pub struct Send {
     pub sender: AccountId,
+    /// Whether a backend sends it in the sender's name: whose blocklist keeps that away is the app's to say.
+    pub from_backend: bool,
     pub to: Recipients,
+    /// The sender's own id of the message; made at random when absent.
+    pub client_id: Option<String>,
     pub content: Content,
     /// A number of the app's own that tells its kinds of messages apart. 0 means none.
     pub subtype: u32,

@@ -31,6 +31,8 @@ pub struct Pipeline {
 /// What became of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sent {
+    /// The message's id, which is also that of the sender's own copy; 0 where nothing was sent.
+    pub id: MessageId,
     pub time_ms: u64,
     /// Each registered recipient and the id of its copy, in the order of the call.
     pub copies: Vec<(AccountId, MessageId)>,
@@ -65,14 +67,14 @@ impl Pipeline {
             sender: sender.as_ref(),
             recipients: &recipients,
             blocked_by: &blocked_by,
-            client_id: self.random.hex(16),
+            client_id: command.client_id.clone().unwrap_or_else(|| self.random.hex(16)),
             now_ms: self.clock.now_ms(),
         };
         let plan = decide::send(command, facts)?;
         let unregistered: Vec<AccountId> =
             recipients.into_iter().filter(|(_, facts)| facts.is_none()).map(|(id, _)| id).collect();
         if plan.copies.is_empty() {
-            return Ok(Sent { time_ms: plan.message.time_ms, copies: Vec::new(), unregistered });
+            return Ok(Sent { id: MessageId(0), time_ms: plan.message.time_ms, copies: Vec::new(), unregistered });
         }
         self.commit(plan, unregistered, remember).await
     }
@@ -212,6 +214,6 @@ impl Sent {
     fn of(sent: &Committed, unregistered: Vec<AccountId>) -> Self {
         let ids = sent.copies.iter().map(|copy| copy.id);
         let copies = sent.message.recipients.iter().cloned().zip(ids).collect();
-        Self { time_ms: sent.message.time_ms, copies, unregistered }
+        Self { id: sent.message.id, time_ms: sent.message.time_ms, copies, unregistered }
     }
 }

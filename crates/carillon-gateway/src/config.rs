@@ -23,6 +23,10 @@ pub struct GatewayConfig {
     pub commands_running_max: usize,
     /// What may wait for one slow reader, in bytes; then the connection is closed (3008) and catches up when it is back.
     pub send_queue_bytes_max: usize,
+    /// Messages that one account may send in any second; further ones get error 111.
+    pub sends_per_second_max: usize,
+    /// How long a message's `client_id` is remembered, in seconds: within it, a repeat gets the first answer.
+    pub send_memory_s: u64,
     /// Events that may wait for one shard. When it is full, the shard's connections read what they miss from the store.
     pub shard_queue_len_max: usize,
     /// Reads of the store that one shard has under way; further ones wait.
@@ -58,6 +62,8 @@ impl Default for GatewayConfig {
             commands_per_frame_max: 256,
             commands_running_max: 16,
             send_queue_bytes_max: 1 << 20,
+            sends_per_second_max: 20,
+            send_memory_s: 600,
             shard_queue_len_max: 65_536,
             shard_reads_max: 64,
             page_entries: 200,

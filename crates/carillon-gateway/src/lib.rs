@@ -7,6 +7,7 @@
 
 mod admission;
 mod config;
+mod content;
 mod envelope;
 mod format;
 mod handshake;

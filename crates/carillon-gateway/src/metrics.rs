@@ -19,6 +19,7 @@ pub struct GatewayMetrics {
     pub(crate) pages: Counter,
     pub(crate) commands: Counter,
     pub(crate) refused_commands: Counter,
+    pub(crate) sends: Family<Outcome, Counter>,
     pub(crate) cuts: Counter,
     pub(crate) read_waits: Counter,
     pub(crate) frames_in: Counter,
@@ -73,6 +74,7 @@ impl GatewayMetrics {
         registry.register("carillon_client_commands", "Commands of clients", self.commands.clone());
         let refused = self.refused_commands.clone();
         registry.register("carillon_refused_client_commands", "Commands refused because too many ran", refused);
+        registry.register("carillon_client_sends", "Messages that clients sent, by outcome", self.sends.clone());
         registry.register("carillon_cut_connections", "Connections that did not end in time", self.cuts.clone());
         registry.register("carillon_shard_read_waits", "Reads that waited for others", self.read_waits.clone());
         registry.register("carillon_gateway_received_frames", "Frames read from sockets", self.frames_in.clone());
@@ -99,6 +101,10 @@ impl GatewayMetrics {
         self.logins.get_or_create(&Outcome { outcome }).inc();
     }
 
+    pub(crate) fn send(&self, outcome: &'static str) {
+        self.sends.get_or_create(&Outcome { outcome }).inc();
+    }
+
     pub(crate) fn refuse(&self, reason: &'static str) {
         self.refused.get_or_create(&Reason { reason }).inc();
     }
@@ -122,6 +128,7 @@ impl Default for GatewayMetrics {
             pages: Counter::default(),
             commands: Counter::default(),
             refused_commands: Counter::default(),
+            sends: Family::default(),
             cuts: Counter::default(),
             read_waits: Counter::default(),
             frames_in: Counter::default(),

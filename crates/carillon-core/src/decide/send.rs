@@ -98,7 +98,7 @@ fn check_recipient(command: &Send, facts: &SendFacts<'_>) -> Result<(), Refusal>
 
 fn plan_copies(command: &Send, facts: &SendFacts<'_>) -> Vec<PlannedCopy> {
     let reached = if command.recipients_see { reached(command.options) } else { Fate::Hidden };
-    let applies = facts.app.settings.blocklist_applies;
+    let applies = !command.from_backend || facts.app.settings.blocklist_applies;
     let fate = |to: &AccountNo| {
         if applies && facts.blocked_by.contains(to) { Fate::Drop(DropReason::Blocked) } else { reached }
     };
@@ -137,7 +137,9 @@ mod tests {
     fn command(options: CopyOptions, sender_sees: bool) -> Send {
         Send {
             sender: AccountId::new("ann").unwrap(),
+            from_backend: true,
             to: Recipients::Many(Vec::new()),
+            client_id: None,
             content: Content {
                 kind: Kind::Text,
                 elements: vec![Element::Text { text: "hi".into() }],
@@ -207,14 +209,16 @@ mod tests {
     }
 
     #[test]
-    fn an_account_that_blocked_the_sender_gets_no_copy_unless_the_app_says_otherwise() {
-        let fate = |applies| {
+    fn an_account_that_blocked_the_sender_gets_no_copy_unless_the_app_says_otherwise_of_backends() {
+        let fate = |applies, from_backend| {
             let mut case = Case::new(&[BLOCKER]);
             case.settings.blocklist_applies = applies;
+            case.command.from_backend = from_backend;
             case.decide().unwrap().copies[0].fate
         };
-        assert_eq!(fate(true), Fate::Drop(DropReason::Blocked));
-        assert_eq!(fate(false), Fate::Inbox);
+        assert_eq!(fate(true, true), Fate::Drop(DropReason::Blocked));
+        assert_eq!(fate(false, true), Fate::Inbox);
+        assert_eq!(fate(false, false), Fate::Drop(DropReason::Blocked));
     }
 
     #[test]

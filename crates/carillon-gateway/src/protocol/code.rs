@@ -34,6 +34,10 @@ impl ErrorCode {
     pub(crate) const TOO_MANY_REQUESTS: Self = retry(111, "too many requests");
     pub(crate) const UNRECOVERABLE_POSITION: Self = fail(112, "unrecoverable position");
     pub(crate) const MESSAGE_NOT_FOUND: Self = fail(1000, "no such message");
+    pub(crate) const ACCOUNT_NOT_FOUND: Self = fail(1001, "no such account");
+    pub(crate) const MUTED: Self = fail(1002, "account is muted");
+    pub(crate) const BLOCKED: Self = fail(1003, "account is blocked");
+    pub(crate) const CLIENT_ID_REUSED: Self = fail(1004, "client_id was used for another message");
 }
 
 impl From<ErrorCode> for Failure {

@@ -11,6 +11,7 @@ mod deliver;
 mod drive;
 mod open;
 mod query;
+mod send;
 #[cfg(test)]
 mod tests;
 mod tick;
@@ -76,6 +77,7 @@ struct State {
     scratch: Vec<u8>,
     next_serial: u64,
     draining: bool,
+    sends: send::Sends,
 }
 
 const SCRATCH_BYTES: usize = 64 * 1024;
@@ -96,6 +98,7 @@ impl Shard {
             scratch: vec![0; SCRATCH_BYTES],
             next_serial: 0,
             draining: false,
+            sends: send::Sends::default(),
         };
         let reads = Semaphore::new(server.config.shard_reads_max);
         Self { server, mailbox, place, state: RefCell::new(state), reads, ended: Notify::new() }

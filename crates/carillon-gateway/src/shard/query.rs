@@ -22,7 +22,7 @@ pub(super) enum Query {
 }
 
 /// Why a query has no result.
-enum Failed {
+pub(super) enum Failed {
     Error(ErrorCode),
     Store(StoreError),
 }
@@ -121,6 +121,10 @@ impl Shard {
     async fn rpc(&self, id: ConnId, command: u32, request: RpcRequest) -> Result<Reply, Failed> {
         match request.method.as_str() {
             "message.original" => self.original(id, command, &request.data).await,
+            "message.send" => {
+                let data = self.send_message(id, &request.data).await?.to_vec();
+                Ok(Reply { rpc: Some(RpcResult { data }), ..Reply::to(command) })
+            }
             _ => Err(ErrorCode::METHOD_NOT_FOUND.into()),
         }
     }

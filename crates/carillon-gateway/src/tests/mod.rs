@@ -7,5 +7,6 @@ mod held;
 mod live;
 mod login;
 mod ruin;
+mod send;
 mod tcp;
 pub(crate) mod world;

@@ -85,6 +85,8 @@ impl World {
     pub(crate) async fn send_with(&self, from: &str, to: &[&str], text: &str, options: CopyOptions) -> Sent {
         let command = Send {
             sender: id(from),
+            from_backend: true,
+            client_id: None,
             to: Recipients::Many(to.iter().map(|name| id(name)).collect()),
             content: Content {
                 kind: Kind::Text,

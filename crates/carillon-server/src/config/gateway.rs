@@ -28,6 +28,10 @@ pub struct GatewaySection {
     pub commands_running_max: usize,
     /// What may wait for one slow reader, in bytes; then the connection is closed (3008) and catches up when it is back.
     pub send_queue_bytes_max: usize,
+    /// Messages that one account may send in any second; further ones get error 111.
+    pub sends_per_second_max: usize,
+    /// How long a message's `client_id` is remembered, in seconds: within it, a repeat gets the first answer.
+    pub send_memory_s: u64,
     /// Events that may wait for one shard. When it is full, the shard's connections read what they miss from the store.
     pub shard_queue_len_max: usize,
     /// Reads of the store that one shard has under way; further ones wait.
@@ -65,6 +69,8 @@ impl Default for GatewaySection {
             commands_per_frame_max: it.commands_per_frame_max,
             commands_running_max: it.commands_running_max,
             send_queue_bytes_max: it.send_queue_bytes_max,
+            sends_per_second_max: it.sends_per_second_max,
+            send_memory_s: it.send_memory_s,
             shard_queue_len_max: it.shard_queue_len_max,
             shard_reads_max: it.shard_reads_max,
             page_entries: it.page_entries,
@@ -92,6 +98,8 @@ impl From<&GatewaySection> for GatewayConfig {
             commands_per_frame_max: it.commands_per_frame_max,
             commands_running_max: it.commands_running_max,
             send_queue_bytes_max: it.send_queue_bytes_max,
+            sends_per_second_max: it.sends_per_second_max,
+            send_memory_s: it.send_memory_s,
             shard_queue_len_max: it.shard_queue_len_max,
             shard_reads_max: it.shard_reads_max,
             page_entries: it.page_entries,

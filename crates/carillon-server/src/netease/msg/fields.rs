@@ -28,7 +28,9 @@ pub(super) fn message(
     let options = option::parse(form.optional("option"))?;
     Ok(Send {
         sender,
+        from_backend: true,
         to,
+        client_id: None,
         content,
         subtype: 0,
         ext: form.text("ext", 1_024)?,

@@ -1,0 +1,132 @@
+//! Clients that send: what arrives where, repeats, refusals and the limit.
+
+use carillon_core::command::AccountChange;
+use serde_json::{Value, json};
+
+use super::world::{Client, World, id};
+use crate::GatewayConfig;
+
+async fn two() -> (World, Client, Client) {
+    let world = World::new().await;
+    world.accounts(&["ann", "bob"]).await;
+    let (ann, bob) = (world.connected("ann", "phone").await, world.connected("bob", "phone").await);
+    (world, ann, bob)
+}
+
+fn text(to: &str, client_id: &str, text: &str) -> Value {
+    json!({"to": to, "client_id": client_id, "element": {"type": "text", "text": text}})
+}
+
+/// The reply, and what else arrived until then.
+async fn send(client: &mut Client, data: &Value) -> (Value, Vec<Value>) {
+    client.say(&json!({"id": 9, "rpc": {"method": "message.send", "data": data}})).await;
+    let mut pushes = Vec::new();
+    loop {
+        let next = client.next().await;
+        if next["id"] == 9 {
+            return (next, pushes);
+        }
+        pushes.push(next);
+    }
+}
+
+async fn code(client: &mut Client, data: &Value) -> Value {
+    send(client, data).await.0["error"]["code"].clone()
+}
+
+#[tokio::test]
+async fn a_message_reaches_its_recipient_and_is_an_entry_of_its_sender_with_the_answers_id() {
+    let (_world, mut ann, mut bob) = two().await;
+    let mut data = text("bob", "c1", "hello");
+    (data["ext"], data["subtype"]) = (json!("x"), json!(7));
+    let (reply, mut pushes) = send(&mut ann, &data).await;
+    assert_eq!(reply["rpc"]["data"], json!({"id": "1", "time": 1_700_000_000_000_u64}));
+    if pushes.is_empty() {
+        pushes.push(ann.next().await);
+    }
+    let own = &pushes[0]["push"]["pub"];
+    assert_eq!(
+        (&own["offset"], &own["data"]["id"], &own["data"]["conversation"]),
+        (&json!(1), &json!("1"), &json!("bob"))
+    );
+    let received = bob.next().await["push"]["pub"].clone();
+    assert_eq!(
+        received["data"],
+        json!({
+            "id": "2", "client_id": "c1", "type": "text", "subtype": 7, "sender": {"account": "ann"},
+            "conversation": "ann", "time": 1_700_000_000_000_u64,
+            "elements": [{"type": "text", "text": "hello"}], "ext": "x",
+        })
+    );
+}
+
+#[tokio::test]
+async fn a_repeat_gets_the_first_answer_and_another_message_under_its_id_is_refused() {
+    let (world, mut ann, mut bob) = two().await;
+    let (first, pushes) = send(&mut ann, &text("bob", "c1", "once")).await;
+    if pushes.is_empty() {
+        assert_eq!(ann.push().await.1, "once");
+    }
+    assert_eq!(send(&mut ann, &text("bob", "c1", "once")).await, (first, Vec::new()));
+    assert_eq!(code(&mut ann, &text("bob", "c1", "other")).await, 1004);
+    world.clock.advance_ms(599_999);
+    assert_eq!(code(&mut ann, &text("bob", "c1", "other")).await, 1004);
+    world.clock.advance_ms(1);
+    assert!(send(&mut ann, &text("bob", "c1", "other")).await.0["rpc"].is_object(), "the id is forgotten");
+    // Another account's ids are its own.
+    assert!(send(&mut bob, &text("ann", "c1", "mine")).await.0["rpc"].is_object());
+}
+
+#[tokio::test]
+async fn what_may_not_be_sent_is_refused_and_changes_nothing() {
+    let (world, mut ann, _bob) = two().await;
+    assert_eq!(code(&mut ann, &text("nobody", "c1", "hi")).await, 1001);
+    assert_eq!(code(&mut ann, &text("no body", "c1", "hi")).await, 1001);
+    let mut misspelt = text("bob", "c1", "hi");
+    misspelt["exts"] = json!("x");
+    let mut long = text("bob", "c1", "hi");
+    long["ext"] = json!("x".repeat(1_025));
+    let no_element = json!({"to": "bob", "client_id": "c1", "element": {"type": "dance"}});
+    for bad in [
+        text("bob", "", "hi"),
+        text("bob", "a b", "hi"),
+        text("bob", &"c".repeat(65), "hi"),
+        misspelt,
+        long,
+        no_element,
+    ] {
+        assert_eq!(code(&mut ann, &bad).await, 107, "{bad}");
+    }
+    world.change("ann", AccountChange::SetMuted(true)).await;
+    assert_eq!(code(&mut ann, &text("bob", "c1", "hi")).await, 1002);
+    world.change("ann", AccountChange::SetBlocked(true)).await;
+    assert_eq!(code(&mut ann, &text("bob", "c1", "hi")).await, 1003);
+    world.change("ann", AccountChange::SetBlocked(false)).await;
+    world.change("ann", AccountChange::SetMuted(false)).await;
+    assert!(send(&mut ann, &text("bob", "c1", "hi")).await.0["rpc"].is_object(), "a refusal is not remembered");
+}
+
+#[tokio::test]
+async fn a_recipient_that_blocked_the_sender_gets_nothing_and_the_sender_cannot_tell() {
+    let (world, mut ann, mut bob) = two().await;
+    world.change("bob", AccountChange::SetBlocklisted { other: id("ann"), on: true }).await;
+    assert!(send(&mut ann, &text("bob", "c1", "psst")).await.0["rpc"]["data"]["id"].is_string());
+    world.change("bob", AccountChange::SetBlocklisted { other: id("ann"), on: false }).await;
+    send(&mut ann, &text("bob", "c2", "hello")).await;
+    assert_eq!(bob.push().await, (Some(1), "hello".into()));
+}
+
+#[tokio::test]
+async fn an_account_that_sends_too_fast_is_told_to_try_again() {
+    let config = GatewayConfig { shards: 1, sends_per_second_max: 2, ..GatewayConfig::default() };
+    let world = World::with(config).await;
+    world.accounts(&["ann", "bob"]).await;
+    let (mut phone, mut web) = (world.connected("ann", "phone").await, world.connected("ann", "web").await);
+    assert!(send(&mut phone, &text("bob", "c1", "1")).await.0["rpc"].is_object());
+    assert!(send(&mut web, &text("bob", "c2", "2")).await.0["rpc"].is_object());
+    let (reply, _) = send(&mut phone, &text("bob", "c3", "3")).await;
+    assert_eq!((&reply["error"]["code"], &reply["error"]["temporary"]), (&json!(111), &json!(true)));
+    assert!(send(&mut web, &text("bob", "c2", "2")).await.0["rpc"].is_object(), "a repeat is not charged");
+    world.clock.advance_ms(1_000);
+    assert!(send(&mut phone, &text("bob", "c3", "3")).await.0["rpc"].is_object());
+}
