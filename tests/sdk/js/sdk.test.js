@@ -218,6 +218,21 @@ for (const encoding of ENCODINGS) {
       assert.ok(JSON.stringify(answer).includes('as it came'), JSON.stringify(answer));
     });
 
+    it('sends to another account, once for each client_id', async () => {
+      const [sender, name] = await newAccounts(2);
+      const [from, to] = await Promise.all([user(sender).connect(), user(name).connect()]);
+      const message = { to: name, client_id: 'c1', element: { type: 'text', text: 'from the app' } };
+      const answer = await from.rpc('message.send', message);
+      assert.deepEqual(await from.rpc('message.send', message), answer);
+      await server.send(sender, [name], 'the next one');
+      const entries = await to.inbox.untilCount(2);
+      assert.deepEqual(entries.map(({ data }) => textOf(data)), ['from the app', 'the next one']);
+      const [{ data: own }] = await from.inbox.untilCount(1);
+      assert.deepEqual([own.id, own.client_id, own.conversation], [answer.id, 'c1', name]);
+      const refused = await from.rpc('message.send', { ...message, to: 'nobody-here', client_id: 'c2' }).catch((error) => error);
+      assert.equal(refused.code, 1001);
+    });
+
     it('reads the history of its inbox in pages', async () => {
       const [sender, name] = await newAccounts(2);
       const it = await user(name).connect();

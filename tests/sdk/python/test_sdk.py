@@ -210,6 +210,18 @@ class Shared:
         answer = await user.rpc("message.original", {"id": data["id"]})
         self.assertIn("as it came", json.dumps(answer))
 
+    async def test_a_user_sends_to_another_account_once_for_each_client_id(self):
+        sender, name = await self.new_accounts(2)
+        user, other = await self.connected(sender), await self.connected(name)
+        message = {"to": name, "client_id": "c1", "element": {"type": "text", "text": "from the app"}}
+        answer = await user.rpc("message.send", message)
+        self.assertEqual(await user.rpc("message.send", message), answer)
+        await self.server.send(sender, [name], "the next one")
+        entries = await other.inbox.until_count(2)
+        self.assertEqual([text_of(data) for _, data in entries], ["from the app", "the next one"])
+        [(_, own)] = (await user.inbox.until_count(1))[:1]
+        self.assertEqual((own["id"], own["client_id"], own["conversation"]), (answer["id"], "c1", name))
+
     async def test_the_history_of_an_inbox_comes_in_pages(self):
         sender, name = await self.new_accounts(2)
         user = await self.connected(name)
