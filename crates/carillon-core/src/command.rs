@@ -35,7 +35,11 @@ pub enum Recipients {
     /// An account, which must exist.
     One(AccountId),
     /// As named by the caller: may hold repeats, and names of no accounts, which the outcome lists.
-    Many(Vec<AccountId>),
+    Many {
+        named: Vec<AccountId>,
+        /// How many others were named, in words that no account can have for a name.
+        impossible: usize,
+    },
 }
 
 /// Create an account.

@@ -15,12 +15,13 @@ use crate::id::{AccountId, AccountNo, AppId, MessageId};
 use crate::limit::Limiter;
 use crate::model::{Account, AccountFacts, App, Committed, NewApp, Operation, Secret};
 use crate::port::{
-    Clock, CreateError, EndReason, InboxPlan, NewAccount, Random, Remember, Sessions, Store, StoreError,
+    Clock, CreateError, EndReason, Fanout, InboxPlan, NewAccount, Random, Remember, Sessions, Store, StoreError,
 };
 
 /// The server's ports, and the state that is neither stored nor a connection's.
 pub struct Pipeline {
     pub store: Arc<dyn Store>,
+    pub fanout: Arc<dyn Fanout>,
     pub sessions: Arc<dyn Sessions>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
@@ -74,6 +75,7 @@ impl Pipeline {
         let unregistered: Vec<AccountId> =
             recipients.into_iter().filter(|(_, facts)| facts.is_none()).map(|(id, _)| id).collect();
         if plan.copies.is_empty() {
+            self.fanout.nobody(plan.unregistered);
             return Ok(Sent { id: MessageId(0), time_ms: plan.message.time_ms, copies: Vec::new(), unregistered });
         }
         self.commit(plan, unregistered, remember).await
@@ -107,7 +109,7 @@ impl Pipeline {
     ) -> Result<Vec<(AccountId, Option<AccountFacts>)>, StoreError> {
         let named = match to {
             Recipients::One(id) => std::slice::from_ref(id),
-            Recipients::Many(ids) => ids,
+            Recipients::Many { named, .. } => named,
         };
         let mut seen = HashSet::with_capacity(named.len());
         let distinct: Vec<AccountId> = named.iter().filter(|id| seen.insert(*id)).cloned().collect();

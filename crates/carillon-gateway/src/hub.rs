@@ -74,6 +74,10 @@ impl Fanout for Hub {
             }
         }
     }
+
+    fn nobody(&self, unregistered: usize) {
+        self.metrics.dropped(DropReason::Unregistered, unregistered);
+    }
 }
 
 impl Sessions for Hub {

@@ -35,6 +35,8 @@ pub(crate) struct Nobody;
 
 impl Fanout for Nobody {
     fn committed(&self, _message: &Arc<Committed>) {}
+
+    fn nobody(&self, _unregistered: usize) {}
 }
 
 impl Sessions for Nobody {
@@ -104,13 +106,14 @@ pub(crate) fn open_store(
 
 pub(crate) async fn pipeline(
     store: Arc<dyn Store>,
-    sessions: Arc<dyn Sessions>,
+    online: Arc<impl Fanout + Sessions + 'static>,
     ports: &Ports,
 ) -> Result<Arc<Pipeline>, StoreError> {
     let apps = Arc::new(Apps::new(store.apps().await?));
     Ok(Arc::new(Pipeline {
         store,
-        sessions,
+        fanout: online.clone(),
+        sessions: online,
         clock: ports.clock.clone(),
         random: ports.random.clone(),
         apps,

@@ -49,6 +49,8 @@ struct Nobody;
 
 impl Fanout for Nobody {
     fn committed(&self, _: &Arc<Committed>) {}
+
+    fn nobody(&self, _unregistered: usize) {}
 }
 
 /// What the process has used so far.

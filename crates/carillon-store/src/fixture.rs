@@ -20,6 +20,8 @@ impl Fanout for Heard {
     fn committed(&self, message: &Arc<Committed>) {
         self.0.lock().unwrap().push(Arc::clone(message));
     }
+
+    fn nobody(&self, _unregistered: usize) {}
 }
 
 pub(crate) fn id(name: &str) -> AccountId {

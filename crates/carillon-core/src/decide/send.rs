@@ -35,7 +35,7 @@ pub fn send(command: Send, facts: SendFacts<'_>) -> Result<InboxPlan, Refusal> {
     let is_recipient = copies.iter().any(|copy| copy.to == sender.no);
     let others = copies.len() > usize::from(is_recipient);
     let seen_by_sender = command.sender_sees || is_recipient;
-    let unregistered = facts.recipients.iter().filter(|(_, facts)| facts.is_none()).count();
+    let unregistered = unregistered(&command, &facts);
     let recipients = registered(facts.recipients);
     let options = command.options;
     let message = Message {
@@ -74,7 +74,7 @@ fn check_sender<'a>(command: &Send, facts: &SendFacts<'a>) -> Result<&'a Account
     if facts.app.settings.disabled {
         return Err(Refusal::AppDisabled);
     }
-    if matches!(command.to, Recipients::Many(_)) && !facts.app.settings.batch_enabled {
+    if matches!(command.to, Recipients::Many { .. }) && !facts.app.settings.batch_enabled {
         return Err(Refusal::SwitchedOff(Operation::SendBatch));
     }
     let sender = facts.sender.ok_or_else(|| Refusal::UnknownAccount(command.sender.clone()))?;
@@ -92,8 +92,16 @@ fn check_recipient(command: &Send, facts: &SendFacts<'_>) -> Result<(), Refusal>
         Recipients::One(to) if facts.recipients.iter().any(|(_, facts)| facts.is_none()) => {
             Err(Refusal::UnknownAccount(to.clone()))
         }
-        Recipients::One(_) | Recipients::Many(_) => Ok(()),
+        Recipients::One(_) | Recipients::Many { .. } => Ok(()),
     }
+}
+
+fn unregistered(command: &Send, facts: &SendFacts<'_>) -> usize {
+    let impossible = match command.to {
+        Recipients::One(_) => 0,
+        Recipients::Many { impossible, .. } => impossible,
+    };
+    impossible + facts.recipients.iter().filter(|(_, facts)| facts.is_none()).count()
 }
 
 fn plan_copies(command: &Send, facts: &SendFacts<'_>) -> Vec<PlannedCopy> {
@@ -138,7 +146,7 @@ mod tests {
         Send {
             sender: AccountId::new("ann").unwrap(),
             from_backend: true,
-            to: Recipients::Many(Vec::new()),
+            to: Recipients::Many { named: Vec::new(), impossible: 0 },
             client_id: None,
             content: Content {
                 kind: Kind::Text,

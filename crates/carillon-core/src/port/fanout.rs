@@ -11,6 +11,10 @@ pub trait Fanout: Send + Sync {
     /// in the order of commits: within one inbox, offsets rise. Never blocks and never fails: whoever cannot take a copy
     /// now reads it from the store later.
     fn committed(&self, message: &Arc<Committed>);
+
+    /// Called for a message all of whose recipients are no accounts, so that there is nothing to commit: with how many were
+    /// named. Like the others, these count as dropped.
+    fn nobody(&self, unregistered: usize);
 }
 
 /// Ends sessions of an account.

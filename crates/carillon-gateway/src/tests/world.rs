@@ -41,6 +41,7 @@ impl World {
         let store = HeldStore::new(MemoryStore::new(hub.clone() as Arc<dyn Fanout>));
         let pipeline = Arc::new(Pipeline {
             store: store.clone(),
+            fanout: hub.clone() as Arc<dyn Fanout>,
             sessions: hub.clone() as Arc<dyn Sessions>,
             clock: clock.clone() as Arc<dyn Clock>,
             random: Arc::new(SeededRandom::new(7)),
@@ -87,7 +88,7 @@ impl World {
             sender: id(from),
             from_backend: true,
             client_id: None,
-            to: Recipients::Many(to.iter().map(|name| id(name)).collect()),
+            to: Recipients::Many { named: to.iter().map(|name| id(name)).collect(), impossible: 0 },
             content: Content {
                 kind: Kind::Text,
                 elements: vec![Element::Text { text: text.into() }],

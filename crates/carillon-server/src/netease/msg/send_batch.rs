@@ -52,7 +52,8 @@ fn parse(form: &Form, body_chars_max: usize) -> Result<(Send, Wording), CallErro
         return Err(CallError::TooManyMembers);
     }
     let (recipients, impossible) = recipients(named);
-    let command = fields::message(form, sender, Recipients::Many(recipients), body_chars_max)?;
+    let to = Recipients::Many { named: recipients, impossible: impossible.len() };
+    let command = fields::message(form, sender, to, body_chars_max)?;
     Ok((command, Wording { with_ids, impossible }))
 }
 

@@ -56,6 +56,8 @@ struct Backend {
 struct Recorder {
     committed: Mutex<Vec<Arc<Committed>>>,
     ended: Mutex<Vec<(AccountNo, EndReason)>>,
+    /// Recipients of messages that nobody got.
+    nobody: Mutex<usize>,
     /// Where set, the next commit waits for it.
     gate: Mutex<Option<mpsc::Receiver<()>>>,
 }
@@ -67,6 +69,10 @@ impl Fanout for Recorder {
         if let Some(gate) = gate {
             let _ = gate.recv();
         }
+    }
+
+    fn nobody(&self, unregistered: usize) {
+        *self.nobody.lock().unwrap() += unregistered;
     }
 }
 
@@ -103,8 +109,9 @@ impl Backend {
     ) -> Self {
         let clock = Arc::new(FakeClock::new(NOW_MS));
         let apps = Arc::new(Apps::new(store.apps().await.unwrap()));
-        let (sessions, limiter) = (seen.clone(), Limiter::default());
-        let pipeline = Arc::new(Pipeline { store, sessions, clock: clock.clone(), random, apps, limiter });
+        let (fanout, sessions, limiter) = (seen.clone(), seen.clone(), Limiter::default());
+        let pipeline = Pipeline { store, fanout, sessions, clock: clock.clone(), random, apps, limiter };
+        let pipeline = Arc::new(pipeline);
         let key = ApiKey { dialect: "netease".into(), key: "key".into(), secret: Secret::new("secret") };
         let app = NewApp { name: "shop".into(), token_secret: Secret::new("s".repeat(32)), keys: vec![key], settings };
         if pipeline.apps.only().is_none() {

@@ -58,6 +58,9 @@ async fn when_nobody_is_registered_all_are_listed_and_nothing_is_sent() {
         @r#"{"code":200,"timetag":1700000000000,"unregister":["not a name",""]}"#
     );
     assert!(backend.sent().is_empty());
+    assert_eq!(*backend.seen.nobody.lock().unwrap(), 4, "each is counted all the same");
+    backend.send(&[("toAccids", r#"["bob","x","not a name","not a name"]"#)]).await;
+    assert_eq!(backend.sent()[0].unregistered, 2);
 }
 
 #[tokio::test]

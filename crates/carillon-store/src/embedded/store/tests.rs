@@ -56,6 +56,8 @@ impl Fanout for Fragile {
     fn committed(&self, _: &Arc<Committed>) {
         assert!(!self.0.load(Ordering::Relaxed), "as a test");
     }
+
+    fn nobody(&self, _unregistered: usize) {}
 }
 
 #[tokio::test]
