@@ -78,6 +78,7 @@ impl Default for AppSettings {
 pub enum Operation {
     CreateAccount,
     RefreshToken,
+    SetToken,
     BlockAccount,
     UnblockAccount,
     MuteAccount,
@@ -86,9 +87,10 @@ pub enum Operation {
 }
 
 impl Operation {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::CreateAccount,
         Self::RefreshToken,
+        Self::SetToken,
         Self::BlockAccount,
         Self::UnblockAccount,
         Self::MuteAccount,
@@ -101,6 +103,7 @@ impl Operation {
         match self {
             Self::CreateAccount => "create_account",
             Self::RefreshToken => "refresh_token",
+            Self::SetToken => "set_token",
             Self::BlockAccount => "block_account",
             Self::UnblockAccount => "unblock_account",
             Self::MuteAccount => "mute_account",
@@ -150,6 +153,7 @@ impl Limits {
             Operation::SendBatch => Limit::Sliding { calls: 120, window_ms: 60_000, shut_out_ms: 60_000 },
             Operation::CreateAccount
             | Operation::RefreshToken
+            | Operation::SetToken
             | Operation::BlockAccount
             | Operation::UnblockAccount
             | Operation::MuteAccount

@@ -130,6 +130,7 @@ impl Netease {
         match call.endpoint {
             Endpoint::UserCreate => user::create::run(self, &call.app, &form, key).await,
             Endpoint::UserRefreshToken => user::refresh_token::run(self, &call.app, &form, key).await,
+            Endpoint::UserUpdate => user::update::run(self, &call.app, &form, key).await,
             Endpoint::UserBlock => user::block::run(self, &call.app, &form, key).await,
             Endpoint::UserUnblock => user::unblock::run(self, &call.app, &form, key).await,
             Endpoint::UserMute => user::mute::run(self, &call.app, &form, key).await,

@@ -6,6 +6,7 @@ use carillon_core::model::Operation;
 pub(super) enum Endpoint {
     UserCreate,
     UserRefreshToken,
+    UserUpdate,
     UserBlock,
     UserUnblock,
     UserMute,
@@ -19,6 +20,7 @@ impl Endpoint {
         Some(match path {
             "/nimserver/user/create.action" => Self::UserCreate,
             "/nimserver/user/refreshToken.action" => Self::UserRefreshToken,
+            "/nimserver/user/update.action" => Self::UserUpdate,
             "/nimserver/user/block.action" => Self::UserBlock,
             "/nimserver/user/unblock.action" => Self::UserUnblock,
             "/nimserver/user/mute.action" => Self::UserMute,
@@ -33,6 +35,7 @@ impl Endpoint {
         match self {
             Self::UserCreate => Operation::CreateAccount,
             Self::UserRefreshToken => Operation::RefreshToken,
+            Self::UserUpdate => Operation::SetToken,
             Self::UserBlock => Operation::BlockAccount,
             Self::UserUnblock => Operation::UnblockAccount,
             Self::UserMute => Operation::MuteAccount,

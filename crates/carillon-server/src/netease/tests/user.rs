@@ -107,6 +107,47 @@ async fn refresh_token_answers_with_a_new_token_and_ends_the_sessions_of_the_old
 }
 
 #[tokio::test]
+async fn update_sets_the_token_and_ends_the_sessions_of_the_old_one() {
+    let backend = Backend::new().await;
+    backend.create(&["ann"]).await;
+    let update = async |fields: &[(&str, &str)]| backend.post("user/update.action", fields).await;
+    let fields = [("accid", "Ann"), ("token", "chosen"), ("props", "{}")];
+    assert_snapshot!(update(&fields).await, @r#"{"code":200}"#);
+    let ann = stored(&backend, "ann").await;
+    assert_eq!(ann.token.expose(), "chosen");
+    assert_eq!(*backend.seen.ended.lock().unwrap(), [(ann.no, EndReason::TokenReplaced)]);
+}
+
+#[tokio::test]
+async fn update_without_a_token_changes_nothing_and_ends_no_session() {
+    let backend = Backend::new().await;
+    backend.create(&["ann"]).await;
+    let before = stored(&backend, "ann").await;
+    let update = async |fields: &[(&str, &str)]| backend.post("user/update.action", fields).await;
+    assert_snapshot!(update(&[("accid", "ann"), ("token", ""), ("props", "{}")]).await, @r#"{"code":200}"#);
+    assert_snapshot!(update(&[("accid", "ann"), ("name", "Ann")]).await, @r#"{"code":200}"#);
+    assert_eq!(stored(&backend, "ann").await, before);
+    assert!(backend.seen.ended.lock().unwrap().is_empty());
+    assert_snapshot!(update(&[("accid", "Nobody")]).await, @r#"{"code":414,"desc":"nobody not register"}"#);
+}
+
+#[tokio::test]
+async fn update_refuses_what_is_too_long_or_missing() {
+    let backend = Backend::new().await;
+    backend.create(&["ann"]).await;
+    let update = async |fields: &[(&str, &str)]| backend.post("user/update.action", fields).await;
+    assert_snapshot!(update(&[("token", "t")]).await, @r#"{"code":414,"desc":"accid is empty"}"#);
+    assert_snapshot!(update(&[("accid", "nobody"), ("token", "t")]).await, @r#"{"code":414,"desc":"nobody not register"}"#);
+    for (field, max) in [("token", 128), ("props", 1_024)] {
+        let expected = format!(r#"{{"code":414,"desc":"{field} is longer than {max} characters"}}"#);
+        assert_eq!(update(&[("accid", "ann"), (field, &"你".repeat(max + 1))]).await, expected);
+    }
+    let longest = "你".repeat(128);
+    assert_snapshot!(update(&[("accid", "ann"), ("token", &longest)]).await, @r#"{"code":200}"#);
+    assert_eq!(stored(&backend, "ann").await.token.expose(), longest);
+}
+
+#[tokio::test]
 async fn block_ends_sessions_only_where_asked_to() {
     let backend = Backend::new().await;
     backend.create(&["ann"]).await;

@@ -5,6 +5,7 @@ pub(super) mod create;
 pub(super) mod mute;
 pub(super) mod refresh_token;
 pub(super) mod unblock;
+pub(super) mod update;
 
 use bytes::Bytes;
 use carillon_core::AccountId;
