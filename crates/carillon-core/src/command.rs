@@ -2,7 +2,7 @@
 //! for [`crate::decide`].
 
 use crate::id::AccountId;
-use crate::model::{Content, CopyOptions, Moderation, Profile, Push, Secret};
+use crate::model::{Content, CopyOptions, Gender, Moderation, Profile, Push, Secret};
 
 /// Send one message, to one account or to many.
 #[derive(Clone, Debug)]
@@ -57,9 +57,44 @@ pub enum AccountChange {
     SetToken(Secret),
     SetBlocked(bool),
     SetMuted(bool),
+    SetProfile(ProfileChange),
     /// Put `other` on the account's blocklist, or take it off.
     SetBlocklisted {
         other: AccountId,
         on: bool,
     },
+}
+
+/// What others may see of an account from now on; `None` leaves a field as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProfileChange {
+    pub name: Option<String>,
+    pub icon: Option<String>,
+    pub sign: Option<String>,
+    pub email: Option<String>,
+    pub birth: Option<String>,
+    pub mobile: Option<String>,
+    pub gender: Option<Gender>,
+    pub ex: Option<String>,
+}
+
+impl ProfileChange {
+    pub fn apply(self, profile: &mut Profile) {
+        let Self { name, icon, sign, email, birth, mobile, gender, ex } = self;
+        let texts = [
+            (name, &mut profile.name),
+            (icon, &mut profile.icon),
+            (sign, &mut profile.sign),
+            (email, &mut profile.email),
+            (birth, &mut profile.birth),
+            (mobile, &mut profile.mobile),
+            (ex, &mut profile.ex),
+        ];
+        for (new, text) in texts {
+            if let Some(new) = new {
+                *text = new;
+            }
+        }
+        profile.gender = gender.unwrap_or(profile.gender);
+    }
 }

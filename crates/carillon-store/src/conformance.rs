@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use carillon_core::command::AccountChange;
-use carillon_core::model::{DropReason, Fate};
+use carillon_core::command::{AccountChange, ProfileChange};
+use carillon_core::model::{DropReason, Fate, Gender, Profile};
 use carillon_core::port::{CreateError, FakeClock, Fanout, PageLimit, PlannedCopy, Role, Store, StoreError, Trimmed};
 use carillon_core::{AccountNo, AppId, MessageId, Offset};
 
@@ -94,6 +94,40 @@ async fn an_account_is_created_once_and_its_changes_are_seen(it: Setup) {
     assert!(it.store.account_by_no(BOB).await.unwrap().unwrap().muted);
     assert_eq!(it.store.account(APP, &id("zoe")).await.unwrap(), None);
     assert_eq!(it.store.change_account(APP, &id("zoe"), AccountChange::SetMuted(true), None).await, Ok(None));
+}
+
+async fn a_profile_is_changed_field_by_field(it: Setup) {
+    let set = async |change| {
+        let change = AccountChange::SetProfile(change);
+        it.store.change_account(APP, &id("bob"), change, None).await.unwrap().unwrap().profile
+    };
+    let text = |field: &str| Some(field.to_owned());
+    let all = ProfileChange {
+        name: text("name"),
+        icon: text("icon"),
+        sign: text("sign"),
+        email: text("email"),
+        birth: text("birth"),
+        mobile: text("mobile"),
+        gender: Some(Gender::Male),
+        ex: text("ex"),
+    };
+    let mut profile = Profile {
+        name: "name".into(),
+        icon: "icon".into(),
+        sign: "sign".into(),
+        email: "email".into(),
+        birth: "birth".into(),
+        mobile: "mobile".into(),
+        gender: Gender::Male,
+        ex: "ex".into(),
+    };
+    assert_eq!(set(all).await, profile);
+    assert_eq!(set(ProfileChange::default()).await, profile);
+    let some = ProfileChange { sign: text(""), gender: Some(Gender::Unknown), ..ProfileChange::default() };
+    (profile.sign, profile.gender) = (String::new(), Gender::Unknown);
+    assert_eq!(set(some).await, profile);
+    assert_eq!(it.store.account_by_no(BOB).await.unwrap().unwrap().profile, profile);
 }
 
 async fn a_blocklist_is_kept_and_shows_in_the_facts(it: Setup) {
@@ -218,6 +252,7 @@ mod each {
     on_each_engine! {
         names_and_keys_of_apps_are_their_own
         an_account_is_created_once_and_its_changes_are_seen
+        a_profile_is_changed_field_by_field
         a_blocklist_is_kept_and_shows_in_the_facts
         offsets_are_dense_and_each_copy_has_the_next_id
         pages_go_both_ways_and_keep_their_limits

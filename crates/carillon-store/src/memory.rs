@@ -138,6 +138,7 @@ impl Store for MemoryStore {
             AccountChange::SetToken(token) => account.token = token,
             AccountChange::SetBlocked(blocked) => account.blocked = blocked,
             AccountChange::SetMuted(muted) => account.muted = muted,
+            AccountChange::SetProfile(change) => change.apply(&mut account.profile),
             AccountChange::SetBlocklisted { .. } => {}
         }
         let account = account.clone();

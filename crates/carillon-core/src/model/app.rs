@@ -82,18 +82,20 @@ pub enum Operation {
     BlockAccount,
     UnblockAccount,
     MuteAccount,
+    UpdateProfile,
     SendBatch,
     SendMessage,
 }
 
 impl Operation {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::CreateAccount,
         Self::RefreshToken,
         Self::SetToken,
         Self::BlockAccount,
         Self::UnblockAccount,
         Self::MuteAccount,
+        Self::UpdateProfile,
         Self::SendBatch,
         Self::SendMessage,
     ];
@@ -107,6 +109,7 @@ impl Operation {
             Self::BlockAccount => "block_account",
             Self::UnblockAccount => "unblock_account",
             Self::MuteAccount => "mute_account",
+            Self::UpdateProfile => "update_profile",
             Self::SendBatch => "send_batch",
             Self::SendMessage => "send_message",
         }
@@ -157,6 +160,7 @@ impl Limits {
             | Operation::BlockAccount
             | Operation::UnblockAccount
             | Operation::MuteAccount
+            | Operation::UpdateProfile
             | Operation::SendMessage => Limit::Sliding { calls: 100, window_ms: 1_000, shut_out_ms: 10_000 },
         }
     }

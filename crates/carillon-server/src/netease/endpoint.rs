@@ -10,6 +10,7 @@ pub(super) enum Endpoint {
     UserBlock,
     UserUnblock,
     UserMute,
+    UserUpdateUinfo,
     SendBatchMsg,
     SendMsg,
 }
@@ -24,6 +25,7 @@ impl Endpoint {
             "/nimserver/user/block.action" => Self::UserBlock,
             "/nimserver/user/unblock.action" => Self::UserUnblock,
             "/nimserver/user/mute.action" => Self::UserMute,
+            "/nimserver/user/updateUinfo.action" => Self::UserUpdateUinfo,
             "/nimserver/msg/sendBatchMsg.action" => Self::SendBatchMsg,
             "/nimserver/msg/sendMsg.action" => Self::SendMsg,
             _ => return None,
@@ -39,6 +41,7 @@ impl Endpoint {
             Self::UserBlock => Operation::BlockAccount,
             Self::UserUnblock => Operation::UnblockAccount,
             Self::UserMute => Operation::MuteAccount,
+            Self::UserUpdateUinfo => Operation::UpdateProfile,
             Self::SendBatchMsg => Operation::SendBatch,
             Self::SendMsg => Operation::SendMessage,
         }

@@ -1,6 +1,7 @@
 //! Form bodies: `application/x-www-form-urlencoded` in UTF-8, read strictly, with the tolerance that backends rely on.
 //!
-//! An empty field is an absent one, because typed clients send every field that they know. Of a repeated field the first
+//! An empty field is an absent one, because typed clients send every field that they know; only [`Form::given`] tells them
+//! apart. Of a repeated field the first
 //! counts. Unknown fields are ignored. A `%` that starts no escape stands for itself.
 
 use carillon_core::AccountId;
@@ -37,6 +38,13 @@ impl Form {
     pub(super) fn optional(&self, field: &str) -> Option<&str> {
         let first = self.fields.iter().find(|(name, _)| name == field);
         first.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    /// The field's text of at most `max` characters, where it is there: empty where it is there and empty.
+    pub(super) fn given(&self, field: &'static str, max: usize) -> Result<Option<String>, FieldError> {
+        let Some((_, text)) = self.fields.iter().find(|(name, _)| name == field) else { return Ok(None) };
+        check_length(field, text, max)?;
+        Ok(Some(text.clone()))
     }
 
     pub(super) fn required(&self, field: &'static str) -> Result<&str, FieldError> {
@@ -106,6 +114,17 @@ mod tests {
         assert_eq!(form.optional("c"), None);
         assert_eq!(form.optional("d"), Some(r#"{"k": 1}"#));
         assert_eq!(form.required("e"), Err(FieldError { field: "e", problem: Problem::Empty }));
+    }
+
+    #[test]
+    fn what_is_given_empty_can_be_told_from_what_is_not_given() {
+        let form = form("a=x&b=&c&a=y");
+        let given = |field| form.given(field, 1);
+        assert_eq!(given("a"), Ok(Some("x".into())));
+        assert_eq!(given("b"), Ok(Some(String::new())));
+        assert_eq!(given("c"), Ok(Some(String::new())));
+        assert_eq!(given("d"), Ok(None));
+        assert_eq!(form.given("a", 0), Err(FieldError { field: "a", problem: Problem::TooLong { max: 0 } }));
     }
 
     #[test]

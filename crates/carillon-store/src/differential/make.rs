@@ -1,6 +1,6 @@
 //! Random operations: small pools of names, so that they meet, and places far outside of what there is.
 
-use carillon_core::command::AccountChange;
+use carillon_core::command::{AccountChange, ProfileChange};
 use carillon_core::model::{
     ApiKey, App, AppSettings, Content, CopyOptions, DropReason, Element, Fate, Gender, Kind, Limit, Limits, Media,
     NewApp, Operation, Place, Profile, Secret,
@@ -123,12 +123,30 @@ impl Make<'_> {
     }
 
     fn change(&mut self) -> AccountChange {
-        match self.rng.random_range(0..5) {
+        match self.rng.random_range(0..6) {
             0 => AccountChange::SetToken(Secret::new(self.text(9))),
             1 => AccountChange::SetBlocked(self.rng.random()),
             2 => AccountChange::SetMuted(self.rng.random()),
+            3 => AccountChange::SetProfile(self.profile_change()),
             _ => AccountChange::SetBlocklisted { other: self.name(), on: self.rng.random_bool(0.6) },
         }
+    }
+
+    fn profile_change(&mut self) -> ProfileChange {
+        ProfileChange {
+            name: self.maybe(|it| it.text(9)),
+            icon: self.maybe(|it| it.text(9)),
+            sign: self.maybe(|it| it.text(9)),
+            email: self.maybe(|it| it.text(9)),
+            birth: self.maybe(|it| it.text(9)),
+            mobile: self.maybe(|it| it.text(9)),
+            gender: self.maybe(Self::gender),
+            ex: self.maybe(|it| it.text(9)),
+        }
+    }
+
+    fn gender(&mut self) -> Gender {
+        self.pick(&[Gender::Unknown, Gender::Male, Gender::Female])
     }
 
     fn account(&mut self) -> NewAccount {
@@ -139,7 +157,7 @@ impl Make<'_> {
             email: self.text(9),
             birth: self.text(9),
             mobile: self.text(9),
-            gender: self.pick(&[Gender::Unknown, Gender::Male, Gender::Female]),
+            gender: self.gender(),
             ex: self.text(9),
         };
         NewAccount { id: self.name(), profile, ..new_account(self.app(), "a") }

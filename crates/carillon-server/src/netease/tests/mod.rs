@@ -7,6 +7,7 @@ mod request_id;
 mod send;
 mod send_batch;
 mod transport;
+mod uinfo;
 mod user;
 
 use std::sync::{Arc, Mutex, mpsc};

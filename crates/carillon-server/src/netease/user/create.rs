@@ -2,11 +2,11 @@
 
 use bytes::Bytes;
 use carillon_core::command::CreateAccount;
-use carillon_core::model::{Account, App, Gender, Profile, Secret};
+use carillon_core::model::{Account, App, Profile, Secret};
 use serde::Serialize;
 
 use crate::netease::Netease;
-use crate::netease::error::{CallError, FieldError, Problem};
+use crate::netease::error::{CallError, FieldError};
 use crate::netease::form::Form;
 use crate::netease::reply::{self, OK};
 use crate::netease::request_id::RequestKey;
@@ -46,22 +46,13 @@ fn command(form: &Form) -> Result<CreateAccount, FieldError> {
         email: form.text("email", 64)?,
         birth: form.text("birth", 16)?,
         mobile: form.text("mobile", 32)?,
-        gender: gender(form)?,
+        gender: super::gender(form)?.unwrap_or_default(),
         ex: form.text("ex", 1_024)?,
     };
     // Out of use at the vendor, and kept nowhere here.
     form.text("props", 1_024)?;
     let token = (!token.is_empty()).then(|| Secret::new(token));
     Ok(CreateAccount { id, token, profile })
-}
-
-fn gender(form: &Form) -> Result<Gender, FieldError> {
-    match form.optional("gender") {
-        None | Some("0") => Ok(Gender::Unknown),
-        Some("1") => Ok(Gender::Male),
-        Some("2") => Ok(Gender::Female),
-        Some(_) => Err(FieldError { field: "gender", problem: Problem::NotOneOf("0 1 2") }),
-    }
 }
 
 fn word(account: &Account) -> Bytes {

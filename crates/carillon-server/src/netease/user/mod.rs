@@ -6,14 +6,16 @@ pub(super) mod mute;
 pub(super) mod refresh_token;
 pub(super) mod unblock;
 pub(super) mod update;
+pub(super) mod update_uinfo;
 
 use bytes::Bytes;
 use carillon_core::AccountId;
 use carillon_core::command::AccountChange;
-use carillon_core::model::{Account, App};
+use carillon_core::model::{Account, App, Gender};
 
 use super::Netease;
-use super::error::CallError;
+use super::error::{CallError, FieldError, Problem};
+use super::form::Form;
 use super::reply::{self, Done};
 use super::request_id::RequestKey;
 
@@ -29,4 +31,15 @@ async fn change(
     let remember = key.map(|key| key.remember(Box::new(move |_: &Account| done())));
     let account = netease.pipeline.change_account(app, accid, change, remember).await?;
     Ok((account, done()))
+}
+
+/// `None` where it is absent, or empty: a gender is no text that could be cleared.
+fn gender(form: &Form) -> Result<Option<Gender>, FieldError> {
+    match form.optional("gender") {
+        None => Ok(None),
+        Some("0") => Ok(Some(Gender::Unknown)),
+        Some("1") => Ok(Some(Gender::Male)),
+        Some("2") => Ok(Some(Gender::Female)),
+        Some(_) => Err(FieldError { field: "gender", problem: Problem::NotOneOf("0 1 2") }),
+    }
 }

@@ -48,6 +48,7 @@ pub(crate) fn change(
         AccountChange::SetToken(token) => account.token = token,
         AccountChange::SetBlocked(blocked) => account.blocked = blocked,
         AccountChange::SetMuted(muted) => account.muted = muted,
+        AccountChange::SetProfile(change) => change.apply(&mut account.profile),
         AccountChange::SetBlocklisted { other, on } => {
             let Some(other) = read(group, app, &other)? else { return Ok(None) };
             let key = format::blocked(account.no, other.no);
