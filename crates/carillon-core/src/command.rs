@@ -2,7 +2,7 @@
 //! for [`crate::decide`].
 
 use crate::id::AccountId;
-use crate::model::{Content, CopyOptions, Gender, Moderation, Profile, Push, Secret};
+use crate::model::{Content, CopyOptions, Gender, Moderation, MutedIn, Profile, Push, Secret};
 
 /// Send one message, to one account or to many.
 #[derive(Clone, Debug)]
@@ -57,6 +57,7 @@ pub enum AccountChange {
     SetToken(Secret),
     SetBlocked(bool),
     SetMuted(bool),
+    SetMutedIn(MuteChange),
     SetProfile(ProfileChange),
     /// Put `other` on the account's blocklist, or take it off.
     SetBlocklisted {
@@ -96,5 +97,26 @@ impl ProfileChange {
             }
         }
         profile.gender = gender.unwrap_or(profile.gender);
+    }
+}
+
+/// In which kinds of conversation an account is muted from now on; `None` leaves one as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MuteChange {
+    pub direct: Option<bool>,
+    pub teams: Option<bool>,
+    pub rooms: Option<bool>,
+    pub communities: Option<bool>,
+}
+
+impl MuteChange {
+    pub fn apply(self, muted: &mut MutedIn) {
+        let Self { direct, teams, rooms, communities } = self;
+        *muted = MutedIn {
+            direct: direct.unwrap_or(muted.direct),
+            teams: teams.unwrap_or(muted.teams),
+            rooms: rooms.unwrap_or(muted.rooms),
+            communities: communities.unwrap_or(muted.communities),
+        };
     }
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use carillon_core::command::{AccountChange, ProfileChange};
-use carillon_core::model::{DropReason, Fate, Gender, Profile};
+use carillon_core::command::{AccountChange, MuteChange, ProfileChange};
+use carillon_core::model::{DropReason, Fate, Gender, MutedIn, Profile};
 use carillon_core::port::{CreateError, FakeClock, Fanout, PageLimit, PlannedCopy, Role, Store, StoreError, Trimmed};
 use carillon_core::{AccountNo, AppId, MessageId, Offset};
 
@@ -130,6 +130,25 @@ async fn a_profile_is_changed_field_by_field(it: Setup) {
     assert_eq!(it.store.account_by_no(BOB).await.unwrap().unwrap().profile, profile);
 }
 
+async fn an_account_is_muted_in_each_kind_of_conversation_by_itself(it: Setup) {
+    let set = async |change| {
+        let change = AccountChange::SetMutedIn(change);
+        it.store.change_account(APP, &id("bob"), change, None).await.unwrap().unwrap().muted_in
+    };
+    let none = MuteChange::default();
+    assert_eq!(set(none).await, MutedIn::default());
+    let mut muted = MutedIn { direct: true, ..MutedIn::default() };
+    assert_eq!(set(MuteChange { direct: Some(true), rooms: Some(false), ..none }).await, muted);
+    muted.teams = true;
+    assert_eq!(set(MuteChange { teams: Some(true), ..none }).await, muted);
+    (muted.direct, muted.rooms) = (false, true);
+    assert_eq!(set(MuteChange { direct: Some(false), rooms: Some(true), ..none }).await, muted);
+    muted.communities = true;
+    assert_eq!(set(MuteChange { communities: Some(true), ..none }).await, muted);
+    let bob = it.store.account_by_no(BOB).await.unwrap().unwrap();
+    assert_eq!((bob.muted_in, bob.muted), (muted, false));
+}
+
 async fn a_blocklist_is_kept_and_shows_in_the_facts(it: Setup) {
     let set = |on| AccountChange::SetBlocklisted { other: id("ann"), on };
     let listed = async || it.store.account_facts(APP, &[id("bob")]).await.unwrap()[0].unwrap().has_blocklist;
@@ -253,6 +272,7 @@ mod each {
         names_and_keys_of_apps_are_their_own
         an_account_is_created_once_and_its_changes_are_seen
         a_profile_is_changed_field_by_field
+        an_account_is_muted_in_each_kind_of_conversation_by_itself
         a_blocklist_is_kept_and_shows_in_the_facts
         offsets_are_dense_and_each_copy_has_the_next_id
         pages_go_both_ways_and_keep_their_limits

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use async_trait::async_trait;
 use bytes::Bytes;
 use carillon_core::command::AccountChange;
-use carillon_core::model::{Account, AccountFacts, App, Committed, CommittedCopy, Fate, Message, NewApp};
+use carillon_core::model::{Account, AccountFacts, App, Committed, CommittedCopy, Fate, Message, MutedIn, NewApp};
 use carillon_core::port::{
     CreateError, Fanout, HistoryPage, InboxEntry, InboxPage, InboxPlan, InboxState, NewAccount, PageLimit, PlannedCopy,
     Remember, Remembered, Role, Store, StoreError, Trimmed,
@@ -108,6 +108,7 @@ impl Store for MemoryStore {
             profile: account.profile,
             blocked: false,
             muted: false,
+            muted_in: MutedIn::default(),
             created_ms: account.created_ms,
         };
         state.accounts.insert(key, account.no);
@@ -138,6 +139,7 @@ impl Store for MemoryStore {
             AccountChange::SetToken(token) => account.token = token,
             AccountChange::SetBlocked(blocked) => account.blocked = blocked,
             AccountChange::SetMuted(muted) => account.muted = muted,
+            AccountChange::SetMutedIn(change) => change.apply(&mut account.muted_in),
             AccountChange::SetProfile(change) => change.apply(&mut account.profile),
             AccountChange::SetBlocklisted { .. } => {}
         }

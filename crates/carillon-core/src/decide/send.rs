@@ -26,7 +26,7 @@ pub struct SendFacts<'a> {
 /// Decides on `command`: who gets a copy, who does not and why, and what is kept.
 ///
 /// # Errors
-/// The app must be enabled and have the feature, the sender must be an account that is neither blocked nor muted, and a
+/// The app must be enabled and have the feature, the sender must be an account that is neither blocked nor muted (in one-to-one conversations, or at all), and a
 /// single recipient must be an account.
 pub fn send(command: Send, facts: SendFacts<'_>) -> Result<InboxPlan, Refusal> {
     let sender = check_sender(&command, &facts)?;
@@ -81,7 +81,8 @@ fn check_sender<'a>(command: &Send, facts: &SendFacts<'a>) -> Result<&'a Account
     if sender.blocked {
         return Err(Refusal::SenderBlocked);
     }
-    if sender.muted {
+    // Both kinds of recipients are single accounts.
+    if sender.muted || sender.muted_in.direct {
         return Err(Refusal::SenderMuted);
     }
     Ok(sender)
@@ -122,7 +123,7 @@ fn registered(recipients: &[(AccountId, Option<AccountFacts>)]) -> Vec<AccountId
 mod tests {
     use super::*;
     use crate::AppId;
-    use crate::model::{AppSettings, Content, Element, Kind, Moderation, Profile, Push, Secret};
+    use crate::model::{AppSettings, Content, Element, Kind, Moderation, MutedIn, Profile, Push, Secret};
 
     const BLOCKER: &str = "zoe";
 
@@ -138,6 +139,7 @@ mod tests {
             profile: Profile { name: "Ann".into(), ..Profile::default() },
             blocked: false,
             muted: false,
+            muted_in: MutedIn::default(),
             created_ms: 0,
         }
     }
@@ -279,6 +281,14 @@ mod tests {
     }
 
     #[test]
+    fn a_mute_in_other_kinds_of_conversation_keeps_nobody_from_writing_to_accounts() {
+        let mut case = Case::new(&["bob"]);
+        let muted_in = MutedIn { direct: false, teams: true, rooms: true, communities: true };
+        case.sender = Some(Account { muted_in, ..account("ann") });
+        assert!(case.decide().is_ok());
+    }
+
+    #[test]
     fn refusals() {
         let check = |change: &dyn Fn(&mut Case<'_>)| {
             let mut case = Case::new(&["bob"]);
@@ -291,6 +301,7 @@ mod tests {
         let sender = |change: fn(&mut Account)| check(&|case| change(case.sender.as_mut().unwrap()));
         assert_eq!(sender(|it| it.blocked = true), Refusal::SenderBlocked);
         assert_eq!(sender(|it| it.muted = true), Refusal::SenderMuted);
+        assert_eq!(sender(|it| it.muted_in.direct = true), Refusal::SenderMuted);
         assert_eq!(sender(|it| (it.blocked, it.muted) = (true, true)), Refusal::SenderBlocked);
     }
 }

@@ -13,9 +13,21 @@ pub struct Account {
     pub profile: Profile,
     /// May neither log in nor send.
     pub blocked: bool,
-    /// May not send.
+    /// May not send, in whatever conversation.
     pub muted: bool,
+    pub muted_in: MutedIn,
     pub created_ms: u64,
+}
+
+/// The kinds of conversation in which an account may not send.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MutedIn {
+    /// From one account to others.
+    pub direct: bool,
+    pub teams: bool,
+    pub rooms: bool,
+    /// Spaces with channels of their own.
+    pub communities: bool,
 }
 
 /// What others may see of an account. Empty means not given.

@@ -82,19 +82,21 @@ pub enum Operation {
     BlockAccount,
     UnblockAccount,
     MuteAccount,
+    MuteAccountPartly,
     UpdateProfile,
     SendBatch,
     SendMessage,
 }
 
 impl Operation {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::CreateAccount,
         Self::RefreshToken,
         Self::SetToken,
         Self::BlockAccount,
         Self::UnblockAccount,
         Self::MuteAccount,
+        Self::MuteAccountPartly,
         Self::UpdateProfile,
         Self::SendBatch,
         Self::SendMessage,
@@ -109,6 +111,7 @@ impl Operation {
             Self::BlockAccount => "block_account",
             Self::UnblockAccount => "unblock_account",
             Self::MuteAccount => "mute_account",
+            Self::MuteAccountPartly => "mute_account_partly",
             Self::UpdateProfile => "update_profile",
             Self::SendBatch => "send_batch",
             Self::SendMessage => "send_message",
@@ -160,6 +163,7 @@ impl Limits {
             | Operation::BlockAccount
             | Operation::UnblockAccount
             | Operation::MuteAccount
+            | Operation::MuteAccountPartly
             | Operation::UpdateProfile
             | Operation::SendMessage => Limit::Sliding { calls: 100, window_ms: 1_000, shut_out_ms: 10_000 },
         }

@@ -6,7 +6,7 @@ mod copy;
 mod message;
 mod secret;
 
-pub use account::{Account, AccountFacts, Gender, Profile};
+pub use account::{Account, AccountFacts, Gender, MutedIn, Profile};
 pub use app::{ApiKey, App, AppSettings, Limit, Limits, NewApp, Operation};
 pub use copy::{Committed, CommittedCopy, DropReason, Fate};
 pub use message::{Content, CopyOptions, Element, Kind, Media, Message, Moderation, Place, Push, Sender};

@@ -134,6 +134,7 @@ impl Netease {
             Endpoint::UserBlock => user::block::run(self, &call.app, &form, key).await,
             Endpoint::UserUnblock => user::unblock::run(self, &call.app, &form, key).await,
             Endpoint::UserMute => user::mute::run(self, &call.app, &form, key).await,
+            Endpoint::UserMuteModule => user::mute_module::run(self, &call.app, &form, key).await,
             Endpoint::UserUpdateUinfo => user::update_uinfo::run(self, &call.app, &form, key).await,
             Endpoint::SendBatchMsg => msg::send_batch::run(self, &call.app, &form, key).await,
             Endpoint::SendMsg => msg::send::run(self, &call.app, &form, key).await,

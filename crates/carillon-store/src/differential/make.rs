@@ -1,6 +1,6 @@
 //! Random operations: small pools of names, so that they meet, and places far outside of what there is.
 
-use carillon_core::command::{AccountChange, ProfileChange};
+use carillon_core::command::{AccountChange, MuteChange, ProfileChange};
 use carillon_core::model::{
     ApiKey, App, AppSettings, Content, CopyOptions, DropReason, Element, Fate, Gender, Kind, Limit, Limits, Media,
     NewApp, Operation, Place, Profile, Secret,
@@ -123,11 +123,17 @@ impl Make<'_> {
     }
 
     fn change(&mut self) -> AccountChange {
-        match self.rng.random_range(0..6) {
+        match self.rng.random_range(0..7) {
             0 => AccountChange::SetToken(Secret::new(self.text(9))),
             1 => AccountChange::SetBlocked(self.rng.random()),
             2 => AccountChange::SetMuted(self.rng.random()),
             3 => AccountChange::SetProfile(self.profile_change()),
+            4 => AccountChange::SetMutedIn(MuteChange {
+                direct: self.maybe(|it| it.rng.random()),
+                teams: self.maybe(|it| it.rng.random()),
+                rooms: self.maybe(|it| it.rng.random()),
+                communities: self.maybe(|it| it.rng.random()),
+            }),
             _ => AccountChange::SetBlocklisted { other: self.name(), on: self.rng.random_bool(0.6) },
         }
     }

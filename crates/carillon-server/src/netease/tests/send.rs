@@ -55,6 +55,23 @@ async fn a_sender_that_is_muted_or_blocked_is_refused() {
 }
 
 #[tokio::test]
+async fn a_sender_that_is_muted_in_one_to_one_conversations_is_refused_by_both_calls() {
+    let backend = backend().await;
+    let mute = async |fields: &[(&str, &str)]| {
+        backend.post("user/muteModule.action", &[&[("accid", "ann")], fields].concat()).await
+    };
+    mute(&[("muteTeam", "true"), ("muteRoom", "true"), ("muteQChat", "true")]).await;
+    assert!(send(&backend, &[]).await.contains(r#""code":200"#));
+    mute(&[("muteP2P", "true")]).await;
+    assert_snapshot!(send(&backend, &[]).await, @r#"{"code":423,"desc":"account 'mute'."}"#);
+    assert_snapshot!(backend.send(&[]).await, @r#"{"code":423,"desc":"account 'mute'."}"#);
+    backend.post("user/mute.action", &[("accid", "ann"), ("mute", "false")]).await;
+    assert_snapshot!(send(&backend, &[]).await, @r#"{"code":423,"desc":"account 'mute'."}"#);
+    mute(&[("muteP2P", "false")]).await;
+    assert!(send(&backend, &[]).await.contains(r#""code":200"#));
+}
+
+#[tokio::test]
 async fn fields_that_are_wrong_are_named() {
     let backend = backend().await;
     assert_snapshot!(send(&backend, &[("ope", "")]).await, @r#"{"code":414,"desc":"ope is empty"}"#);

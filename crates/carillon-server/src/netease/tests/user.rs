@@ -180,9 +180,48 @@ async fn mute_says_which_way() {
 }
 
 #[tokio::test]
+async fn mute_module_answers_with_all_that_holds_and_leaves_what_is_not_given() {
+    let backend = Backend::new().await;
+    backend.create(&["ann"]).await;
+    let mute = async |fields: &[(&str, &str)]| backend.post("user/muteModule.action", fields).await;
+    assert_snapshot!(
+        mute(&[("accid", "Ann"), ("muteP2P", "true"), ("muteRoom", "")]).await,
+        @r#"{"code":200,"data":{"muteP2P":true,"muteTeam":false,"muteRoom":false,"muteQChat":false}}"#
+    );
+    assert_snapshot!(
+        mute(&[("accid", "ann"), ("muteTeam", "1"), ("muteRoom", "true"), ("muteQChat", "true")]).await,
+        @r#"{"code":200,"data":{"muteP2P":true,"muteTeam":true,"muteRoom":true,"muteQChat":true}}"#
+    );
+    assert_snapshot!(
+        mute(&[("accid", "ann"), ("muteP2P", "false"), ("muteQChat", "0")]).await,
+        @r#"{"code":200,"data":{"muteP2P":false,"muteTeam":true,"muteRoom":true,"muteQChat":false}}"#
+    );
+    assert_snapshot!(
+        mute(&[("accid", "ann")]).await,
+        @r#"{"code":200,"data":{"muteP2P":false,"muteTeam":true,"muteRoom":true,"muteQChat":false}}"#
+    );
+    assert!(!stored(&backend, "ann").await.muted);
+    for field in ["muteP2P", "muteTeam", "muteRoom", "muteQChat"] {
+        let expected = format!(r#"{{"code":414,"desc":"{field} is not true or false"}}"#);
+        assert_eq!(mute(&[("accid", "ann"), (field, "2")]).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_repeat_of_mute_module_gets_the_first_answer() {
+    let backend = Backend::new().await;
+    backend.create(&["ann"]).await;
+    let path = "user/muteModule.action";
+    let first = backend.post_as("r1", path, &[("accid", "ann"), ("muteP2P", "true")]).await;
+    backend.post(path, &[("accid", "ann"), ("muteP2P", "false")]).await;
+    assert_eq!(backend.post_as("r1", path, &[("accid", "ann"), ("muteP2P", "true")]).await, first);
+    assert!(!stored(&backend, "ann").await.muted_in.direct);
+}
+
+#[tokio::test]
 async fn an_unknown_account_is_a_parameter_error_that_names_it() {
     let backend = Backend::new().await;
-    for path in ["refreshToken", "block", "unblock", "mute"] {
+    for path in ["refreshToken", "block", "unblock", "mute", "muteModule"] {
         let reply = backend.post(&format!("user/{path}.action"), &[("accid", "Nobody"), ("mute", "true")]).await;
         assert_eq!(reply, r#"{"code":414,"desc":"nobody not register"}"#, "{path}");
         let reply = backend.post(&format!("user/{path}.action"), &[("mute", "true")]).await;

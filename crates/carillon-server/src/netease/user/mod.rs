@@ -3,6 +3,7 @@
 pub(super) mod block;
 pub(super) mod create;
 pub(super) mod mute;
+pub(super) mod mute_module;
 pub(super) mod refresh_token;
 pub(super) mod unblock;
 pub(super) mod update;

@@ -1,7 +1,7 @@
 //! Creating and changing accounts.
 
 use carillon_core::command::AccountChange;
-use carillon_core::model::Account;
+use carillon_core::model::{Account, MutedIn};
 use carillon_core::port::{CreateError, NewAccount, Remember, StoreError};
 use carillon_core::{AccountId, AccountNo, AppId};
 
@@ -25,7 +25,8 @@ pub(crate) fn create(
         None => 1,
     };
     let no = AccountNo::new(app, serial);
-    let account = Account { no, id, token, profile, blocked: false, muted: false, created_ms };
+    let muted_in = MutedIn::default();
+    let account = Account { no, id, token, profile, blocked: false, muted: false, muted_in, created_ms };
     let value = seal::seal(&serial_key, &serial.to_be_bytes());
     group.put_rest(serial_key, value);
     let index = format::by_account(Tag::AccountById, no);
@@ -48,6 +49,7 @@ pub(crate) fn change(
         AccountChange::SetToken(token) => account.token = token,
         AccountChange::SetBlocked(blocked) => account.blocked = blocked,
         AccountChange::SetMuted(muted) => account.muted = muted,
+        AccountChange::SetMutedIn(change) => change.apply(&mut account.muted_in),
         AccountChange::SetProfile(change) => change.apply(&mut account.profile),
         AccountChange::SetBlocklisted { other, on } => {
             let Some(other) = read(group, app, &other)? else { return Ok(None) };

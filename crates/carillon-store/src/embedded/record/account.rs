@@ -1,6 +1,6 @@
 //! An account on disk.
 
-use carillon_core::model::{Account, Gender, Profile, Secret};
+use carillon_core::model::{Account, Gender, MutedIn, Profile, Secret};
 use carillon_core::port::StoreError;
 use carillon_core::{AccountId, AccountNo};
 
@@ -36,19 +36,45 @@ pub(crate) struct AccountRecord {
     gender: u32,
     #[prost(string, tag = "14")]
     ex: String,
+    #[prost(bool, tag = "15")]
+    muted_direct: bool,
+    #[prost(bool, tag = "16")]
+    muted_teams: bool,
+    #[prost(bool, tag = "17")]
+    muted_rooms: bool,
+    #[prost(bool, tag = "18")]
+    muted_communities: bool,
 }
 
 impl From<&Account> for AccountRecord {
     fn from(account: &Account) -> Self {
-        let Account { no, id, token, profile, blocked, muted, created_ms } = account.clone();
+        let Account { no, id, token, profile, blocked, muted, muted_in, created_ms } = account.clone();
         let Profile { name, icon, sign, email, birth, mobile, gender, ex } = profile;
         let gender = match gender {
             Gender::Unknown => 0,
             Gender::Male => 1,
             Gender::Female => 2,
         };
-        let (id, token) = (id.as_str().into(), token.expose().into());
-        Self { no: no.0, id, token, blocked, muted, created_ms, name, icon, sign, email, birth, mobile, gender, ex }
+        Self {
+            no: no.0,
+            id: id.as_str().into(),
+            token: token.expose().into(),
+            blocked,
+            muted,
+            created_ms,
+            name,
+            icon,
+            sign,
+            email,
+            birth,
+            mobile,
+            gender,
+            ex,
+            muted_direct: muted_in.direct,
+            muted_teams: muted_in.teams,
+            muted_rooms: muted_in.rooms,
+            muted_communities: muted_in.communities,
+        }
     }
 }
 
@@ -70,6 +96,12 @@ impl TryFrom<AccountRecord> for Account {
             profile: Profile { name, icon, sign, email, birth, mobile, gender, ex },
             blocked: record.blocked,
             muted: record.muted,
+            muted_in: MutedIn {
+                direct: record.muted_direct,
+                teams: record.muted_teams,
+                rooms: record.muted_rooms,
+                communities: record.muted_communities,
+            },
             created_ms: record.created_ms,
         })
     }
