@@ -93,6 +93,13 @@ async fn an_account_is_created_once_and_its_changes_are_seen(it: Setup) {
     assert!(it.store.account_facts(APP, &[id("bob")]).await.unwrap()[0].unwrap().muted);
     assert!(it.store.account_by_no(BOB).await.unwrap().unwrap().muted);
     assert_eq!(it.store.account(APP, &id("zoe")).await.unwrap(), None);
+    let all = it.store.accounts(APP, &[id("bob"), id("zoe"), id("ann"), id("bob")]).await.unwrap();
+    assert_eq!(
+        all.iter().map(|it| it.as_ref().map(|it| it.no)).collect::<Vec<_>>(),
+        [Some(BOB), None, Some(ANN), Some(BOB)]
+    );
+    assert_eq!(all[0], it.store.account(APP, &id("bob")).await.unwrap());
+    assert_eq!(it.store.accounts(AppId(2), &[id("bob")]).await, Ok(vec![None]));
     assert_eq!(it.store.change_account(APP, &id("zoe"), AccountChange::SetMuted(true), None).await, Ok(None));
 }
 

@@ -153,6 +153,12 @@ impl Store for MemoryStore {
         Ok(state.accounts.get(&(app, id.clone())).and_then(|no| state.by_no.get(no)).cloned())
     }
 
+    async fn accounts(&self, app: AppId, ids: &[AccountId]) -> Result<Vec<Option<Account>>, StoreError> {
+        let state = self.lock();
+        let account = |id: &AccountId| state.by_no.get(state.accounts.get(&(app, id.clone()))?).cloned();
+        Ok(ids.iter().map(account).collect())
+    }
+
     async fn account_by_no(&self, no: AccountNo) -> Result<Option<Account>, StoreError> {
         Ok(self.lock().by_no.get(&no).cloned())
     }

@@ -84,12 +84,13 @@ pub enum Operation {
     MuteAccount,
     MuteAccountPartly,
     UpdateProfile,
+    ReadProfiles,
     SendBatch,
     SendMessage,
 }
 
 impl Operation {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::CreateAccount,
         Self::RefreshToken,
         Self::SetToken,
@@ -98,6 +99,7 @@ impl Operation {
         Self::MuteAccount,
         Self::MuteAccountPartly,
         Self::UpdateProfile,
+        Self::ReadProfiles,
         Self::SendBatch,
         Self::SendMessage,
     ];
@@ -113,6 +115,7 @@ impl Operation {
             Self::MuteAccount => "mute_account",
             Self::MuteAccountPartly => "mute_account_partly",
             Self::UpdateProfile => "update_profile",
+            Self::ReadProfiles => "read_profiles",
             Self::SendBatch => "send_batch",
             Self::SendMessage => "send_message",
         }
@@ -165,6 +168,7 @@ impl Limits {
             | Operation::MuteAccount
             | Operation::MuteAccountPartly
             | Operation::UpdateProfile
+            | Operation::ReadProfiles
             | Operation::SendMessage => Limit::Sliding { calls: 100, window_ms: 1_000, shut_out_ms: 10_000 },
         }
     }

@@ -181,6 +181,9 @@ pub trait Store: Send + Sync {
     /// The account, as the last commit left it.
     async fn account(&self, app: AppId, id: &AccountId) -> Result<Option<Account>, StoreError>;
 
+    /// Each account, in the order of `ids`, as one snapshot; `None` for those that are none.
+    async fn accounts(&self, app: AppId, ids: &[AccountId]) -> Result<Vec<Option<Account>>, StoreError>;
+
     /// The account with this number.
     async fn account_by_no(&self, no: AccountNo) -> Result<Option<Account>, StoreError>;
 

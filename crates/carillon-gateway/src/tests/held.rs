@@ -87,6 +87,10 @@ impl Store for HeldStore {
         self.inner.account(app, id).await
     }
 
+    async fn accounts(&self, app: AppId, ids: &[AccountId]) -> Result<Vec<Option<Account>>, StoreError> {
+        self.inner.accounts(app, ids).await
+    }
+
     async fn account_by_no(&self, no: AccountNo) -> Result<Option<Account>, StoreError> {
         self.inner.account_by_no(no).await
     }

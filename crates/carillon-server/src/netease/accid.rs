@@ -1,6 +1,9 @@
 //! Accounts' names as this vendor has them: at most 32 letters, digits and `_ @ . -`, without regard to case.
 
 use carillon_core::AccountId;
+use serde_json::Value;
+
+use super::error::{FieldError, Problem};
 
 /// The account that `text` names, in lower case, or `None` where no account can have that name.
 pub(super) fn parse(text: &str) -> Option<AccountId> {
@@ -9,6 +12,22 @@ pub(super) fn parse(text: &str) -> Option<AccountId> {
         return None;
     }
     AccountId::new(&text.to_ascii_lowercase()).ok()
+}
+
+/// The names in a JSON array that is not empty, repeats included; they need not be accounts' names. Integers are taken for
+/// their digits; other numbers have no one way to write them.
+pub(super) fn array(field: &'static str, text: &str) -> Result<Vec<String>, FieldError> {
+    let malformed = FieldError { field, problem: Problem::NotAccids };
+    let values: Vec<Value> = serde_json::from_str(text).map_err(|_| malformed)?;
+    if values.is_empty() {
+        return Err(FieldError { field, problem: Problem::Empty });
+    }
+    let name = |value| match value {
+        Value::String(name) => Ok(name),
+        Value::Number(number) if !number.is_f64() => Ok(number.to_string()),
+        Value::Number(_) | Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => Err(malformed),
+    };
+    values.into_iter().map(name).collect()
 }
 
 #[cfg(test)]

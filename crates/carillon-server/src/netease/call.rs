@@ -136,6 +136,7 @@ impl Netease {
             Endpoint::UserMute => user::mute::run(self, &call.app, &form, key).await,
             Endpoint::UserMuteModule => user::mute_module::run(self, &call.app, &form, key).await,
             Endpoint::UserUpdateUinfo => user::update_uinfo::run(self, &call.app, &form, key).await,
+            Endpoint::UserGetUinfos => user::get_uinfos::run(self, &call.app, &form).await,
             Endpoint::SendBatchMsg => msg::send_batch::run(self, &call.app, &form, key).await,
             Endpoint::SendMsg => msg::send::run(self, &call.app, &form, key).await,
         }

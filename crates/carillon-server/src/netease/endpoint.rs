@@ -12,6 +12,7 @@ pub(super) enum Endpoint {
     UserMute,
     UserMuteModule,
     UserUpdateUinfo,
+    UserGetUinfos,
     SendBatchMsg,
     SendMsg,
 }
@@ -28,6 +29,7 @@ impl Endpoint {
             "/nimserver/user/mute.action" => Self::UserMute,
             "/nimserver/user/muteModule.action" => Self::UserMuteModule,
             "/nimserver/user/updateUinfo.action" => Self::UserUpdateUinfo,
+            "/nimserver/user/getUinfos.action" => Self::UserGetUinfos,
             "/nimserver/msg/sendBatchMsg.action" => Self::SendBatchMsg,
             "/nimserver/msg/sendMsg.action" => Self::SendMsg,
             _ => return None,
@@ -45,6 +47,7 @@ impl Endpoint {
             Self::UserMute => Operation::MuteAccount,
             Self::UserMuteModule => Operation::MuteAccountPartly,
             Self::UserUpdateUinfo => Operation::UpdateProfile,
+            Self::UserGetUinfos => Operation::ReadProfiles,
             Self::SendBatchMsg => Operation::SendBatch,
             Self::SendMsg => Operation::SendMessage,
         }

@@ -72,6 +72,9 @@ pub(super) enum Problem {
     },
     NotAccid,
     NotAccids,
+    TooManyAccids {
+        max: usize,
+    },
     NotJson,
     NotObject,
     NotBoolean,
@@ -92,6 +95,7 @@ impl fmt::Display for Problem {
             Self::TooLong { max } => write!(f, "is longer than {max} characters"),
             Self::NotAccid => f.write_str("is not an accid (1 to 32 letters, digits, _ @ . -)"),
             Self::NotAccids => f.write_str("is not a JSON array of accids"),
+            Self::TooManyAccids { max } => write!(f, "has more than {max} accids"),
             Self::NotJson => f.write_str("is not JSON"),
             Self::NotObject => f.write_str("is not a JSON object"),
             Self::NotBoolean => f.write_str("is not true or false"),

@@ -55,18 +55,19 @@ impl Make<'_> {
     }
 
     pub(super) fn read(&mut self) -> Op {
-        match self.rng.random_range(0..13) {
+        match self.rng.random_range(0..14) {
             0 => Op::Apps,
             1 => Op::Account(self.app(), self.name()),
             2 => Op::AccountByNo(self.no()),
-            3 | 4 => Op::Facts(self.app(), (0..self.rng.random_range(0..5)).map(|_| self.name()).collect()),
+            3 | 4 => Op::Facts(self.app(), self.names()),
             5 => Op::BlockedBy(self.no(), (0..self.rng.random_range(0..5)).map(|_| self.no()).collect()),
             6 => Op::Blocklist(self.no()),
             7 => Op::InboxState(self.no()),
             8 => Op::Read(self.no(), self.offset(), self.limit()),
             9 => Op::ReadBack(self.no(), self.offset(), self.limit()),
             10 => Op::Message(self.app(), self.message_id()),
-            11 => Op::Conversation((self.no(), self.no()), self.message_id(), self.limit()),
+            11 => Op::Accounts(self.app(), self.names()),
+            12 => Op::Conversation((self.no(), self.no()), self.message_id(), self.limit()),
             _ => Op::Remembered(self.app(), self.request_id(), self.now_ms + self.rng.random_range(0..300_000)),
         }
     }
@@ -83,6 +84,10 @@ impl Make<'_> {
         let n = self.rng.random_range(1..=ACCOUNTS + 1);
         // Each is the beginning of the next, as in keys.
         id(&"ab".repeat(8)[..usize::try_from(n).unwrap()])
+    }
+
+    fn names(&mut self) -> Vec<AccountId> {
+        (0..self.rng.random_range(0..5)).map(|_| self.name()).collect()
     }
 
     fn no(&mut self) -> AccountNo {

@@ -19,6 +19,7 @@ pub(super) enum Op {
     CreateAccount(NewAccount, Option<Request>),
     Change(AppId, AccountId, AccountChange, Option<Request>),
     Account(AppId, AccountId),
+    Accounts(AppId, Vec<AccountId>),
     AccountByNo(AccountNo),
     Facts(AppId, Vec<AccountId>),
     BlockedBy(AccountNo, Vec<AccountNo>),
@@ -62,6 +63,10 @@ impl Op {
             }
             Self::Account(app, id) => {
                 format!("{:?}", store.account(app, &id).await.map(|it| it.map(|it| account(&it))))
+            }
+            Self::Accounts(app, ids) => {
+                let all = store.accounts(app, &ids).await;
+                format!("{:?}", all.map(|all| all.iter().map(|it| it.as_ref().map(account)).collect::<Vec<_>>()))
             }
             Self::AccountByNo(no) => {
                 format!("{:?}", store.account_by_no(no).await.map(|it| it.map(|it| account(&it))))

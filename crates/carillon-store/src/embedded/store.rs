@@ -139,6 +139,15 @@ impl Store for EmbeddedStore {
         self.threads.read(move |_, db| reads::account(&db.database.snapshot(), db, app, &id)).await
     }
 
+    async fn accounts(&self, app: AppId, ids: &[AccountId]) -> Result<Vec<Option<Account>>, StoreError> {
+        let ids = ids.to_vec();
+        let read = move |db: &Db| {
+            let snapshot = db.database.snapshot();
+            ids.iter().map(|id| reads::account(&snapshot, db, app, id)).collect()
+        };
+        self.threads.read(move |_, db| read(db)).await
+    }
+
     async fn account_by_no(&self, no: AccountNo) -> Result<Option<Account>, StoreError> {
         self.threads.read(move |_, db| reads::account_by_no(&db.database.snapshot(), db, no)).await
     }

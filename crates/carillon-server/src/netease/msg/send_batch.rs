@@ -8,9 +8,8 @@ use carillon_core::command::{Recipients, Send};
 use carillon_core::model::App;
 use carillon_core::pipeline::Sent;
 use serde::{Serialize, Serializer};
-use serde_json::Value;
 
-use crate::netease::error::{CallError, FieldError, Problem};
+use crate::netease::error::CallError;
 use crate::netease::form::Form;
 use crate::netease::msg::fields;
 use crate::netease::reply::{self, OK};
@@ -47,7 +46,7 @@ struct Wording {
 fn parse(form: &Form, body_chars_max: usize) -> Result<(Send, Wording), CallError> {
     let sender = form.accid("fromAccid")?;
     let with_ids = form.boolean("returnMsgid")?.unwrap_or(false);
-    let named = named(form.required("toAccids")?)?;
+    let named = accid::array("toAccids", form.required("toAccids")?)?;
     if named.len() > if with_ids { MEMBERS_WITH_IDS_MAX } else { MEMBERS_MAX } {
         return Err(CallError::TooManyMembers);
     }
@@ -55,21 +54,6 @@ fn parse(form: &Form, body_chars_max: usize) -> Result<(Send, Wording), CallErro
     let to = Recipients::Many { named: recipients, impossible: impossible.len() };
     let command = fields::message(form, sender, to, body_chars_max)?;
     Ok((command, Wording { with_ids, impossible }))
-}
-
-/// The names in `text`, repeats included. Integers are taken for their digits; other numbers have no one way to write them.
-fn named(text: &str) -> Result<Vec<String>, FieldError> {
-    let malformed = FieldError { field: "toAccids", problem: Problem::NotAccids };
-    let values: Vec<Value> = serde_json::from_str(text).map_err(|_| malformed)?;
-    if values.is_empty() {
-        return Err(FieldError { field: "toAccids", problem: Problem::Empty });
-    }
-    let name = |value| match value {
-        Value::String(name) => Ok(name),
-        Value::Number(number) if !number.is_f64() => Ok(number.to_string()),
-        Value::Number(_) | Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => Err(malformed),
-    };
-    values.into_iter().map(name).collect()
 }
 
 /// The recipients that can be accounts, and the names that cannot, each of these once.

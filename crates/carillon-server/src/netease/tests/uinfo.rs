@@ -1,4 +1,4 @@
-//! The replies of `user/updateUinfo`, and what it changes.
+//! The replies of `user/updateUinfo` and `user/getUinfos`.
 
 use carillon_core::AccountId;
 use carillon_core::model::{Account, Gender, Profile};
@@ -87,4 +87,71 @@ async fn the_next_message_carries_the_new_name_and_icon() {
     backend.send(&[]).await;
     let sender = &backend.sent()[0].message.sender;
     assert_eq!((sender.nick.as_str(), sender.avatar.as_str()), ("Anna", ""));
+}
+
+async fn get(backend: &Backend, fields: &[(&str, &str)]) -> String {
+    backend.post("user/getUinfos.action", fields).await
+}
+
+#[tokio::test]
+async fn what_is_set_is_listed_and_what_is_not_set_is_left_out() {
+    let backend = backend().await;
+    backend.create(&["bob"]).await;
+    assert_snapshot!(
+        get(&backend, &[("accids", r#"["bob","Ann"]"#)]).await,
+        @r#"{"code":200,"uinfos":[{"accid":"bob","gender":0,"valid":true,"mute":false},{"accid":"ann","name":"Ann","icon":"https://x/a.png","sign":"hi","email":"a@x","birth":"2000-01-01","mobile":"+1","gender":2,"ex":"{}","valid":true,"mute":false}]}"#
+    );
+    backend.post("user/updateUinfo.action", &[("accid", "bob"), ("gender", "1"), ("name", "Bob")]).await;
+    assert_snapshot!(
+        get(&backend, &[("accids", r#"["bob"]"#), ("muteStatus", "false")]).await,
+        @r#"{"code":200,"uinfos":[{"accid":"bob","name":"Bob","gender":1,"valid":true,"mute":false}]}"#
+    );
+}
+
+#[tokio::test]
+async fn what_an_account_may_not_do_is_told() {
+    let backend = Backend::unlimited().await;
+    backend.create(&["ann", "bob"]).await;
+    backend.post("user/block.action", &[("accid", "ann")]).await;
+    backend.post("user/mute.action", &[("accid", "bob"), ("mute", "true")]).await;
+    backend.post("user/muteModule.action", &[("accid", "bob"), ("muteP2P", "true"), ("muteRoom", "true")]).await;
+    assert_snapshot!(
+        get(&backend, &[("accids", r#"["ann","bob"]"#)]).await,
+        @r#"{"code":200,"uinfos":[{"accid":"ann","gender":0,"valid":false,"mute":false},{"accid":"bob","gender":0,"valid":true,"mute":true}]}"#
+    );
+    assert_snapshot!(
+        get(&backend, &[("accids", r#"["ann","bob"]"#), ("muteStatus", "true")]).await,
+        @r#"{"code":200,"uinfos":[{"accid":"ann","gender":0,"valid":false,"mute":false,"muteP2P":false,"muteTeam":false,"muteRoom":false,"muteQChat":false},{"accid":"bob","gender":0,"valid":true,"mute":true,"muteP2P":true,"muteTeam":false,"muteRoom":true,"muteQChat":false}]}"#
+    );
+}
+
+#[tokio::test]
+async fn names_that_are_no_accounts_are_left_out_and_repeats_are_listed_once() {
+    let backend = Backend::unlimited().await;
+    backend.create(&["7"]).await;
+    assert_snapshot!(get(&backend, &[("accids", r#"["nobody","a b",""]"#)]).await, @r#"{"code":200,"uinfos":[]}"#);
+    assert_snapshot!(
+        get(&backend, &[("accids", r#"[7,"x","7"]"#)]).await,
+        @r#"{"code":200,"uinfos":[{"accid":"7","gender":0,"valid":true,"mute":false}]}"#
+    );
+}
+
+#[tokio::test]
+async fn a_list_that_is_wrong_is_refused() {
+    let backend = Backend::unlimited().await;
+    assert_snapshot!(get(&backend, &[]).await, @r#"{"code":414,"desc":"accids is empty"}"#);
+    assert_snapshot!(get(&backend, &[("accids", "[]")]).await, @r#"{"code":414,"desc":"accids is empty"}"#);
+    for malformed in ["ann", r#"{"a":1}"#, r#""ann""#, "[null]", "[1.5]", r#"[["ann"]]"#] {
+        let reply = get(&backend, &[("accids", malformed)]).await;
+        assert_eq!(reply, r#"{"code":414,"desc":"accids is not a JSON array of accids"}"#, "{malformed}");
+    }
+    assert_snapshot!(
+        get(&backend, &[("accids", r#"["ann"]"#), ("muteStatus", "yes")]).await,
+        @r#"{"code":414,"desc":"muteStatus is not true or false"}"#
+    );
+    assert_snapshot!(get(&backend, &[("accids", &accids(200))]).await, @r#"{"code":200,"uinfos":[]}"#);
+    assert_snapshot!(
+        get(&backend, &[("accids", &accids(201))]).await,
+        @r#"{"code":414,"desc":"accids has more than 200 accids"}"#
+    );
 }

@@ -2,6 +2,7 @@
 
 pub(super) mod block;
 pub(super) mod create;
+pub(super) mod get_uinfos;
 pub(super) mod mute;
 pub(super) mod mute_module;
 pub(super) mod refresh_token;
