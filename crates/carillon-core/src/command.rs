@@ -64,6 +64,23 @@ pub enum AccountChange {
         other: AccountId,
         on: bool,
     },
+    /// Put `other` on the list of those whose messages cause the account no push notifications, or take it off.
+    SetSilenced {
+        other: AccountId,
+        on: bool,
+    },
+}
+
+impl AccountChange {
+    /// The other account that it names, which must exist as well.
+    pub fn other(&self) -> Option<&AccountId> {
+        match self {
+            Self::SetBlocklisted { other, .. } | Self::SetSilenced { other, .. } => Some(other),
+            Self::SetToken(_) | Self::SetBlocked(_) | Self::SetMuted(_) | Self::SetMutedIn(_) | Self::SetProfile(_) => {
+                None
+            }
+        }
+    }
 }
 
 /// What others may see of an account from now on; `None` leaves a field as it is.

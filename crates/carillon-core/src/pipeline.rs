@@ -41,6 +41,15 @@ pub struct Sent {
     pub unregistered: Vec<AccountId>,
 }
 
+/// Whom an account keeps on its lists, in the order in which they were created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Relations {
+    /// Their messages do not reach it.
+    pub blocklisted: Vec<AccountId>,
+    /// Their messages cause it no push notifications.
+    pub silenced: Vec<AccountId>,
+}
+
 impl Pipeline {
     /// Charges one call of `operation` to the app's limit.
     ///
@@ -168,12 +177,41 @@ impl Pipeline {
     ) -> Result<Account, Refusal> {
         check_enabled(app)?;
         let replaces_token = matches!(change, AccountChange::SetToken(_));
-        let changed = self.store.change_account(app.id, id, change, remember).await?;
-        let account = changed.ok_or_else(|| Refusal::UnknownAccount(id.clone()))?;
+        let other = change.other().cloned();
+        let Some(account) = self.store.change_account(app.id, id, change, remember).await? else {
+            return Err(Refusal::UnknownAccount(self.unknown(app.id, id, other).await?));
+        };
         if replaces_token {
             self.sessions.end(account.no, EndReason::TokenReplaced);
         }
         Ok(account)
+    }
+
+    /// Which of the accounts that a change names there is not.
+    async fn unknown(&self, app: AppId, id: &AccountId, other: Option<AccountId>) -> Result<AccountId, StoreError> {
+        match other {
+            Some(other) if self.store.account(app, id).await?.is_some() => Ok(other),
+            Some(_) | None => Ok(id.clone()),
+        }
+    }
+
+    /// Whom an account keeps on its lists.
+    ///
+    /// # Errors
+    /// [`Refusal::UnknownAccount`], [`Refusal::Store`].
+    pub async fn relations(&self, app: &App, id: &AccountId) -> Result<Relations, Refusal> {
+        let owner = self.store.account(app.id, id).await?.ok_or_else(|| Refusal::UnknownAccount(id.clone()))?;
+        let blocklisted = self.names(self.store.blocklist(owner.no).await?).await?;
+        let silenced = self.names(self.store.silenced(owner.no).await?).await?;
+        Ok(Relations { blocklisted, silenced })
+    }
+
+    async fn names(&self, numbers: Vec<AccountNo>) -> Result<Vec<AccountId>, StoreError> {
+        let mut names = Vec::with_capacity(numbers.len());
+        for no in numbers {
+            names.extend(self.store.account_by_no(no).await?.map(|it| it.id));
+        }
+        Ok(names)
     }
 
     /// Ends the sessions of an account.

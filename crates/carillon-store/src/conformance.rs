@@ -168,6 +168,23 @@ async fn a_blocklist_is_kept_and_shows_in_the_facts(it: Setup) {
     assert!(!listed().await);
 }
 
+async fn a_list_of_silenced_accounts_is_kept_beside_the_blocklist(it: Setup) {
+    let set = async |other, on| {
+        let change = AccountChange::SetSilenced { other: id(other), on };
+        it.store.change_account(APP, &id("bob"), change, None).await.unwrap().is_some()
+    };
+    assert_eq!(it.store.silenced(BOB).await, Ok(vec![]));
+    // Twice, and not in the order of their numbers.
+    assert!(set("carl", true).await && set("ann", true).await && set("ann", true).await);
+    assert!(!set("zoe", true).await, "there is no such account");
+    assert_eq!(it.store.silenced(BOB).await, Ok(vec![ANN, AccountNo(1 << 40 | 3)]));
+    assert_eq!(it.store.silenced(ANN).await, Ok(vec![]));
+    assert_eq!(it.store.blocklist(BOB).await, Ok(vec![]));
+    assert!(!it.store.account_facts(APP, &[id("bob")]).await.unwrap()[0].unwrap().has_blocklist);
+    assert!(set("ann", false).await && set("ann", false).await);
+    assert_eq!(it.store.silenced(BOB).await, Ok(vec![AccountNo(1 << 40 | 3)]));
+}
+
 async fn offsets_are_dense_and_each_copy_has_the_next_id(it: Setup) {
     let drop = Fate::Drop(DropReason::Blocked);
     let first = it.send(&[(2, Fate::Inbox), (3, drop)]).await;
@@ -281,6 +298,7 @@ mod each {
         a_profile_is_changed_field_by_field
         an_account_is_muted_in_each_kind_of_conversation_by_itself
         a_blocklist_is_kept_and_shows_in_the_facts
+        a_list_of_silenced_accounts_is_kept_beside_the_blocklist
         offsets_are_dense_and_each_copy_has_the_next_id
         pages_go_both_ways_and_keep_their_limits
         a_message_is_found_by_the_ids_of_its_copies_in_its_own_app

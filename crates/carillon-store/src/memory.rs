@@ -25,13 +25,17 @@ pub struct MemoryStore {
     fanout: Arc<dyn Fanout>,
 }
 
+/// The owner of a list, and who is on it.
+type Pairs = BTreeSet<(AccountNo, AccountNo)>;
+
 #[derive(Default)]
 struct State {
     apps: BTreeMap<AppId, App>,
     accounts: BTreeMap<(AppId, AccountId), AccountNo>,
     by_no: HashMap<AccountNo, Account>,
     serials: HashMap<AppId, u64>,
-    blocklist: BTreeSet<(AccountNo, AccountNo)>,
+    blocklist: Pairs,
+    silenced: Pairs,
     /// By the message's own id; the copies' ids follow it.
     messages: BTreeMap<MessageId, (Arc<Message>, usize)>,
     next_id: u64,
@@ -125,23 +129,24 @@ impl Store for MemoryStore {
         remember: Option<Remember<Account>>,
     ) -> Result<Option<Account>, StoreError> {
         let mut state = self.lock();
-        let Some(&no) = state.accounts.get(&(app, id.clone())) else { return Ok(None) };
-        if let AccountChange::SetBlocklisted { other, on } = &change {
-            let Some(&other) = state.accounts.get(&(app, other.clone())) else { return Ok(None) };
-            if *on {
-                state.blocklist.insert((no, other))
-            } else {
-                state.blocklist.remove(&(no, other))
-            };
-        }
-        let account = state.by_no.get_mut(&no).expect("every number has an account");
+        let State { accounts, by_no, blocklist, silenced, .. } = &mut *state;
+        let Some(&no) = accounts.get(&(app, id.clone())) else { return Ok(None) };
+        let with = |other| accounts.get(&(app, other)).map(|other| (no, *other));
+        let account = by_no.get_mut(&no).expect("every number has an account");
         match change {
             AccountChange::SetToken(token) => account.token = token,
             AccountChange::SetBlocked(blocked) => account.blocked = blocked,
             AccountChange::SetMuted(muted) => account.muted = muted,
             AccountChange::SetMutedIn(change) => change.apply(&mut account.muted_in),
             AccountChange::SetProfile(change) => change.apply(&mut account.profile),
-            AccountChange::SetBlocklisted { .. } => {}
+            AccountChange::SetBlocklisted { other, on } => {
+                let Some(pair) = with(other) else { return Ok(None) };
+                set(blocklist, pair, on);
+            }
+            AccountChange::SetSilenced { other, on } => {
+                let Some(pair) = with(other) else { return Ok(None) };
+                set(silenced, pair, on);
+            }
         }
         let account = account.clone();
         state.remember(app, remember, &account);
@@ -174,9 +179,11 @@ impl Store for MemoryStore {
     }
 
     async fn blocklist(&self, owner: AccountNo) -> Result<Vec<AccountNo>, StoreError> {
-        let state = self.lock();
-        let own = state.blocklist.range((owner, AccountNo(0))..=(owner, AccountNo(u64::MAX)));
-        Ok(own.map(|(_, other)| *other).collect())
+        Ok(others(&self.lock().blocklist, owner).collect())
+    }
+
+    async fn silenced(&self, owner: AccountNo) -> Result<Vec<AccountNo>, StoreError> {
+        Ok(others(&self.lock().silenced, owner).collect())
     }
 
     async fn commit_message(
@@ -276,6 +283,19 @@ impl Store for MemoryStore {
     async fn close(&self) {}
 }
 
+fn set(list: &mut Pairs, pair: (AccountNo, AccountNo), on: bool) {
+    if on {
+        list.insert(pair)
+    } else {
+        list.remove(&pair)
+    };
+}
+
+/// Who is on the list of `owner`, by number.
+fn others(list: &Pairs, owner: AccountNo) -> impl Iterator<Item = AccountNo> {
+    list.range((owner, AccountNo(0))..=(owner, AccountNo(u64::MAX))).map(|(_, other)| *other)
+}
+
 impl State {
     fn remember<T>(&mut self, app: AppId, remember: Option<Remember<T>>, outcome: &T) {
         let Some(Remember { request, fingerprint, expires_ms, answer }) = remember else { return };
@@ -285,12 +305,11 @@ impl State {
 
     fn facts(&self, app: AppId, id: &AccountId) -> Option<AccountFacts> {
         let account = self.by_no.get(self.accounts.get(&(app, id.clone()))?)?;
-        let own = (account.no, AccountNo(0))..=(account.no, AccountNo(u64::MAX));
         Some(AccountFacts {
             no: account.no,
             blocked: account.blocked,
             muted: account.muted,
-            has_blocklist: self.blocklist.range(own).next().is_some(),
+            has_blocklist: others(&self.blocklist, account.no).next().is_some(),
         })
     }
 

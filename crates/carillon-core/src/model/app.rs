@@ -85,12 +85,14 @@ pub enum Operation {
     MuteAccountPartly,
     UpdateProfile,
     ReadProfiles,
+    SetRelation,
+    ReadRelations,
     SendBatch,
     SendMessage,
 }
 
 impl Operation {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::CreateAccount,
         Self::RefreshToken,
         Self::SetToken,
@@ -100,6 +102,8 @@ impl Operation {
         Self::MuteAccountPartly,
         Self::UpdateProfile,
         Self::ReadProfiles,
+        Self::SetRelation,
+        Self::ReadRelations,
         Self::SendBatch,
         Self::SendMessage,
     ];
@@ -116,6 +120,8 @@ impl Operation {
             Self::MuteAccountPartly => "mute_account_partly",
             Self::UpdateProfile => "update_profile",
             Self::ReadProfiles => "read_profiles",
+            Self::SetRelation => "set_relation",
+            Self::ReadRelations => "read_relations",
             Self::SendBatch => "send_batch",
             Self::SendMessage => "send_message",
         }
@@ -169,6 +175,8 @@ impl Limits {
             | Operation::MuteAccountPartly
             | Operation::UpdateProfile
             | Operation::ReadProfiles
+            | Operation::SetRelation
+            | Operation::ReadRelations
             | Operation::SendMessage => Limit::Sliding { calls: 100, window_ms: 1_000, shut_out_ms: 10_000 },
         }
     }

@@ -168,8 +168,8 @@ pub trait Store: Send + Sync {
         remember: Option<Remember<Account>>,
     ) -> Result<Account, CreateError>;
 
-    /// Changes an account and returns it as it is then; `None`, and nothing is written, when there is no such account (or
-    /// no such `other` in [`AccountChange::SetBlocklisted`]).
+    /// Changes an account and returns it as it is then; `None`, and nothing is written, when there is no such account, or
+    /// none that [`AccountChange::other`] names.
     async fn change_account(
         &self,
         app: AppId,
@@ -195,6 +195,9 @@ pub trait Store: Send + Sync {
 
     /// The accounts that `owner` keeps on its blocklist, by number.
     async fn blocklist(&self, owner: AccountNo) -> Result<Vec<AccountNo>, StoreError>;
+
+    /// The accounts whose messages cause `owner` no push notifications, by number.
+    async fn silenced(&self, owner: AccountNo) -> Result<Vec<AccountNo>, StoreError>;
 
     /// Commits a message with all its copies, atomically: ids and offsets are given, and everything is stored that the
     /// plan asks for. [`crate::port::Fanout::committed`] is called before this returns. Two commits never interleave: of

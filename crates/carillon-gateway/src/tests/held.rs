@@ -107,6 +107,10 @@ impl Store for HeldStore {
         self.inner.blocklist(owner).await
     }
 
+    async fn silenced(&self, owner: AccountNo) -> Result<Vec<AccountNo>, StoreError> {
+        self.inner.silenced(owner).await
+    }
+
     async fn commit_message(
         &self,
         plan: InboxPlan,

@@ -51,7 +51,8 @@ fn all_problems_are_reported_at_once() {
          `apps[0].name`: must be 1 to 64 letters, digits, `-`, `_` and `.`, and start with a letter or digit\n\
          `apps[0].token_secret`: must be at least 32 bytes long\n\
          `apps[0].limits`: `fly` is no operation; there are create_account, refresh_token, set_token, block_account, \
-         unblock_account, mute_account, mute_account_partly, update_profile, read_profiles, send_batch, send_message",
+         unblock_account, mute_account, mute_account_partly, update_profile, read_profiles, set_relation, \
+         read_relations, send_batch, send_message",
     );
 }
 

@@ -76,13 +76,8 @@ pub(super) async fn blocklist(
     Path((app, account)): Path<(String, String)>,
 ) -> Result<Json<Blocklist>, Problem> {
     let app = native.app(&app)?;
-    let owner = known(&native, &app, &account).await?;
-    let mut accounts = Vec::new();
-    for no in native.pipeline.store.blocklist(owner.no).await? {
-        if let Some(other) = native.pipeline.store.account_by_no(no).await? {
-            accounts.push(other.id.to_string());
-        }
-    }
+    let id = account_id(&app, &account)?;
+    let accounts = native.pipeline.relations(&app, &id).await?.blocklisted.iter().map(ToString::to_string).collect();
     Ok(Json(Blocklist { accounts }))
 }
 
@@ -106,10 +101,8 @@ async fn set_blocklisted(
     on: bool,
 ) -> Result<StatusCode, Problem> {
     let app = native.app(&app)?;
-    let owner = known(native, &app, &account).await?;
-    let other = known(native, &app, &other).await?;
-    let change = AccountChange::SetBlocklisted { other: other.id, on };
-    native.pipeline.change_account(&app, &owner.id, change, None).await?;
+    let change = AccountChange::SetBlocklisted { other: account_id(&app, &other)?, on };
+    native.pipeline.change_account(&app, &account_id(&app, &account)?, change, None).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -137,6 +137,8 @@ impl Netease {
             Endpoint::UserMuteModule => user::mute_module::run(self, &call.app, &form, key).await,
             Endpoint::UserUpdateUinfo => user::update_uinfo::run(self, &call.app, &form, key).await,
             Endpoint::UserGetUinfos => user::get_uinfos::run(self, &call.app, &form).await,
+            Endpoint::UserSetSpecialRelation => user::set_special_relation::run(self, &call.app, &form, key).await,
+            Endpoint::UserListBlackAndMuteList => user::list_black_and_mute_list::run(self, &call.app, &form).await,
             Endpoint::SendBatchMsg => msg::send_batch::run(self, &call.app, &form, key).await,
             Endpoint::SendMsg => msg::send::run(self, &call.app, &form, key).await,
         }

@@ -13,6 +13,8 @@ pub(super) enum Endpoint {
     UserMuteModule,
     UserUpdateUinfo,
     UserGetUinfos,
+    UserSetSpecialRelation,
+    UserListBlackAndMuteList,
     SendBatchMsg,
     SendMsg,
 }
@@ -30,6 +32,8 @@ impl Endpoint {
             "/nimserver/user/muteModule.action" => Self::UserMuteModule,
             "/nimserver/user/updateUinfo.action" => Self::UserUpdateUinfo,
             "/nimserver/user/getUinfos.action" => Self::UserGetUinfos,
+            "/nimserver/user/setSpecialRelation.action" => Self::UserSetSpecialRelation,
+            "/nimserver/user/listBlackAndMuteList.action" => Self::UserListBlackAndMuteList,
             "/nimserver/msg/sendBatchMsg.action" => Self::SendBatchMsg,
             "/nimserver/msg/sendMsg.action" => Self::SendMsg,
             _ => return None,
@@ -48,6 +52,8 @@ impl Endpoint {
             Self::UserMuteModule => Operation::MuteAccountPartly,
             Self::UserUpdateUinfo => Operation::UpdateProfile,
             Self::UserGetUinfos => Operation::ReadProfiles,
+            Self::UserSetSpecialRelation => Operation::SetRelation,
+            Self::UserListBlackAndMuteList => Operation::ReadRelations,
             Self::SendBatchMsg => Operation::SendBatch,
             Self::SendMsg => Operation::SendMessage,
         }

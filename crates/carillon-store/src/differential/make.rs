@@ -55,7 +55,7 @@ impl Make<'_> {
     }
 
     pub(super) fn read(&mut self) -> Op {
-        match self.rng.random_range(0..14) {
+        match self.rng.random_range(0..15) {
             0 => Op::Apps,
             1 => Op::Account(self.app(), self.name()),
             2 => Op::AccountByNo(self.no()),
@@ -67,7 +67,8 @@ impl Make<'_> {
             9 => Op::ReadBack(self.no(), self.offset(), self.limit()),
             10 => Op::Message(self.app(), self.message_id()),
             11 => Op::Accounts(self.app(), self.names()),
-            12 => Op::Conversation((self.no(), self.no()), self.message_id(), self.limit()),
+            12 => Op::Silenced(self.no()),
+            13 => Op::Conversation((self.no(), self.no()), self.message_id(), self.limit()),
             _ => Op::Remembered(self.app(), self.request_id(), self.now_ms + self.rng.random_range(0..300_000)),
         }
     }
@@ -128,7 +129,7 @@ impl Make<'_> {
     }
 
     fn change(&mut self) -> AccountChange {
-        match self.rng.random_range(0..7) {
+        match self.rng.random_range(0..9) {
             0 => AccountChange::SetToken(Secret::new(self.text(9))),
             1 => AccountChange::SetBlocked(self.rng.random()),
             2 => AccountChange::SetMuted(self.rng.random()),
@@ -139,6 +140,7 @@ impl Make<'_> {
                 rooms: self.maybe(|it| it.rng.random()),
                 communities: self.maybe(|it| it.rng.random()),
             }),
+            5 | 6 => AccountChange::SetSilenced { other: self.name(), on: self.rng.random_bool(0.6) },
             _ => AccountChange::SetBlocklisted { other: self.name(), on: self.rng.random_bool(0.6) },
         }
     }

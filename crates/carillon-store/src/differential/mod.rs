@@ -151,7 +151,7 @@ impl Pair {
             let mut names = Vec::new();
             for no in (1..=ACCOUNTS).map(|serial| AccountNo::new(app, serial)) {
                 let limit = PageLimit { entries: 40, ..ALL };
-                ops.extend([Op::AccountByNo(no), Op::Blocklist(no), Op::InboxState(no)]);
+                ops.extend([Op::AccountByNo(no), Op::Blocklist(no), Op::Silenced(no), Op::InboxState(no)]);
                 ops.extend([Op::Read(no, Offset::ZERO, ALL), Op::ReadBack(no, Offset(u64::MAX), limit)]);
                 let others = (1..=ACCOUNTS).map(|other| (no, AccountNo::new(app, other)));
                 ops.extend(others.map(|between| Op::Conversation(between, MessageId(0), limit)));

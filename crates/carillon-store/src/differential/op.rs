@@ -24,6 +24,7 @@ pub(super) enum Op {
     Facts(AppId, Vec<AccountId>),
     BlockedBy(AccountNo, Vec<AccountNo>),
     Blocklist(AccountNo),
+    Silenced(AccountNo),
     Commit(Box<InboxPlan>, Option<Request>),
     InboxState(AccountNo),
     Read(AccountNo, Offset, PageLimit),
@@ -74,6 +75,7 @@ impl Op {
             Self::Facts(app, ids) => format!("{:?}", store.account_facts(app, &ids).await),
             Self::BlockedBy(other, owners) => format!("{:?}", store.blocked_by(other, &owners).await),
             Self::Blocklist(owner) => format!("{:?}", store.blocklist(owner).await),
+            Self::Silenced(owner) => format!("{:?}", store.silenced(owner).await),
             Self::Commit(plan, request) => {
                 let done = store.commit_message(*plan, asked(request, committed)).await;
                 format!("{:?}", done.map(|it| committed(&it)))

@@ -23,6 +23,7 @@ pub(crate) enum Tag {
     AccountById = b'k',
     Mark = b'm',
     NextId = b'n',
+    Silenced = b'q',
     Request = b'r',
     Serial = b's',
     Top = b't',
@@ -89,8 +90,9 @@ pub(crate) fn by_account(tag: Tag, account: AccountNo) -> Vec<u8> {
     [&[tag as u8][..], &account.0.to_be_bytes()].concat()
 }
 
-pub(crate) fn blocked(owner: AccountNo, other: AccountNo) -> Vec<u8> {
-    [&[Tag::Blocked as u8][..], &owner.0.to_be_bytes(), &other.0.to_be_bytes()].concat()
+/// That `other` is on a list of `owner`; the tag says on which.
+pub(crate) fn related(tag: Tag, owner: AccountNo, other: AccountNo) -> Vec<u8> {
+    [&[tag as u8][..], &owner.0.to_be_bytes(), &other.0.to_be_bytes()].concat()
 }
 
 /// All claims of one entry begin with this.

@@ -1,4 +1,4 @@
-//! Reads beside inboxes: accounts and their facts, blocklists, messages, conversations and requests.
+//! Reads beside inboxes: accounts and their facts, their lists, messages, conversations and requests.
 
 use carillon_core::model::{Account, AccountFacts, Message};
 use carillon_core::port::{HistoryPage, PageLimit, Remembered, StoreError};
@@ -46,7 +46,7 @@ pub(crate) fn blocked_by(db: &Db, other: AccountNo, owners: &[AccountNo]) -> Res
     let snapshot = db.database.snapshot();
     let mut found = Vec::new();
     for owner in owners {
-        let key = format::blocked(*owner, other);
+        let key = format::related(Tag::Blocked, *owner, other);
         if let Some(value) = snapshot.get(&db.rest, &key).map_err(unknown)? {
             seal::open(&key, &value)?;
             found.push(*owner);
@@ -55,9 +55,10 @@ pub(crate) fn blocked_by(db: &Db, other: AccountNo, owners: &[AccountNo]) -> Res
     Ok(found)
 }
 
-pub(crate) fn blocklist(db: &Db, owner: AccountNo) -> Result<Vec<AccountNo>, StoreError> {
+/// Who is on the list of `owner` that the tag names.
+pub(crate) fn related(db: &Db, tag: Tag, owner: AccountNo) -> Result<Vec<AccountNo>, StoreError> {
     let mut others = Vec::new();
-    for guard in db.rest.prefix(format::by_account(Tag::Blocked, owner)) {
+    for guard in db.rest.prefix(format::by_account(tag, owner)) {
         let (key, value) = guard.into_inner().map_err(unknown)?;
         seal::open(&key, &value)?;
         others.push(AccountNo(format::number(&key[9..])));

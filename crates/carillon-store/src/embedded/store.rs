@@ -16,6 +16,7 @@ use super::apply;
 use super::config::EmbeddedConfig;
 use super::db::{Db, Slot};
 use super::facts::Facts;
+use super::format::Tag;
 use super::group::Group;
 use super::home::{Home, OpenError};
 use super::inbox::{self, Reader};
@@ -186,7 +187,11 @@ impl Store for EmbeddedStore {
     }
 
     async fn blocklist(&self, owner: AccountNo) -> Result<Vec<AccountNo>, StoreError> {
-        self.threads.read(move |_, db| reads::blocklist(db, owner)).await
+        self.threads.read(move |_, db| reads::related(db, Tag::Blocked, owner)).await
+    }
+
+    async fn silenced(&self, owner: AccountNo) -> Result<Vec<AccountNo>, StoreError> {
+        self.threads.read(move |_, db| reads::related(db, Tag::Silenced, owner)).await
     }
 
     async fn commit_message(

@@ -3,6 +3,7 @@
 
 mod auth;
 mod failures;
+mod relation;
 mod request_id;
 mod send;
 mod send_batch;

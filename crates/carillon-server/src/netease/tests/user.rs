@@ -1,7 +1,7 @@
 //! The replies of `user/…`.
 
 use carillon_core::AccountId;
-use carillon_core::model::{Account, Gender, Profile};
+use carillon_core::model::{Account, Gender, Limit, Operation, Profile};
 use insta::assert_snapshot;
 
 use super::*;
@@ -216,6 +216,34 @@ async fn a_repeat_of_mute_module_gets_the_first_answer() {
     backend.post(path, &[("accid", "ann"), ("muteP2P", "false")]).await;
     assert_eq!(backend.post_as("r1", path, &[("accid", "ann"), ("muteP2P", "true")]).await, first);
     assert!(!stored(&backend, "ann").await.muted_in.direct);
+}
+
+#[tokio::test]
+async fn each_call_is_charged_to_an_operation_of_its_own() {
+    let calls = [
+        ("create", Operation::CreateAccount),
+        ("refreshToken", Operation::RefreshToken),
+        ("update", Operation::SetToken),
+        ("block", Operation::BlockAccount),
+        ("unblock", Operation::UnblockAccount),
+        ("mute", Operation::MuteAccount),
+        ("muteModule", Operation::MuteAccountPartly),
+        ("updateUinfo", Operation::UpdateProfile),
+        ("getUinfos", Operation::ReadProfiles),
+        ("setSpecialRelation", Operation::SetRelation),
+        ("listBlackAndMuteList", Operation::ReadRelations),
+    ];
+    for (limited, operation) in calls {
+        let once = Limit::Sliding { calls: 1, window_ms: 1_000, shut_out_ms: 10_000 };
+        let limits = Limits { unlimited: false, own: [(operation, once)].into() };
+        let backend = Backend::with(NeteaseConfig::default(), AppSettings { limits, ..AppSettings::default() }).await;
+        for (path, _) in calls {
+            let path = format!("user/{path}.action");
+            let refused = r#"{"code":416,"desc":"query too fast"}"#;
+            assert_ne!(backend.post(&path, &[]).await, refused);
+            assert_eq!(backend.post(&path, &[]).await == refused, path == format!("user/{limited}.action"), "{path}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -3,9 +3,11 @@
 pub(super) mod block;
 pub(super) mod create;
 pub(super) mod get_uinfos;
+pub(super) mod list_black_and_mute_list;
 pub(super) mod mute;
 pub(super) mod mute_module;
 pub(super) mod refresh_token;
+pub(super) mod set_special_relation;
 pub(super) mod unblock;
 pub(super) mod update;
 pub(super) mod update_uinfo;

@@ -53,14 +53,22 @@ pub(crate) fn change(
         AccountChange::SetProfile(change) => change.apply(&mut account.profile),
         AccountChange::SetBlocklisted { other, on } => {
             let Some(other) = read(group, app, &other)? else { return Ok(None) };
-            let key = format::blocked(account.no, other.no);
-            let value = seal::seal(&key, &[]);
-            if on { group.put_rest(key, value) } else { group.remove_rest(key) }
+            set(group, format::related(Tag::Blocked, account.no, other.no), on);
+        }
+        AccountChange::SetSilenced { other, on } => {
+            let Some(other) = read(group, app, &other)? else { return Ok(None) };
+            set(group, format::related(Tag::Silenced, account.no, other.no), on);
         }
     }
     put(group, &account);
     group.remember(app, remember, &account);
     Ok(Some(account))
+}
+
+/// A row without content: that it is there says all.
+fn set(group: &mut Group<'_>, key: Vec<u8>, on: bool) {
+    let value = seal::seal(&key, &[]);
+    if on { group.put_rest(key, value) } else { group.remove_rest(key) }
 }
 
 fn read(group: &Group<'_>, app: AppId, id: &AccountId) -> Result<Option<Account>, StoreError> {
