@@ -26,8 +26,8 @@ pub struct SendFacts<'a> {
 /// Decides on `command`: who gets a copy, who does not and why, and what is kept.
 ///
 /// # Errors
-/// The app must be enabled and have the feature, the sender must be an account that is neither blocked nor muted (in one-to-one conversations, or at all), and a
-/// single recipient must be an account.
+/// The app must be enabled and have the feature, the sender must be an account that is neither blocked nor muted (at all,
+/// or from one account to others), and a single recipient must be an account.
 pub fn send(command: Send, facts: SendFacts<'_>) -> Result<InboxPlan, Refusal> {
     let sender = check_sender(&command, &facts)?;
     check_recipient(&command, &facts)?;
