@@ -1,5 +1,6 @@
 //! The command line as a user types it: the binary, its output and its exit code.
 
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -120,5 +121,10 @@ async fn a_data_directory_in_use_is_refused_with_what_to_do() {
     // The second server left the first one's address alone.
     assert_eq!(done(&data, &["app", "list"]).await, "shop\tnetease\n");
     server.kill().await;
+    let stranger = TcpListener::bind("127.0.0.1:0").unwrap();
+    stranger.set_nonblocking(true).unwrap();
+    let note = serde_json::json!({ "url": format!("http://{}", stranger.local_addr().unwrap()) });
+    std::fs::write(data.join("server.json"), note.to_string()).unwrap();
     assert_eq!(done(&data, &["app", "list"]).await, "shop\tnetease\n", "a note of a killed server misleads nobody");
+    assert!(stranger.accept().is_err(), "whoever has its port now is not asked, and not told the token");
 }

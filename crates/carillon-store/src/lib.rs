@@ -17,5 +17,5 @@ mod small_disk;
 #[cfg(test)]
 mod torn;
 
-pub use embedded::{EmbeddedConfig, EmbeddedStore, OpenError, Reason, RecordKind, StoreMetrics};
+pub use embedded::{EmbeddedConfig, EmbeddedStore, OpenError, Reason, RecordKind, StoreMetrics, is_in_use};
 pub use memory::MemoryStore;

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, anyhow, bail};
 use axum::Router;
 use axum::body::Body;
+use carillon_store::is_in_use;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -17,7 +18,7 @@ use tower::ServiceExt as _;
 
 use super::place::Place;
 use super::serve;
-use crate::config::Config;
+use crate::config::{Config, StoreEngine};
 use crate::native::{Offline, offline};
 
 pub(super) struct Admin {
@@ -172,7 +173,8 @@ impl Admin {
 impl Remote {
     /// The server that `--url` names, or that left its address in the data directory and still answers there.
     async fn find(place: &Place) -> anyhow::Result<Option<Self>> {
-        let data = place.config()?.data;
+        let config = place.config()?;
+        let data = config.data;
         let token = std::env::var("CARILLON_ADMIN_TOKEN").ok().filter(|token| !token.is_empty());
         if let Some(url) = &place.url {
             let token = match token {
@@ -185,11 +187,14 @@ impl Remote {
             };
             return Self::new(url, token, true).map(Some);
         }
+        // A server that was killed leaves its note behind, and another program may have its port: it is not to get the token.
+        if config.store.engine == StoreEngine::Embedded && !is_in_use(&data.join("store")) {
+            return Ok(None);
+        }
         let Ok(text) = std::fs::read(data.join("server.json")) else { return Ok(None) };
         let noted: Value = serde_json::from_slice(&text).unwrap_or_default();
         let Some(url) = noted["url"].as_str() else { return Ok(None) };
         let remote = Self::new(url, token.map_or_else(|| read_token(&data), Ok)?, false)?;
-        // A server that was killed leaves its note behind.
         let answers = remote.http.get(remote.base.join("/healthz")?).send().await.is_ok();
         Ok(answers.then_some(remote))
     }

@@ -78,6 +78,12 @@ impl Home {
     }
 }
 
+/// Whether a process has the store in this directory open.
+pub fn is_in_use(path: &Path) -> bool {
+    let lock = File::open(path.join("LOCK"));
+    lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
 /// Whether there is anything that a first start, cut short, did not leave.
 fn holds_others(path: &Path) -> std::io::Result<bool> {
     for entry in fs::read_dir(path)? {

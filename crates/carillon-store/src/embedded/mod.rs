@@ -26,6 +26,6 @@ mod trim;
 mod writer;
 
 pub use config::EmbeddedConfig;
-pub use home::OpenError;
+pub use home::{OpenError, is_in_use};
 pub use metrics::{Reason, RecordKind, StoreMetrics};
 pub use store::EmbeddedStore;

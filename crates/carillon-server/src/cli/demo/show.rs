@@ -38,7 +38,7 @@ impl Stage {
     }
 
     pub(super) fn answered(&self, answer: &str, took_us: u64) -> anyhow::Result<()> {
-        line(format_args!("          ◄── {answer}  after {}: it is on disk, synced\n", ms(took_us)))
+        line(format_args!("          ◄── {answer}  after {}: it is on disk, synced", ms(took_us)))
     }
 
     /// Returns whether it arrived.
