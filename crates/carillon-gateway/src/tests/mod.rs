@@ -6,6 +6,7 @@ mod commands;
 mod held;
 mod live;
 mod login;
+mod options;
 mod ruin;
 mod send;
 mod tcp;
