@@ -123,3 +123,54 @@ fn parse_format(path: &Path, text: &str) -> Result<String, OpenError> {
     }
     Ok(generation.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(path: &Path) -> String {
+        let Err(error) = Home::open(path) else { panic!("{} was opened", path.display()) };
+        error.to_string()
+    }
+
+    #[test]
+    fn a_directory_of_another_format_or_of_somebody_else_is_refused_and_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("s");
+        drop(Home::open(&path).unwrap());
+        let ours = fs::read_to_string(path.join("FORMAT")).unwrap();
+        assert!(Home::open(&path).is_ok(), "its own format is opened again");
+        for (text, expected) in [
+            (
+                ours.replace("format 1", "format 2"),
+                "has format 2, and this server knows formats up to 1: run a newer server",
+            ),
+            (ours.replace("format 1", "format 0"), "does not say which format it has"),
+            (ours.replace("format 1", "format one"), "does not say which format it has"),
+            ("something else\n".to_owned(), "does not say which format it has"),
+            (String::new(), "does not say which format it has"),
+        ] {
+            fs::write(path.join("FORMAT"), &text).unwrap();
+            let refusal = refusal(&path);
+            assert!(refusal.contains(expected) && refusal.starts_with(&path.display().to_string()), "{refusal}");
+            assert_eq!(fs::read_to_string(path.join("FORMAT")).unwrap(), text);
+        }
+        let others = directory.path().join("others");
+        fs::create_dir(&others).unwrap();
+        fs::write(others.join("letter.txt"), "dear").unwrap();
+        assert!(refusal(&others).contains("is not empty and holds no Carillon store"));
+        assert_eq!(fs::read_dir(&others).unwrap().count(), 1, "nothing was added");
+    }
+
+    #[test]
+    fn one_process_has_a_directory_at_a_time_and_others_can_tell() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(!is_in_use(directory.path()));
+        let first = Home::open(directory.path()).unwrap();
+        assert!(is_in_use(directory.path()));
+        assert!(refusal(directory.path()).contains("is in use by another process"));
+        first.unlock();
+        assert!(!is_in_use(directory.path()));
+        assert!(Home::open(directory.path()).is_ok());
+    }
+}
