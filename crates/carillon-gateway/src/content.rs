@@ -76,6 +76,9 @@ pub(crate) fn content(element: &RawValue) -> Result<Content, serde_json::Error> 
         }
         "custom" => {
             let CustomPart { custom, .. } = serde_json::from_str(raw)?;
+            // It is handed on as it came, so it must be JSON that every receiver can read: a raw value may be nested without
+            // end, or hold half a character, and would break its recipient's client at each catch-up.
+            serde_json::from_str::<serde_json::Value>(custom.get())?;
             (Kind::Custom, Element::Custom { json: custom.get().to_owned() })
         }
         _ => return Err(serde::de::Error::custom("unknown type of element")),
@@ -115,6 +118,16 @@ mod tests {
             let read = read(text).unwrap();
             assert_eq!((read.kind, read.elements, read.original.as_str()), (kind, vec![element], text));
         }
+    }
+
+    #[test]
+    fn custom_json_that_receivers_could_not_read_is_refused() {
+        let nested = |levels| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        let check = |custom: &str| read(&format!(r#"{{"type":"custom","custom":{custom}}}"#)).is_some();
+        assert!(check(&nested(100)) && check(r#""\ud83d\ude00""#));
+        assert!(!check(&nested(20_000)), "parsers of receivers overflow");
+        assert!(!check(r#""\ud800""#), "half a character");
+        assert!(!check("1e999"), "a number that is none");
     }
 
     #[test]
