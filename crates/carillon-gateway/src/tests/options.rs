@@ -1,12 +1,12 @@
 //! All 512 combinations of a message's nine options, against a plain statement of what each device sees.
 
 use carillon_core::MessageId;
-use carillon_core::command::{Recipients, Send};
-use carillon_core::model::{Content, CopyOptions, Element, Kind, Moderation, Push};
+use carillon_core::command::Recipients;
+use carillon_core::model::CopyOptions;
 use carillon_core::port::PageLimit;
 use serde_json::{Value, json};
 
-use super::world::{Client, World, id};
+use super::world::{Client, World, id, message};
 use crate::GatewayConfig;
 
 /// What a device got of the message: nothing, or a copy with or without a place in the inbox.
@@ -89,31 +89,6 @@ async fn found(world: &World, name: &str, device: &str) -> Seen {
     seen(reply["connect"]["subs"]["inbox"]["publications"].get(0))
 }
 
-fn message(from: &str, to: &str, options: CopyOptions) -> Send {
-    Send {
-        sender: id(from),
-        from_backend: true,
-        to: Recipients::One(id(to)),
-        client_id: None,
-        content: Content {
-            kind: Kind::Text,
-            elements: vec![Element::Text { text: "hi".into() }],
-            original: "hi".into(),
-            dialect: "vendor".into(),
-            elements_say_all: true,
-        },
-        subtype: 0,
-        ext: String::new(),
-        options,
-        push: Push::default(),
-        moderation: Moderation::default(),
-        description: String::new(),
-        environment: String::new(),
-        sender_sees: true,
-        recipients_see: true,
-    }
-}
-
 #[tokio::test]
 async fn every_combination_of_the_options_means_what_its_options_mean() {
     let config = GatewayConfig { shards: 1, connections_per_address_max: 10_000, ..GatewayConfig::default() };
@@ -123,7 +98,7 @@ async fn every_combination_of_the_options_means_what_its_options_mean() {
         let (sender, recipient) = (world.account(&from).await.no, world.account(&to).await.no);
         let (mut desk, mut phone) = (world.connected(&from, "desk").await, world.connected(&to, "phone").await);
         let options = options(bits);
-        world.pipeline.send(&world.app, message(&from, &to, options), None).await.unwrap();
+        world.pipeline.send(&world.app, message(&from, Recipients::One(id(&to)), "hi", options), None).await.unwrap();
 
         let expected = statement(options);
         assert_eq!(handed(&mut phone, &expected.live).await, expected.live, "live, {options:?}");

@@ -84,28 +84,8 @@ impl World {
     }
 
     pub(crate) async fn send_with(&self, from: &str, to: &[&str], text: &str, options: CopyOptions) -> Sent {
-        let command = Send {
-            sender: id(from),
-            from_backend: true,
-            client_id: None,
-            to: Recipients::Many { named: to.iter().map(|name| id(name)).collect(), impossible: 0 },
-            content: Content {
-                kind: Kind::Text,
-                elements: vec![Element::Text { text: text.into() }],
-                original: format!(r#"{{"msg":"{text}"}}"#),
-                dialect: "vendor".into(),
-                elements_say_all: true,
-            },
-            subtype: 0,
-            ext: String::new(),
-            options,
-            push: Push::default(),
-            moderation: Moderation::default(),
-            description: String::new(),
-            environment: String::new(),
-            sender_sees: false,
-            recipients_see: true,
-        };
+        let to = Recipients::Many { named: to.iter().map(|name| id(name)).collect(), impossible: 0 };
+        let command = Send { sender_sees: false, ..message(from, to, text, options) };
         self.pipeline.send(&self.app, command, None).await.unwrap()
     }
 
@@ -143,6 +123,32 @@ impl World {
 
 pub(crate) fn id(name: &str) -> AccountId {
     AccountId::new(name).unwrap()
+}
+
+/// A text that a backend sends in somebody's name, without anything else that it could say.
+pub(crate) fn message(from: &str, to: Recipients, text: &str, options: CopyOptions) -> Send {
+    Send {
+        sender: id(from),
+        from_backend: true,
+        client_id: None,
+        to,
+        content: Content {
+            kind: Kind::Text,
+            elements: vec![Element::Text { text: text.into() }],
+            original: format!(r#"{{"msg":"{text}"}}"#),
+            dialect: "vendor".into(),
+            elements_say_all: true,
+        },
+        subtype: 0,
+        ext: String::new(),
+        options,
+        push: Push::default(),
+        moderation: Moderation::default(),
+        description: String::new(),
+        environment: String::new(),
+        sender_sees: true,
+        recipients_see: true,
+    }
 }
 
 /// The client's end of a connection.
