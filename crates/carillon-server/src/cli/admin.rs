@@ -62,11 +62,10 @@ struct Listing {
 impl Admin {
     /// The running server, or the data directory where none runs.
     pub(super) async fn open(place: &Place) -> anyhow::Result<Self> {
-        let options = place.options();
-        if let Some(remote) = Remote::find(place).await? {
+        let (config, options) = (place.config()?, place.options());
+        if let Some(remote) = Remote::find(place, &config).await? {
             return Ok(Self { way: Way::Server(remote), options });
         }
-        let config = place.config()?;
         // A mistyped directory is not to become a new one.
         if !config.data.join("store").is_dir() {
             let data = config.data.display();
@@ -77,10 +76,10 @@ impl Admin {
 
     /// As [`Admin::open`], but makes the data directory where it is missing.
     pub(super) async fn open_or_make(place: &Place) -> anyhow::Result<Self> {
-        let options = place.options();
-        match Remote::find(place).await? {
+        let (config, options) = (place.config()?, place.options());
+        match Remote::find(place, &config).await? {
             Some(remote) => Ok(Self { way: Way::Server(remote), options }),
-            None => Self::open_directory(&place.config()?, options).await,
+            None => Self::open_directory(&config, options).await,
         }
     }
 
@@ -95,13 +94,10 @@ impl Admin {
 
     /// The running server; there must be one.
     pub(super) async fn running(place: &Place) -> anyhow::Result<Self> {
-        let options = place.options();
-        match Remote::find(place).await? {
+        let (config, options) = (place.config()?, place.options());
+        match Remote::find(place, &config).await? {
             Some(remote) => Ok(Self { way: Way::Server(remote), options }),
-            None => {
-                let data = place.config()?.data;
-                bail!("no server runs on {}; start one with `carillon serve{options}`", data.display())
-            }
+            None => bail!("no server runs on {}; start one with `carillon serve{options}`", config.data.display()),
         }
     }
 
@@ -172,14 +168,13 @@ impl Admin {
 
 impl Remote {
     /// The server that `--url` names, or that left its address in the data directory and still answers there.
-    async fn find(place: &Place) -> anyhow::Result<Option<Self>> {
-        let config = place.config()?;
-        let data = config.data;
+    async fn find(place: &Place, config: &Config) -> anyhow::Result<Option<Self>> {
+        let data = &config.data;
         let token = std::env::var("CARILLON_ADMIN_TOKEN").ok().filter(|token| !token.is_empty());
         if let Some(url) = &place.url {
             let token = match token {
                 Some(token) => token,
-                None => read_token(&data).with_context(|| {
+                None => read_token(data).with_context(|| {
                     format!(
                         "set CARILLON_ADMIN_TOKEN to what the file `admin-token` of the data directory of {url} holds"
                     )
@@ -194,7 +189,7 @@ impl Remote {
         let Ok(text) = std::fs::read(data.join("server.json")) else { return Ok(None) };
         let noted: Value = serde_json::from_slice(&text).unwrap_or_default();
         let Some(url) = noted["url"].as_str() else { return Ok(None) };
-        let remote = Self::new(url, token.map_or_else(|| read_token(&data), Ok)?, false)?;
+        let remote = Self::new(url, token.map_or_else(|| read_token(data), Ok)?, false)?;
         let answers = remote.http.get(remote.base.join("/healthz")?).send().await.is_ok();
         Ok(answers.then_some(remote))
     }
