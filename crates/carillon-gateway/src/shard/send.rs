@@ -112,7 +112,11 @@ impl Shard {
         let fingerprint: [u8; 32] = Sha256::digest(data).into();
         let pipeline = &self.server.pipeline;
         let now_ms = pipeline.clock.now_ms();
-        match pipeline.store.remembered(app.id, &key, now_ms).await? {
+        let remembered = {
+            let _permit = self.may_read().await;
+            pipeline.store.remembered(app.id, &key, now_ms).await?
+        };
+        match remembered {
             Some(first) if first.fingerprint == fingerprint => return Ok((first.answer, "repeated")),
             Some(_) => return Err(ErrorCode::CLIENT_ID_REUSED.into()),
             None => {}
