@@ -8,7 +8,7 @@ use std::io::Write as _;
 
 use bytes::{BufMut, BytesMut};
 use carillon_core::model::Message;
-use carillon_core::port::Role;
+use carillon_core::port::{InboxEntry, Role, Standing};
 use carillon_core::{MessageId, Offset};
 
 use crate::format;
@@ -21,13 +21,19 @@ pub(crate) const INBOX: &str = "inbox";
 /// Encodes the copies of one message, whoever they are for.
 pub(crate) struct Envelope<'a> {
     message: &'a Message,
+    is_withdrawn: bool,
     /// By role: the recipients' and the sender's.
     shared: [OnceCell<String>; 2],
 }
 
 impl<'a> Envelope<'a> {
     pub(crate) fn new(message: &'a Message) -> Self {
-        Self { message, shared: [OnceCell::new(), OnceCell::new()] }
+        Self { message, is_withdrawn: false, shared: [OnceCell::new(), OnceCell::new()] }
+    }
+
+    /// The envelope of an entry that was read again: what was withdrawn says nothing any more.
+    pub(crate) fn of(entry: &'a InboxEntry) -> Self {
+        Self { is_withdrawn: entry.standing == Standing::Withdrawn, ..Self::new(&entry.message) }
     }
 
     pub(crate) fn message(&self) -> &'a Message {
@@ -39,7 +45,8 @@ impl<'a> Envelope<'a> {
             Role::Recipient => &self.shared[0],
             Role::Sender => &self.shared[1],
         };
-        place.get_or_init(|| format::shared(self.message, role))
+        let word = if self.is_withdrawn { format::tombstone } else { format::shared };
+        place.get_or_init(|| word(self.message, role))
     }
 
     /// The `data` of one copy.

@@ -3,22 +3,44 @@
 //! A copy's own part (its id) comes first, so that everything after it is the same for all recipients and is written once.
 
 use carillon_core::MessageId;
-use carillon_core::model::{CopyOptions, Element, Kind, Media, Message};
+use carillon_core::model::{CopyOptions, CopyRef, Element, Kind, Media, Message};
 use carillon_core::port::Role;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 /// All of a message but a copy's id: the members of a JSON object, without the braces.
 pub(crate) fn shared(message: &Message, role: Role) -> String {
+    object(&Shared {
+        r#type: kind(message.content.kind),
+        subtype: message.subtype,
+        elements: message.content.elements.iter().map(|it| element(it, role)).collect(),
+        ext: &message.ext,
+        options: options(message.options),
+        original: (!message.content.elements_say_all).then_some(&*message.content.original),
+        ..who_and_when(message, role)
+    })
+}
+
+/// What is left of a message that was withdrawn, but for the copy's id.
+pub(crate) fn tombstone(message: &Message, role: Role) -> String {
+    object(&who_and_when(message, role))
+}
+
+fn object(shared: &Shared<'_>) -> String {
+    let object = serde_json::to_string(shared).expect("texts and numbers are JSON");
+    object[1..object.len() - 1].to_owned()
+}
+
+fn who_and_when(message: &Message, role: Role) -> Shared<'_> {
     let (conversation, recipients) = match (role, message.recipients.as_slice()) {
         (Role::Recipient, _) => (Some(message.sender.account.as_str()), Vec::new()),
         (Role::Sender, [only]) => (Some(only.as_str()), Vec::new()),
         (Role::Sender, many) => (None, many.iter().map(carillon_core::AccountId::as_str).collect()),
     };
-    let shared = Shared {
+    Shared {
         client_id: &message.client_id,
-        r#type: kind(message.content.kind),
-        subtype: message.subtype,
+        r#type: "withdrawn",
+        subtype: 0,
         sender: Sender {
             account: message.sender.account.as_str(),
             nick: &message.sender.nick,
@@ -27,13 +49,11 @@ pub(crate) fn shared(message: &Message, role: Role) -> String {
         conversation,
         recipients,
         time: message.time_ms,
-        elements: message.content.elements.iter().map(element).collect(),
-        ext: &message.ext,
-        options: options(message.options),
-        original: (!message.content.elements_say_all).then_some(&*message.content.original),
-    };
-    let object = serde_json::to_string(&shared).expect("texts and numbers are JSON");
-    object[1..object.len() - 1].to_owned()
+        elements: Vec::new(),
+        ext: "",
+        options: None,
+        original: None,
+    }
 }
 
 /// A copy's `data`: its id, then what it shares with the others.
@@ -82,6 +102,27 @@ enum Part<'a> {
     File(MediaPart<'a>),
     Tip { text: &'a str },
     Custom { custom: Option<Box<RawValue>> },
+    Notice { text: &'a str },
+    Recall(RecallPart<'a>),
+    Read(CopyPart<'a>),
+}
+
+/// The receiver's copy of the message that the element is about.
+#[derive(Serialize)]
+struct CopyPart<'a> {
+    message: String,
+    client_id: &'a str,
+    time: u64,
+}
+
+#[derive(Serialize)]
+struct RecallPart<'a> {
+    #[serde(flatten)]
+    of: CopyPart<'a>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    note: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    attachment: &'a str,
 }
 
 #[derive(Serialize)]
@@ -155,10 +196,13 @@ pub(crate) fn kind(kind: Kind) -> &'static str {
         Kind::File => "file",
         Kind::Tip => "tip",
         Kind::Custom => "custom",
+        Kind::Notice => "notice",
+        Kind::Recall => "recall",
+        Kind::Read => "read",
     }
 }
 
-fn element(element: &Element) -> Part<'_> {
+fn element(element: &Element, role: Role) -> Part<'_> {
     match element {
         Element::Text { text } => Part::Text { text },
         Element::Image(it) => Part::Image(media(it)),
@@ -170,7 +214,18 @@ fn element(element: &Element) -> Part<'_> {
         Element::File(it) => Part::File(media(it)),
         Element::Tip { text } => Part::Tip { text },
         Element::Custom { json } => Part::Custom { custom: raw(json) },
+        Element::Notice { text } => Part::Notice { text },
+        // Who withdraws is who sent; who reads is who received.
+        Element::Recall(it) => {
+            let own = if role == Role::Sender { it.of.message } else { it.of.copy };
+            Part::Recall(RecallPart { of: copy(&it.of, own), note: &it.note, attachment: &it.attachment })
+        }
+        Element::Read(it) => Part::Read(copy(it, if role == Role::Sender { it.copy } else { it.message })),
     }
+}
+
+fn copy(of: &CopyRef, own: MessageId) -> CopyPart<'_> {
+    CopyPart { message: own.to_string(), client_id: &of.client_id, time: of.time_ms }
 }
 
 fn media(it: &Media) -> MediaPart<'_> {

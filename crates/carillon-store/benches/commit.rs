@@ -219,7 +219,7 @@ impl Bench {
                 .collect::<Result<_, _>>()?,
         };
         let copies = recipients.iter().map(|n| PlannedCopy { to: no(*n), fate: Fate::Inbox }).collect();
-        Ok(InboxPlan { message, copies, sender_copy: None, history: true, unregistered: 0 })
+        Ok(InboxPlan { message, copies, sender_copy: None, in_conversations: true, change: None, unregistered: 0 })
     }
 
     fn used(&self) -> Result<Used> {

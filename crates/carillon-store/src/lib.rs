@@ -11,6 +11,7 @@ mod embedded;
 mod fixture;
 mod memory;
 mod page;
+mod row;
 mod rules;
 #[cfg(test)]
 mod small_disk;

@@ -2,7 +2,7 @@
 
 use carillon_core::AccountNo;
 use carillon_core::model::{ApiKey, App};
-use carillon_core::port::CreateError;
+use carillon_core::port::{CreateError, InboxEntry, Role};
 
 /// Refuses an app whose name or key is another one's.
 pub(crate) fn check_app<'a>(app: &App, mut all: impl Iterator<Item = &'a App>) -> Result<(), CreateError> {
@@ -12,6 +12,17 @@ pub(crate) fn check_app<'a>(app: &App, mut all: impl Iterator<Item = &'a App>) -
         other.id != app.id && (other.name == app.name || shares_key)
     };
     if all.any(clashes) { Err(CreateError::Exists) } else { Ok(()) }
+}
+
+/// Whether an inbox entry is of the part of the conversation with `other` that was forgotten: the copies up to `through`.
+/// The sender's one copy of a message to several is of no one conversation, and stays.
+pub(crate) fn is_forgotten(entry: &InboxEntry, other: &str, through: u64) -> bool {
+    let with = match (entry.role, entry.message.recipients.as_slice()) {
+        (Role::Recipient, _) => Some(&entry.message.sender.account),
+        (Role::Sender, [only]) => Some(only),
+        (Role::Sender, _) => None,
+    };
+    entry.id.0 <= through && with.is_some_and(|with| with.as_str() == other)
 }
 
 /// The two accounts of a conversation, lower first.

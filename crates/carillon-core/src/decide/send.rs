@@ -63,7 +63,8 @@ pub fn send(command: Send, facts: SendFacts<'_>) -> Result<InboxPlan, Refusal> {
     };
     let sender_copy = (others && seen_by_sender && options.sender_sync)
         .then_some(PlannedCopy { to: sender.no, fate: reached(options) });
-    Ok(InboxPlan { message, copies, sender_copy, history: options.history, unregistered })
+    let in_conversations = options.persistent || options.history;
+    Ok(InboxPlan { message, copies, sender_copy, in_conversations, change: None, unregistered })
 }
 
 fn reached(options: CopyOptions) -> Fate {

@@ -66,6 +66,12 @@ pub enum Kind {
     File,
     Tip,
     Custom,
+    /// A notification of a backend: no part of any conversation.
+    Notice,
+    /// Tells that a message was withdrawn.
+    Recall,
+    /// Tells up to where a conversation was read.
+    Read,
 }
 
 /// A part of a message's content.
@@ -87,6 +93,35 @@ pub enum Element {
     Custom {
         json: String,
     },
+    /// Text of the app's own that is no message of a conversation.
+    Notice {
+        text: String,
+    },
+    Recall(Recall),
+    /// The conversation was read up to this message, by its recipient.
+    Read(CopyRef),
+}
+
+/// One copy of a message that was sent before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CopyRef {
+    /// The message, which is also the sender's own copy.
+    pub message: MessageId,
+    /// The recipient's copy.
+    pub copy: MessageId,
+    pub client_id: String,
+    /// When it was accepted, in ms since 1970.
+    pub time_ms: u64,
+}
+
+/// A message was withdrawn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recall {
+    pub of: CopyRef,
+    /// What to show in its place. Empty means nothing.
+    pub note: String,
+    /// The app's own data. Empty means none.
+    pub attachment: String,
 }
 
 /// A picture, recording, film or file that lies elsewhere. What was not given is `None`.

@@ -9,5 +9,7 @@ mod secret;
 pub use account::{Account, AccountFacts, Gender, MutedIn, Profile};
 pub use app::{ApiKey, App, AppSettings, Limit, Limits, NewApp, Operation};
 pub use copy::{Committed, CommittedCopy, DropReason, Fate};
-pub use message::{Content, CopyOptions, Element, Kind, Media, Message, Moderation, Place, Push, Sender};
+pub use message::{
+    Content, CopyOptions, CopyRef, Element, Kind, Media, Message, Moderation, Place, Push, Recall, Sender,
+};
 pub use secret::Secret;

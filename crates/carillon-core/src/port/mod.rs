@@ -9,6 +9,7 @@ pub use clock::{Clock, FakeClock};
 pub use fanout::{EndReason, Fanout, Sessions};
 pub use random::{Random, SeededRandom};
 pub use store::{
-    Answer, CreateError, Epoch, HistoryPage, InboxEntry, InboxPage, InboxPlan, InboxState, NewAccount, PageLimit,
-    PlannedCopy, Remember, Remembered, Role, Store, StoreError, Trimmed,
+    Answer, Change, Conversation, Conversations, CopyPlace, CreateError, Epoch, HistoryPage, InboxEntry, InboxPage,
+    InboxPlan, InboxState, NewAccount, PageLimit, PlannedCopy, Remember, Remembered, Role, Span, Standing, Store,
+    StoreError, Trimmed, View,
 };

@@ -78,8 +78,10 @@ pub struct InboxPlan {
     pub copies: Vec<PlannedCopy>,
     /// The sender's own copy, one for the whole message, if there is to be one.
     pub sender_copy: Option<PlannedCopy>,
-    /// Whether the conversations with the recipients keep it in their history. Dropped copies are in no history.
-    pub history: bool,
+    /// Whether its copies are part of the conversations with the recipients. Dropped copies are part of none.
+    pub in_conversations: bool,
+    /// What is changed in the same commit.
+    pub change: Option<Change>,
     /// How many recipients were named that are no accounts.
     pub unregistered: usize,
 }
@@ -88,6 +90,32 @@ pub struct InboxPlan {
 pub struct PlannedCopy {
     pub to: AccountNo,
     pub fate: Fate,
+}
+
+/// A change of what was written before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Takes a copy away from its recipient, and from the sender, too, where `from_sender`: a tombstone stays in the inbox,
+    /// nothing in the conversation. Of a message to several the sender's own copy stays, as it is theirs of all.
+    Withdraw { place: CopyPlace, from_sender: bool },
+    /// As if it had never been sent, for both; but its offsets stay taken.
+    Delete { place: CopyPlace },
+    /// `reader` has read what `other` wrote, up to this copy. Never goes back.
+    Read { reader: AccountNo, other: AccountNo, through: MessageId },
+    /// What `account` has of its conversation with `other` so far is for no device any more that has not got it yet, and
+    /// the conversation leaves the account's list. Its history stays.
+    Forget { account: AccountNo, other: AccountNo, other_id: AccountId },
+    /// The device has everything up to this offset. Never goes back.
+    Acknowledge { account: AccountNo, device: DeviceId, offset: Offset },
+}
+
+/// Where a copy is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CopyPlace {
+    pub sender: AccountNo,
+    pub recipient: AccountNo,
+    pub message: MessageId,
+    pub copy: MessageId,
 }
 
 /// How much one page may hold. At least one entry is returned where there is one.
@@ -122,7 +150,19 @@ pub struct InboxEntry {
     /// The copy's id.
     pub id: MessageId,
     pub role: Role,
+    pub standing: Standing,
     pub message: Arc<Message>,
+}
+
+/// What became of an entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Standing {
+    #[default]
+    Kept,
+    /// Clients are told that it was withdrawn, and not what it said.
+    Withdrawn,
+    /// Clients are not told of it.
+    Deleted,
 }
 
 /// What an inbox's account is to an entry's message.
@@ -132,10 +172,55 @@ pub enum Role {
     Sender,
 }
 
-/// A part of a conversation's history: the copies' ids and their messages, newest last.
+/// Who looks at a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// A backend; `unseen` shows it also what sender or recipient shall not see.
+    Backend { unseen: bool },
+    /// One of its two accounts.
+    Account(AccountNo),
+}
+
+/// Which part of a conversation: the copies whose ids lie between two, both excluded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    pub after: MessageId,
+    pub before: MessageId,
+    /// From the newest on backwards, or from the oldest on.
+    pub newest_first: bool,
+}
+
+/// A part of a conversation's history: the recipients' copies' ids and their messages, in the order that was asked for.
 #[derive(Clone, Debug)]
 pub struct HistoryPage {
     pub entries: Vec<(MessageId, Arc<Message>)>,
+}
+
+/// A conversation, as one of its accounts sees it.
+#[derive(Clone, Debug)]
+pub struct Conversation {
+    pub with: AccountNo,
+    /// The newest message that is there for the account and may be a last message, with its recipient's copy's id.
+    pub last: (MessageId, Arc<Message>),
+    /// What the other wrote, counts as unread, and is newer than what was read; at most [`Conversation::UNREAD_MAX`],
+    /// which means that many or more.
+    pub unread: usize,
+    /// The newest copy that the account has read; 0 for none.
+    pub read: MessageId,
+    /// The newest copy that the other has read; 0 for none.
+    pub read_by_other: MessageId,
+}
+
+impl Conversation {
+    pub const UNREAD_MAX: usize = 999;
+}
+
+/// Conversations of an account, by their last messages, newest first.
+#[derive(Clone, Debug)]
+pub struct Conversations {
+    pub page: Vec<Conversation>,
+    /// Whether there are older ones.
+    pub more: bool,
 }
 
 /// What one round of trimming removed.
@@ -237,13 +322,40 @@ pub trait Store: Send + Sync {
     /// The message whose id, or one of whose copies' ids, `id` is, if it is still kept. `app` must be its app.
     async fn message(&self, app: AppId, id: MessageId) -> Result<Option<Arc<Message>>, StoreError>;
 
-    /// The messages that two accounts exchanged, with ids above `after`, oldest first.
+    /// Changes what was written before, atomically.
+    async fn change(&self, app: AppId, change: Change, remember: Option<Remember<()>>) -> Result<(), StoreError>;
+
+    /// The messages that two accounts exchanged, as far as the view shows them. Withdrawn and deleted ones are shown to
+    /// nobody.
     async fn conversation(
         &self,
         between: (AccountNo, AccountNo),
-        after: MessageId,
+        view: View,
+        span: Span,
         limit: PageLimit,
     ) -> Result<HistoryPage, StoreError>;
+
+    /// The conversations of `account` whose last message's copy has an id below `before`, at most `limit`. Its cost rises
+    /// with the number of conversations that the account has.
+    async fn conversations(
+        &self,
+        account: AccountNo,
+        before: MessageId,
+        limit: usize,
+    ) -> Result<Conversations, StoreError>;
+
+    /// Whether `account`, one of its two, still sees the copy in their conversation.
+    async fn sees(&self, account: AccountNo, place: CopyPlace) -> Result<bool, StoreError>;
+
+    /// The newest copy that `reader` has read of what `other` wrote; 0 for none.
+    async fn read_mark(&self, reader: AccountNo, other: AccountNo) -> Result<MessageId, StoreError>;
+
+    /// Up to where the device has acknowledged its account's inbox.
+    async fn acknowledged(&self, account: AccountNo, device: &DeviceId) -> Result<Option<Offset>, StoreError>;
+
+    /// An id such that whatever was accepted at `time_ms` or later, and is kept, has that id or a higher one. May be that
+    /// of a message up to a minute older.
+    async fn first_id_at(&self, time_ms: u64) -> Result<MessageId, StoreError>;
 
     /// The request that `app` made under this id, unless it has expired at `now_ms`.
     async fn remembered(&self, app: AppId, request: &str, now_ms: u64) -> Result<Option<Remembered>, StoreError>;

@@ -1,6 +1,8 @@
 //! Pushes as they are on the wire, in both encodings.
 
-use carillon_core::model::{Content, CopyOptions, Element, Kind, Media, Message, Moderation, Place, Push, Sender};
+use carillon_core::model::{
+    Content, CopyOptions, CopyRef, Element, Kind, Media, Message, Moderation, Place, Push, Recall, Sender,
+};
 use carillon_core::{AccountId, AccountNo, AppId};
 use prost::Message as _;
 
@@ -126,4 +128,54 @@ fn every_kind_of_element_has_its_words() {
         assert!(push.contains(&format!(r#""elements":[{words}]"#)), "{push}");
         assert!(!push.contains('\n'));
     }
+}
+
+fn of() -> CopyRef {
+    CopyRef { message: MessageId(7), copy: MessageId(8), client_id: "c0".into(), time_ms: 5 }
+}
+
+fn elements(message: &Message, role: Role) -> serde_json::Value {
+    let push: serde_json::Value = serde_json::from_str(&json(message, None, role)).unwrap();
+    push["push"]["pub"]["data"]["elements"].clone()
+}
+
+#[test]
+fn a_recall_names_to_each_side_its_own_copy() {
+    let recall = |note: &str, attachment: &str| {
+        message(Kind::Recall, Element::Recall(Recall { of: of(), note: note.into(), attachment: attachment.into() }))
+    };
+    let expected =
+        serde_json::json!([{"type": "recall", "message": "8", "client_id": "c0", "time": 5, "note": "gone"}]);
+    assert_eq!(elements(&recall("gone", ""), Role::Recipient), expected);
+    let expected =
+        serde_json::json!([{"type": "recall", "message": "7", "client_id": "c0", "time": 5, "attachment": "a"}]);
+    assert_eq!(elements(&recall("", "a"), Role::Sender), expected);
+}
+
+#[test]
+fn a_read_mark_names_to_each_side_its_own_copy() {
+    let read = message(Kind::Read, Element::Read(of()));
+    let expected = |id| serde_json::json!([{"type": "read", "message": id, "client_id": "c0", "time": 5}]);
+    assert_eq!(elements(&read, Role::Recipient), expected("7"), "who is told sent it");
+    assert_eq!(elements(&read, Role::Sender), expected("8"), "who read it received it");
+}
+
+#[test]
+fn what_was_withdrawn_says_who_and_when_and_no_more() {
+    let mut message = hello();
+    (message.ext, message.subtype) = ("secret".into(), 7);
+    message.content.elements_say_all = false;
+    let entry = InboxEntry {
+        offset: Offset(3),
+        id: MessageId(42),
+        role: Role::Recipient,
+        standing: Standing::Withdrawn,
+        message: std::sync::Arc::new(message),
+    };
+    let data = Envelope::of(&entry).data(entry.id, entry.role);
+    let expected = concat!(
+        r#"{"id":"42","client_id":"c1","type":"withdrawn","sender":{"account":"shop","nick":"The shop"},"#,
+        r#""conversation":"shop","time":1700000000000,"elements":[]}"#
+    );
+    assert_eq!(String::from_utf8(data).unwrap(), expected);
 }

@@ -5,7 +5,7 @@
 use std::rc::Rc;
 use std::task::Poll;
 
-use carillon_core::port::{InboxEntry, InboxPage, PageLimit, StoreError};
+use carillon_core::port::{InboxEntry, InboxPage, PageLimit, Standing, StoreError};
 use carillon_core::{AccountNo, DeviceId, Offset};
 
 use super::connection::{CatchUp, Connection};
@@ -101,7 +101,7 @@ impl Shard {
                     end = entry.offset.before();
                     break;
                 }
-                frames.add(|out| Envelope::new(&entry.message).push(encoding, entry_copy(entry), out));
+                frames.add(|out| Envelope::of(entry).push(encoding, entry_copy(entry), out));
             }
             frames.finish();
             it.mark = it.mark.max(end);
@@ -116,18 +116,20 @@ impl Shard {
         Ok(more.flatten().unwrap_or(false))
     }
 
-    /// Those of `entries` that the connection's device may have: what does not roam is for one device.
+    /// Those of `entries` that the connection's device may have: what does not roam is for one device, what was deleted for
+    /// none.
     pub(super) async fn permitted(&self, id: ConnId, entries: &[InboxEntry]) -> Result<Vec<InboxEntry>, StoreError> {
-        let bound: Vec<Offset> = entries.iter().filter(|it| !it.message.options.roam).map(|it| it.offset).collect();
+        let kept = || entries.iter().filter(|it| it.standing != Standing::Deleted);
+        let bound: Vec<Offset> = kept().filter(|it| !it.message.options.roam).map(|it| it.offset).collect();
         if bound.is_empty() {
-            return Ok(entries.to_vec());
+            return Ok(kept().cloned().collect());
         }
         let Some((account, device)) = self.with(id, |it| (it.account, it.device.clone())) else {
             return Ok(Vec::new());
         };
         let granted = self.server.pipeline.store.claim(account, &bound, &[device], false).await?;
         let refused: Vec<Offset> = bound.into_iter().zip(granted).filter(|(_, ok)| !ok).map(|(it, _)| it).collect();
-        Ok(entries.iter().filter(|it| !refused.contains(&it.offset)).cloned().collect())
+        Ok(kept().filter(|it| !refused.contains(&it.offset)).cloned().collect())
     }
 
     /// The first page for a reply: at most the bytes of a page; and the offset that it ends at.
@@ -163,7 +165,7 @@ impl Shard {
 }
 
 pub(super) fn publication(entry: &InboxEntry) -> Publication {
-    Publication { data: Envelope::new(&entry.message).data(entry.id, entry.role), offset: entry.offset.0 }
+    Publication { data: Envelope::of(entry).data(entry.id, entry.role), offset: entry.offset.0 }
 }
 
 fn entry_copy(entry: &InboxEntry) -> Copy {

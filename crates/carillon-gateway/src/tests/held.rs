@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use carillon_core::command::AccountChange;
 use carillon_core::model::{Account, AccountFacts, App, Committed, Message, NewApp};
 use carillon_core::port::{
-    CreateError, HistoryPage, InboxPage, InboxPlan, InboxState, NewAccount, PageLimit, Remember, Remembered, Store,
-    StoreError, Trimmed,
+    Change, Conversations, CopyPlace, CreateError, HistoryPage, InboxPage, InboxPlan, InboxState, NewAccount,
+    PageLimit, Remember, Remembered, Span, Store, StoreError, Trimmed, View,
 };
 use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 use carillon_store::MemoryStore;
@@ -119,6 +119,10 @@ impl Store for HeldStore {
         self.inner.commit_message(plan, remember).await
     }
 
+    async fn change(&self, app: AppId, change: Change, remember: Option<Remember<()>>) -> Result<(), StoreError> {
+        self.inner.change(app, change, remember).await
+    }
+
     async fn inbox_state(&self, account: AccountNo) -> Result<InboxState, StoreError> {
         self.inner.inbox_state(account).await
     }
@@ -149,10 +153,36 @@ impl Store for HeldStore {
     async fn conversation(
         &self,
         between: (AccountNo, AccountNo),
-        after: MessageId,
+        view: View,
+        span: Span,
         limit: PageLimit,
     ) -> Result<HistoryPage, StoreError> {
-        self.inner.conversation(between, after, limit).await
+        self.inner.conversation(between, view, span, limit).await
+    }
+
+    async fn conversations(
+        &self,
+        account: AccountNo,
+        before: MessageId,
+        limit: usize,
+    ) -> Result<Conversations, StoreError> {
+        self.inner.conversations(account, before, limit).await
+    }
+
+    async fn sees(&self, account: AccountNo, place: CopyPlace) -> Result<bool, StoreError> {
+        self.inner.sees(account, place).await
+    }
+
+    async fn read_mark(&self, reader: AccountNo, other: AccountNo) -> Result<MessageId, StoreError> {
+        self.inner.read_mark(reader, other).await
+    }
+
+    async fn acknowledged(&self, account: AccountNo, device: &DeviceId) -> Result<Option<Offset>, StoreError> {
+        self.inner.acknowledged(account, device).await
+    }
+
+    async fn first_id_at(&self, time_ms: u64) -> Result<MessageId, StoreError> {
+        self.inner.first_id_at(time_ms).await
     }
 
     async fn remembered(&self, app: AppId, request: &str, now_ms: u64) -> Result<Option<Remembered>, StoreError> {

@@ -3,7 +3,7 @@
 use carillon_core::MessageId;
 use carillon_core::command::Recipients;
 use carillon_core::model::CopyOptions;
-use carillon_core::port::PageLimit;
+use carillon_core::port::{PageLimit, Span, View};
 use serde_json::{Value, json};
 
 use super::world::{Client, World, id, message};
@@ -106,7 +106,9 @@ async fn every_combination_of_the_options_means_what_its_options_mean() {
         assert_eq!(found(&world, &to, "phone").await, expected.live_again, "again, {options:?}");
         assert_eq!(found(&world, &to, "tablet").await, expected.later, "later, {options:?}");
         let limit = PageLimit { entries: 9, bytes: usize::MAX };
-        let history = world.pipeline.store.conversation((sender, recipient), MessageId(0), limit).await.unwrap();
+        let span = Span { after: MessageId(0), before: MessageId(MessageId::END), newest_first: false };
+        let (view, between) = (View::Account(recipient), (sender, recipient));
+        let history = world.pipeline.store.conversation(between, view, span, limit).await.unwrap();
         assert_eq!(!history.entries.is_empty(), expected.in_history, "history, {options:?}");
     }
 }

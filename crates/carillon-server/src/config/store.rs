@@ -29,6 +29,8 @@ pub struct StoreSection {
     pub facts_cache_accounts: usize,
     /// Inboxes whose highest offset is cached; above it those used least are forgotten, and read again.
     pub heads_cache_accounts: usize,
+    /// Pairs of accounts that are known to have a conversation; above it those used least are forgotten, and noted again.
+    pub conversations_cache: usize,
     /// Size at which a table in memory is written out, in bytes; there are four. At least 1 MiB.
     pub memtable_bytes: u64,
     /// All journals together, in bytes; at it the oldest tables are written out. At least 64 MiB.
@@ -65,6 +67,7 @@ impl Default for StoreSection {
             message_cache_bytes: it.message_cache_bytes,
             facts_cache_accounts: it.facts_cache_accounts,
             heads_cache_accounts: it.heads_cache_accounts,
+            conversations_cache: it.conversations_cache,
             memtable_bytes: it.memtable_bytes,
             journal_bytes_max: it.journal_bytes_max,
             open_files_max: it.open_files_max,
@@ -87,6 +90,7 @@ impl From<&StoreSection> for EmbeddedConfig {
             message_cache_bytes: it.message_cache_bytes,
             facts_cache_accounts: it.facts_cache_accounts,
             heads_cache_accounts: it.heads_cache_accounts,
+            conversations_cache: it.conversations_cache,
             memtable_bytes: it.memtable_bytes,
             journal_bytes_max: it.journal_bytes_max,
             open_files_max: it.open_files_max,

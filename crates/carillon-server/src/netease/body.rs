@@ -27,7 +27,7 @@ pub(super) fn kind(text: &str) -> Result<Kind, FieldError> {
 /// Whether a description says what the message itself cannot be searched for.
 pub(super) fn takes_description(kind: Kind) -> bool {
     match kind {
-        Kind::Text | Kind::Tip => false,
+        Kind::Text | Kind::Tip | Kind::Notice | Kind::Recall | Kind::Read => false,
         Kind::Image | Kind::Audio | Kind::Video | Kind::Location | Kind::File | Kind::Custom => true,
     }
 }
@@ -51,6 +51,8 @@ fn element(kind: Kind, body: &str, json: &Value) -> Element {
         Kind::File => Element::File(media(json)),
         Kind::Tip => Element::Tip { text: text(json, "msg").unwrap_or_default() },
         Kind::Custom => Element::Custom { json: body.into() },
+        // No type of this vendor's is one of these.
+        Kind::Notice | Kind::Recall | Kind::Read => Element::Notice { text: body.into() },
     }
 }
 
@@ -97,7 +99,7 @@ fn render(element: &Element) -> Option<Map<String, Value>> {
             ("lat", it.latitude.map(Value::from)),
             ("lng", it.longitude.map(Value::from)),
         ],
-        Element::Custom { .. } => return None,
+        Element::Custom { .. } | Element::Notice { .. } | Element::Recall(_) | Element::Read(_) => return None,
     };
     Some(members.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect())
 }

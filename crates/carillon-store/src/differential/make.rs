@@ -2,10 +2,10 @@
 
 use carillon_core::command::{AccountChange, MuteChange, ProfileChange};
 use carillon_core::model::{
-    ApiKey, App, AppSettings, Content, CopyOptions, DropReason, Element, Fate, Gender, Kind, Limit, Limits, Media,
-    NewApp, Operation, Place, Profile, Secret,
+    ApiKey, App, AppSettings, Content, CopyOptions, CopyRef, DropReason, Element, Fate, Gender, Kind, Limit, Limits,
+    Media, NewApp, Operation, Place, Profile, Recall, Secret,
 };
-use carillon_core::port::{InboxPlan, NewAccount, PageLimit, PlannedCopy};
+use carillon_core::port::{Change, CopyPlace, InboxPlan, NewAccount, PageLimit, PlannedCopy, Span, View};
 use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 use rand::RngExt as _;
 use rand::rngs::StdRng;
@@ -29,8 +29,12 @@ pub(super) struct Make<'a> {
 impl Make<'_> {
     /// A write that may share a group with others.
     pub(super) fn write(&mut self) -> Op {
-        match self.rng.random_range(0..10) {
+        match self.rng.random_range(0..12) {
             0 => Op::CreateAccount(self.account(), self.request()),
+            10 | 11 => {
+                let app = self.app();
+                Op::Rewrite(app, self.rewrite(app), self.request())
+            }
             1 | 2 => Op::Change(self.app(), self.name(), self.change(), self.request()),
             _ => Op::Commit(Box::new(self.plan()), self.request()),
         }
@@ -55,7 +59,7 @@ impl Make<'_> {
     }
 
     pub(super) fn read(&mut self) -> Op {
-        match self.rng.random_range(0..15) {
+        match self.rng.random_range(0..20) {
             0 => Op::Apps,
             1 => Op::Account(self.app(), self.name()),
             2 => Op::AccountByNo(self.no()),
@@ -68,7 +72,15 @@ impl Make<'_> {
             10 => Op::Message(self.app(), self.message_id()),
             11 => Op::Accounts(self.app(), self.names()),
             12 => Op::Silenced(self.no()),
-            13 => Op::Conversation((self.no(), self.no()), self.message_id(), self.limit()),
+            13 | 14 => Op::Conversation((self.no(), self.no()), self.view(), self.span(), self.limit()),
+            15 | 16 => Op::Conversations(self.no(), self.message_id(), self.rng.random_range(0..5)),
+            17 => {
+                let app = self.app();
+                let place = self.place(app);
+                Op::Sees(self.pick(&[place.sender, place.recipient]), place)
+            }
+            18 => Op::ReadMark(self.no(), self.no()),
+            19 => Op::Acknowledged(self.no(), device(self.pick(&["d", "de", "pad"]))),
             _ => Op::Remembered(self.app(), self.request_id(), self.now_ms + self.rng.random_range(0..300_000)),
         }
     }
@@ -112,6 +124,45 @@ impl Make<'_> {
             1 => MessageId(0),
             _ => MessageId(self.rng.random_range(0..=self.ids + 2)),
         }
+    }
+
+    /// A copy that may be there.
+    fn place(&mut self, app: AppId) -> CopyPlace {
+        let (message, distance) = (self.message_id().0.min(MessageId::END), self.rng.random_range(0..4));
+        let (sender, recipient) = (self.no_of(app), self.no_of(app));
+        CopyPlace { sender, recipient, message: MessageId(message), copy: MessageId(message + distance) }
+    }
+
+    fn no_of(&mut self, app: AppId) -> AccountNo {
+        AccountNo::new(app, self.rng.random_range(1..=ACCOUNTS))
+    }
+
+    fn rewrite(&mut self, app: AppId) -> Change {
+        match self.rng.random_range(0..9) {
+            0 | 1 => Change::Withdraw { place: self.place(app), from_sender: self.rng.random() },
+            2 | 3 => Change::Delete { place: self.place(app) },
+            4 | 5 => Change::Read { reader: self.no_of(app), other: self.no_of(app), through: self.message_id() },
+            6 => Change::Forget {
+                account: self.no_of(app),
+                other: self.no_of(app),
+                other_id: if self.rng.random() { id("sender") } else { self.name() },
+            },
+            _ => Change::Acknowledge {
+                account: self.no_of(app),
+                device: device(self.pick(&["d", "de", "pad"])),
+                offset: self.offset(),
+            },
+        }
+    }
+
+    fn view(&mut self) -> View {
+        let account = View::Account(self.no());
+        self.pick(&[View::Backend { unseen: true }, View::Backend { unseen: false }, account])
+    }
+
+    fn span(&mut self) -> Span {
+        let before = if self.rng.random() { MessageId(u64::MAX) } else { self.message_id() };
+        Span { after: self.message_id(), before, newest_first: self.rng.random() }
     }
 
     fn limit(&mut self) -> PageLimit {
@@ -219,7 +270,8 @@ impl Make<'_> {
             to.reverse();
         }
         let mut plan = plan(app, from, &to, self.now_ms);
-        plan.history = self.rng.random_bool(0.7);
+        plan.in_conversations = self.rng.random_bool(0.7);
+        plan.change = if self.rng.random_bool(0.1) { Some(self.rewrite(app)) } else { None };
         plan.unregistered = self.rng.random_range(0..3);
         let sender = PlannedCopy { to: AccountNo::new(app, from), fate: self.fate() };
         plan.sender_copy = self.rng.random_bool(0.4).then_some(sender);
@@ -243,6 +295,7 @@ impl Make<'_> {
         }
         it.moderation.enabled = self.rng.random();
         it.sender_sees = self.rng.random();
+        it.recipients_see = self.rng.random_bool(0.7);
         it.recipients = (0..self.rng.random_range(0..3)).map(|_| self.name()).collect();
         plan
     }
@@ -262,7 +315,10 @@ impl Make<'_> {
     }
 
     fn element(&mut self) -> Element {
-        match self.rng.random_range(0..8) {
+        match self.rng.random_range(0..11) {
+            8 => Element::Notice { text: self.text(9) },
+            9 => Element::Recall(Recall { of: self.copy_ref(), note: self.text(5), attachment: self.text(5) }),
+            10 => Element::Read(self.copy_ref()),
             0 => Element::Text { text: self.text(9) },
             1 => Element::Tip { text: self.text(9) },
             2 => Element::Custom { json: self.text(9) },
@@ -276,6 +332,11 @@ impl Make<'_> {
                 longitude: self.maybe(|it| it.rng.random()),
             }),
         }
+    }
+
+    fn copy_ref(&mut self) -> CopyRef {
+        let (message, copy) = (self.message_id(), self.message_id());
+        CopyRef { message, copy, client_id: self.text(5), time_ms: self.rng.random() }
     }
 
     fn media(&mut self) -> Media {

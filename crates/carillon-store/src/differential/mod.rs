@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use carillon_core::port::{Clock as _, Fanout};
-use carillon_core::port::{FakeClock, PageLimit, Random, SeededRandom, Store, Trimmed};
+use carillon_core::port::{FakeClock, PageLimit, Random, SeededRandom, Span, Store, Trimmed, View};
 use carillon_core::{AccountNo, AppId, MessageId, Offset};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -132,8 +132,7 @@ impl Pair {
             if is_new {
                 self.reopen().await;
             } else if self.rng.random_bool(0.05) {
-                // Without a request: it could take the place of one that the model has trimmed already.
-                let op = self.make().write().without_request();
+                let op = self.make().write().while_trimming();
                 self.both(vec![op]).await;
             }
         }
@@ -154,7 +153,12 @@ impl Pair {
                 ops.extend([Op::AccountByNo(no), Op::Blocklist(no), Op::Silenced(no), Op::InboxState(no)]);
                 ops.extend([Op::Read(no, Offset::ZERO, ALL), Op::ReadBack(no, Offset(u64::MAX), limit)]);
                 let others = (1..=ACCOUNTS).map(|other| (no, AccountNo::new(app, other)));
-                ops.extend(others.map(|between| Op::Conversation(between, MessageId(0), limit)));
+                let span = Span { after: MessageId(0), before: MessageId(u64::MAX), newest_first: false };
+                let show = View::Backend { unseen: true };
+                for (no, other) in others {
+                    ops.extend([Op::Conversation((no, other), show, span, limit), Op::ReadMark(no, other)]);
+                }
+                ops.push(Op::Conversations(no, MessageId(u64::MAX), 100));
                 names.extend(self.memory.account_by_no(no).await.unwrap().map(|it| it.id));
                 let epoch = self.embedded.inbox_state(no).await.unwrap().epoch;
                 assert_eq!(*self.epochs.entry(no).or_insert_with(|| epoch.clone()), epoch);
@@ -188,6 +192,7 @@ fn open(
         message_cache_bytes: rng.random_range(0..30_000),
         facts_cache_accounts: rng.random_range(1..10),
         heads_cache_accounts: rng.random_range(1..10),
+        conversations_cache: rng.random_range(1..10),
         memtable_bytes: 1 << 20,
         ..EmbeddedConfig::default()
     };

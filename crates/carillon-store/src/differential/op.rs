@@ -6,7 +6,9 @@ use std::fmt::Write as _;
 
 use carillon_core::command::AccountChange;
 use carillon_core::model::{Account, App, Committed, NewApp};
-use carillon_core::port::{InboxPage, InboxPlan, NewAccount, PageLimit, Remember, Store};
+use carillon_core::port::{
+    Change, CopyPlace, InboxPage, InboxPlan, NewAccount, PageLimit, Remember, Span, Store, View,
+};
 use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 
 use crate::fixture::remember;
@@ -31,7 +33,12 @@ pub(super) enum Op {
     ReadBack(AccountNo, Offset, PageLimit),
     Claim(AccountNo, Vec<Offset>, Vec<DeviceId>, bool),
     Message(AppId, MessageId),
-    Conversation((AccountNo, AccountNo), MessageId, PageLimit),
+    Rewrite(AppId, Change, Option<Request>),
+    Conversation((AccountNo, AccountNo), View, Span, PageLimit),
+    Conversations(AccountNo, MessageId, usize),
+    Sees(AccountNo, CopyPlace),
+    ReadMark(AccountNo, AccountNo),
+    Acknowledged(AccountNo, DeviceId),
     Remembered(AppId, String, u64),
 }
 
@@ -43,9 +50,16 @@ pub(super) struct Request {
 }
 
 impl Op {
-    pub(super) fn without_request(mut self) -> Self {
-        if let Self::CreateAccount(_, request) | Self::Change(_, _, _, request) | Self::Commit(_, request) = &mut self {
+    /// The operation, such that it does not matter whether what it meets is trimmed already: without a request, which could
+    /// take the place of an older one, and apart from conversations, which it could keep from ending.
+    pub(super) fn while_trimming(mut self) -> Self {
+        if let Self::CreateAccount(_, request) | Self::Change(_, _, _, request) = &mut self {
             *request = None;
+        } else if let Self::Commit(plan, request) = &mut self {
+            (plan.in_conversations, plan.change) = (false, None);
+            *request = None;
+        } else if let Self::Rewrite(..) = &self {
+            self = Self::Apps;
         }
         self
     }
@@ -93,9 +107,19 @@ impl Op {
                 format!("{:?}", store.claim(no, &offsets, &devices, live).await)
             }
             Self::Message(app, id) => format!("{:?}", store.message(app, id).await),
-            Self::Conversation(between, after, limit) => {
-                format!("{:?}", store.conversation(between, after, limit).await.map(|it| it.entries))
+            Self::Rewrite(app, change, request) => {
+                let done = store.change(app, change, asked(request, |()| "done".into())).await;
+                format!("{done:?}")
             }
+            Self::Conversation(between, view, span, limit) => {
+                format!("{:?}", store.conversation(between, view, span, limit).await.map(|it| it.entries))
+            }
+            Self::Conversations(account, before, limit) => {
+                format!("{:?}", store.conversations(account, before, limit).await)
+            }
+            Self::Sees(account, place) => format!("{:?}", store.sees(account, place).await),
+            Self::ReadMark(reader, other) => format!("{:?}", store.read_mark(reader, other).await),
+            Self::Acknowledged(account, device) => format!("{:?}", store.acknowledged(account, &device).await),
             Self::Remembered(app, request, now_ms) => {
                 format!("{:?}", store.remembered(app, &request, now_ms).await)
             }

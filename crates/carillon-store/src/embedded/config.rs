@@ -22,6 +22,8 @@ pub struct EmbeddedConfig {
     pub facts_cache_accounts: usize,
     /// Inboxes whose highest offset is cached.
     pub heads_cache_accounts: usize,
+    /// Pairs of accounts that are known to have a conversation; what others have is noted again.
+    pub conversations_cache: usize,
     /// Size at which a table in memory is written out, in bytes; there are four.
     pub memtable_bytes: u64,
     /// All journals together, in bytes; at least 64 MiB.
@@ -44,6 +46,7 @@ impl Default for EmbeddedConfig {
             message_cache_bytes: 16 * MIB,
             facts_cache_accounts: 200_000,
             heads_cache_accounts: 200_000,
+            conversations_cache: 500_000,
             memtable_bytes: 32 * MIB,
             journal_bytes_max: 512 * MIB,
             open_files_max: 256,
@@ -61,6 +64,7 @@ impl EmbeddedConfig {
             &mut self.read_queue_max,
             &mut self.facts_cache_accounts,
             &mut self.heads_cache_accounts,
+            &mut self.conversations_cache,
         ] {
             *at_least_one = (*at_least_one).max(1);
         }

@@ -1,11 +1,15 @@
-//! The keys of the disk format, version 1: big-endian, so that the engine's order is ours.
+//! The keys of the disk format, version 2: big-endian, so that the engine's order is ours.
 //!
 //! Four keyspaces: `inbox`, `history` and `bodies` hold what is many, `rest` everything else under a tag byte.
-//! A conversation lies within one app, so of the upper account its key holds the serial only.
+//! A conversation lies within one app, so of the second account its key holds the serial only. Its rows lie under the lower
+//! account; the upper one has a pointer, so that the keys that begin with an account name all of its conversations.
 
 use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
+
+/// The oldest version that is read. The one before it was never released.
+pub(crate) const OLDEST_VERSION: u32 = 2;
 
 /// Marks say what was the first id of a minute: age is known that exactly.
 pub(crate) const MINUTE_MS: u64 = 60_000;
@@ -17,8 +21,14 @@ pub(crate) enum Tag {
     App = b'a',
     Blocked = b'b',
     Claim = b'c',
+    /// What an account has read of a conversation.
+    Read = b'e',
+    /// Up to where an account's part of a conversation was forgotten.
+    Forgotten = b'f',
     /// How many groups were written.
     Groups = b'g',
+    /// Up to where a device has its account's inbox.
+    Acknowledged = b'h',
     Account = b'i',
     AccountById = b'k',
     Mark = b'm',
@@ -32,6 +42,7 @@ pub(crate) enum Tag {
 
 pub(crate) const INBOX_KEY: usize = 13;
 pub(crate) const HISTORY_KEY: usize = 20;
+pub(crate) const POINTER_KEY: usize = 13;
 pub(crate) const BODY_KEY: usize = 11;
 
 pub(crate) fn inbox(account: AccountNo, offset: Offset) -> [u8; INBOX_KEY] {
@@ -55,6 +66,20 @@ pub(crate) fn history(low: AccountNo, high: AccountNo, id: MessageId) -> [u8; HI
     key[8..13].copy_from_slice(&low_bytes::<5>(high.serial()));
     key[13..].copy_from_slice(&low_bytes::<7>(id.0));
     key
+}
+
+/// That `high` has a conversation with the lower account `low`.
+pub(crate) fn pointer(high: AccountNo, low: AccountNo) -> [u8; POINTER_KEY] {
+    let mut key = [0; POINTER_KEY];
+    key[..8].copy_from_slice(&high.0.to_be_bytes());
+    key[8..].copy_from_slice(&low_bytes::<5>(low.serial()));
+    key
+}
+
+/// The other account of a row or pointer of `account`.
+pub(crate) fn parse_other(account: AccountNo, key: &[u8]) -> Option<AccountNo> {
+    let serial = key.get(8..13)?;
+    Some(AccountNo::new(account.app(), number(serial)))
 }
 
 /// The two accounts and the copy of a history key.
@@ -95,6 +120,12 @@ pub(crate) fn related(tag: Tag, owner: AccountNo, other: AccountNo) -> Vec<u8> {
     [&[tag as u8][..], &owner.0.to_be_bytes(), &other.0.to_be_bytes()].concat()
 }
 
+pub(crate) fn acknowledged(account: AccountNo, device: &DeviceId) -> Vec<u8> {
+    let mut key = by_account(Tag::Acknowledged, account);
+    key.extend_from_slice(device.as_str().as_bytes());
+    key
+}
+
 /// All claims of one entry begin with this.
 pub(crate) fn claims(account: AccountNo, offset: Offset) -> Vec<u8> {
     [&[Tag::Claim as u8][..], &inbox(account, offset)].concat()
@@ -122,6 +153,11 @@ pub(crate) fn request_expiry(expires_ms: u64, request_key: &[u8]) -> Vec<u8> {
 /// The key of the request that an expiry key is about.
 pub(crate) fn request_of_expiry(key: &[u8]) -> Vec<u8> {
     [&[Tag::Request as u8][..], key.get(9..).unwrap_or_default()].concat()
+}
+
+/// The other account of a [`related`] key.
+pub(crate) fn parse_related(key: &[u8]) -> Option<AccountNo> {
+    (key.len() == 17).then(|| AccountNo(number(&key[9..])))
 }
 
 /// The big-endian number in at most eight bytes.

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a write either puts everything into the group or nothing; reading comes first, and putting cannot fail.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use carillon_core::model::Committed;
@@ -26,6 +26,8 @@ pub(crate) struct Group<'a> {
     rest: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     /// The highest offsets as this group leaves them.
     heads: HashMap<AccountNo, Offset>,
+    /// Conversations that this group gave their pointers.
+    pointed: HashSet<(AccountNo, AccountNo)>,
     pub(crate) committed: Vec<Arc<Committed>>,
     /// Accounts whose facts have changed.
     pub(crate) changed: Vec<(AppId, AccountId)>,
@@ -34,8 +36,18 @@ pub(crate) struct Group<'a> {
 impl<'a> Group<'a> {
     pub(crate) fn new(db: &'a Db, state: &'a mut State, now_ms: u64) -> Self {
         let batch = db.database.batch().durability(Some(PersistMode::SyncData));
-        let (rest, heads) = (BTreeMap::new(), HashMap::new());
-        Self { db, state, now_ms, batch, bytes: 0, rest, heads, committed: Vec::new(), changed: Vec::new() }
+        Self {
+            db,
+            state,
+            now_ms,
+            batch,
+            bytes: 0,
+            rest: BTreeMap::new(),
+            heads: HashMap::new(),
+            pointed: HashSet::new(),
+            committed: Vec::new(),
+            changed: Vec::new(),
+        }
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -58,6 +70,7 @@ impl<'a> Group<'a> {
         self.batch.commit().map_err(unknown)?;
         self.state.groups = groups;
         self.state.keep_heads(self.heads);
+        self.state.keep_pointed(self.pointed);
         Ok(Told { committed: self.committed, changed: self.changed })
     }
 
@@ -108,6 +121,15 @@ impl<'a> Group<'a> {
             }
         }
         Ok(false)
+    }
+
+    /// Gives the upper account its pointer to the conversation, unless it is known to have it. Written without a look, as
+    /// that costs less than a read; a conversation with oneself needs none.
+    pub(crate) fn point(&mut self, low: AccountNo, high: AccountNo) {
+        if low != high && !self.state.is_pointed(low, high) && self.pointed.insert((low, high)) {
+            let key = format::pointer(high, low);
+            self.put(&self.db.history, key, seal::nothing(&key));
+        }
     }
 
     /// Makes sure that [`Group::next_offset`] knows the account.

@@ -118,7 +118,7 @@ fn parse_format(path: &Path, text: &str) -> Result<String, OpenError> {
         return Err(OpenError::NewerFormat { path: path.into(), found, known: format::VERSION });
     }
     let generation = lines.next().and_then(|line| line.strip_prefix("generation ")).ok_or_else(bad)?;
-    if found == 0 || generation.is_empty() {
+    if found < format::OLDEST_VERSION || generation.is_empty() {
         return Err(bad());
     }
     Ok(generation.to_owned())
@@ -142,11 +142,11 @@ mod tests {
         assert!(Home::open(&path).is_ok(), "its own format is opened again");
         for (text, expected) in [
             (
-                ours.replace("format 1", "format 2"),
-                "has format 2, and this server knows formats up to 1: run a newer server",
+                ours.replace("format 2", "format 3"),
+                "has format 3, and this server knows formats up to 2: run a newer server",
             ),
-            (ours.replace("format 1", "format 0"), "does not say which format it has"),
-            (ours.replace("format 1", "format one"), "does not say which format it has"),
+            (ours.replace("format 2", "format 1"), "does not say which format it has"),
+            (ours.replace("format 2", "format one"), "does not say which format it has"),
             ("something else\n".to_owned(), "does not say which format it has"),
             (String::new(), "does not say which format it has"),
         ] {

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use carillon_core::model::Message;
-use carillon_core::port::{InboxEntry, InboxPage, InboxState, PageLimit, Role, StoreError};
+use carillon_core::port::{InboxEntry, InboxPage, InboxState, PageLimit, Role, Standing, StoreError};
 use carillon_core::{AccountNo, AppId, MessageId, Offset};
 use fjall::{Readable as _, Snapshot};
 
+use super::conversation;
 use super::db::{Db, unknown};
 use super::format::{self, Tag};
 use super::messages::Messages;
@@ -67,11 +68,15 @@ impl Reader<'_> {
         let snapshot = self.db.database.snapshot();
         let state = state(&snapshot, self.db, account, self.generation)?;
         let key = |offset: Offset| format::inbox(account, offset.min(format::OFFSET_MAX));
+        let forgotten = conversation::forgotten(&snapshot, self.db, account)?;
         let mut fill = PageFill::new(limit);
         let mut entries = Vec::new();
         let mut take = |guard: fjall::Guard| -> Result<bool, StoreError> {
             let (key, value) = guard.into_inner().map_err(unknown)?;
-            let entry = self.entry(&snapshot, account, &key, &value)?;
+            let mut entry = self.entry(&snapshot, account, &key, &value)?;
+            if forgotten.values().any(|it| it.covers(&entry)) {
+                entry.standing = Standing::Deleted;
+            }
             let fits = fill.admits(&entry.message);
             if fits {
                 entries.push(entry);
@@ -106,10 +111,10 @@ impl Reader<'_> {
         value: &[u8],
     ) -> Result<InboxEntry, StoreError> {
         let offset = offset(key)?;
-        let (base, distance) = seal::open_entry(key, value)?;
-        let message = self.message(snapshot, account.app(), base)?;
-        let role = if distance == 0 { Role::Sender } else { Role::Recipient };
-        Ok(InboxEntry { offset, id: base.plus(distance as usize), role, message })
+        let entry = seal::open_entry(key, value)?;
+        let message = self.message(snapshot, account.app(), entry.message)?;
+        let role = if entry.distance == 0 { Role::Sender } else { Role::Recipient };
+        Ok(InboxEntry { offset, id: entry.id(), role, standing: entry.standing, message })
     }
 
     /// The message that an entry or row names; one that is not there is damage.

@@ -5,6 +5,7 @@
 
 mod apply;
 mod config;
+mod conversation;
 mod db;
 mod facts;
 mod format;

@@ -1,17 +1,15 @@
-//! Reads beside inboxes: accounts and their facts, their lists, messages, conversations and requests.
+//! Reads beside inboxes: accounts and their facts, their lists, messages and requests.
 
 use carillon_core::model::{Account, AccountFacts, Message};
-use carillon_core::port::{HistoryPage, PageLimit, Remembered, StoreError};
-use carillon_core::{AccountId, AccountNo, AppId, MessageId};
+use carillon_core::port::{CopyPlace, Remembered, StoreError};
+use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 use fjall::{Readable as _, Snapshot};
 use std::sync::Arc;
 
 use super::db::{Db, unknown};
 use super::format::{self, Tag};
-use super::inbox::Reader;
 use super::record::{self, AccountRecord, MessageRecord, RequestRecord};
 use super::seal;
-use crate::page::PageFill;
 use crate::rules::ordered;
 
 pub(crate) fn account(snapshot: &Snapshot, db: &Db, app: AppId, id: &AccountId) -> Result<Option<Account>, StoreError> {
@@ -79,36 +77,29 @@ pub(crate) fn message(db: &Db, app: AppId, id: MessageId) -> Result<Option<Arc<M
     Ok((id <= message.id.plus(copies as usize)).then(|| Arc::new(message)))
 }
 
-impl Reader<'_> {
-    pub(crate) fn conversation(
-        &self,
-        between: (AccountNo, AccountNo),
-        after: MessageId,
-        limit: PageLimit,
-    ) -> Result<HistoryPage, StoreError> {
-        let (low, high) = ordered(between);
-        let mut page = HistoryPage { entries: Vec::new() };
-        if after.0 >= MessageId::END || low.app() != high.app() {
-            return Ok(page);
-        }
-        let snapshot = self.db.database.snapshot();
-        let last = MessageId(MessageId::END);
-        let rows = format::history(low, high, after.plus(1))..=format::history(low, high, last);
-        let mut fill = PageFill::new(limit);
-        for guard in snapshot.range(&self.db.history, rows) {
-            let (key, value) = guard.into_inner().map_err(unknown)?;
-            let distance = u64::from(seal::open_row(&key, &value)?);
-            let (_, _, id) =
-                format::parse_history(&key).ok_or_else(|| StoreError::Damaged("the key of a history row".into()))?;
-            let base = MessageId(id.0.saturating_sub(distance));
-            let message = self.message(&snapshot, low.app(), base)?;
-            if !fill.admits(&message) {
-                break;
-            }
-            page.entries.push((id, message));
-        }
-        Ok(page)
+/// Whether the account still sees the copy in its conversation.
+pub(crate) fn sees(db: &Db, account: AccountNo, place: CopyPlace) -> Result<bool, StoreError> {
+    let between = ordered((place.sender, place.recipient));
+    let key = format::history(between.0, between.1, place.copy);
+    match db.history.get(key).map_err(unknown)? {
+        Some(value) => Ok(seal::open_row(&key, &value)?.0.is_seen_by(account, between)),
+        None => Ok(false),
     }
+}
+
+pub(crate) fn acknowledged(db: &Db, account: AccountNo, device: &DeviceId) -> Result<Option<Offset>, StoreError> {
+    let key = format::acknowledged(account, device);
+    let value = db.rest.get(&key).map_err(unknown)?;
+    value.map(|value| seal::open_number(&key, &value).map(Offset)).transpose()
+}
+
+/// The first id of the first minute with a mark that is not before the time's; the id after the last, if there is none.
+pub(crate) fn first_id_at(db: &Db, time_ms: u64) -> Result<MessageId, StoreError> {
+    let snapshot = db.database.snapshot();
+    let marks = format::mark(time_ms / format::MINUTE_MS)..=format::mark(u64::MAX);
+    let Some(guard) = snapshot.range(&db.rest, marks).next() else { return Ok(MessageId(MessageId::END)) };
+    let (key, value) = guard.into_inner().map_err(unknown)?;
+    Ok(MessageId(seal::open_number(&key, &value)?))
 }
 
 pub(crate) fn remembered(db: &Db, app: AppId, request: &str, now_ms: u64) -> Result<Option<Remembered>, StoreError> {

@@ -2,9 +2,10 @@
 //! value under another's key is ever served.
 
 use carillon_core::MessageId;
-use carillon_core::port::StoreError;
+use carillon_core::port::{Standing, StoreError};
 
 use super::format;
+use crate::row::Row;
 
 const VERSION: u8 = 1;
 const HEAD: usize = 5;
@@ -13,6 +14,9 @@ const HEAD: usize = 5;
 pub(crate) const ENTRY: usize = HEAD + 11;
 /// A history row is 9: its key holds the copy's id.
 pub(crate) const ROW: usize = HEAD + 4;
+
+/// A distance takes three bytes; the fourth says what stands beside it.
+pub(crate) const DISTANCE_END: u32 = 1 << 24;
 
 pub(crate) fn seal(key: &[u8], payload: &[u8]) -> Vec<u8> {
     let mut value = vec![0; HEAD];
@@ -34,30 +38,74 @@ pub(crate) fn open<'a>(key: &[u8], value: &'a [u8]) -> Result<&'a [u8], StoreErr
     Ok(payload)
 }
 
-/// An entry of an inbox: its message, and how far the copy's id is from it (0 is the sender's own).
-pub(crate) fn entry(key: &[u8], message: MessageId, distance: u32) -> [u8; ENTRY] {
+/// An entry of an inbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) message: MessageId,
+    /// How far the copy's id is from the message's; 0 is the sender's own.
+    pub(crate) distance: u32,
+    pub(crate) standing: Standing,
+}
+
+impl Entry {
+    pub(crate) fn id(self) -> MessageId {
+        self.message.plus(self.distance as usize)
+    }
+}
+
+pub(crate) fn entry(key: &[u8], entry: Entry) -> [u8; ENTRY] {
+    let standing = match entry.standing {
+        Standing::Kept => 0,
+        Standing::Withdrawn => 1,
+        Standing::Deleted => 2,
+    };
     let mut value = [0; ENTRY];
-    value[HEAD..HEAD + 7].copy_from_slice(&format::low_bytes::<7>(message.0));
-    value[HEAD + 7..].copy_from_slice(&distance.to_be_bytes());
+    value[HEAD..HEAD + 7].copy_from_slice(&format::low_bytes::<7>(entry.message.0));
+    value[HEAD + 7..].copy_from_slice(&beside(standing, entry.distance));
     finish(key, &mut value);
     value
 }
 
-pub(crate) fn open_entry(key: &[u8], value: &[u8]) -> Result<(MessageId, u32), StoreError> {
+pub(crate) fn open_entry(key: &[u8], value: &[u8]) -> Result<Entry, StoreError> {
     let payload = open(key, value)?;
-    let (message, distance) = payload.split_at_checked(7).ok_or_else(|| StoreError::Damaged("short entry".into()))?;
-    Ok((MessageId(format::number(message)), short_number(distance)?))
+    let (message, rest) = payload.split_at_checked(7).ok_or_else(|| StoreError::Damaged("short entry".into()))?;
+    let (standing, distance) = open_beside(rest)?;
+    let standing = match standing {
+        0 => Standing::Kept,
+        1 => Standing::Withdrawn,
+        2 => Standing::Deleted,
+        _ => return Err(StoreError::Damaged("what became of an entry".into())),
+    };
+    Ok(Entry { message: MessageId(format::number(message)), distance, standing })
 }
 
-pub(crate) fn row(key: &[u8], distance: u32) -> [u8; ROW] {
+pub(crate) fn row(key: &[u8], row: Row, distance: u32) -> [u8; ROW] {
     let mut value = [0; ROW];
-    value[HEAD..].copy_from_slice(&distance.to_be_bytes());
+    value[HEAD..].copy_from_slice(&beside(row.bits(), distance));
     finish(key, &mut value);
     value
 }
 
-pub(crate) fn open_row(key: &[u8], value: &[u8]) -> Result<u32, StoreError> {
-    short_number(open(key, value)?)
+pub(crate) fn open_row(key: &[u8], value: &[u8]) -> Result<(Row, u32), StoreError> {
+    let (bits, distance) = open_beside(open(key, value)?)?;
+    Ok((Row::from_bits(bits), distance))
+}
+
+/// The value of a key that says all.
+pub(crate) fn nothing(key: &[u8]) -> [u8; HEAD] {
+    let mut value = [0; HEAD];
+    finish(key, &mut value);
+    value
+}
+
+fn beside(byte: u8, distance: u32) -> [u8; 4] {
+    debug_assert!(distance < DISTANCE_END);
+    ((u32::from(byte) << 24) | distance).to_be_bytes()
+}
+
+fn open_beside(bytes: &[u8]) -> Result<(u8, u32), StoreError> {
+    let bytes: [u8; 4] = bytes.try_into().map_err(|_| StoreError::Damaged("a number is not 4 bytes".into()))?;
+    Ok((bytes[0], u32::from_be_bytes(bytes) % DISTANCE_END))
 }
 
 pub(crate) fn open_number(key: &[u8], value: &[u8]) -> Result<u64, StoreError> {
@@ -80,11 +128,6 @@ fn checksum(key: &[u8], version: u8, payload: &[u8]) -> [u8; 4] {
     hasher.update(&[version]);
     hasher.update(payload);
     hasher.finalize().to_be_bytes()
-}
-
-fn short_number(bytes: &[u8]) -> Result<u32, StoreError> {
-    let bytes = bytes.try_into().map_err(|_| StoreError::Damaged("a number is not 4 bytes".into()))?;
-    Ok(u32::from_be_bytes(bytes))
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -110,8 +153,12 @@ mod tests {
 
     #[test]
     fn entries_and_rows_hold_what_was_put_in() {
-        let value = entry(b"k", MessageId(MessageId::END - 1), 500);
-        assert_eq!(open_entry(b"k", &value), Ok((MessageId(MessageId::END - 1), 500)));
-        assert_eq!(open_row(b"k", &row(b"k", 7)), Ok(7));
+        for standing in [Standing::Kept, Standing::Withdrawn, Standing::Deleted] {
+            let it = Entry { message: MessageId(MessageId::END - 1), distance: DISTANCE_END - 1, standing };
+            assert_eq!(open_entry(b"k", &entry(b"k", it)), Ok(it));
+        }
+        let it = Row::from_bits(0b10_1010);
+        assert_eq!(open_row(b"k", &row(b"k", it, 7)), Ok((it, 7)));
+        assert_eq!(open(b"k", &nothing(b"k")), Ok(&[][..]));
     }
 }

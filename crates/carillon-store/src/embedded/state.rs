@@ -1,12 +1,13 @@
 //! What the writer keeps in memory between groups. All of it can be read again from disk, and is after a failure.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use carillon_core::model::App;
 use carillon_core::port::StoreError;
 use carillon_core::{AccountNo, AppId, MessageId, Offset};
 use quick_cache::unsync::Cache;
 
+use super::config::EmbeddedConfig;
 use super::db::{Db, unknown};
 use super::format::{self, Tag};
 use super::record::{self, AppRecord};
@@ -23,10 +24,12 @@ pub(crate) struct State {
     /// Where trimming goes on.
     pub(crate) cursor: Option<Cursor>,
     heads: Cache<AccountNo, Offset>,
+    /// Conversations, lower account first, that have their pointers.
+    pointed: Cache<(AccountNo, AccountNo), ()>,
 }
 
 impl State {
-    pub(crate) fn load(db: &Db, heads: usize) -> Result<Self, StoreError> {
+    pub(crate) fn load(db: &Db, config: &EmbeddedConfig) -> Result<Self, StoreError> {
         let number = |tag, first| {
             let key = format::rest(tag);
             let value = db.rest.get(&key).map_err(unknown)?;
@@ -38,7 +41,9 @@ impl State {
             None => None,
         };
         let (apps, next_id) = (apps(db)?, MessageId(next_id));
-        Ok(Self { apps, next_id, last_mark, groups, cursor: None, heads: Cache::new(heads) })
+        let heads = Cache::new(config.heads_cache_accounts);
+        let pointed = Cache::new(config.conversations_cache);
+        Ok(Self { apps, next_id, last_mark, groups, cursor: None, heads, pointed })
     }
 
     pub(crate) fn head(&self, account: AccountNo) -> Option<Offset> {
@@ -49,6 +54,20 @@ impl State {
         for (account, head) in heads {
             self.heads.insert(account, head);
         }
+    }
+
+    pub(crate) fn is_pointed(&self, low: AccountNo, high: AccountNo) -> bool {
+        self.pointed.get(&(low, high)).is_some()
+    }
+
+    pub(crate) fn keep_pointed(&mut self, pointed: HashSet<(AccountNo, AccountNo)>) {
+        for pair in pointed {
+            self.pointed.insert(pair, ());
+        }
+    }
+
+    pub(crate) fn forget_pointed(&mut self, low: AccountNo, high: AccountNo) {
+        self.pointed.remove(&(low, high));
     }
 }
 

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use carillon_core::command::AccountChange;
 use carillon_core::model::{Account, AccountFacts, App, Committed, Message, NewApp};
 use carillon_core::port::{
-    Clock, CreateError, Fanout, HistoryPage, InboxPage, InboxPlan, InboxState, NewAccount, PageLimit, Remember,
-    Remembered, Store, StoreError, Trimmed,
+    Change, Clock, Conversations, CopyPlace, CreateError, Fanout, HistoryPage, InboxPage, InboxPlan, InboxState,
+    NewAccount, PageLimit, Remember, Remembered, Span, Store, StoreError, Trimmed, View,
 };
 use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 
@@ -27,7 +27,7 @@ use super::space::Space;
 use super::state::{self, State};
 use super::threads::{Kind, Threads};
 use super::writer::Writer;
-use super::{reads, trim};
+use super::{conversation, reads, trim};
 
 /// A store in a directory of its own, which one process has at a time.
 pub struct EmbeddedStore {
@@ -49,8 +49,7 @@ impl EmbeddedStore {
         let config = config.raised();
         let home = Home::open(path)?;
         let db = Db::open(&home.engine(), &config)?;
-        let state =
-            State::load(&db, config.heads_cache_accounts).map_err(|error| OpenError::Damaged(error.to_string()))?;
+        let state = State::load(&db, &config).map_err(|error| OpenError::Damaged(error.to_string()))?;
         home.synced.lost(state.groups).map_or(Ok(()), |lost| Err(OpenError::Damaged(lost)))?;
         let shared = Arc::new(Shared {
             slot: Slot::new(db),
@@ -95,6 +94,11 @@ impl EmbeddedStore {
             self.shared.metrics.trimmed.get_or_create(&RecordKind { kind }).inc_by(count);
         }
     }
+}
+
+/// How a write that holds this change goes with others.
+fn kind(change: &Change) -> Kind {
+    if apply::change::is_alone(change) { Kind::Alone } else { Kind::Grouped }
 }
 
 fn reader<'a>(shared: &'a Shared, db: &'a Db) -> Reader<'a> {
@@ -199,7 +203,18 @@ impl Store for EmbeddedStore {
         plan: InboxPlan,
         remember: Option<Remember<Committed>>,
     ) -> Result<Arc<Committed>, StoreError> {
-        self.write(Kind::Grouped, |group| apply::message::commit(group, plan, remember)).await
+        let kind = plan.change.as_ref().map_or(Kind::Grouped, kind);
+        self.write(kind, |group| apply::message::commit(group, plan, remember)).await
+    }
+
+    async fn change(&self, app: AppId, change: Change, remember: Option<Remember<()>>) -> Result<(), StoreError> {
+        let kind = kind(&change);
+        let write = move |group: &mut Group<'_>| -> Result<(), StoreError> {
+            apply::change::apply(group, change)?;
+            group.remember(app, remember, &());
+            Ok(())
+        };
+        self.write(kind, write).await
     }
 
     async fn inbox_state(&self, account: AccountNo) -> Result<InboxState, StoreError> {
@@ -240,10 +255,37 @@ impl Store for EmbeddedStore {
     async fn conversation(
         &self,
         between: (AccountNo, AccountNo),
-        after: MessageId,
+        view: View,
+        span: Span,
         limit: PageLimit,
     ) -> Result<HistoryPage, StoreError> {
-        self.threads.read(move |shared, db| reader(shared, db).conversation(between, after, limit)).await
+        self.threads.read(move |shared, db| reader(shared, db).conversation(between, view, span, limit)).await
+    }
+
+    async fn conversations(
+        &self,
+        account: AccountNo,
+        before: MessageId,
+        limit: usize,
+    ) -> Result<Conversations, StoreError> {
+        self.threads.read(move |shared, db| reader(shared, db).conversations(account, before, limit)).await
+    }
+
+    async fn sees(&self, account: AccountNo, place: CopyPlace) -> Result<bool, StoreError> {
+        self.threads.read(move |_, db| reads::sees(db, account, place)).await
+    }
+
+    async fn read_mark(&self, reader: AccountNo, other: AccountNo) -> Result<MessageId, StoreError> {
+        self.threads.read(move |_, db| conversation::read_mark(&db.database.snapshot(), db, reader, other)).await
+    }
+
+    async fn acknowledged(&self, account: AccountNo, device: &DeviceId) -> Result<Option<Offset>, StoreError> {
+        let device = device.clone();
+        self.threads.read(move |_, db| reads::acknowledged(db, account, &device)).await
+    }
+
+    async fn first_id_at(&self, time_ms: u64) -> Result<MessageId, StoreError> {
+        self.threads.read(move |_, db| reads::first_id_at(db, time_ms)).await
     }
 
     async fn remembered(&self, app: AppId, request: &str, now_ms: u64) -> Result<Option<Remembered>, StoreError> {

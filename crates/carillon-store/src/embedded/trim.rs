@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use carillon_core::port::{StoreError, Trimmed};
 use carillon_core::{AccountNo, AppId, MessageId, Offset};
 
+use super::apply;
 use super::db::{Db, unknown};
 use super::format::MINUTE_MS;
 use super::format::{self, Tag};
@@ -120,7 +121,7 @@ impl Cursor {
                 return Ok(Phase::Inbox(from));
             }
             match seal::open_entry(&key, &value) {
-                Ok((message, _)) if message >= bound => return Ok(Phase::Inbox(after_account(account))),
+                Ok(entry) if entry.message >= bound => return Ok(Phase::Inbox(after_account(account))),
                 Ok(_) => {
                     damaged.push((key.to_vec(), offset));
                     for (key, offset) in damaged.drain(..) {
@@ -157,10 +158,21 @@ impl Cursor {
         *left -= 1;
         for guard in db.history.range(from..) {
             let key = guard.key().map_err(unknown)?;
-            let (low, high, id) = parse(format::parse_history(&key))?;
-            if *between.get_or_insert((low, high)) != (low, high) || *left == 0 {
+            let row = format::parse_history(&key);
+            if between.is_some() && row.map(|(low, high, _)| (low, high)) != between {
+                self.end_conversation(group, between)?;
                 return Ok(Phase::History(key.to_vec()));
             }
+            if *left == 0 {
+                return Ok(Phase::History(key.to_vec()));
+            }
+            if key.len() == format::POINTER_KEY {
+                // Goes with the last row that it leads to.
+                *left -= 1;
+                continue;
+            }
+            let (low, high, id) = parse(row)?;
+            between = Some((low, high));
             if id >= self.bound(low.app()).1 {
                 return Ok(Phase::History(format::history(low, high, MessageId((1 << 56) - 1)).to_vec()));
             }
@@ -168,7 +180,23 @@ impl Cursor {
             trimmed.history_entries += 1;
             *left -= 1;
         }
+        self.end_conversation(group, between)?;
         Ok(Phase::Bodies(AppId(0)))
+    }
+
+    /// Removes what is kept of a conversation beside its rows, the last of which go.
+    fn end_conversation(
+        &self,
+        group: &mut Group<'_>,
+        between: Option<(AccountNo, AccountNo)>,
+    ) -> Result<(), StoreError> {
+        let Some((low, high)) = between else { return Ok(()) };
+        apply::change::end_conversation(group, (low, high))?;
+        // Where inboxes keep more than histories do, what was forgotten must not come back.
+        if self.bound(low.app()).0 >= self.bound(low.app()).1 {
+            apply::change::unforget(group, (low, high))?;
+        }
+        Ok(())
     }
 
     /// The old bodies of the app, or of the next one that there is.

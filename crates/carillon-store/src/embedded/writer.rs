@@ -164,7 +164,7 @@ impl Writer {
             shared.messages.clear();
             let db = Db::open(&shared.home.engine(), &shared.config)
                 .map_err(|error| StoreError::Unknown(error.to_string()))?;
-            let loaded = State::load(&db, shared.config.heads_cache_accounts)?;
+            let loaded = State::load(&db, &shared.config)?;
             shared.home.synced.lost(loaded.groups).map_or(Ok(()), |lost| Err(StoreError::Damaged(lost)))?;
             state = Some(loaded);
             Ok::<_, StoreError>(db)

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use carillon_core::MessageId;
 use carillon_core::model::{Committed, CommittedCopy, Fate};
-use carillon_core::port::{InboxPlan, PlannedCopy, Remember, StoreError};
+use carillon_core::port::{InboxPlan, PlannedCopy, Remember, Standing, StoreError};
 
 use crate::embedded::format;
 use crate::embedded::group::Group;
 use crate::embedded::record::{self, MessageRecord};
-use crate::embedded::seal;
+use crate::embedded::seal::{self, Entry};
+use crate::row::Row;
 use crate::rules::ordered;
 
 pub(crate) fn commit(
@@ -17,8 +18,12 @@ pub(crate) fn commit(
     plan: InboxPlan,
     remember: Option<Remember<Committed>>,
 ) -> Result<Arc<Committed>, StoreError> {
-    let InboxPlan { mut message, copies, sender_copy, history, unregistered } = plan;
-    let count = u32::try_from(copies.len()).map_err(|_| StoreError::Unknown("too many copies".into()))?;
+    let InboxPlan { mut message, copies, sender_copy, in_conversations, change, unregistered } = plan;
+    let count = u32::try_from(copies.len()).ok().filter(|count| *count < seal::DISTANCE_END - 1);
+    let count = count.ok_or_else(|| StoreError::Unknown("too many copies".into()))?;
+    if let Some(change) = change {
+        super::change::apply(group, change)?;
+    }
     for copy in copies.iter().chain(&sender_copy) {
         if copy.fate == Fate::Inbox {
             group.load_head(copy.to)?;
@@ -26,7 +31,7 @@ pub(crate) fn commit(
     }
     let base = group.take_ids(1 + copies.len());
     message.id = base;
-    let is_kept = |copy: &PlannedCopy| copy.fate == Fate::Inbox || (history && copy.fate.is_in_history());
+    let is_kept = |copy: &PlannedCopy| copy.fate == Fate::Inbox || (in_conversations && copy.fate.is_in_history());
     if copies.iter().any(is_kept) || sender_copy.is_some_and(|copy| copy.fate == Fate::Inbox) {
         let key = format::body(message.app, base);
         let value = record::encode(&key, &MessageRecord::new(&message, count));
@@ -37,10 +42,11 @@ pub(crate) fn commit(
     let mut placed = Vec::with_capacity(copies.len());
     for (copy, distance) in copies.into_iter().zip(1..) {
         let copy_placed = place(group, copy, base, distance);
-        if history && copy.fate.is_in_history() {
+        if in_conversations && copy.fate.is_in_history() {
             let (low, high) = ordered((sender, copy.to));
             let key = format::history(low, high, copy_placed.id);
-            group.put(&group.db.history, key, seal::row(&key, distance));
+            group.put(&group.db.history, key, seal::row(&key, Row::new(&message, low), distance));
+            group.point(low, high);
         }
         placed.push(copy_placed);
     }
@@ -56,7 +62,8 @@ fn place(group: &mut Group<'_>, copy: PlannedCopy, base: MessageId, distance: u3
     let offset = (copy.fate == Fate::Inbox).then(|| {
         let offset = group.next_offset(copy.to);
         let key = format::inbox(copy.to, offset);
-        group.put(&group.db.inbox, key, seal::entry(&key, base, distance));
+        let entry = Entry { message: base, distance, standing: Standing::Kept };
+        group.put(&group.db.inbox, key, seal::entry(&key, entry));
         offset
     });
     CommittedCopy { to: copy.to, id: base.plus(distance as usize), fate: copy.fate, offset }

@@ -2,5 +2,6 @@
 
 pub(crate) mod account;
 pub(crate) mod app;
+pub(crate) mod change;
 pub(crate) mod claim;
 pub(crate) mod message;

@@ -1,6 +1,8 @@
 //! A message on disk: once, however many copies it has. `copies` bounds the ids that are its copies'.
 
-use carillon_core::model::{Content, CopyOptions, Element, Kind, Media, Message, Moderation, Place, Push, Sender};
+use carillon_core::model::{
+    Content, CopyOptions, CopyRef, Element, Kind, Media, Message, Moderation, Place, Push, Recall, Sender,
+};
 use carillon_core::port::StoreError;
 use carillon_core::{AccountId, AccountNo, AppId, MessageId};
 
@@ -86,15 +88,41 @@ struct ElementRecord {
     latitude: Option<f64>,
     #[prost(double, optional, tag = "12")]
     longitude: Option<f64>,
+    #[prost(message, optional, tag = "13")]
+    of: Option<CopyRefRecord>,
+}
+
+/// The copy that an element is about.
+#[derive(Clone, PartialEq, prost::Message)]
+struct CopyRefRecord {
+    #[prost(uint64, tag = "1")]
+    message: u64,
+    #[prost(uint64, tag = "2")]
+    copy: u64,
+    #[prost(string, tag = "3")]
+    client_id: String,
+    #[prost(uint64, tag = "4")]
+    time_ms: u64,
 }
 
 /// Every kind; its place is its number on disk.
-const KINDS: [Kind; 8] =
-    [Kind::Text, Kind::Image, Kind::Audio, Kind::Video, Kind::Location, Kind::File, Kind::Tip, Kind::Custom];
+const KINDS: [Kind; 11] = [
+    Kind::Text,
+    Kind::Image,
+    Kind::Audio,
+    Kind::Video,
+    Kind::Location,
+    Kind::File,
+    Kind::Tip,
+    Kind::Custom,
+    Kind::Notice,
+    Kind::Recall,
+    Kind::Read,
+];
 
 fn kind_number(kind: Kind) -> u32 {
     let place = KINDS.iter().position(|it| *it == kind).expect("every kind is listed");
-    u32::try_from(place).expect("there are eight")
+    u32::try_from(place).expect("there are few")
 }
 
 fn kind(number: u32) -> Result<Kind, StoreError> {
@@ -202,6 +230,11 @@ impl From<&Element> for ElementRecord {
             Element::Text { text: it } => text(Kind::Text, it),
             Element::Tip { text: it } => text(Kind::Tip, it),
             Element::Custom { json } => text(Kind::Custom, json),
+            Element::Notice { text: it } => text(Kind::Notice, it),
+            Element::Recall(Recall { of, note, attachment }) => {
+                Self { ext: Some(attachment.clone()), of: Some(of.into()), ..text(Kind::Recall, note) }
+            }
+            Element::Read(of) => Self { kind: kind_number(Kind::Read), of: Some(of.into()), ..Self::default() },
             Element::Image(media) => Self::of_media(Kind::Image, media),
             Element::Audio(media) => Self::of_media(Kind::Audio, media),
             Element::Video(media) => Self::of_media(Kind::Video, media),
@@ -214,6 +247,20 @@ impl From<&Element> for ElementRecord {
                 ..Self::default()
             },
         }
+    }
+}
+
+impl From<&CopyRef> for CopyRefRecord {
+    fn from(it: &CopyRef) -> Self {
+        let CopyRef { message, copy, client_id, time_ms } = it.clone();
+        Self { message: message.0, copy: copy.0, client_id, time_ms }
+    }
+}
+
+impl From<CopyRefRecord> for CopyRef {
+    fn from(it: CopyRefRecord) -> Self {
+        let CopyRefRecord { message, copy, client_id, time_ms } = it;
+        Self { message: MessageId(message), copy: MessageId(copy), client_id, time_ms }
     }
 }
 
@@ -230,12 +277,17 @@ impl TryFrom<ElementRecord> for Element {
     fn try_from(record: ElementRecord) -> Result<Self, StoreError> {
         let ElementRecord { kind: number, text, url, name, md5, ext, size, width, height, duration_ms, .. } = record;
         let (latitude, longitude) = (record.latitude, record.longitude);
+        let of = || record.of.map(CopyRef::from).ok_or_else(|| wrong("what an element is about"));
         let title = name.clone();
+        let attachment = ext.clone().unwrap_or_default();
         let media = Media { url, name, md5, ext, size, width, height, duration_ms };
         Ok(match kind(number)? {
             Kind::Text => Self::Text { text },
             Kind::Tip => Self::Tip { text },
             Kind::Custom => Self::Custom { json: text },
+            Kind::Notice => Self::Notice { text },
+            Kind::Recall => Self::Recall(Recall { of: of()?, note: text, attachment }),
+            Kind::Read => Self::Read(of()?),
             Kind::Image => Self::Image(media),
             Kind::Audio => Self::Audio(media),
             Kind::Video => Self::Video(media),

@@ -6,9 +6,10 @@ mod account;
 mod app;
 mod message;
 
-use carillon_core::port::StoreError;
+use carillon_core::port::{InboxEntry, StoreError};
 
 use super::seal;
+use crate::rules;
 
 pub(crate) use account::AccountRecord;
 pub(crate) use app::AppRecord;
@@ -23,6 +24,23 @@ pub(crate) struct RequestRecord {
     pub(crate) fingerprint: Vec<u8>,
     #[prost(bytes = "vec", tag = "3")]
     pub(crate) answer: Vec<u8>,
+}
+
+/// Up to where an account forgot its part of a conversation, and with whom.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct ForgottenRecord {
+    /// The highest id that is forgotten.
+    #[prost(uint64, tag = "1")]
+    pub(crate) through: u64,
+    #[prost(string, tag = "2")]
+    pub(crate) other: String,
+}
+
+impl ForgottenRecord {
+    /// Whether the entry is of the part that was forgotten.
+    pub(crate) fn covers(&self, entry: &InboxEntry) -> bool {
+        rules::is_forgotten(entry, &self.other, self.through)
+    }
 }
 
 /// The record as the value of `key`.

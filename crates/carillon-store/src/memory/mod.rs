@@ -3,7 +3,7 @@
 //! It leaves limits of space and time to the embedded engine. Everything is O(log n) and unbounded.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::Bound::{Excluded, Included, Unbounded};
+use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
@@ -11,13 +11,17 @@ use bytes::Bytes;
 use carillon_core::command::AccountChange;
 use carillon_core::model::{Account, AccountFacts, App, Committed, CommittedCopy, Fate, Message, MutedIn, NewApp};
 use carillon_core::port::{
-    CreateError, Fanout, HistoryPage, InboxEntry, InboxPage, InboxPlan, InboxState, NewAccount, PageLimit, PlannedCopy,
-    Remember, Remembered, Role, Store, StoreError, Trimmed,
+    Change, Conversations, CopyPlace, CreateError, Fanout, HistoryPage, InboxEntry, InboxPage, InboxPlan, InboxState,
+    NewAccount, PageLimit, PlannedCopy, Remember, Remembered, Role, Span, Standing, Store, StoreError, Trimmed, View,
 };
 use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 
 use crate::page::PageFill;
+use crate::row::Row;
 use crate::rules;
+
+mod change;
+mod conversation;
 
 /// A store that lives as long as its process.
 pub struct MemoryStore {
@@ -41,7 +45,14 @@ struct State {
     next_id: u64,
     inboxes: HashMap<AccountNo, Inbox>,
     /// By lower account, higher account, copy.
-    history: BTreeMap<(AccountNo, AccountNo, MessageId), MessageId>,
+    history: BTreeMap<(AccountNo, AccountNo, MessageId), (MessageId, Row)>,
+    /// By reader and the other.
+    read: BTreeMap<(AccountNo, AccountNo), MessageId>,
+    /// By who forgot and the other: up to where, and the other's name.
+    forgotten: BTreeMap<(AccountNo, AccountNo), (MessageId, AccountId)>,
+    acknowledged: HashMap<(AccountNo, DeviceId), Offset>,
+    /// The first id of each minute.
+    minutes: BTreeMap<u64, MessageId>,
     claims: BTreeMap<(AccountNo, Offset), BTreeSet<DeviceId>>,
     requests: BTreeMap<(AppId, String), (u64, Remembered)>,
 }
@@ -57,6 +68,7 @@ struct Entry {
     id: MessageId,
     message: MessageId,
     role: Role,
+    standing: Standing,
 }
 
 impl MemoryStore {
@@ -199,6 +211,13 @@ impl Store for MemoryStore {
         Ok(committed)
     }
 
+    async fn change(&self, app: AppId, change: Change, remember: Option<Remember<()>>) -> Result<(), StoreError> {
+        let mut state = self.lock();
+        state.change(change);
+        state.remember(app, remember, &());
+        Ok(())
+    }
+
     async fn inbox_state(&self, account: AccountNo) -> Result<InboxState, StoreError> {
         Ok(self.lock().inbox_state(account))
     }
@@ -206,7 +225,7 @@ impl Store for MemoryStore {
     async fn read_inbox(&self, account: AccountNo, after: Offset, limit: PageLimit) -> Result<InboxPage, StoreError> {
         let state = self.lock();
         let later = state.entries(account).range((Excluded(after), Unbounded));
-        let entries = later.map(|(offset, entry)| state.entry(*offset, *entry));
+        let entries = later.map(|(offset, entry)| state.entry(account, *offset, *entry));
         Ok(InboxPage { entries: page(entries, limit, |entry| &entry.message), state: state.inbox_state(account) })
     }
 
@@ -217,7 +236,8 @@ impl Store for MemoryStore {
         limit: PageLimit,
     ) -> Result<InboxPage, StoreError> {
         let state = self.lock();
-        let entries = state.entries(account).range(..before).rev().map(|(offset, entry)| state.entry(*offset, *entry));
+        let earlier = state.entries(account).range(..before).rev();
+        let entries = earlier.map(|(offset, entry)| state.entry(account, *offset, *entry));
         Ok(InboxPage { entries: page(entries, limit, |entry| &entry.message), state: state.inbox_state(account) })
     }
 
@@ -255,15 +275,41 @@ impl Store for MemoryStore {
     async fn conversation(
         &self,
         between: (AccountNo, AccountNo),
-        after: MessageId,
+        view: View,
+        span: Span,
         limit: PageLimit,
     ) -> Result<HistoryPage, StoreError> {
+        Ok(self.lock().conversation(between, view, span, limit))
+    }
+
+    async fn conversations(
+        &self,
+        account: AccountNo,
+        before: MessageId,
+        limit: usize,
+    ) -> Result<Conversations, StoreError> {
+        Ok(self.lock().conversations(account, before, limit))
+    }
+
+    async fn sees(&self, account: AccountNo, place: CopyPlace) -> Result<bool, StoreError> {
         let state = self.lock();
-        let (low, high) = rules::ordered(between);
-        let last = (low, high, MessageId(u64::MAX));
-        let rows = state.history.range((Excluded((low, high, after)), Included(last)));
-        let entries = rows.map(|((_, _, id), base)| (*id, Arc::clone(&state.messages[base].0)));
-        Ok(HistoryPage { entries: page(entries, limit, |(_, message)| message) })
+        let between = rules::ordered((place.sender, place.recipient));
+        let row = state.history.get(&(between.0, between.1, place.copy));
+        Ok(row.is_some_and(|(_, row)| row.is_seen_by(account, between)))
+    }
+
+    async fn read_mark(&self, reader: AccountNo, other: AccountNo) -> Result<MessageId, StoreError> {
+        Ok(self.lock().read_mark(reader, other))
+    }
+
+    async fn acknowledged(&self, account: AccountNo, device: &DeviceId) -> Result<Option<Offset>, StoreError> {
+        Ok(self.lock().acknowledged.get(&(account, device.clone())).copied())
+    }
+
+    async fn first_id_at(&self, time_ms: u64) -> Result<MessageId, StoreError> {
+        let state = self.lock();
+        let later = state.minutes.range(time_ms / 60_000..).next();
+        Ok(later.map_or(MessageId(MessageId::END), |(_, first)| *first))
     }
 
     async fn remembered(&self, app: AppId, request: &str, now_ms: u64) -> Result<Option<Remembered>, StoreError> {
@@ -314,9 +360,13 @@ impl State {
     }
 
     fn commit(&mut self, plan: InboxPlan) -> Committed {
-        let InboxPlan { mut message, copies, sender_copy, history, unregistered } = plan;
+        let InboxPlan { mut message, copies, sender_copy, in_conversations, change, unregistered } = plan;
+        if let Some(change) = change {
+            self.change(change);
+        }
         message.id = MessageId(self.next_id);
         let base = message.id;
+        self.minutes.entry(message.time_ms / 60_000).or_insert(base);
         self.next_id += 1 + copies.len() as u64;
         let sender_copy = sender_copy.map(|copy| self.place(copy, base, base, Role::Sender));
         let sender = message.sender.no;
@@ -324,13 +374,13 @@ impl State {
         for (n, copy) in copies.into_iter().enumerate() {
             let id = base.plus(1 + n);
             placed.push(self.place(copy, id, base, Role::Recipient));
-            if history && copy.fate.is_in_history() {
+            if in_conversations && copy.fate.is_in_history() {
                 let (low, high) = rules::ordered((sender, copy.to));
-                self.history.insert((low, high, id), base);
+                self.history.insert((low, high, id), (base, Row::new(&message, low)));
             }
         }
         let kept = placed.iter().chain(&sender_copy).any(|copy| copy.offset.is_some())
-            || (history && placed.iter().any(|copy| copy.fate.is_in_history()));
+            || (in_conversations && placed.iter().any(|copy| copy.fate.is_in_history()));
         let message = Arc::new(message);
         if kept {
             self.messages.insert(base, (Arc::clone(&message), placed.len()));
@@ -342,7 +392,7 @@ impl State {
         let offset = matches!(copy.fate, Fate::Inbox).then(|| {
             let inbox = self.inboxes.entry(copy.to).or_default();
             inbox.top = inbox.top.next();
-            inbox.entries.insert(inbox.top, Entry { id, message, role });
+            inbox.entries.insert(inbox.top, Entry { id, message, role, standing: Standing::Kept });
             inbox.top
         });
         CommittedCopy { to: copy.to, id, fate: copy.fate, offset }
@@ -353,9 +403,14 @@ impl State {
         self.inboxes.get(&account).map_or(&NONE, |inbox| &inbox.entries)
     }
 
-    fn entry(&self, offset: Offset, entry: Entry) -> InboxEntry {
+    fn entry(&self, account: AccountNo, offset: Offset, entry: Entry) -> InboxEntry {
         let message = Arc::clone(&self.messages[&entry.message].0);
-        InboxEntry { offset, id: entry.id, role: entry.role, message }
+        let mut entry = InboxEntry { offset, id: entry.id, role: entry.role, standing: entry.standing, message };
+        let mut forgotten = self.forgotten.iter().filter(|((owner, _), _)| *owner == account);
+        if forgotten.any(|(_, (through, other))| rules::is_forgotten(&entry, other.as_str(), through.0)) {
+            entry.standing = Standing::Deleted;
+        }
+        entry
     }
 
     fn inbox_state(&self, account: AccountNo) -> InboxState {
@@ -387,14 +442,27 @@ impl State {
             }
         }
         let before = (self.history.len(), self.messages.len(), self.requests.len());
-        self.history.retain(|_, base| in_history(&messages[base].0));
+        let talked = pairs(&self.history);
+        self.history.retain(|_, (base, _)| in_history(&messages[base].0));
         self.messages.retain(|_, (message, _)| in_inbox(message) || in_history(message));
         self.requests.retain(|_, (expires_ms, _)| *expires_ms > now_ms);
         trimmed.history_entries = (before.0 - self.history.len()) as u64;
         trimmed.messages = (before.1 - self.messages.len()) as u64;
         trimmed.requests = (before.2 - self.requests.len()) as u64;
+        for between in talked.difference(&pairs(&self.history)) {
+            self.end_conversation(*between);
+            let settings = self.apps.get(&between.0.app()).map(|app| &app.settings);
+            if settings.is_some_and(|it| it.inbox_retention_s <= it.history_retention_s) {
+                self.unforget(*between);
+            }
+        }
         trimmed
     }
+}
+
+/// The pairs of accounts that have a conversation.
+fn pairs(history: &BTreeMap<(AccountNo, AccountNo, MessageId), (MessageId, Row)>) -> Pairs {
+    history.keys().map(|(low, high, _)| (*low, *high)).collect()
 }
 
 /// As many of `all` as the limit allows, and at least one.

@@ -1,0 +1,144 @@
+//! Changing what was written before: copies that are taken back, and how far accounts and devices have read.
+
+use std::cmp::Ordering;
+
+use carillon_core::port::{Change, CopyPlace, Standing, StoreError};
+use carillon_core::{AccountNo, MessageId, Offset};
+
+use crate::embedded::db::unknown;
+use crate::embedded::format::{self, Tag};
+use crate::embedded::group::Group;
+use crate::embedded::inbox;
+use crate::embedded::record::{self, ForgottenRecord, MessageRecord};
+use crate::embedded::seal::{self, Entry};
+use crate::rules::ordered;
+
+/// Whether the change looks at what other groups wrote, beyond `rest`: it then needs a group of its own.
+pub(crate) fn is_alone(change: &Change) -> bool {
+    match change {
+        Change::Withdraw { .. } | Change::Delete { .. } => true,
+        Change::Read { .. } | Change::Forget { .. } | Change::Acknowledge { .. } => false,
+    }
+}
+
+pub(crate) fn apply(group: &mut Group<'_>, change: Change) -> Result<(), StoreError> {
+    match change {
+        Change::Withdraw { place, from_sender } => {
+            mark(group, place.recipient, place.copy, Standing::Withdrawn)?;
+            if from_sender && is_only_copy(group, place)? {
+                mark(group, place.sender, place.message, Standing::Withdrawn)?;
+            }
+            change_row(group, place, from_sender)
+        }
+        Change::Delete { place } => {
+            mark(group, place.recipient, place.copy, Standing::Deleted)?;
+            if is_only_copy(group, place)? {
+                mark(group, place.sender, place.message, Standing::Deleted)?;
+            }
+            change_row(group, place, true)
+        }
+        Change::Read { reader, other, through } => raise(group, format::related(Tag::Read, reader, other), through.0),
+        Change::Acknowledge { account, device, offset } => {
+            raise(group, format::acknowledged(account, &device), offset.0)
+        }
+        Change::Forget { account, other, other_id } => {
+            let key = format::related(Tag::Forgotten, account, other);
+            let through = group.state.next_id.0 - 1;
+            let value = record::encode(&key, &ForgottenRecord { through, other: other_id.as_str().into() });
+            group.put_rest(key, value);
+            Ok(())
+        }
+    }
+}
+
+/// Writes the number, unless a higher one is there.
+fn raise(group: &mut Group<'_>, key: Vec<u8>, number: u64) -> Result<(), StoreError> {
+    let has = match group.rest(&key)? {
+        Some(value) => Some(seal::open_number(&key, &value)?),
+        None => None,
+    };
+    if has.is_none_or(|has| has < number) {
+        let value = seal::seal(&key, &number.to_be_bytes());
+        group.put_rest(key, value);
+    }
+    Ok(())
+}
+
+/// Takes the copy out of its conversation: from both, or from its recipient.
+fn change_row(group: &mut Group<'_>, place: CopyPlace, from_both: bool) -> Result<(), StoreError> {
+    let (low, high) = ordered((place.sender, place.recipient));
+    let key = format::history(low, high, place.copy);
+    let Some(value) = group.db.history.get(key).map_err(unknown)? else { return Ok(()) };
+    let (row, distance) = seal::open_row(&key, &value)?;
+    if !from_both {
+        group.put(&group.db.history, key, seal::row(&key, row.without_recipient(), distance));
+        return Ok(());
+    }
+    let all = format::history(low, high, MessageId(0))..=format::history(low, high, MessageId(MessageId::END));
+    let has_others = group.db.history.range(all).nth(1).is_some();
+    group.remove(&group.db.history, &key);
+    if has_others { Ok(()) } else { end_conversation(group, (low, high)) }
+}
+
+/// Removes what is kept of a conversation beside its rows, the last of which go.
+pub(crate) fn end_conversation(group: &mut Group<'_>, (low, high): (AccountNo, AccountNo)) -> Result<(), StoreError> {
+    if low != high {
+        group.remove(&group.db.history, &format::pointer(high, low));
+        group.state.forget_pointed(low, high);
+    }
+    remove_both(group, Tag::Read, (low, high))
+}
+
+/// Removes what is kept of a conversation that was forgotten.
+pub(crate) fn unforget(group: &mut Group<'_>, between: (AccountNo, AccountNo)) -> Result<(), StoreError> {
+    remove_both(group, Tag::Forgotten, between)
+}
+
+fn remove_both(group: &mut Group<'_>, tag: Tag, (low, high): (AccountNo, AccountNo)) -> Result<(), StoreError> {
+    for key in [format::related(tag, low, high), format::related(tag, high, low)] {
+        if group.rest(&key)?.is_some() {
+            group.remove_rest(key);
+        }
+    }
+    Ok(())
+}
+
+/// Whether the message has no other recipient's copy, so that its sender's copy is of this one.
+fn is_only_copy(group: &Group<'_>, place: CopyPlace) -> Result<bool, StoreError> {
+    let key = format::body(place.sender.app(), place.message);
+    match group.db.bodies.get(key).map_err(unknown)? {
+        Some(value) => Ok(record::decode::<MessageRecord>(&key, &value)?.copies == 1),
+        None => Ok(false),
+    }
+}
+
+/// Notes what became of a copy, where its account's inbox holds it.
+fn mark(group: &mut Group<'_>, account: AccountNo, id: MessageId, standing: Standing) -> Result<(), StoreError> {
+    if let Some((key, entry)) = find(group, account, id)? {
+        group.put(&group.db.inbox, key, seal::entry(&key, Entry { standing, ..entry }));
+    }
+    Ok(())
+}
+
+/// The entry of a copy. Ids rise with offsets, and offsets are dense, so it is found by halving.
+fn find(
+    group: &Group<'_>,
+    account: AccountNo,
+    id: MessageId,
+) -> Result<Option<([u8; format::INBOX_KEY], Entry)>, StoreError> {
+    let state = inbox::state(&group.db.database.snapshot(), group.db, account, "")?;
+    let (mut from, mut to) = (state.oldest.0, state.top.next().0);
+    while from < to {
+        let middle = from + (to - from) / 2;
+        let key = format::inbox(account, Offset(middle));
+        let value = group.db.inbox.get(key).map_err(unknown)?;
+        let value = value.ok_or_else(|| StoreError::Damaged(format!("entry {middle} is not there")))?;
+        let entry = seal::open_entry(&key, &value)?;
+        match entry.id().cmp(&id) {
+            Ordering::Equal => return Ok(Some((key, entry))),
+            Ordering::Less => from = middle + 1,
+            Ordering::Greater => to = middle,
+        }
+    }
+    Ok(None)
+}

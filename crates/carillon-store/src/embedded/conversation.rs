@@ -1,0 +1,189 @@
+//! Reading conversations from one snapshot: their messages, and the list of those that an account has.
+
+use std::collections::HashMap;
+
+use carillon_core::port::{Conversation, Conversations, HistoryPage, PageLimit, Span, StoreError, View};
+use carillon_core::{AccountNo, MessageId};
+use fjall::{Readable as _, Snapshot};
+
+use super::db::{Db, unknown};
+use super::format::{self, Tag};
+use super::inbox::Reader;
+use super::record::{self, ForgottenRecord};
+use super::seal;
+use crate::page::PageFill;
+use crate::row::Row;
+use crate::rules::ordered;
+
+type Pair = (AccountNo, AccountNo);
+
+/// What the list says of one conversation, before its last message is read.
+struct Summary {
+    with: AccountNo,
+    last: MessageId,
+    last_distance: u32,
+    unread: usize,
+    read: MessageId,
+}
+
+impl Reader<'_> {
+    pub(crate) fn conversation(
+        &self,
+        between: Pair,
+        view: View,
+        span: Span,
+        limit: PageLimit,
+    ) -> Result<HistoryPage, StoreError> {
+        let between = ordered(between);
+        let mut page = HistoryPage { entries: Vec::new() };
+        let snapshot = self.db.database.snapshot();
+        let Some(mut rows) = rows(&snapshot, self.db, between, span) else { return Ok(page) };
+        let mut fill = PageFill::new(limit);
+        while let Some(guard) = if span.newest_first { rows.next_back() } else { rows.next() } {
+            let (id, row, distance) = open(guard)?;
+            if !row.is_shown(view, between) {
+                continue;
+            }
+            let message = self.message(&snapshot, between.0.app(), base(id, distance))?;
+            if !fill.admits(&message) {
+                break;
+            }
+            page.entries.push((id, message));
+        }
+        Ok(page)
+    }
+
+    pub(crate) fn conversations(
+        &self,
+        account: AccountNo,
+        before: MessageId,
+        limit: usize,
+    ) -> Result<Conversations, StoreError> {
+        let snapshot = self.db.database.snapshot();
+        let read = read_marks(&snapshot, self.db, account)?;
+        let forgotten = forgotten(&snapshot, self.db, account)?;
+        let mut all = Vec::new();
+        for other in others(&snapshot, self.db, account)? {
+            let read = read.get(&other).copied().unwrap_or(MessageId(0));
+            let forgotten = forgotten.get(&other).map_or(MessageId(0), |it| MessageId(it.through));
+            let summary = summary(&snapshot, self.db, (account, other), read, forgotten)?;
+            all.extend(summary.filter(|it| it.last < before));
+        }
+        all.sort_unstable_by_key(|it| std::cmp::Reverse(it.last));
+        let more = all.len() > limit;
+        all.truncate(limit);
+        let mut page = Vec::with_capacity(all.len());
+        for Summary { with, last, last_distance, unread, read } in all {
+            let message = self.message(&snapshot, account.app(), base(last, last_distance))?;
+            let read_by_other = read_mark(&snapshot, self.db, with, account)?;
+            page.push(Conversation { with, last: (last, message), unread, read, read_by_other });
+        }
+        Ok(Conversations { page, more })
+    }
+}
+
+pub(crate) fn read_mark(
+    snapshot: &Snapshot,
+    db: &Db,
+    reader: AccountNo,
+    other: AccountNo,
+) -> Result<MessageId, StoreError> {
+    let key = format::related(Tag::Read, reader, other);
+    match snapshot.get(&db.rest, &key).map_err(unknown)? {
+        Some(value) => Ok(MessageId(seal::open_number(&key, &value)?)),
+        None => Ok(MessageId(0)),
+    }
+}
+
+/// What the account has read, by the other one.
+fn read_marks(snapshot: &Snapshot, db: &Db, account: AccountNo) -> Result<HashMap<AccountNo, MessageId>, StoreError> {
+    let mut marks = HashMap::new();
+    for guard in snapshot.prefix(&db.rest, format::by_account(Tag::Read, account)) {
+        let (key, value) = guard.into_inner().map_err(unknown)?;
+        let other = format::parse_related(&key).ok_or_else(wrong_key)?;
+        marks.insert(other, MessageId(seal::open_number(&key, &value)?));
+    }
+    Ok(marks)
+}
+
+/// What the account forgot of its conversations, by the other one.
+pub(crate) fn forgotten(
+    snapshot: &Snapshot,
+    db: &Db,
+    account: AccountNo,
+) -> Result<HashMap<AccountNo, ForgottenRecord>, StoreError> {
+    let mut all = HashMap::new();
+    for guard in snapshot.prefix(&db.rest, format::by_account(Tag::Forgotten, account)) {
+        let (key, value) = guard.into_inner().map_err(unknown)?;
+        let other = format::parse_related(&key).ok_or_else(wrong_key)?;
+        all.insert(other, record::decode(&key, &value)?);
+    }
+    Ok(all)
+}
+
+/// Whom the account has conversations with: a step from one to the next, however long they are.
+fn others(snapshot: &Snapshot, db: &Db, account: AccountNo) -> Result<Vec<AccountNo>, StoreError> {
+    let mut found = Vec::new();
+    let end = account.0.saturating_add(1).to_be_bytes().to_vec();
+    let mut from = account.0.to_be_bytes().to_vec();
+    while let Some(guard) = snapshot.range(&db.history, from..end.clone()).next() {
+        let key = guard.key().map_err(unknown)?;
+        let other = format::parse_other(account, &key).ok_or_else(wrong_key)?;
+        found.push(other);
+        // Rows of this conversation are longer than 13 bytes, and all lie below.
+        from = [&key[..13], &[0xff; 8]].concat();
+    }
+    Ok(found)
+}
+
+/// The conversation as the account sees it, from its newest row back to what it has read and forgotten. `None` where
+/// nothing is left that could be a last message.
+fn summary(
+    snapshot: &Snapshot,
+    db: &Db,
+    (account, other): Pair,
+    read: MessageId,
+    forgotten: MessageId,
+) -> Result<Option<Summary>, StoreError> {
+    let between = ordered((account, other));
+    let span = Span { after: forgotten, before: MessageId(MessageId::END), newest_first: true };
+    let Some(rows) = rows(snapshot, db, between, span) else { return Ok(None) };
+    let (mut last, mut unread) = (None, 0);
+    for guard in rows.rev() {
+        let (id, row, distance) = open(guard)?;
+        if last.is_none() && row.may_be_last(account, between) {
+            last = Some((id, distance));
+        }
+        let counts = id > read && unread < Conversation::UNREAD_MAX;
+        unread += usize::from(counts && row.counts(account, between));
+        if last.is_some() && !counts {
+            break;
+        }
+    }
+    Ok(last.map(|(last, last_distance)| Summary { with: other, last, last_distance, unread, read }))
+}
+
+fn rows(snapshot: &Snapshot, db: &Db, (low, high): Pair, span: Span) -> Option<fjall::Iter> {
+    let before = span.before.0.min(MessageId::END);
+    if low.app() != high.app() || span.after.0.saturating_add(1) >= before {
+        return None;
+    }
+    let first = format::history(low, high, span.after.plus(1));
+    Some(snapshot.range(&db.history, first..format::history(low, high, MessageId(before))))
+}
+
+fn open(guard: fjall::Guard) -> Result<(MessageId, Row, u32), StoreError> {
+    let (key, value) = guard.into_inner().map_err(unknown)?;
+    let (row, distance) = seal::open_row(&key, &value)?;
+    let (_, _, id) = format::parse_history(&key).ok_or_else(wrong_key)?;
+    Ok((id, row, distance))
+}
+
+/// The message of a copy.
+fn base(id: MessageId, distance: u32) -> MessageId {
+    MessageId(id.0.saturating_sub(u64::from(distance)))
+}
+
+fn wrong_key() -> StoreError {
+    StoreError::Damaged("a key has the wrong length".into())
+}

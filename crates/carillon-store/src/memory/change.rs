@@ -1,0 +1,76 @@
+//! Changes of what was written before.
+
+use carillon_core::port::{Change, CopyPlace, Standing};
+use carillon_core::{AccountNo, MessageId};
+
+use super::State;
+use crate::rules::ordered;
+
+impl State {
+    pub(super) fn change(&mut self, change: Change) {
+        match change {
+            Change::Withdraw { place, from_sender } => {
+                self.mark(place.recipient, place.copy, Standing::Withdrawn);
+                if from_sender && self.is_only_copy(place) {
+                    self.mark(place.sender, place.message, Standing::Withdrawn);
+                }
+                self.change_row(place, from_sender);
+            }
+            Change::Delete { place } => {
+                self.mark(place.recipient, place.copy, Standing::Deleted);
+                if self.is_only_copy(place) {
+                    self.mark(place.sender, place.message, Standing::Deleted);
+                }
+                self.change_row(place, true);
+            }
+            Change::Read { reader, other, through } => {
+                let mark = self.read.entry((reader, other)).or_insert(through);
+                *mark = through.max(*mark);
+            }
+            Change::Forget { account, other, other_id } => {
+                self.forgotten.insert((account, other), (MessageId(self.next_id - 1), other_id));
+            }
+            Change::Acknowledge { account, device, offset } => {
+                let has = self.acknowledged.entry((account, device)).or_insert(offset);
+                *has = offset.max(*has);
+            }
+        }
+    }
+
+    fn change_row(&mut self, place: CopyPlace, from_both: bool) {
+        let (low, high) = ordered((place.sender, place.recipient));
+        let key = (low, high, place.copy);
+        let Some((_, row)) = self.history.get_mut(&key) else { return };
+        if !from_both {
+            *row = row.without_recipient();
+            return;
+        }
+        self.history.remove(&key);
+        if self.rows((low, high)).next().is_none() {
+            self.end_conversation((low, high));
+        }
+    }
+
+    /// Removes what is kept of a conversation beside its rows.
+    pub(super) fn end_conversation(&mut self, (low, high): (AccountNo, AccountNo)) {
+        self.read.remove(&(low, high));
+        self.read.remove(&(high, low));
+    }
+
+    pub(super) fn unforget(&mut self, (low, high): (AccountNo, AccountNo)) {
+        self.forgotten.remove(&(low, high));
+        self.forgotten.remove(&(high, low));
+    }
+
+    fn is_only_copy(&self, place: CopyPlace) -> bool {
+        let message = self.messages.get(&place.message);
+        message.is_some_and(|(message, copies)| message.app == place.sender.app() && *copies == 1)
+    }
+
+    fn mark(&mut self, account: AccountNo, id: MessageId, standing: Standing) {
+        let entries = self.inboxes.get_mut(&account).map(|it| it.entries.values_mut());
+        if let Some(entry) = entries.into_iter().flatten().find(|it| it.id == id) {
+            entry.standing = standing;
+        }
+    }
+}

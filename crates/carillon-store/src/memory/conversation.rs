@@ -1,0 +1,75 @@
+//! Conversations: their messages, and the list of those that an account has.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use carillon_core::port::{Conversation, Conversations, HistoryPage, PageLimit, Span, View};
+use carillon_core::{AccountNo, MessageId};
+
+use super::{State, page, pairs};
+use crate::row::Row;
+use crate::rules::ordered;
+
+impl State {
+    /// The rows of a conversation, lower account first: the copies, their messages and what stands beside them.
+    pub(super) fn rows(
+        &self,
+        (low, high): (AccountNo, AccountNo),
+    ) -> impl DoubleEndedIterator<Item = (MessageId, MessageId, Row)> {
+        let all = (low, high, MessageId(0))..=(low, high, MessageId(u64::MAX));
+        self.history.range(all).map(|((_, _, id), (base, row))| (*id, *base, *row))
+    }
+
+    pub(super) fn conversation(
+        &self,
+        between: (AccountNo, AccountNo),
+        view: View,
+        span: Span,
+        limit: PageLimit,
+    ) -> HistoryPage {
+        let between = ordered(between);
+        let rows = self
+            .rows(between)
+            .filter(|(id, _, row)| *id > span.after && *id < span.before && row.is_shown(view, between));
+        let entries = rows.map(|(id, base, _)| (id, Arc::clone(&self.messages[&base].0)));
+        let entries = if span.newest_first {
+            page(entries.rev(), limit, |(_, message)| message)
+        } else {
+            page(entries, limit, |(_, message)| message)
+        };
+        HistoryPage { entries }
+    }
+
+    pub(super) fn conversations(&self, account: AccountNo, before: MessageId, limit: usize) -> Conversations {
+        let pairs = pairs(&self.history);
+        let own = pairs.iter().filter(|(low, high)| *low == account || *high == account);
+        let mut page: Vec<Conversation> = own
+            .filter_map(|&(low, high)| self.summary(account, if low == account { high } else { low }))
+            .filter(|it| it.last.0 < before)
+            .collect();
+        page.sort_by_key(|it| Reverse(it.last.0));
+        let more = page.len() > limit;
+        page.truncate(limit);
+        Conversations { page, more }
+    }
+
+    fn summary(&self, account: AccountNo, other: AccountNo) -> Option<Conversation> {
+        let between = ordered((account, other));
+        let forgotten = self.forgotten.get(&(account, other)).map_or(MessageId(0), |(through, _)| *through);
+        let read = self.read_mark(account, other);
+        let rows: Vec<_> = self.rows(between).filter(|(id, ..)| *id > forgotten).collect();
+        let (id, base, _) = rows.iter().rev().find(|(_, _, row)| row.may_be_last(account, between))?;
+        let unread = rows.iter().filter(|(id, _, row)| *id > read && row.counts(account, between)).count();
+        Some(Conversation {
+            with: other,
+            last: (*id, Arc::clone(&self.messages[base].0)),
+            unread: unread.min(Conversation::UNREAD_MAX),
+            read,
+            read_by_other: self.read_mark(other, account),
+        })
+    }
+
+    pub(super) fn read_mark(&self, reader: AccountNo, other: AccountNo) -> MessageId {
+        self.read.get(&(reader, other)).copied().unwrap_or(MessageId(0))
+    }
+}
