@@ -11,7 +11,8 @@ mod deliver;
 mod drive;
 mod open;
 mod query;
-mod send;
+mod rate;
+mod rpc;
 #[cfg(test)]
 mod tests;
 mod tick;
@@ -77,7 +78,9 @@ struct State {
     scratch: Vec<u8>,
     next_serial: u64,
     draining: bool,
-    sends: send::Sends,
+    /// How fast accounts send messages.
+    sends: rate::Rates,
+    turns: rpc::Turns,
 }
 
 const SCRATCH_BYTES: usize = 64 * 1024;
@@ -98,7 +101,8 @@ impl Shard {
             scratch: vec![0; SCRATCH_BYTES],
             next_serial: 0,
             draining: false,
-            sends: send::Sends::default(),
+            sends: rate::Rates::default(),
+            turns: rpc::Turns::default(),
         };
         let reads = Semaphore::new(server.config.shard_reads_max);
         Self { server, mailbox, place, state: RefCell::new(state), reads, ended: Notify::new() }

@@ -3,14 +3,13 @@
 
 use std::rc::Rc;
 
+use carillon_core::Offset;
+use carillon_core::decide::Refusal;
 use carillon_core::port::{PageLimit, StoreError};
-use carillon_core::{MessageId, Offset};
-use serde::{Deserialize, Serialize};
 
 use super::catch_up::publication;
 use super::{ConnId, Shard};
 use crate::envelope::INBOX;
-use crate::format;
 use crate::protocol::Reply;
 use crate::protocol::code::ErrorCode;
 use crate::protocol::command::{HistoryRequest, RpcRequest};
@@ -39,16 +38,18 @@ impl From<StoreError> for Failed {
     }
 }
 
-#[derive(Deserialize)]
-struct OriginalRequest {
-    id: String,
-}
-
-#[derive(Serialize)]
-struct OriginalResult<'a> {
-    dialect: &'a str,
-    r#type: &'a str,
-    original: &'a str,
+impl From<Refusal> for Failed {
+    fn from(it: Refusal) -> Self {
+        Self::Error(match it {
+            Refusal::Store(error) => return Self::Store(error),
+            Refusal::UnknownAccount(_) => ErrorCode::ACCOUNT_NOT_FOUND,
+            Refusal::SenderMuted => ErrorCode::MUTED,
+            Refusal::SenderBlocked => ErrorCode::BLOCKED,
+            Refusal::AppDisabled | Refusal::SwitchedOff(_) => ErrorCode::NOT_AVAILABLE,
+            Refusal::TooManyCalls { .. } => ErrorCode::TOO_MANY_REQUESTS,
+            Refusal::AccountExists(_) => ErrorCode::INTERNAL,
+        })
+    }
 }
 
 impl Shard {
@@ -69,7 +70,10 @@ impl Shard {
         tokio::task::spawn_local(async move {
             let result = match query {
                 Query::History(request) => this.history(id, command, request).await,
-                Query::Rpc(request) => this.rpc(id, command, request).await,
+                Query::Rpc(request) => this.rpc(id, &request).await.map(|data| {
+                    let result = RpcResult { data: data.to_vec() };
+                    Reply { rpc: Some(result), ..Reply::to(command) }
+                }),
             };
             this.with(id, |it| it.running -= 1);
             match result {
@@ -116,39 +120,6 @@ impl Shard {
         publications.truncate(fits);
         let result = HistoryResult { publications, epoch: page.state.epoch, offset: page.state.top.0 };
         Ok(Reply { history: Some(result), ..Reply::to(command) })
-    }
-
-    async fn rpc(&self, id: ConnId, command: u32, request: RpcRequest) -> Result<Reply, Failed> {
-        match request.method.as_str() {
-            "message.original" => self.original(id, command, &request.data).await,
-            "message.send" => {
-                let data = self.send_message(id, &request.data).await?.to_vec();
-                Ok(Reply { rpc: Some(RpcResult { data }), ..Reply::to(command) })
-            }
-            _ => Err(ErrorCode::METHOD_NOT_FOUND.into()),
-        }
-    }
-
-    /// The body of a message as its backend sent it. What the caller neither sent nor received does not exist for it.
-    async fn original(&self, id: ConnId, command: u32, data: &[u8]) -> Result<Reply, Failed> {
-        let request: OriginalRequest = serde_json::from_slice(data).map_err(|_| ErrorCode::BAD_REQUEST)?;
-        let message: u64 = request.id.parse().map_err(|_| ErrorCode::BAD_REQUEST)?;
-        let who = self.with(id, |it| (it.app, it.account, it.account_id.clone()));
-        let (app, account, account_id) = who.ok_or(ErrorCode::INTERNAL)?;
-        if message >= MessageId::END {
-            return Err(ErrorCode::MESSAGE_NOT_FOUND.into());
-        }
-        let _permit = self.may_read().await;
-        let found = self.server.pipeline.store.message(app, MessageId(message)).await?;
-        let is_theirs = |it: &carillon_core::model::Message| {
-            (it.recipients_see && it.recipients.contains(&account_id)) || (it.sender_sees && it.sender.no == account)
-        };
-        let found = found.filter(|it| is_theirs(it)).ok_or(ErrorCode::MESSAGE_NOT_FOUND)?;
-        let content = &found.content;
-        let kind = format::kind(content.kind);
-        let result = OriginalResult { dialect: &content.dialect, r#type: kind, original: &content.original };
-        let data = serde_json::to_vec(&result).expect("texts are JSON");
-        Ok(Reply { rpc: Some(RpcResult { data }), ..Reply::to(command) })
     }
 }
 

@@ -1,0 +1,141 @@
+//! `message.send`: a client sends to an account, by the same decisions as a backend's call.
+//!
+//! A message is known by its sender's `client_id`: its repeat, also after a restart, gets the first answer and sends nothing.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+use carillon_core::AccountNo;
+use carillon_core::command::{Recipients, Send};
+use carillon_core::model::{CopyOptions, Moderation, Push};
+use carillon_core::pipeline::Sent;
+use carillon_core::port::Remember;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
+
+use super::{Caller, read, word};
+use crate::content;
+use crate::protocol::code::ErrorCode;
+use crate::shard::Shard;
+use crate::shard::query::Failed;
+
+const CLIENT_ID_BYTES_MAX: usize = 64;
+const EXT_CHARS_MAX: usize = 1_024;
+
+/// No backend's request id holds this, so that the two never meet in the store's memory of requests.
+const MARK: char = '\u{1}';
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Request {
+    to: String,
+    client_id: String,
+    element: Box<RawValue>,
+    #[serde(default)]
+    ext: String,
+    #[serde(default)]
+    subtype: u32,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    id: String,
+    time: u64,
+}
+
+/// The messages of a shard's accounts whose first try still runs.
+pub(in crate::shard) type Turns = HashSet<(AccountNo, String)>;
+
+/// Lets one try of a message run at a time, until it is dropped.
+struct Turn<'a> {
+    shard: &'a Shard,
+    message: (AccountNo, String),
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.shard.state.borrow_mut().turns.remove(&self.message);
+    }
+}
+
+pub(super) async fn run(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<Bytes, Failed> {
+    let outcome = try_send(shard, caller, data).await;
+    shard.server.metrics.send(match &outcome {
+        Ok((_, outcome)) => outcome,
+        Err(Failed::Error(ErrorCode::TOO_MANY_REQUESTS)) => "limited",
+        Err(Failed::Error(_)) => "refused",
+        Err(Failed::Store(_)) => "failed",
+    });
+    outcome.map(|(answer, _)| answer)
+}
+
+/// The answer, and what became of the message.
+async fn try_send(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<(Bytes, &'static str), Failed> {
+    let request: Request = read(data)?;
+    let client_id = request.client_id.clone();
+    let command = command(caller, request)?;
+    let key = format!("{MARK}{}{MARK}{client_id}", caller.account);
+    let _turn = turn(shard, caller.account, client_id)?;
+    let fingerprint: [u8; 32] = Sha256::digest(data).into();
+    let pipeline = &shard.server.pipeline;
+    let now_ms = pipeline.clock.now_ms();
+    let remembered = {
+        let _permit = shard.may_read().await;
+        pipeline.store.remembered(caller.app.id, &key, now_ms).await?
+    };
+    match remembered {
+        Some(first) if first.fingerprint == fingerprint => return Ok((first.answer, "repeated")),
+        Some(_) => return Err(ErrorCode::CLIENT_ID_REUSED.into()),
+        None => {}
+    }
+    charge(shard, caller.account)?;
+    let memory_ms = shard.server.config.send_memory_s.saturating_mul(1_000);
+    let expires_ms = now_ms.saturating_add(memory_ms);
+    let remember = Remember { request: key, fingerprint, expires_ms, answer: Box::new(answer) };
+    let sent = pipeline.send(&caller.app, command, Some(remember)).await?;
+    Ok((answer(&sent), "sent"))
+}
+
+/// A repeat that comes while the first try runs is to be tried again.
+fn turn(shard: &Shard, account: AccountNo, client_id: String) -> Result<Turn<'_>, ErrorCode> {
+    let message = (account, client_id);
+    let is_first = shard.state.borrow_mut().turns.insert(message.clone());
+    if is_first { Ok(Turn { shard, message }) } else { Err(ErrorCode::TOO_MANY_REQUESTS) }
+}
+
+fn charge(shard: &Shard, account: AccountNo) -> Result<(), ErrorCode> {
+    let now_us = shard.server.pipeline.clock.monotonic_us();
+    let max = shard.server.config.sends_per_second_max;
+    let may = shard.state.borrow_mut().sends.charge(account, now_us, max);
+    if may { Ok(()) } else { Err(ErrorCode::TOO_MANY_REQUESTS) }
+}
+
+fn command(caller: &Caller, request: Request) -> Result<Send, ErrorCode> {
+    let Request { to, client_id, element, ext, subtype } = request;
+    let is_word =
+        (1..=CLIENT_ID_BYTES_MAX).contains(&client_id.len()) && client_id.bytes().all(|it| it.is_ascii_graphic());
+    if !is_word || ext.chars().count() > EXT_CHARS_MAX {
+        return Err(ErrorCode::BAD_REQUEST);
+    }
+    Ok(Send {
+        sender: caller.id.clone(),
+        from_backend: false,
+        to: Recipients::One(caller.app.account_id(&to).map_err(|_| ErrorCode::ACCOUNT_NOT_FOUND)?),
+        client_id: Some(client_id),
+        content: content::content(&element).map_err(|_| ErrorCode::BAD_REQUEST)?,
+        subtype,
+        ext,
+        options: CopyOptions::default(),
+        push: Push::default(),
+        moderation: Moderation::default(),
+        description: String::new(),
+        environment: String::new(),
+        sender_sees: true,
+        recipients_see: true,
+    })
+}
+
+fn answer(sent: &Sent) -> Bytes {
+    word(&Answer { id: sent.id.to_string(), time: sent.time_ms })
+}
