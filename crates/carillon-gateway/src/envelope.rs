@@ -1,19 +1,19 @@
 //! A message on its way to connections: what its copies share is encoded once, and each copy's id and offset are
 //! spliced in.
 //!
-//! Leaves the wording of `data` to [`crate::format`], and frames to [`crate::ws`].
+//! Leaves the wording of `data` to [`crate::format`], and frames to [`crate::wire`].
 
 use std::cell::OnceCell;
 use std::io::Write as _;
 
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 use carillon_core::model::Message;
 use carillon_core::port::{InboxEntry, Role, Standing};
 use carillon_core::{MessageId, Offset};
 
 use crate::format;
 use crate::protocol::Encoding;
-use crate::ws::write;
+use crate::wire::Wire;
 
 /// The one channel that there is: the account's own.
 pub(crate) const INBOX: &str = "inbox";
@@ -145,7 +145,7 @@ fn varint_len(number: u64) -> usize {
 
 /// Joins messages into frames of bounded size.
 pub(crate) struct Frames<'a> {
-    encoding: Encoding,
+    wire: &'static dyn Wire,
     payload: Vec<u8>,
     bytes: usize,
     bytes_max: usize,
@@ -154,13 +154,13 @@ pub(crate) struct Frames<'a> {
 
 impl<'a> Frames<'a> {
     /// Frames go to `out`; a frame ends once it holds `bytes_max`.
-    pub(crate) fn new(encoding: Encoding, bytes_max: usize, out: &'a mut BytesMut) -> Self {
-        Self { encoding, payload: Vec::new(), bytes: 0, bytes_max, out }
+    pub(crate) fn new(wire: &'static dyn Wire, bytes_max: usize, out: &'a mut BytesMut) -> Self {
+        Self { wire, payload: Vec::new(), bytes: 0, bytes_max, out }
     }
 
     /// Adds one message, which `write` appends.
     pub(crate) fn add(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        if !self.payload.is_empty() && self.encoding == Encoding::Json {
+        if !self.payload.is_empty() && self.wire.encoding() == Encoding::Json {
             self.payload.push(b'\n');
         }
         let before = self.payload.len();
@@ -179,7 +179,7 @@ impl<'a> Frames<'a> {
     /// Ends the last frame.
     pub(crate) fn finish(&mut self) {
         if !self.payload.is_empty() {
-            self.out.put_slice(&write::data(self.encoding, &self.payload));
+            self.wire.put(&self.payload, self.out);
             self.payload.clear();
         }
     }

@@ -10,6 +10,7 @@ use tungstenite::handshake::derive_accept_key;
 
 use crate::admission::{Full, Slot};
 use crate::protocol::Encoding;
+use crate::wire::Wire;
 
 const PROTOBUF: &str = "centrifuge-protobuf";
 const JSON: &str = "centrifuge-json";
@@ -37,7 +38,7 @@ pub struct HandshakeRefusal {
 pub struct Accepted {
     /// Headers of the answer, whose status is 101.
     pub headers: HeaderMap,
-    pub(crate) encoding: Encoding,
+    pub(crate) wire: &'static dyn Wire,
     pub(crate) slot: Slot,
 }
 

@@ -20,6 +20,7 @@ mod server;
 mod shard;
 mod socket;
 mod token;
+mod wire;
 mod ws;
 
 pub use config::GatewayConfig;

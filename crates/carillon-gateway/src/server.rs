@@ -19,6 +19,7 @@ use crate::metrics::GatewayMetrics;
 use crate::protocol::Encoding;
 use crate::shard;
 use crate::socket::{MemorySocket, Socket};
+use crate::ws;
 
 /// What a gateway is made of.
 pub struct GatewayDeps {
@@ -91,7 +92,7 @@ impl Gateway {
             Err(refusal) => return refused("handshake", refusal),
         };
         match server.admission.enter(request.peer, server.pipeline.clock.now_ms()) {
-            Ok(slot) => Ok(Accepted { headers: asked.headers, encoding: asked.encoding, slot }),
+            Ok(slot) => Ok(Accepted { headers: asked.headers, wire: ws::write::wire(asked.encoding), slot }),
             Err(full) => refused(reason(full), HandshakeRefusal::full(full)),
         }
     }
@@ -110,8 +111,8 @@ impl Gateway {
     }
 
     async fn admit(&self, accepted: Accepted, socket: Socket, leftover: Bytes) {
-        let Accepted { encoding, slot, .. } = accepted;
-        stage::run(&self.server, Stranger { socket, encoding, slot }, leftover).await;
+        let Accepted { wire, slot, .. } = accepted;
+        stage::run(&self.server, Stranger { socket, wire, slot }, leftover).await;
     }
 
     /// A connection in memory: the client's end, and the connection's login, which is to be awaited or spawned.
@@ -128,7 +129,8 @@ impl Gateway {
         let slot = entered.map_err(HandshakeRefusal::full)?;
         let (ours, theirs) = MemorySocket::pair(capacity);
         let encoding = if protobuf { Encoding::Protobuf } else { Encoding::Json };
-        let (this, accepted) = (self.clone(), Accepted { headers: http::HeaderMap::new(), encoding, slot });
+        let accepted = Accepted { headers: http::HeaderMap::new(), wire: ws::write::wire(encoding), slot };
+        let this = self.clone();
         Ok((theirs, async move { this.serve_memory(accepted, ours).await }))
     }
 

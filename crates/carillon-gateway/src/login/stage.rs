@@ -5,25 +5,34 @@
 
 use std::io::ErrorKind;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::{Denied, LoggedIn, log_in};
 use crate::admission::Slot;
 use crate::protocol::code::{Close, ErrorCode};
-use crate::protocol::{Command, Encoding, Reply};
+use crate::protocol::{Command, Reply};
 use crate::server::Server;
 use crate::shard::Newcomer;
 use crate::socket::Socket;
+use crate::wire::Wire;
 use crate::ws::read::{Incoming, Reader};
-use crate::ws::write;
 
 const READ_BYTES: usize = 4_096;
 
 /// A connection that has not logged in.
 pub(crate) struct Stranger {
     pub(crate) socket: Socket,
-    pub(crate) encoding: Encoding,
+    pub(crate) wire: &'static dyn Wire,
     pub(crate) slot: Slot,
+}
+
+impl Stranger {
+    /// Sends a frame; whether all of it was written.
+    async fn write(&self, frame: impl FnOnce(&dyn Wire, &mut BytesMut)) -> bool {
+        let mut out = BytesMut::new();
+        frame(self.wire, &mut out);
+        write_all(&self.socket, &out).await
+    }
 }
 
 /// What was read after the connect command.
@@ -57,12 +66,12 @@ pub(crate) async fn run(server: &Server, stranger: Stranger, leftover: Bytes) {
 
 fn hand_over(server: &Server, stranger: Stranger, passed: Passed) {
     server.metrics.login("ok");
-    let Stranger { socket, encoding, slot } = stranger;
+    let Stranger { socket, wire, slot } = stranger;
     let Ok(socket) = socket.detach() else { return };
     let mailbox = &server.hub.mailboxes[server.hub.place(passed.logged_in.account.no)];
     let Passed { connect_id, logged_in, rest: Rest { reader, commands, incoming } } = passed;
     // A shard that is about to end takes nobody: the connection ends, and the client comes back elsewhere.
-    drop(mailbox.adopt(Newcomer { socket, encoding, slot, reader, connect_id, logged_in, commands, incoming }));
+    drop(mailbox.adopt(Newcomer { socket, wire, slot, reader, connect_id, logged_in, commands, incoming }));
 }
 
 /// Sends the close, and gives the client a moment to take it: a socket that is cut with bytes unread loses it.
@@ -70,7 +79,8 @@ async fn say_goodbye(server: &Server, stranger: &Stranger, close: Close) {
     server.metrics.close(close.code);
     let deadline_us = server.pipeline.clock.monotonic_us() + server.config.close_timeout_ms * 1_000;
     let goodbye = async {
-        if write_all(&stranger.socket, &write::close(close)).await && close != Close::NORMAL {
+        let was_sent = stranger.write(|wire, out| wire.put_close(close, out)).await;
+        if was_sent && close != Close::NORMAL && stranger.wire.close_is_answered() {
             let (mut buffer, mut reader, mut incoming) = (vec![0; READ_BYTES], Reader::default(), Vec::new());
             while let Some(read) = read_some(&stranger.socket, &mut buffer).await {
                 // What is no frame is skipped: all that matters is whether the client says that it goes.
@@ -101,7 +111,7 @@ async fn read_login(server: &Server, stranger: &Stranger, leftover: Bytes) -> Re
             let message = match it {
                 Incoming::Message(message) => message,
                 Incoming::Ping(payload) => {
-                    write_all(&stranger.socket, &write::pong(&payload)).await;
+                    stranger.write(|wire, out| wire.put_pong(&payload, out)).await;
                     continue;
                 }
                 Incoming::Pong => continue,
@@ -127,7 +137,7 @@ async fn judge(
     stranger: &Stranger,
     message: &[u8],
 ) -> Result<Option<(u32, LoggedIn, Vec<Command>)>, Option<Close>> {
-    let commands = stranger.encoding.decode(message, server.config.commands_per_frame_max);
+    let commands = stranger.wire.encoding().decode(message, server.config.commands_per_frame_max);
     let mut commands = commands.map_err(|_| Close::BAD_REQUEST)?.into_iter();
     let first = commands.next().ok_or(Close::BAD_REQUEST)?;
     let request = first.connect.filter(|_| first.id != 0).ok_or(Close::BAD_REQUEST)?;
@@ -147,8 +157,8 @@ async fn judge(
 }
 
 async fn tell(stranger: &Stranger, id: u32, error: ErrorCode) {
-    let reply = stranger.encoding.encode(&Reply::failed(id, error.into()));
-    write_all(&stranger.socket, &write::data(stranger.encoding, &reply)).await;
+    let reply = stranger.wire.encoding().encode(&Reply::failed(id, error.into()));
+    stranger.write(|wire, out| wire.put(&reply, out)).await;
 }
 
 /// Reads at least a byte; `None` when the other side is gone.

@@ -10,7 +10,7 @@ use carillon_core::{AccountNo, DeviceId, Offset};
 
 use super::connection::{CatchUp, Connection};
 use super::{ConnId, Shard};
-use crate::envelope::{Copy, Envelope, Frames};
+use crate::envelope::{Copy, Envelope};
 use crate::protocol::code::Close;
 use crate::protocol::reply::Publication;
 
@@ -93,8 +93,8 @@ impl Shard {
         let more = self.with(id, |it| {
             let catch_up = it.catch_up.as_ref()?;
             let (top, again) = (catch_up.top.max(page.state.top), catch_up.again);
-            let encoding = it.encoding;
-            let mut frames = Frames::new(encoding, FRAME_BYTES, it.queue());
+            let encoding = it.encoding();
+            let mut frames = it.frames(FRAME_BYTES);
             for entry in &entries {
                 if frames.bytes() >= self.server.config.page_bytes.max(1) {
                     // On the wire a page may be many times as long as it is in the store. The rest is read again.

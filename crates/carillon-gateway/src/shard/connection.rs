@@ -5,22 +5,23 @@
 use std::io::{self, ErrorKind};
 use std::task::Waker;
 
-use bytes::{Buf, BufMut, BytesMut};
+use bytes::{Buf, BytesMut};
 use carillon_core::{AccountId, AccountNo, AppId, DeviceId, Offset};
 use prometheus_client::metrics::counter::Counter;
 
 use crate::admission::Slot;
+use crate::envelope::Frames;
 use crate::protocol::code::Close;
 use crate::protocol::{Encoding, Reply};
 use crate::socket::Socket;
+use crate::wire::Wire;
 use crate::ws::read::Reader;
-use crate::ws::write;
 
 pub(super) struct Connection {
     pub(super) serial: u64,
     pub(super) socket: Socket,
     pub(super) reader: Reader,
-    pub(super) encoding: Encoding,
+    pub(super) wire: &'static dyn Wire,
     /// The client's name, as it is told.
     pub(super) client: u64,
     pub(super) app: AppId,
@@ -39,7 +40,7 @@ pub(super) struct Connection {
     pub(super) waker: Option<Waker>,
     /// When a connection that was told to end is cut.
     closing_until_us: Option<u64>,
-    /// Whether the client has said that it goes.
+    /// Whether the client has said that it goes, or will not say it.
     pub(super) peer_closed: bool,
     /// Whether what the client says cannot be understood any more.
     pub(super) deaf: bool,
@@ -84,13 +85,18 @@ pub(super) struct Start {
 }
 
 impl Connection {
-    pub(super) fn new(start: Start, socket: Socket, parts: (Encoding, Reader, Slot), who: &super::LoggedIn) -> Self {
-        let (encoding, reader, slot) = parts;
+    pub(super) fn new(
+        start: Start,
+        socket: Socket,
+        parts: (&'static dyn Wire, Reader, Slot),
+        who: &super::LoggedIn,
+    ) -> Self {
+        let (wire, reader, slot) = parts;
         Self {
             serial: start.serial,
             socket,
             reader,
-            encoding,
+            wire,
             client: start.client,
             app: who.account.no.app(),
             account: who.account.no,
@@ -113,6 +119,10 @@ impl Connection {
         }
     }
 
+    pub(super) fn encoding(&self) -> Encoding {
+        self.wire.encoding()
+    }
+
     pub(super) fn is_closing(&self) -> bool {
         self.closing_until_us.is_some()
     }
@@ -131,29 +141,26 @@ impl Connection {
 
     /// Queues one message for the client.
     pub(super) fn put(&mut self, payload: &[u8]) {
-        if self.is_closing() {
-            return;
+        if !self.is_closing() {
+            self.wire.put(payload, &mut self.queue);
         }
-        self.queue.reserve(write::HEADER_BYTES_MAX + payload.len());
-        write::put_data_header(self.encoding, payload.len(), &mut self.queue);
-        self.queue.put_slice(payload);
     }
 
-    /// Queues a frame that is complete.
-    pub(super) fn put_frame(&mut self, frame: &[u8]) {
+    /// Queues the answer to a ping of the client's own.
+    pub(super) fn put_pong(&mut self, payload: &[u8]) {
         if !self.is_closing() {
-            self.queue.put_slice(frame);
+            self.wire.put_pong(payload, &mut self.queue);
         }
     }
 
     pub(super) fn reply(&mut self, reply: &Reply) {
-        let payload = self.encoding.encode(reply);
+        let payload = self.encoding().encode(reply);
         self.put(&payload);
     }
 
-    /// The queue, for whoever writes many frames.
-    pub(super) fn queue(&mut self) -> &mut BytesMut {
-        &mut self.queue
+    /// Frames for the queue, for whoever writes many messages.
+    pub(super) fn frames(&mut self, bytes_max: usize) -> Frames<'_> {
+        Frames::new(self.wire, bytes_max, &mut self.queue)
     }
 
     /// Writes what the socket takes now, and has the connection's task write the rest.
@@ -195,7 +202,7 @@ impl Connection {
         self.cut -= rest;
         bytes -= rest;
         while bytes > 0 {
-            let frame = write::frame_len(&self.queue);
+            let frame = self.wire.frame_len(&self.queue);
             let taken = frame.min(bytes);
             self.queue.advance(taken);
             self.cut = frame - taken;
@@ -227,8 +234,9 @@ impl Connection {
             // A frame that was begun must be ended, or the close is not understood.
             self.queue.truncate(self.cut);
         }
-        self.put_frame(&write::close(close));
+        self.wire.put_close(close, &mut self.queue);
         self.closing_until_us = Some(until_us);
+        self.peer_closed |= !self.wire.close_is_answered();
         if let Some(waker) = self.catch_up.take().and_then(|it| it.waker) {
             waker.wake();
         }

@@ -139,7 +139,7 @@ fn offer(connection: &mut Connection, pushes: &mut Pushes<'_>, queue_bytes_max: 
             return Taken::Behind;
         }
     }
-    let push = pushes.get(connection.encoding);
+    let push = pushes.get(connection.encoding());
     if connection.queued() + push.len() > queue_bytes_max {
         connection.send();
         if connection.queued() + push.len() > queue_bytes_max {

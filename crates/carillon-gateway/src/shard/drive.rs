@@ -8,7 +8,6 @@ use std::task::{Context, Poll};
 use super::connection::{Connection, Gone};
 use super::{ConnId, Shard};
 use crate::protocol::code::Close;
-use crate::ws;
 use crate::ws::read::Incoming;
 
 /// Reads in a row before others get their turn.
@@ -76,7 +75,7 @@ impl Shard {
             match it {
                 Incoming::Message(message) => self.take_message(id, &message),
                 Incoming::Ping(payload) => {
-                    self.answer(id, |connection| connection.put_frame(&ws::write::pong(&payload)));
+                    self.answer(id, |connection| connection.put_pong(&payload));
                 }
                 Incoming::Pong => {}
                 Incoming::Close => {

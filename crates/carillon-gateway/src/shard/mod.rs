@@ -31,10 +31,11 @@ use tokio::task::LocalSet;
 use crate::admission::Slot;
 use crate::login::LoggedIn;
 use crate::mailbox::{Mail, Mailbox};
+use crate::protocol::Command;
 use crate::protocol::code::Close;
-use crate::protocol::{Command, Encoding};
 use crate::server::Server;
 use crate::socket::DetachedSocket;
+use crate::wire::Wire;
 use crate::ws::read::{Incoming, Reader};
 
 use connection::Connection;
@@ -42,7 +43,7 @@ use connection::Connection;
 /// A connection that has logged in, on its way to its shard.
 pub(crate) struct Newcomer {
     pub(crate) socket: DetachedSocket,
-    pub(crate) encoding: Encoding,
+    pub(crate) wire: &'static dyn Wire,
     pub(crate) slot: Slot,
     pub(crate) reader: Reader,
     pub(crate) connect_id: u32,

@@ -28,14 +28,14 @@ struct Opening {
 
 impl Shard {
     pub(super) fn adopt(self: &Rc<Self>, newcomer: Newcomer) {
-        let Newcomer { socket, encoding, slot, reader, connect_id, logged_in, commands, incoming } = newcomer;
+        let Newcomer { socket, wire, slot, reader, connect_id, logged_in, commands, incoming } = newcomer;
         let Ok(socket) = socket.attach() else { return };
         let account = logged_in.account.no;
         let start = self.start();
         let serial = start.serial;
         let (place, is_over_limit) = {
             let mut state = self.state.borrow_mut();
-            let connection = Connection::new(start, socket, (encoding, reader, slot), &logged_in);
+            let connection = Connection::new(start, socket, (wire, reader, slot), &logged_in);
             let place = state.connections.insert(connection);
             let places = state.accounts.entry(account).or_default();
             places.push(place);

@@ -6,8 +6,10 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 use crate::GatewayConfig;
+use crate::protocol::Encoding;
 use crate::socket::Socket;
 use crate::tests::world::World;
+use crate::ws;
 
 /// A world whose gateway is idle, a shard of its own that nobody runs, and one connection of ann's with its client.
 async fn with_ann() -> (World, Rc<Shard>, TcpStream) {
@@ -26,7 +28,7 @@ async fn with_ann() -> (World, Rc<Shard>, TcpStream) {
     let device = DeviceId::new("phone").unwrap();
     let newcomer = Newcomer {
         socket: Socket::Tcp(socket).detach().unwrap(),
-        encoding: Encoding::Json,
+        wire: ws::write::wire(Encoding::Json),
         slot: server.admission.enter(peer.ip(), 0).ok().unwrap(),
         reader: Reader::default(),
         connect_id: 1,

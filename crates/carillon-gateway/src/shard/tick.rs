@@ -6,7 +6,6 @@ use super::connection::Connection;
 use super::{ConnId, Shard};
 use crate::config::GatewayConfig;
 use crate::protocol::code::Close;
-use crate::ws::write;
 
 const TICK_US_MAX: u64 = 1_000_000;
 const TICK_US_MIN: u64 = 10_000;
@@ -54,7 +53,7 @@ impl Shard {
             it.pings.next_us = now_us + interval_us;
             it.pings.unanswered = it.pings.unanswered.saturating_add(1);
             it.pings.asked_us.get_or_insert(now_us);
-            it.put_frame(&write::data(it.encoding, it.encoding.ping()));
+            it.put(it.encoding().ping());
         });
     }
 }
