@@ -10,6 +10,7 @@ use crate::netease::error::{CallError, FieldError};
 use crate::netease::form::Form;
 use crate::netease::reply::{self, OK};
 use crate::netease::request_id::RequestKey;
+use crate::netease::user::chars_max;
 
 #[derive(Serialize)]
 struct Reply<'a> {
@@ -38,19 +39,18 @@ pub(in crate::netease) async fn run(
 
 fn command(form: &Form) -> Result<CreateAccount, FieldError> {
     let id = form.accid("accid")?;
-    let token = form.text("token", 128)?;
+    let token = form.text("token", chars_max::TOKEN)?;
     let profile = Profile {
-        name: form.text("name", 64)?,
-        icon: form.text("icon", 1_024)?,
-        sign: form.text("sign", 256)?,
-        email: form.text("email", 64)?,
-        birth: form.text("birth", 16)?,
-        mobile: form.text("mobile", 32)?,
+        name: form.text("name", chars_max::NAME)?,
+        icon: form.text("icon", chars_max::ICON)?,
+        sign: form.text("sign", chars_max::SIGN)?,
+        email: form.text("email", chars_max::EMAIL)?,
+        birth: form.text("birth", chars_max::BIRTH)?,
+        mobile: form.text("mobile", chars_max::MOBILE)?,
         gender: super::gender(form)?.unwrap_or_default(),
-        ex: form.text("ex", 1_024)?,
+        ex: form.text("ex", chars_max::EX)?,
     };
-    // Out of use at the vendor, and kept nowhere here.
-    form.text("props", 1_024)?;
+    form.text("props", chars_max::PROPS)?;
     let token = (!token.is_empty()).then(|| Secret::new(token));
     Ok(CreateAccount { id, token, profile })
 }

@@ -1,6 +1,7 @@
 //! The endpoints of accounts.
 
 pub(super) mod block;
+pub(crate) mod chars_max;
 pub(super) mod create;
 pub(super) mod get_uinfos;
 pub(super) mod list_black_and_mute_list;

@@ -10,6 +10,7 @@ use crate::netease::error::CallError;
 use crate::netease::form::Form;
 use crate::netease::reply::{self, Done};
 use crate::netease::request_id::RequestKey;
+use crate::netease::user::chars_max;
 
 pub(in crate::netease) async fn run(
     netease: &Netease,
@@ -18,9 +19,8 @@ pub(in crate::netease) async fn run(
     key: Option<RequestKey>,
 ) -> Result<Bytes, CallError> {
     let accid = form.accid("accid")?;
-    let token = form.text("token", 128)?;
-    // Out of use at the vendor, and kept nowhere here.
-    form.text("props", 1_024)?;
+    let token = form.text("token", chars_max::TOKEN)?;
+    form.text("props", chars_max::PROPS)?;
     if token.is_empty() {
         // Older clients call this for `props` or a name only; that must not cost the account its token.
         let known = netease.pipeline.store.account(app.id, &accid).await?;

@@ -10,6 +10,7 @@ use crate::netease::Netease;
 use crate::netease::error::{CallError, FieldError};
 use crate::netease::form::Form;
 use crate::netease::request_id::RequestKey;
+use crate::netease::user::chars_max;
 
 pub(in crate::netease) async fn run(
     netease: &Netease,
@@ -23,16 +24,15 @@ pub(in crate::netease) async fn run(
     Ok(answer)
 }
 
-/// With the limits of `user/create`.
 fn profile(form: &Form) -> Result<ProfileChange, FieldError> {
     Ok(ProfileChange {
-        name: form.given("name", 64)?,
-        icon: form.given("icon", 1_024)?,
-        sign: form.given("sign", 256)?,
-        email: form.given("email", 64)?,
-        birth: form.given("birth", 16)?,
-        mobile: form.given("mobile", 32)?,
+        name: form.given("name", chars_max::NAME)?,
+        icon: form.given("icon", chars_max::ICON)?,
+        sign: form.given("sign", chars_max::SIGN)?,
+        email: form.given("email", chars_max::EMAIL)?,
+        birth: form.given("birth", chars_max::BIRTH)?,
+        mobile: form.given("mobile", chars_max::MOBILE)?,
         gender: super::gender(form)?,
-        ex: form.given("ex", 1_024)?,
+        ex: form.given("ex", chars_max::EX)?,
     })
 }
