@@ -107,7 +107,10 @@ async fn apps_of_the_file_are_created_and_none_is_made_besides() {
         AppConfig { name: "shop".to_owned(), token_secret: "s".repeat(32), netease: Some(key), ..AppConfig::default() };
     let server = Server::start(Config { apps: vec![app], ..config(dir.path()) }, ports()).await.unwrap();
     let (_, list) = call(&server, "GET", "/apps", json!({})).await;
-    assert_eq!(list, json!({"apps": [{"name": "shop", "dialects": ["netease"], "disabled": false}]}));
+    assert_eq!(
+        list,
+        json!({"apps": [{"name": "shop", "dialects": ["netease"], "folds_case": true, "disabled": false}]})
+    );
     server.stop().await;
 }
 
@@ -118,4 +121,41 @@ async fn a_wrong_configuration_starts_nothing() {
     let started = Server::start(Config { apps: vec![app], ..config(&dir.path().join("data")) }, ports()).await;
     assert!(matches!(started, Err(StartError::Config(_))));
     assert!(!dir.path().join("data").exists());
+}
+
+#[tokio::test]
+async fn the_accounts_of_a_batch_share_syncs() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(config(dir.path()), ports()).await.unwrap();
+    let syncs = async || {
+        let (_, text) = get(format!("http://{}/metrics", server.addr())).await;
+        let line = text.lines().find(|line| line.starts_with("carillon_store_commits_total ")).unwrap().to_owned();
+        line.split_once(' ').unwrap().1.parse::<u64>().unwrap()
+    };
+    let accounts: Vec<Value> = (0..500).map(|n| json!({ "account": format!("u{n}") })).collect();
+    let before = syncs().await;
+    let (status, _) = call(&server, "POST", "/apps/default/accounts/batch", json!({ "accounts": accounts })).await;
+    let taken = syncs().await - before;
+    assert_eq!(status, 200);
+    // A few; how many depends on how quickly they come. One by one they would take 500.
+    assert!((1..100).contains(&taken), "{taken}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_batch_that_the_disk_has_no_room_for_is_refused_as_a_whole_and_may_be_repeated() {
+    let dir = tempfile::tempdir().unwrap();
+    Server::start(config(dir.path()), ports()).await.unwrap().stop().await;
+    let mut full = config(dir.path());
+    full.store.reserve_bytes = u64::MAX;
+    let server = Server::start(full, ports()).await.unwrap();
+    let batch = json!({ "accounts": [{ "account": "ann" }] });
+    let (status, problem) = call(&server, "POST", "/apps/default/accounts/batch", batch.clone()).await;
+    assert_eq!(status, 503);
+    assert!(problem["detail"].as_str().unwrap().contains("repeat the call"), "{problem}");
+    server.stop().await;
+    let server = Server::start(config(dir.path()), ports()).await.unwrap();
+    let (_, answer) = call(&server, "POST", "/apps/default/accounts/batch", batch).await;
+    assert_eq!(answer["accounts"][0]["outcome"], "created");
+    server.stop().await;
 }

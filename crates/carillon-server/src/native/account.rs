@@ -5,29 +5,17 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use carillon_core::AccountId;
-use carillon_core::command::{AccountChange, CreateAccount};
+use carillon_core::command::AccountChange;
 use carillon_core::decide::Refusal;
-use carillon_core::model::{Account, App, Profile, Secret};
+use carillon_core::model::{Account, App, Secret};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::Native;
 use super::body::Body;
+use super::wanted::{Wanted, at_most};
 use crate::http::problem::Problem;
-
-/// Longest static token that an operator may choose, in bytes; as long as the dialects allow.
-const TOKEN_BYTES_MAX: usize = 128;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Wanted {
-    account: String,
-    token: Option<String>,
-    #[serde(default)]
-    name: String,
-    #[serde(default)]
-    icon: String,
-}
+use crate::netease::chars_max;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,8 +40,7 @@ pub(super) async fn create(
     Body(wanted): Body<Wanted>,
 ) -> Result<(StatusCode, Json<Login>), Problem> {
     let app = native.app(&app)?;
-    let profile = Profile { name: wanted.name, icon: wanted.icon, ..Profile::default() };
-    let command = CreateAccount { id: account_id(&app, &wanted.account)?, token: secret(wanted.token)?, profile };
+    let command = wanted.command(&app).map_err(Problem::bad_request)?;
     let account = native.pipeline.create_account(&app, command, None).await?;
     Ok((StatusCode::CREATED, Json(Login::of(&account))))
 }
@@ -65,7 +52,11 @@ pub(super) async fn set_token(
     Body(wanted): Body<WantedToken>,
 ) -> Result<Json<Login>, Problem> {
     let app = native.app(&app)?;
-    let token = secret(wanted.token)?.unwrap_or_else(|| native.pipeline.new_token());
+    let token = match wanted.token {
+        Some(token) if token.is_empty() => return Err(Problem::bad_request("`token`: must not be empty")),
+        Some(token) => Secret::new(at_most("token", chars_max::TOKEN, token).map_err(Problem::bad_request)?),
+        None => native.pipeline.new_token(),
+    };
     let id = account_id(&app, &account)?;
     let account = native.pipeline.change_account(&app, &id, AccountChange::SetToken(token), None).await?;
     Ok(Json(Login::of(&account)))
@@ -114,15 +105,6 @@ pub(super) async fn known(native: &Native, app: &App, account: &str) -> Result<A
 
 fn account_id(app: &App, text: &str) -> Result<AccountId, Problem> {
     app.account_id(text).map_err(|error| Problem::bad_request(format!("the account's name {error}")))
-}
-
-fn secret(token: Option<String>) -> Result<Option<Secret>, Problem> {
-    match token {
-        Some(token) if token.is_empty() || token.len() > TOKEN_BYTES_MAX => {
-            Err(Problem::bad_request(format!("`token`: must be 1 to {TOKEN_BYTES_MAX} bytes long")))
-        }
-        token => Ok(token.map(Secret::new)),
-    }
 }
 
 impl Login {

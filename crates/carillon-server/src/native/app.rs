@@ -24,6 +24,8 @@ pub(super) struct List {
 struct Listed {
     name: String,
     dialects: Vec<String>,
+    /// Whether names of accounts are lower-cased.
+    folds_case: bool,
     disabled: bool,
 }
 
@@ -77,6 +79,7 @@ pub(super) async fn list(State(native): State<Arc<Native>>) -> Json<List> {
     let listed = |app: &Arc<App>| Listed {
         name: app.name.clone(),
         dialects: app.keys.iter().map(|key| key.dialect.clone()).collect(),
+        folds_case: app.folds_case(),
         disabled: app.settings.disabled,
     };
     Json(List { apps: apps.iter().map(listed).collect() })

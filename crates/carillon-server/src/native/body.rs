@@ -21,15 +21,17 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             .await
             .map_err(|rejection| Problem::new(rejection.status(), "the body is too large, or broke off"))?;
         let bytes = if bytes.is_empty() { Bytes::from_static(b"{}") } else { bytes };
-        // Serde's words name the key; of a value they would quote what may be a secret.
-        serde_json::from_slice(&bytes).map(Self).map_err(|error| {
-            let at = format!("line {}, column {}", error.line(), error.column());
-            let reason = error.to_string();
-            match reason.strip_prefix("unknown field ").or(reason.strip_prefix("missing field ")) {
-                Some(_) => Problem::bad_request(format!("the body is not what this takes: {reason}")),
-                None => Problem::bad_request(format!("the body is not what this takes: look at {at}")),
-            }
-        })
+        let refused = |error| Problem::bad_request(format!("the body is not what this takes: {}", reason(&error)));
+        serde_json::from_slice(&bytes).map(Self).map_err(refused)
+    }
+}
+
+/// What is wrong with JSON. Serde's words name the key; of a value they would quote what may be a secret.
+pub(super) fn reason(error: &serde_json::Error) -> String {
+    let reason = error.to_string();
+    match reason.strip_prefix("unknown field ").or(reason.strip_prefix("missing field ")) {
+        Some(_) => reason,
+        None => format!("look at line {}, column {}", error.line(), error.column()),
     }
 }
 

@@ -5,11 +5,15 @@
 
 mod account;
 mod app;
+pub(crate) mod batch;
 mod body;
 mod guard;
 mod info;
 mod jwt;
 mod offline;
+#[cfg(test)]
+mod tests;
+mod wanted;
 
 use std::sync::Arc;
 
@@ -55,6 +59,7 @@ fn routes(native: Arc<Native>, body_bytes_max: usize) -> Router {
         .route("/apps/{app}/credentials", get(app::credentials))
         .route("/apps/{app}/rotate-secret", post(app::rotate_secret))
         .route("/apps/{app}/accounts", post(account::create))
+        .route("/apps/{app}/accounts/batch", post(batch::run))
         .route("/apps/{app}/accounts/{account}/token", post(account::set_token))
         .route("/apps/{app}/accounts/{account}/jwt", post(jwt::sign))
         .route("/apps/{app}/accounts/{account}/blocklist", get(account::blocklist))

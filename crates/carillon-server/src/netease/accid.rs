@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::error::{FieldError, Problem};
 
 /// The account that `text` names, in lower case, or `None` where no account can have that name.
-pub(super) fn parse(text: &str) -> Option<AccountId> {
+pub(crate) fn parse(text: &str) -> Option<AccountId> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'@' | b'.' | b'-');
     if !text.bytes().all(allowed) {
         return None;

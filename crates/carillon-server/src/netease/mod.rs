@@ -32,9 +32,11 @@ use axum::Router;
 use axum::routing::any;
 use carillon_core::pipeline::Pipeline;
 
+pub(crate) use accid::parse as account_id;
 pub(crate) use auth::check_sum;
 pub use config::NeteaseConfig;
 pub use metrics::NeteaseMetrics;
+pub(crate) use user::chars_max;
 
 use nonce::Nonces;
 use running::Running;

@@ -1,0 +1,164 @@
+//! The native API in process: its router over a memory engine, without a listener and without a token.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use carillon_core::port::{FakeClock, SeededRandom};
+use http::Request;
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tower::ServiceExt as _;
+
+use super::batch::ENTRIES_MAX;
+use super::offline;
+use crate::config::{Config, StoreEngine, StoreSection};
+use crate::ports::Ports;
+
+struct Operator {
+    router: Router,
+    _data: TempDir,
+}
+
+impl Operator {
+    /// Of a server with the app `shop`, whose only backend speaks a dialect that lower-cases names.
+    async fn new() -> Self {
+        let data = TempDir::new().unwrap();
+        let store = StoreSection { engine: StoreEngine::Memory, ..StoreSection::default() };
+        let config = Config { data: data.path().to_owned(), store, ..Config::default() };
+        let ports =
+            Ports { clock: Arc::new(FakeClock::new(1_700_000_000_000)), random: Arc::new(SeededRandom::new(7)) };
+        let operator = Self { router: offline(&config, ports).await.unwrap().router(), _data: data };
+        assert_eq!(operator.post("/apps", &json!({ "name": "shop" })).await.0, 201);
+        operator
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        let request = Request::post(format!("/carillon/v1{path}")).body(Body::from(body.to_string())).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, serde_json::from_slice(&body).unwrap())
+    }
+
+    /// What became of each entry.
+    async fn batch(&self, body: &Value) -> Vec<Value> {
+        let (status, answer) = self.post("/apps/shop/accounts/batch", body).await;
+        assert_eq!(status, 200, "{answer}");
+        answer["accounts"].as_array().unwrap().clone()
+    }
+}
+
+#[tokio::test]
+async fn each_entry_of_a_batch_is_answered_in_order_and_those_without_a_token_get_one() {
+    let operator = Operator::new().await;
+    let entries = json!([
+        { "account": "Ann", "token": "kept as it is", "name": "Ann B" },
+        { "account": "a b" },
+        { "account": "bob" },
+        { "account": "bob", "name": "another" },
+        { "account": "BOB" },
+    ]);
+    let mut answers = operator.batch(&json!({ "accounts": entries })).await;
+    let made = answers[2]["token"].take();
+    assert_eq!(made.as_str().unwrap().len(), 32);
+    let expected = [
+        json!({ "outcome": "created", "account": "ann" }),
+        json!({ "outcome": "refused", "detail": "`account`: must be 1 to 32 letters, digits and _ @ . -" }),
+        json!({ "outcome": "created", "account": "bob", "token": null }),
+        json!({ "outcome": "refused", "detail": "`account`: `bob` is named by entry 3 already" }),
+        json!({ "outcome": "refused", "detail": "`account`: `bob` is named by entry 3 already" }),
+    ];
+    assert_eq!(answers, expected);
+}
+
+#[tokio::test]
+async fn a_batch_may_be_repeated_and_tells_the_tokens_that_it_made_again() {
+    let operator = Operator::new().await;
+    let entries = json!({ "accounts": [
+        { "account": "ann", "token": "t", "name": "Ann", "gender": 2 },
+        { "account": "bob" },
+    ] });
+    let first = operator.batch(&entries).await;
+    let again = operator.batch(&entries).await;
+    let unchanged = |of: &Value| {
+        let mut answer = of.clone();
+        answer["outcome"] = "unchanged".into();
+        answer
+    };
+    assert_eq!(again, [unchanged(&first[0]), unchanged(&first[1])]);
+    // What an entry does not want may be anything.
+    let less = operator.batch(&json!({ "accounts": [{ "account": "ann", "name": "", "token": "t" }] })).await;
+    assert_eq!(less, [json!({ "outcome": "unchanged", "account": "ann" })]);
+}
+
+#[tokio::test]
+async fn an_account_that_differs_is_left_alone_unless_an_update_is_wanted() {
+    let operator = Operator::new().await;
+    let was = json!({
+        "account": "ann", "token": "t", "name": "n", "icon": "i", "sign": "s", "email": "e", "birth": "b", "mobile": "m",
+        "gender": 1, "ex": "x",
+    });
+    let wanted = json!({
+        "account": "ann", "token": "T", "name": "N", "icon": "I", "sign": "S", "email": "E", "birth": "B", "mobile": "M",
+        "gender": 2, "ex": "X",
+    });
+    operator.batch(&json!({ "accounts": [was] })).await;
+    let keys = ["token", "name", "icon", "sign", "email", "birth", "mobile", "ex", "gender"];
+    let differs = json!({ "outcome": "differs", "account": "ann", "keys": keys });
+    assert_eq!(operator.batch(&json!({ "accounts": [wanted] })).await, [differs]);
+    assert_eq!(operator.batch(&json!({ "accounts": [was] })).await[0]["outcome"], "unchanged");
+    let updated = json!({ "outcome": "updated", "account": "ann" });
+    assert_eq!(operator.batch(&json!({ "accounts": [wanted], "update": true })).await, [updated]);
+    assert_eq!(operator.batch(&json!({ "accounts": [wanted] })).await[0]["outcome"], "unchanged");
+}
+
+#[tokio::test]
+async fn accounts_are_held_to_the_limits_of_the_dialects_one_by_one_and_in_batches() {
+    let operator = Operator::new().await;
+    let limits = [
+        ("token", 128),
+        ("name", 64),
+        ("icon", 1_024),
+        ("sign", 256),
+        ("email", 64),
+        ("birth", 16),
+        ("mobile", 32),
+        ("ex", 1_024),
+    ];
+    for (key, max) in limits {
+        let detail = format!("`{key}`: must have at most {max} characters");
+        let long = json!({ "account": "ann", key: "你".repeat(max + 1) });
+        let (status, problem) = operator.post("/apps/shop/accounts", &long).await;
+        assert_eq!((status, &problem["detail"]), (400, &json!(detail)));
+        let refused = json!({ "outcome": "refused", "detail": detail });
+        assert_eq!(operator.batch(&json!({ "accounts": [long] })).await, [refused]);
+        let longest = json!({ "account": format!("with_{key}"), key: "你".repeat(max) });
+        assert_eq!(operator.post("/apps/shop/accounts", &longest).await.0, 201);
+        assert_eq!(operator.batch(&json!({ "accounts": [longest] })).await[0]["outcome"], "unchanged");
+    }
+    let refused = async |entry: Value| operator.batch(&json!({ "accounts": [entry] })).await[0]["detail"].clone();
+    assert_eq!(refused(json!({ "account": "ann", "gender": 3 })).await, "`gender`: must be 0, 1 or 2");
+    let unknown = refused(json!({ "account": "ann", "nick": "x" })).await;
+    assert!(unknown.as_str().unwrap().contains("unknown field `nick`"), "{unknown}");
+    let malformed = refused(json!({ "account": "ann", "token": ["a secret"] })).await;
+    assert!(!malformed.as_str().unwrap().contains("a secret"), "{malformed}");
+}
+
+#[tokio::test]
+async fn a_batch_is_refused_as_a_whole_where_it_is_too_large_or_for_no_app() {
+    let operator = Operator::new().await;
+    let entries = |count: usize| {
+        let all: Vec<Value> = (0..count).map(|n| json!({ "account": format!("u{n}") })).collect();
+        json!({ "accounts": all })
+    };
+    let (status, problem) = operator.post("/apps/shop/accounts/batch", &entries(ENTRIES_MAX + 1)).await;
+    assert_eq!((status, &problem["detail"]), (400, &json!("`accounts`: at most 500 go into one call")));
+    let created = operator.batch(&entries(ENTRIES_MAX)).await;
+    assert!(created.iter().all(|answer| answer["outcome"] == "created"));
+    assert_eq!(operator.batch(&entries(0)).await, [Value::Null; 0]);
+    assert_eq!(operator.post("/apps/none/accounts/batch", &entries(1)).await.0, 404);
+    operator.post("/apps", &json!({ "name": "closed", "disabled": true })).await;
+    assert_eq!(operator.post("/apps/closed/accounts/batch", &entries(1)).await.0, 403);
+}
