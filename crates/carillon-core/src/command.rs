@@ -1,7 +1,7 @@
 //! Commands: what a dialect makes of a request. Ids are valid and limits of wording are checked; whether it may happen is
 //! for [`crate::decide`].
 
-use crate::id::AccountId;
+use crate::id::{AccountId, MessageId};
 use crate::model::{Content, CopyOptions, Gender, Moderation, MutedIn, Profile, Push, Secret};
 
 /// Send one message, to one account or to many.
@@ -40,6 +40,60 @@ pub enum Recipients {
         /// How many others were named, in words that no account can have for a name.
         impossible: usize,
     },
+}
+
+/// Which message to one account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageTo {
+    /// Its id: that of the sender's own copy, or of the recipient's.
+    pub id: MessageId,
+    pub from: AccountId,
+    pub to: AccountId,
+    /// When it was accepted, in ms since 1970, where the caller knows it: then it must be so.
+    pub time_ms: Option<u64>,
+}
+
+/// Take a message back from its recipient.
+#[derive(Clone, Debug)]
+pub struct Withdraw {
+    pub message: MessageTo,
+    /// Whether it is taken from the sender, too.
+    pub from_sender: bool,
+    /// Whether it may be older than the app lets messages be withdrawn: [`Withdraw::AGE_MAX_S`].
+    pub at_any_age: bool,
+    /// What to show in its place. Empty means nothing.
+    pub note: String,
+    /// The app's own data for the devices that learn of it.
+    pub attachment: String,
+    pub push: Push,
+    pub environment: String,
+}
+
+impl Withdraw {
+    /// The age in seconds up to which a message can be withdrawn at all: 30 days.
+    pub const AGE_MAX_S: u64 = 30 * 86_400;
+}
+
+/// Mark a conversation as read.
+#[derive(Clone, Debug)]
+pub struct MarkRead {
+    pub reader: AccountId,
+    /// Who wrote what was read.
+    pub other: AccountId,
+    pub through: Through,
+}
+
+/// Up to which message of the other one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Through {
+    /// By its own or its copy's id.
+    Id(MessageId),
+    /// By the id that its sender gave it; looked for among the newest [`Through::LOOKED_AT_MAX`] messages.
+    ClientId(String),
+}
+
+impl Through {
+    pub const LOOKED_AT_MAX: usize = 1_000;
 }
 
 /// Create an account.

@@ -6,8 +6,6 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use crate::apps::Apps;
 use crate::command::{AccountChange, CreateAccount, Recipients, Send};
 use crate::decide::{self, Refusal, SendFacts};
@@ -17,6 +15,11 @@ use crate::model::{Account, AccountFacts, App, Committed, NewApp, Operation, Sec
 use crate::port::{
     Clock, CreateError, EndReason, Fanout, InboxPlan, NewAccount, Random, Remember, Sessions, Store, StoreError,
 };
+
+mod conversation;
+mod event;
+
+pub use conversation::{HistoryQuery, Listed};
 
 /// The server's ports, and the state that is neither stored nor a connection's.
 pub struct Pipeline {
@@ -98,13 +101,7 @@ impl Pipeline {
     ) -> Result<Sent, Refusal> {
         let remember = remember.map(|it| {
             let unregistered = unregistered.clone();
-            let answer = it.answer;
-            Remember {
-                request: it.request,
-                fingerprint: it.fingerprint,
-                expires_ms: it.expires_ms,
-                answer: Box::new(move |sent: &Committed| -> Bytes { answer(&Sent::of(sent, unregistered)) }),
-            }
+            it.told_by(move |sent: &Committed| Sent::of(sent, unregistered))
         });
         let sent = self.store.commit_message(plan, remember).await?;
         Ok(Sent::of(&sent, unregistered))

@@ -120,6 +120,7 @@ fn differences(stored: &App, app: &AppConfig, wanted: &NewApp) -> Vec<&'static s
         ("batch_enabled", app.batch_enabled.is_some_and(|it| it != own.batch_enabled)),
         ("nonce_once", app.nonce_once.is_some_and(|it| it != own.nonce_once)),
         ("create_unknown_accounts", app.create_unknown_accounts.is_some_and(|it| it != own.create_unknown_accounts)),
+        ("recall_window_s", app.recall_window_s.is_some_and(|it| it != own.recall_window_s)),
         ("blocklist_applies", app.blocklist_applies.is_some_and(|it| it != own.blocklist_applies)),
         ("disabled", app.disabled.is_some_and(|it| it != own.disabled)),
     ]

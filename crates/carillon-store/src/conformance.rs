@@ -295,7 +295,8 @@ async fn a_conversation_shows_each_what_it_shall_see(it: Setup) {
     send(|it| it.recipients_see = false).await;
     send(|it| it.options.history = false).await;
     for (view, seen) in [
-        (View::Backend { unseen: true }, &[2, 4, 6][..]),
+        (View::All, &[2, 4, 6, 8][..]),
+        (View::Backend { unseen: true }, &[2, 4, 6]),
         (View::Backend { unseen: false }, &[2]),
         (View::Account(ANN), &[2, 6]),
         (View::Account(BOB), &[2, 4]),

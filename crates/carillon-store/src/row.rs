@@ -50,6 +50,7 @@ impl Row {
     /// Whether the history shows it.
     pub(crate) fn is_shown(self, view: View, between: (AccountNo, AccountNo)) -> bool {
         let seen = match view {
+            View::All => return true,
             View::Backend { unseen: true } => true,
             View::Backend { unseen: false } => self.is(Self::SENDER_SEES) && self.is(Self::RECIPIENT_SEES),
             View::Account(account) => self.is_seen_by(account, between),

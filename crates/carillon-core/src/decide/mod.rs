@@ -1,7 +1,9 @@
 //! Decisions: pure functions from a command, facts and the time to a plan, or to a refusal.
 
+mod event;
 mod refusal;
 mod send;
 
+pub use event::{EventFacts, mark_read, withdraw};
 pub use refusal::Refusal;
 pub use send::{SendFacts, send};

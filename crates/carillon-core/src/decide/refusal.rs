@@ -20,6 +20,10 @@ pub enum Refusal {
     AccountExists(AccountId),
     #[error("the sender is blocked")]
     SenderBlocked,
+    #[error("there is no such message")]
+    NoSuchMessage,
+    #[error("the message is too old to be withdrawn")]
+    TooOld,
     #[error("the sender is muted")]
     SenderMuted,
     #[error(transparent)]

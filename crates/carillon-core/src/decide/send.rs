@@ -38,6 +38,7 @@ pub fn send(command: Send, facts: SendFacts<'_>) -> Result<InboxPlan, Refusal> {
     let unregistered = unregistered(&command, &facts);
     let recipients = registered(facts.recipients);
     let options = command.options;
+    let command_kind = command.content.kind;
     let message = Message {
         id: MessageId(0),
         app: facts.app.id,
@@ -63,7 +64,7 @@ pub fn send(command: Send, facts: SendFacts<'_>) -> Result<InboxPlan, Refusal> {
     };
     let sender_copy = (others && seen_by_sender && options.sender_sync)
         .then_some(PlannedCopy { to: sender.no, fate: reached(options) });
-    let in_conversations = options.persistent || options.history;
+    let in_conversations = command_kind.is_said() && (options.persistent || options.history);
     Ok(InboxPlan { message, copies, sender_copy, in_conversations, change: None, unregistered })
 }
 
@@ -82,8 +83,8 @@ fn check_sender<'a>(command: &Send, facts: &SendFacts<'a>) -> Result<&'a Account
     if sender.blocked {
         return Err(Refusal::SenderBlocked);
     }
-    // Both kinds of recipients are single accounts.
-    if sender.muted || sender.muted_in.direct {
+    // Both kinds of recipients are single accounts. A notice says nothing in the sender's name.
+    if command.content.kind.is_said() && (sender.muted || sender.muted_in.direct) {
         return Err(Refusal::SenderMuted);
     }
     Ok(sender)

@@ -53,6 +53,8 @@ pub struct AppSettings {
     pub nonce_once: bool,
     /// Whether a valid token of an unknown account creates the account.
     pub create_unknown_accounts: bool,
+    /// How long after it was sent a message can be withdrawn.
+    pub recall_window_s: u64,
     /// Whether an account's blocklist keeps messages of backends away, too.
     pub blocklist_applies: bool,
 }
@@ -68,6 +70,7 @@ impl Default for AppSettings {
             batch_enabled: true,
             nonce_once: false,
             create_unknown_accounts: false,
+            recall_window_s: 120,
             blocklist_applies: true,
         }
     }
@@ -89,10 +92,19 @@ pub enum Operation {
     ReadRelations,
     SendBatch,
     SendMessage,
+    SendNotice,
+    SendNoticeBatch,
+    Recall,
+    RecallOneWay,
+    DeleteMessage,
+    ForgetConversation,
+    MarkRead,
+    ReadHistory,
+    ReadConversations,
 }
 
 impl Operation {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 22] = [
         Self::CreateAccount,
         Self::RefreshToken,
         Self::SetToken,
@@ -106,6 +118,15 @@ impl Operation {
         Self::ReadRelations,
         Self::SendBatch,
         Self::SendMessage,
+        Self::SendNotice,
+        Self::SendNoticeBatch,
+        Self::Recall,
+        Self::RecallOneWay,
+        Self::DeleteMessage,
+        Self::ForgetConversation,
+        Self::MarkRead,
+        Self::ReadHistory,
+        Self::ReadConversations,
     ];
 
     /// Its name in settings and metrics.
@@ -124,6 +145,15 @@ impl Operation {
             Self::ReadRelations => "read_relations",
             Self::SendBatch => "send_batch",
             Self::SendMessage => "send_message",
+            Self::SendNotice => "send_notice",
+            Self::SendNoticeBatch => "send_notice_batch",
+            Self::Recall => "recall",
+            Self::RecallOneWay => "recall_one_way",
+            Self::DeleteMessage => "delete_message",
+            Self::ForgetConversation => "forget_conversation",
+            Self::MarkRead => "mark_read",
+            Self::ReadHistory => "read_history",
+            Self::ReadConversations => "read_conversations",
         }
     }
 
@@ -165,7 +195,9 @@ impl Limits {
     /// of the cloud vendor whose calls are served (its pages on frequency control, 2024).
     pub fn default_of(operation: Operation) -> Limit {
         match operation {
-            Operation::SendBatch => Limit::Sliding { calls: 120, window_ms: 60_000, shut_out_ms: 60_000 },
+            Operation::SendBatch | Operation::SendNoticeBatch => {
+                Limit::Sliding { calls: 120, window_ms: 60_000, shut_out_ms: 60_000 }
+            }
             Operation::CreateAccount
             | Operation::RefreshToken
             | Operation::SetToken
@@ -177,6 +209,14 @@ impl Limits {
             | Operation::ReadProfiles
             | Operation::SetRelation
             | Operation::ReadRelations
+            | Operation::SendNotice
+            | Operation::Recall
+            | Operation::RecallOneWay
+            | Operation::DeleteMessage
+            | Operation::ForgetConversation
+            | Operation::MarkRead
+            | Operation::ReadHistory
+            | Operation::ReadConversations
             | Operation::SendMessage => Limit::Sliding { calls: 100, window_ms: 1_000, shut_out_ms: 10_000 },
         }
     }

@@ -74,6 +74,23 @@ pub enum Kind {
     Read,
 }
 
+impl Kind {
+    /// Whether it is part of what two accounts say to each other, and of their conversation.
+    pub fn is_said(self) -> bool {
+        match self {
+            Self::Text
+            | Self::Image
+            | Self::Audio
+            | Self::Video
+            | Self::Location
+            | Self::File
+            | Self::Tip
+            | Self::Custom => true,
+            Self::Notice | Self::Recall | Self::Read => false,
+        }
+    }
+}
+
 /// A part of a message's content.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Element {

@@ -52,6 +52,14 @@ pub struct Remember<T> {
     pub answer: Answer<T>,
 }
 
+impl<T: 'static> Remember<T> {
+    /// The same for a commit whose outcome tells it.
+    pub fn told_by<U>(self, outcome: impl FnOnce(&U) -> T + Send + 'static) -> Remember<U> {
+        let Self { request, fingerprint, expires_ms, answer } = self;
+        Remember { request, fingerprint, expires_ms, answer: Box::new(move |it| answer(&outcome(it))) }
+    }
+}
+
 /// A request that was remembered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remembered {
@@ -175,6 +183,8 @@ pub enum Role {
 /// Who looks at a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum View {
+    /// The server itself: all that is there.
+    All,
     /// A backend; `unseen` shows it also what sender or recipient shall not see.
     Backend { unseen: bool },
     /// One of its two accounts.

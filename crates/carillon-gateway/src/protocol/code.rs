@@ -38,6 +38,7 @@ impl ErrorCode {
     pub(crate) const MUTED: Self = fail(1002, "account is muted");
     pub(crate) const BLOCKED: Self = fail(1003, "account is blocked");
     pub(crate) const CLIENT_ID_REUSED: Self = fail(1004, "client_id was used for another message");
+    pub(crate) const TOO_OLD: Self = fail(1005, "message is too old to be withdrawn");
 }
 
 impl From<ErrorCode> for Failure {

@@ -43,6 +43,8 @@ impl From<Refusal> for Failed {
         Self::Error(match it {
             Refusal::Store(error) => return Self::Store(error),
             Refusal::UnknownAccount(_) => ErrorCode::ACCOUNT_NOT_FOUND,
+            Refusal::NoSuchMessage => ErrorCode::MESSAGE_NOT_FOUND,
+            Refusal::TooOld => ErrorCode::TOO_OLD,
             Refusal::SenderMuted => ErrorCode::MUTED,
             Refusal::SenderBlocked => ErrorCode::BLOCKED,
             Refusal::AppDisabled | Refusal::SwitchedOff(_) => ErrorCode::NOT_AVAILABLE,

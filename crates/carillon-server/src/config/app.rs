@@ -28,6 +28,8 @@ pub struct AppConfig {
     pub nonce_once: Option<bool>,
     /// Whether a valid token of an unknown account creates the account.
     pub create_unknown_accounts: Option<bool>,
+    /// How long after it was sent a message can be withdrawn, in seconds.
+    pub recall_window_s: Option<u64>,
     /// Whether an account's blocklist keeps messages of backends away, too.
     pub blocklist_applies: Option<bool>,
     /// Refuses the app's calls and logins.
@@ -85,6 +87,7 @@ impl AppConfig {
             batch_enabled: self.batch_enabled.unwrap_or(usual.batch_enabled),
             nonce_once: self.nonce_once.unwrap_or(usual.nonce_once),
             create_unknown_accounts: self.create_unknown_accounts.unwrap_or(usual.create_unknown_accounts),
+            recall_window_s: self.recall_window_s.unwrap_or(usual.recall_window_s),
             blocklist_applies: self.blocklist_applies.unwrap_or(usual.blocklist_applies),
         })
     }

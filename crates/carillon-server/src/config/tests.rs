@@ -1,6 +1,6 @@
 //! What is read, what is refused and in which words; and that the documents say the same.
 
-use carillon_core::model::AppSettings;
+use carillon_core::model::{AppSettings, Operation};
 
 use super::*;
 
@@ -43,16 +43,17 @@ fn wrong_values_are_refused_with_their_key_and_never_quoted() {
 
 #[test]
 fn all_problems_are_reported_at_once() {
+    let operations = Operation::ALL.map(Operation::name).join(", ");
     check_refused(
         "data = \"\"\n[log]\nlevel = \"loud=x\"\n[[apps]]\nname = \"a/b\"\ntoken_secret = \"short\"\nlimits = { fly = \"unlimited\" }",
         &[],
-        "`data`: names no directory\n\
-         `log.level`: is no level; use error, warn, info, debug or trace\n\
-         `apps[0].name`: must be 1 to 64 letters, digits, `-`, `_` and `.`, and start with a letter or digit\n\
-         `apps[0].token_secret`: must be at least 32 bytes long\n\
-         `apps[0].limits`: `fly` is no operation; there are create_account, refresh_token, set_token, block_account, \
-         unblock_account, mute_account, mute_account_partly, update_profile, read_profiles, set_relation, \
-         read_relations, send_batch, send_message",
+        &format!(
+            "`data`: names no directory\n\
+             `log.level`: is no level; use error, warn, info, debug or trace\n\
+             `apps[0].name`: must be 1 to 64 letters, digits, `-`, `_` and `.`, and start with a letter or digit\n\
+             `apps[0].token_secret`: must be at least 32 bytes long\n\
+             `apps[0].limits`: `fly` is no operation; there are {operations}"
+        ),
     );
 }
 
@@ -123,6 +124,7 @@ fn the_app_in_the_reference_has_the_defaults_and_names_every_key() {
         batch_enabled: Some(_),
         nonce_once: Some(_),
         create_unknown_accounts: Some(_),
+        recall_window_s: Some(_),
         blocklist_applies: Some(_),
         disabled: Some(_),
     } = &config.apps[0]

@@ -42,6 +42,7 @@ pub(super) struct Wanted {
     batch_enabled: Option<bool>,
     nonce_once: Option<bool>,
     create_unknown_accounts: Option<bool>,
+    recall_window_s: Option<u64>,
     blocklist_applies: Option<bool>,
     disabled: Option<bool>,
 }
@@ -145,6 +146,7 @@ impl Wanted {
             batch_enabled: self.batch_enabled,
             nonce_once: self.nonce_once,
             create_unknown_accounts: self.create_unknown_accounts,
+            recall_window_s: self.recall_window_s,
             blocklist_applies: self.blocklist_applies,
             disabled: self.disabled,
         }

@@ -52,12 +52,14 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let status = match &refusal {
             Refusal::Store(error) => return error.clone().into(),
-            Refusal::UnknownAccount(_) => StatusCode::NOT_FOUND,
+            Refusal::UnknownAccount(_) | Refusal::NoSuchMessage => StatusCode::NOT_FOUND,
             Refusal::AccountExists(_) => StatusCode::CONFLICT,
             Refusal::TooManyCalls { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Refusal::AppDisabled | Refusal::SwitchedOff(_) | Refusal::SenderBlocked | Refusal::SenderMuted => {
-                StatusCode::FORBIDDEN
-            }
+            Refusal::AppDisabled
+            | Refusal::SwitchedOff(_)
+            | Refusal::SenderBlocked
+            | Refusal::SenderMuted
+            | Refusal::TooOld => StatusCode::FORBIDDEN,
         };
         Self::new(status, refusal.to_string())
     }

@@ -184,7 +184,9 @@ impl Netease {
                 | Refusal::UnknownAccount(_)
                 | Refusal::AccountExists(_)
                 | Refusal::SenderBlocked
-                | Refusal::SenderMuted,
+                | Refusal::SenderMuted
+                | Refusal::NoSuchMessage
+                | Refusal::TooOld,
             ) => {}
         }
     }

@@ -136,6 +136,8 @@ fn refused(refusal: &Refusal) -> (u16, String) {
         Refusal::AccountExists(_) => (414, "already register".into()),
         Refusal::SenderBlocked => (422, "account 'block'.".into()),
         Refusal::SenderMuted => (423, "account 'mute'.".into()),
+        Refusal::NoSuchMessage => (414, "some param not match message".into()),
+        Refusal::TooOld => (508, "message is too old to be recalled".into()),
         Refusal::Store(StoreError::Full) => (500, "no room to store: nothing was done".into()),
         Refusal::Store(StoreError::Unknown(_)) => {
             (500, "it is not known whether this was done: repeat it with the same RequestId".into())
@@ -219,6 +221,8 @@ mod tests {
             (Refusal::AccountExists(id()), 414, "already register"),
             (Refusal::SenderBlocked, 422, "account 'block'."),
             (Refusal::SenderMuted, 423, "account 'mute'."),
+            (Refusal::NoSuchMessage, 414, "some param not match message"),
+            (Refusal::TooOld, 508, "message is too old to be recalled"),
             (Refusal::Store(StoreError::Full), 500, "no room to store: nothing was done"),
             (
                 Refusal::Store(StoreError::Unknown("/var/lib/x: EIO".into())),

@@ -157,7 +157,7 @@ impl Make<'_> {
 
     fn view(&mut self) -> View {
         let account = View::Account(self.no());
-        self.pick(&[View::Backend { unseen: true }, View::Backend { unseen: false }, account])
+        self.pick(&[View::All, View::Backend { unseen: true }, View::Backend { unseen: false }, account])
     }
 
     fn span(&mut self) -> Span {
@@ -245,6 +245,7 @@ impl Make<'_> {
             nonce_once: self.rng.random(),
             create_unknown_accounts: self.rng.random(),
             blocklist_applies: self.rng.random(),
+            recall_window_s: self.pick(&RETENTIONS_S),
         };
         NewApp { keys, settings, ..new_app(self.pick(&["shop", "chat", "game", "bank", "mail"])) }
     }

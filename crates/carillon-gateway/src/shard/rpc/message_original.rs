@@ -1,5 +1,5 @@
-//! `message.original`: the body of a message as its backend sent it. What the caller neither sent nor received does not
-//! exist for it.
+//! `message.original`: the body of a message as its backend sent it. What the caller neither sent nor received, or what
+//! was taken back since, does not exist for it.
 
 use bytes::Bytes;
 use carillon_core::MessageId;
@@ -30,11 +30,13 @@ pub(super) async fn run(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<B
     if message >= MessageId::END {
         return Err(ErrorCode::MESSAGE_NOT_FOUND.into());
     }
-    let found = {
-        let _permit = shard.may_read().await;
-        shard.server.pipeline.store.message(caller.app.id, MessageId(message)).await?
-    };
+    let pipeline = &shard.server.pipeline;
+    let _permit = shard.may_read().await;
+    let found = pipeline.store.message(caller.app.id, MessageId(message)).await?;
     let found = found.filter(|it| is_theirs(it, caller)).ok_or(ErrorCode::MESSAGE_NOT_FOUND)?;
+    if found.content.kind.is_said() && !pipeline.still_has(caller.account, &found).await? {
+        return Err(ErrorCode::MESSAGE_NOT_FOUND.into());
+    }
     let content = &found.content;
     Ok(word(&Answer { dialect: &content.dialect, r#type: format::kind(content.kind), original: &content.original }))
 }

@@ -36,6 +36,8 @@ pub(crate) struct AppRecord {
     unlimited: bool,
     #[prost(message, repeated, tag = "13")]
     limits: Vec<LimitRecord>,
+    #[prost(uint64, optional, tag = "15")]
+    recall_window_s: Option<u64>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -87,6 +89,7 @@ impl From<&App> for AppRecord {
             nonce_once: Some(settings.nonce_once),
             create_unknown_accounts: Some(settings.create_unknown_accounts),
             blocklist_applies: Some(settings.blocklist_applies),
+            recall_window_s: Some(settings.recall_window_s),
             unlimited: settings.limits.unlimited,
             limits: settings.limits.own.iter().map(|(operation, limit)| limit_record(*operation, *limit)).collect(),
         }
@@ -127,6 +130,7 @@ impl TryFrom<AppRecord> for App {
             nonce_once: record.nonce_once.unwrap_or(default.nonce_once),
             create_unknown_accounts: record.create_unknown_accounts.unwrap_or(default.create_unknown_accounts),
             blocklist_applies: record.blocklist_applies.unwrap_or(default.blocklist_applies),
+            recall_window_s: record.recall_window_s.unwrap_or(default.recall_window_s),
         };
         Ok(Self {
             id: AppId(record.id),

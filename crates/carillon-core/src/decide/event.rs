@@ -1,0 +1,268 @@
+//! The plans of messages that tell of others: what was withdrawn, what was read.
+
+use crate::command::Withdraw;
+use crate::decide::Refusal;
+use crate::id::{AccountId, AccountNo, MessageId};
+use crate::model::{
+    Account, App, Content, CopyOptions, CopyRef, DropReason, Element, Fate, Kind, Message, Moderation, Push, Recall,
+    Sender,
+};
+use crate::port::{Change, CopyPlace, InboxPlan, PlannedCopy};
+
+/// What has to be known to tell of a message.
+#[derive(Debug)]
+pub struct EventFacts<'a> {
+    pub app: &'a App,
+    /// The message that it is about, and where the copy is.
+    pub message: &'a Message,
+    pub place: CopyPlace,
+    /// In whose name it is told, and to whom.
+    pub teller: &'a Account,
+    pub told: &'a AccountId,
+    /// Whether who is told keeps the teller on its blocklist.
+    pub is_blocked: bool,
+    /// An id for the message that tells it.
+    pub client_id: String,
+    pub now_ms: u64,
+}
+
+/// Decides on taking a message back: its copy becomes a tombstone, and its recipient learns of it; so do the sender's own
+/// devices, where it is taken from the sender, too.
+///
+/// # Errors
+/// [`Refusal::AppDisabled`], [`Refusal::NoSuchMessage`] for what is nothing that was said, [`Refusal::TooOld`].
+pub fn withdraw(command: Withdraw, facts: EventFacts<'_>) -> Result<InboxPlan, Refusal> {
+    let Withdraw { from_sender, at_any_age, note, attachment, push, environment, .. } = command;
+    let settings = &facts.app.settings;
+    let window_s = if at_any_age { Withdraw::AGE_MAX_S } else { settings.recall_window_s };
+    if facts.now_ms > facts.message.time_ms.saturating_add(window_s.saturating_mul(1_000)) {
+        return Err(Refusal::TooOld);
+    }
+    let element = Element::Recall(Recall { of: copy_ref(&facts), note, attachment });
+    let change = Change::Withdraw { place: facts.place, from_sender };
+    let (teller, told) = (facts.place.sender, facts.place.recipient);
+    let options = CopyOptions { push: true, persistent: facts.message.options.persistent, ..quiet() };
+    let event = Event { kind: Kind::Recall, element, options, between: (teller, told), change };
+    let mut plan = plan(facts, event)?;
+    plan.message.push = push;
+    plan.message.environment = environment;
+    if !from_sender {
+        plan.sender_copy = None;
+    }
+    Ok(plan)
+}
+
+/// Decides on a mark that `facts.message` and all before it were read by its recipient: its sender learns of it, and the
+/// reader's own devices.
+///
+/// # Errors
+/// [`Refusal::AppDisabled`], [`Refusal::NoSuchMessage`] for what is nothing that was said.
+pub fn mark_read(facts: EventFacts<'_>) -> Result<InboxPlan, Refusal> {
+    let element = Element::Read(copy_ref(&facts));
+    let CopyPlace { sender, recipient, copy, .. } = facts.place;
+    let change = Change::Read { reader: recipient, other: sender, through: copy };
+    let event = Event { kind: Kind::Read, element, options: quiet(), between: (recipient, sender), change };
+    plan(facts, event)
+}
+
+fn copy_ref(facts: &EventFacts<'_>) -> CopyRef {
+    let Message { client_id, time_ms, .. } = facts.message;
+    let CopyPlace { message, copy, .. } = facts.place;
+    CopyRef { message, copy, client_id: client_id.clone(), time_ms: *time_ms }
+}
+
+/// Kept for devices that are away, and nothing that anybody is to look at.
+fn quiet() -> CopyOptions {
+    CopyOptions { history: false, push: false, badge: false, session_update: false, ..CopyOptions::default() }
+}
+
+struct Event {
+    kind: Kind,
+    element: Element,
+    options: CopyOptions,
+    /// Who tells, and who is told.
+    between: (AccountNo, AccountNo),
+    change: Change,
+}
+
+fn plan(facts: EventFacts<'_>, event: Event) -> Result<InboxPlan, Refusal> {
+    let Event { kind, element, options, between: (teller, told), change } = event;
+    if facts.app.settings.disabled {
+        return Err(Refusal::AppDisabled);
+    }
+    if !facts.message.content.kind.is_said() {
+        return Err(Refusal::NoSuchMessage);
+    }
+    let fate = if options.persistent { Fate::Inbox } else { Fate::OnlineOnly };
+    let told_fate = if facts.is_blocked { Fate::Drop(DropReason::Blocked) } else { fate };
+    let Account { no, id, profile, .. } = facts.teller;
+    let message = Message {
+        id: MessageId(0),
+        app: facts.app.id,
+        sender: Sender { no: *no, account: id.clone(), nick: profile.name.clone(), avatar: profile.icon.clone() },
+        time_ms: facts.now_ms,
+        client_id: facts.client_id,
+        content: Content {
+            kind,
+            elements: vec![element],
+            original: String::new(),
+            dialect: String::new(),
+            elements_say_all: true,
+        },
+        subtype: 0,
+        ext: String::new(),
+        options,
+        push: Push::default(),
+        moderation: Moderation { enabled: false, ..Moderation::default() },
+        description: String::new(),
+        environment: String::new(),
+        sender_sees: true,
+        recipients_see: true,
+        recipients: vec![facts.told.clone()],
+    };
+    let sender_copy = (teller != told).then_some(PlannedCopy { to: teller, fate });
+    Ok(InboxPlan {
+        message,
+        copies: vec![PlannedCopy { to: told, fate: told_fate }],
+        sender_copy,
+        in_conversations: false,
+        change: Some(change),
+        unregistered: 0,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::AppId;
+    use crate::command::MessageTo;
+    use crate::model::{AppSettings, MutedIn, Profile, Secret};
+
+    const ANN: AccountNo = AccountNo(1 << 40 | 1);
+    const BOB: AccountNo = AccountNo(1 << 40 | 2);
+
+    fn id(name: &str) -> AccountId {
+        AccountId::new(name).unwrap()
+    }
+
+    fn account(no: AccountNo, name: &str) -> Account {
+        Account {
+            no,
+            id: id(name),
+            token: Secret::new("t"),
+            profile: Profile::default(),
+            blocked: false,
+            muted: false,
+            muted_in: MutedIn::default(),
+            created_ms: 0,
+        }
+    }
+
+    fn said(kind: Kind) -> Message {
+        Message {
+            id: MessageId(7),
+            app: AppId(1),
+            sender: Sender { no: ANN, account: id("ann"), nick: String::new(), avatar: String::new() },
+            time_ms: 1_000,
+            client_id: "c".into(),
+            content: Content {
+                kind,
+                elements: Vec::new(),
+                original: String::new(),
+                dialect: String::new(),
+                elements_say_all: true,
+            },
+            subtype: 0,
+            ext: String::new(),
+            options: CopyOptions::default(),
+            push: Push::default(),
+            moderation: Moderation::default(),
+            description: String::new(),
+            environment: String::new(),
+            sender_sees: true,
+            recipients_see: true,
+            recipients: vec![id("bob")],
+        }
+    }
+
+    /// Decides with facts about `message`, which `teller` tells the other of.
+    fn decide<T>(
+        (message, now_ms, is_blocked): (&Message, u64, bool),
+        by_ann: bool,
+        decide: impl FnOnce(EventFacts<'_>) -> T,
+    ) -> T {
+        let app = App {
+            id: AppId(1),
+            name: "shop".into(),
+            token_secret: Secret::new("s"),
+            keys: Vec::new(),
+            settings: AppSettings::default(),
+        };
+        let (ann, bob) = (account(ANN, "ann"), account(BOB, "bob"));
+        let (teller, told) = if by_ann { (&ann, &bob) } else { (&bob, &ann) };
+        let place = CopyPlace { sender: ANN, recipient: BOB, message: MessageId(7), copy: MessageId(8) };
+        let client_id = "e".into();
+        decide(EventFacts { app: &app, message, place, teller, told: &told.id, is_blocked, client_id, now_ms })
+    }
+
+    fn take_back(
+        message: &Message,
+        now_ms: u64,
+        is_blocked: bool,
+        change: fn(&mut Withdraw),
+    ) -> Result<InboxPlan, Refusal> {
+        let mut command = Withdraw {
+            message: MessageTo { id: MessageId(8), from: id("ann"), to: id("bob"), time_ms: None },
+            from_sender: true,
+            at_any_age: false,
+            note: "gone".into(),
+            attachment: String::new(),
+            push: Push::default(),
+            environment: String::new(),
+        };
+        change(&mut command);
+        decide((message, now_ms, is_blocked), true, |facts| withdraw(command, facts))
+    }
+
+    #[test]
+    fn a_message_can_be_withdrawn_for_as_long_as_the_app_lets_it() {
+        let text = said(Kind::Text);
+        let outcome = |now_ms, change| take_back(&text, now_ms, false, change).map(|_| ());
+        assert_eq!(outcome(121_000, |_| {}), Ok(()));
+        assert_eq!(outcome(121_001, |_| {}), Err(Refusal::TooOld));
+        let month_ms = Withdraw::AGE_MAX_S * 1_000;
+        assert_eq!(outcome(1_000 + month_ms, |it| it.at_any_age = true), Ok(()));
+        assert_eq!(outcome(1_001 + month_ms, |it| it.at_any_age = true), Err(Refusal::TooOld));
+        assert_eq!(take_back(&said(Kind::Recall), 1_000, false, |_| {}).map(|_| ()), Err(Refusal::NoSuchMessage));
+    }
+
+    #[test]
+    fn both_sides_learn_of_a_recall_unless_one_of_them_is_not_to() {
+        let told = |is_blocked, change| {
+            let plan = take_back(&said(Kind::Text), 1_000, is_blocked, change).unwrap();
+            (plan.copies[0], plan.sender_copy)
+        };
+        let (bob, ann) = (PlannedCopy { to: BOB, fate: Fate::Inbox }, PlannedCopy { to: ANN, fate: Fate::Inbox });
+        assert_eq!(told(false, |_| {}), (bob, Some(ann)));
+        assert_eq!(told(false, |it| it.from_sender = false), (bob, None));
+        let dropped = PlannedCopy { fate: Fate::Drop(DropReason::Blocked), ..bob };
+        assert_eq!(told(true, |_| {}), (dropped, Some(ann)));
+    }
+
+    #[test]
+    fn what_was_for_who_is_online_is_withdrawn_for_who_is_online() {
+        let mut message = said(Kind::Text);
+        message.options.persistent = false;
+        let plan = take_back(&message, 1_000, false, |_| {}).unwrap();
+        assert_eq!(plan.copies[0].fate, Fate::OnlineOnly);
+    }
+
+    #[test]
+    fn a_read_mark_goes_from_the_recipient_to_the_sender() {
+        let plan = decide((&said(Kind::Text), 5, false), false, mark_read).unwrap();
+        assert_eq!(plan.change, Some(Change::Read { reader: BOB, other: ANN, through: MessageId(8) }));
+        assert_eq!((plan.copies[0].to, plan.sender_copy.map(|it| it.to)), (ANN, Some(BOB)));
+        assert_eq!((plan.message.sender.account.as_str(), plan.message.recipients[0].as_str()), ("bob", "ann"));
+        assert!(!plan.in_conversations && !plan.message.options.badge && !plan.message.options.session_update);
+    }
+}

@@ -1,0 +1,103 @@
+//! Reading conversations: the messages of one, and the list of an account's.
+
+use std::sync::Arc;
+
+use super::Pipeline;
+use crate::decide::Refusal;
+use crate::id::{AccountId, MessageId};
+use crate::model::{App, Kind, Message};
+use crate::port::{Conversation, PageLimit, Span, View};
+
+/// Which messages of a conversation.
+#[derive(Clone, Debug)]
+pub struct HistoryQuery {
+    pub between: (AccountId, AccountId),
+    /// Accepted at this time or later, in ms since 1970.
+    pub from_ms: u64,
+    /// Accepted at this time or before.
+    pub to_ms: u64,
+    pub newest_first: bool,
+    /// How many at most.
+    pub limit: usize,
+    /// Only these kinds; all when empty.
+    pub kinds: Vec<Kind>,
+    /// But not the message one of whose copies has this id.
+    pub without: Option<MessageId>,
+    /// Also those that one of the two shall not see.
+    pub unseen: bool,
+}
+
+/// A conversation with the name of the other one.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    pub with: AccountId,
+    pub conversation: Conversation,
+}
+
+/// What one read of the store takes.
+const PAGE: PageLimit = PageLimit { entries: 200, bytes: 1 << 20 };
+
+impl Pipeline {
+    /// The messages that two accounts exchanged within a time, with their copies' ids.
+    ///
+    /// # Errors
+    /// [`Refusal::UnknownAccount`], [`Refusal::Store`].
+    pub async fn history(&self, app: &App, query: &HistoryQuery) -> Result<Vec<(MessageId, Arc<Message>)>, Refusal> {
+        let one = self.known(app, &query.between.0).await?;
+        let other = self.known(app, &query.between.1).await?;
+        let view = View::Backend { unseen: query.unseen };
+        let mut span = self.span(query).await?;
+        let mut found = Vec::new();
+        while found.len() < query.limit {
+            let page = self.store.conversation((one.no, other.no), view, span, PAGE).await?.entries;
+            let Some((last, _)) = page.last() else { break };
+            if query.newest_first {
+                span.before = *last;
+            } else {
+                span.after = *last;
+            }
+            found.extend(page.into_iter().filter(|(id, message)| query.takes(*id, message)));
+        }
+        found.truncate(query.limit);
+        Ok(found)
+    }
+
+    /// The ids that can be of the query's time. A message has its time a moment before it has its id.
+    async fn span(&self, query: &HistoryQuery) -> Result<Span, Refusal> {
+        const MOMENT_MS: u64 = 120_000;
+        let first = self.store.first_id_at(query.from_ms).await?;
+        let end = self.store.first_id_at(query.to_ms.saturating_add(MOMENT_MS)).await?;
+        Ok(Span { after: MessageId(first.0.saturating_sub(1)), before: end, newest_first: query.newest_first })
+    }
+
+    /// Conversations of an account whose last message's copy has an id below `before`, newest first; and whether there are
+    /// older ones.
+    ///
+    /// # Errors
+    /// [`Refusal::UnknownAccount`], [`Refusal::Store`].
+    pub async fn conversations(
+        &self,
+        app: &App,
+        account: &AccountId,
+        before: MessageId,
+        limit: usize,
+    ) -> Result<(Vec<Listed>, bool), Refusal> {
+        let account = self.known(app, account).await?;
+        let list = self.store.conversations(account.no, before, limit).await?;
+        let mut listed = Vec::with_capacity(list.page.len());
+        for conversation in list.page {
+            if let Some(other) = self.store.account_by_no(conversation.with).await? {
+                listed.push(Listed { with: other.id, conversation });
+            }
+        }
+        Ok((listed, list.more))
+    }
+}
+
+impl HistoryQuery {
+    fn takes(&self, id: MessageId, message: &Message) -> bool {
+        (self.from_ms..=self.to_ms).contains(&message.time_ms)
+            && (self.kinds.is_empty() || self.kinds.contains(&message.content.kind))
+            && self.without.is_none_or(|without| without != id && without != message.id)
+    }
+}

@@ -1,0 +1,223 @@
+//! What tells of messages that were sent before: taking them back, deleting them, marking them as read.
+
+use std::sync::Arc;
+
+use super::{Pipeline, check_enabled};
+use crate::command::{MarkRead, MessageTo, Through, Withdraw};
+use crate::decide::{self, EventFacts, Refusal};
+use crate::id::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
+use crate::model::{Account, App, Committed, Message};
+use crate::port::{Change, CopyPlace, PageLimit, Remember, Span, StoreError, View};
+
+/// A message and where one of its copies is.
+struct Found {
+    message: Arc<Message>,
+    place: CopyPlace,
+    sender: Account,
+    recipient: Account,
+}
+
+impl Pipeline {
+    /// Takes a message back from its recipient, and from its sender where the command says so. What is withdrawn or
+    /// deleted already, or never reached its recipient, is left as it is: nobody is told anything, and nothing is
+    /// remembered.
+    ///
+    /// # Errors
+    /// As [`decide::withdraw`]; [`Refusal::UnknownAccount`], [`Refusal::NoSuchMessage`], [`Refusal::Store`].
+    pub async fn withdraw(&self, app: &App, command: Withdraw, remember: Option<Remember<()>>) -> Result<(), Refusal> {
+        check_enabled(app)?;
+        let Found { message, place, sender, recipient } = self.find(app, &command.message).await?;
+        let seen_by_recipient = self.store.sees(recipient.no, place).await?;
+        let is_there = seen_by_recipient || (command.from_sender && self.store.sees(sender.no, place).await?);
+        let facts = EventFacts {
+            app,
+            message: &message,
+            place,
+            teller: &sender,
+            told: &recipient.id,
+            is_blocked: self.blocks(recipient.no, sender.no).await?,
+            client_id: self.random.hex(16),
+            now_ms: self.clock.now_ms(),
+        };
+        let plan = decide::withdraw(command, facts)?;
+        if is_there {
+            self.store.commit_message(plan, remember.map(told_by_any)).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes a message for both sides, without a word to anybody.
+    ///
+    /// # Errors
+    /// [`Refusal::AppDisabled`], [`Refusal::UnknownAccount`], [`Refusal::NoSuchMessage`], [`Refusal::Store`].
+    pub async fn delete_message(
+        &self,
+        app: &App,
+        message: &MessageTo,
+        remember: Option<Remember<()>>,
+    ) -> Result<(), Refusal> {
+        check_enabled(app)?;
+        let Found { place, .. } = self.find(app, message).await?;
+        Ok(self.store.change(app.id, Change::Delete { place }, remember).await?)
+    }
+
+    /// Marks a conversation as read, and returns when, in ms since 1970. Where the message is not found, or it and those
+    /// after it are read already, nothing is done.
+    ///
+    /// # Errors
+    /// [`Refusal::AppDisabled`], [`Refusal::UnknownAccount`], [`Refusal::Store`].
+    pub async fn mark_read(
+        &self,
+        app: &App,
+        command: MarkRead,
+        remember: Option<Remember<u64>>,
+    ) -> Result<u64, Refusal> {
+        check_enabled(app)?;
+        let now_ms = self.clock.now_ms();
+        let (reader, other) = (self.known(app, &command.reader).await?, self.known(app, &command.other).await?);
+        let found = match &command.through {
+            Through::Id(id) => self.message_to(app, *id, &other, &reader).await?,
+            Through::ClientId(client_id) => self.message_named(client_id, &other, &reader).await?,
+        };
+        let Some((message, place)) = found else { return Ok(now_ms) };
+        if self.store.read_mark(reader.no, other.no).await? >= place.copy {
+            return Ok(now_ms);
+        }
+        let facts = EventFacts {
+            app,
+            message: &message,
+            place,
+            teller: &reader,
+            told: &other.id,
+            is_blocked: self.blocks(other.no, reader.no).await?,
+            client_id: self.random.hex(16),
+            now_ms,
+        };
+        match decide::mark_read(facts) {
+            Ok(plan) => {
+                let remember = remember.map(|it| it.told_by(move |_: &Committed| now_ms));
+                self.store.commit_message(plan, remember).await?;
+                Ok(now_ms)
+            }
+            Err(Refusal::NoSuchMessage) => Ok(now_ms),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    /// Forgets what an account has of its conversation with another so far: see [`Change::Forget`].
+    ///
+    /// # Errors
+    /// [`Refusal::AppDisabled`], [`Refusal::UnknownAccount`], [`Refusal::Store`].
+    pub async fn forget_conversation(
+        &self,
+        app: &App,
+        account: &AccountId,
+        other: &AccountId,
+        remember: Option<Remember<()>>,
+    ) -> Result<(), Refusal> {
+        check_enabled(app)?;
+        let (account, other) = (self.known(app, account).await?, self.known(app, other).await?);
+        let change = Change::Forget { account: account.no, other: other.no, other_id: other.id };
+        Ok(self.store.change(app.id, change, remember).await?)
+    }
+
+    /// Notes that a device has its account's inbox up to `offset`.
+    ///
+    /// # Errors
+    /// As [`crate::port::Store::change`].
+    pub async fn acknowledge(
+        &self,
+        app: AppId,
+        account: AccountNo,
+        device: DeviceId,
+        offset: Offset,
+    ) -> Result<(), StoreError> {
+        self.store.change(app, Change::Acknowledge { account, device, offset }, None).await
+    }
+
+    /// Whether `account` still has the message: it was not taken back or deleted since.
+    ///
+    /// # Errors
+    /// As [`crate::port::Store::sees`].
+    pub async fn still_has(&self, account: AccountNo, message: &Message) -> Result<bool, StoreError> {
+        let is_own = message.sender.no == account;
+        let names = message.recipients.iter().zip(1..);
+        for (name, distance) in names {
+            // The sender has it as long as one of its copies is there.
+            let Some(recipient) = self.store.account(message.app, name).await? else { continue };
+            if !is_own && recipient.no != account {
+                continue;
+            }
+            let copy = message.id.plus(distance);
+            let place = CopyPlace { sender: message.sender.no, recipient: recipient.no, message: message.id, copy };
+            if self.store.sees(account, place).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    pub(super) async fn known(&self, app: &App, id: &AccountId) -> Result<Account, Refusal> {
+        self.store.account(app.id, id).await?.ok_or_else(|| Refusal::UnknownAccount(id.clone()))
+    }
+
+    async fn blocks(&self, owner: AccountNo, other: AccountNo) -> Result<bool, StoreError> {
+        Ok(!self.store.blocked_by(other, &[owner]).await?.is_empty())
+    }
+
+    async fn find(&self, app: &App, wanted: &MessageTo) -> Result<Found, Refusal> {
+        let (sender, recipient) = (self.known(app, &wanted.from).await?, self.known(app, &wanted.to).await?);
+        let found = self.message_to(app, wanted.id, &sender, &recipient).await?;
+        let (message, place) = found.ok_or(Refusal::NoSuchMessage)?;
+        if wanted.time_ms.is_some_and(|time_ms| time_ms != message.time_ms) {
+            return Err(Refusal::NoSuchMessage);
+        }
+        Ok(Found { message, place, sender, recipient })
+    }
+
+    /// The message with this id, or one of whose copies has it, that went from one to the other.
+    async fn message_to(
+        &self,
+        app: &App,
+        id: MessageId,
+        sender: &Account,
+        recipient: &Account,
+    ) -> Result<Option<(Arc<Message>, CopyPlace)>, StoreError> {
+        let Some(message) = self.store.message(app.id, id).await? else { return Ok(None) };
+        Ok(place(&message, sender, recipient).filter(|it| it.copy == id || it.message == id).map(|it| (message, it)))
+    }
+
+    /// The newest message that its sender gave this id.
+    async fn message_named(
+        &self,
+        client_id: &str,
+        sender: &Account,
+        recipient: &Account,
+    ) -> Result<Option<(Arc<Message>, CopyPlace)>, StoreError> {
+        let limit = PageLimit { entries: Through::LOOKED_AT_MAX, bytes: 8 << 20 };
+        let span = Span { after: MessageId(0), before: MessageId(MessageId::END), newest_first: true };
+        let page = self.store.conversation((sender.no, recipient.no), View::All, span, limit).await?;
+        let is_it = |message: &Message| message.sender.no == sender.no && message.client_id == client_id;
+        let found = page.entries.into_iter().find(|(_, message)| is_it(message));
+        Ok(found.map(|(copy, message)| {
+            let place = CopyPlace { sender: sender.no, recipient: recipient.no, message: message.id, copy };
+            (message, place)
+        }))
+    }
+}
+
+/// Where the recipient's copy of the message is.
+fn place(message: &Message, sender: &Account, recipient: &Account) -> Option<CopyPlace> {
+    let at = message.recipients.iter().position(|it| *it == recipient.id)?;
+    let copy = message.id.plus(1 + at);
+    (message.sender.no == sender.no).then_some(CopyPlace {
+        sender: sender.no,
+        recipient: recipient.no,
+        message: message.id,
+        copy,
+    })
+}
+
+fn told_by_any(remember: Remember<()>) -> Remember<Committed> {
+    remember.told_by(|_: &Committed| ())
+}
