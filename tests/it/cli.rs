@@ -10,23 +10,28 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_carillon-under-test");
+pub(super) const BINARY: &str = env!("CARGO_BIN_EXE_carillon-under-test");
 
 /// What a command printed, and whether it succeeded.
-struct Ran {
-    code: Option<i32>,
-    out: String,
-    err: String,
+pub(super) struct Ran {
+    pub(super) code: Option<i32>,
+    pub(super) out: String,
+    pub(super) err: String,
 }
 
-fn command(data: &Path, arguments: &[&str]) -> Command {
+pub(super) fn command(data: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(BINARY);
     command.arg("--data").arg(data).args(arguments).stdin(Stdio::null()).kill_on_drop(true);
     command
 }
 
 async fn run(data: &Path, arguments: &[&str]) -> Ran {
-    let output = soon("the command ends", command(data, arguments).output()).await.unwrap();
+    ended(command(data, arguments)).await
+}
+
+/// What the command came to.
+pub(super) async fn ended(mut command: Command) -> Ran {
+    let output = soon("the command ends", command.output()).await.unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }

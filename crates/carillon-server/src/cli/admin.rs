@@ -52,6 +52,7 @@ struct Whereabouts {
 #[derive(Deserialize)]
 struct Listed {
     name: String,
+    folds_case: bool,
 }
 
 #[derive(Deserialize)]
@@ -137,6 +138,13 @@ impl Admin {
             (None, _) => bail!("there is no app yet: create one with `carillon app create NAME{}`", self.options),
             (Some(_), false) => bail!("there are several apps: name one with --app (`carillon app list` shows them)"),
         }
+    }
+
+    /// Whether the app takes accounts' names without regard to case.
+    pub(super) async fn folds_case(&self, app: &str) -> anyhow::Result<bool> {
+        let apps = self.get::<Listing>("/apps").await?.apps;
+        let listed = apps.into_iter().find(|it| it.name == app);
+        Ok(listed.with_context(|| format!("there is no app `{app}`"))?.folds_case)
     }
 
     /// The base URL of the server API, and where clients connect.

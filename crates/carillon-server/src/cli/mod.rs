@@ -10,6 +10,7 @@ mod app;
 mod backend;
 mod call;
 mod demo;
+mod import;
 mod listen;
 mod out;
 mod place;
@@ -57,6 +58,9 @@ enum Verb {
     Call(call::Call),
     /// Connect as an account, and print what arrives
     Listen(listen::Listen),
+    /// Bring along what a backend has elsewhere
+    #[command(subcommand)]
+    Import(import::Import),
 }
 
 /// How a command that did not fail ended.
@@ -90,5 +94,6 @@ async fn run(place: Place, verb: Verb) -> anyhow::Result<Outcome> {
         Verb::Account(account) => account.run(&place).await.map(|()| Outcome::Done),
         Verb::Call(call) => call.run(&place).await,
         Verb::Listen(listen) => listen.run(&place).await,
+        Verb::Import(import) => import.run(&place).await,
     }
 }

@@ -8,8 +8,16 @@ use std::io::{self, Write as _};
 /// # Errors
 /// Nobody reads it any more, or it cannot be written.
 pub(super) fn line(text: impl Display) -> anyhow::Result<()> {
+    self::text(format_args!("{text}\n"))
+}
+
+/// As [`line`], of a text that ends its lines itself.
+///
+/// # Errors
+/// As [`line`].
+pub(super) fn text(text: impl Display) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{text}")?;
+    write!(stdout, "{text}")?;
     stdout.flush()?;
     Ok(())
 }
