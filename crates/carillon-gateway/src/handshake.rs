@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Method, StatusCode, Uri};
+use http::{Method, StatusCode};
 use tungstenite::handshake::derive_accept_key;
 
 use crate::admission::{Full, Slot};
@@ -48,7 +48,7 @@ pub(crate) struct Asked {
     pub(crate) encoding: Encoding,
 }
 
-const fn refuse(status: StatusCode, message: &'static str) -> HandshakeRefusal {
+pub(crate) const fn refuse(status: StatusCode, message: &'static str) -> HandshakeRefusal {
     HandshakeRefusal { status, message }
 }
 
@@ -65,12 +65,9 @@ impl HandshakeRefusal {
     }
 }
 
-/// Checks everything about a request but limits.
-pub(crate) fn check(request: &Handshake<'_>, origins: &[String]) -> Result<Asked, HandshakeRefusal> {
+/// Checks everything about a request but its origin and limits.
+pub(crate) fn check(request: &Handshake<'_>) -> Result<Asked, HandshakeRefusal> {
     let key = check_upgrade(request)?;
-    if !origin_may_connect(request.headers, origins) {
-        return Err(HandshakeRefusal::ORIGIN);
-    }
     let (encoding, echoed) = encoding(request);
     let mut headers = HeaderMap::new();
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
@@ -124,24 +121,6 @@ fn encoding(request: &Handshake<'_>) -> (Encoding, Option<&'static str>) {
         return (Encoding::Protobuf, None);
     }
     (Encoding::Json, None)
-}
-
-/// Browsers say which site's script connects. What says nothing is no browser.
-fn origin_may_connect(headers: &HeaderMap, origins: &[String]) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN) else { return true };
-    let Ok(origin) = origin.to_str() else { return false };
-    if origins.iter().any(|it| it == "*" || it.eq_ignore_ascii_case(origin)) {
-        return true;
-    }
-    let Ok(uri) = origin.parse::<Uri>() else { return false };
-    let (Some(host), Some(authority)) = (uri.host(), uri.authority()) else { return false };
-    let own = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    is_loopback(host) || own.is_some_and(|own| own.eq_ignore_ascii_case(authority.as_str()))
-}
-
-fn is_loopback(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|it| it.to_canonical().is_loopback())
 }
 
 #[cfg(test)]

@@ -19,9 +19,8 @@ fn judge(changes: &[(&'static str, &'static str)], query: Option<&str>) -> Resul
     for (name, value) in sound.iter().chain(changes) {
         headers.insert(*name, HeaderValue::from_static(value));
     }
-    let origins = ["https://shop.example.com".to_owned()];
     let request = Handshake { method: &Method::GET, headers: &headers, query, peer: [192, 0, 2, 1].into() };
-    check(&request, &origins).map(|it| (it.encoding, it.headers)).map_err(|it| it.status.as_u16())
+    check(&request).map(|it| (it.encoding, it.headers)).map_err(|it| it.status.as_u16())
 }
 
 #[test]
@@ -53,23 +52,4 @@ fn requests_that_are_no_handshake_are_refused() {
     assert_eq!(refused("upgrade", "h2c"), 426);
     assert_eq!(refused("sec-websocket-version", "8"), 426);
     assert_eq!(refused("sec-websocket-key", ""), 400);
-}
-
-#[test]
-fn browsers_connect_from_listed_origins_loopback_and_the_servers_own() {
-    let check = |origin| judge(&[("origin", origin)], None).is_ok();
-    for good in [
-        "https://shop.example.com",
-        "https://chat.example.com",
-        "http://localhost:3000",
-        "http://127.0.0.1:8080",
-        "http://[::1]:8080",
-    ] {
-        assert!(check(good), "{good}");
-    }
-    for bad in
-        ["https://evil.example.com", "null", "", "https://localhost.evil.example", "https://chat.example.com:444"]
-    {
-        assert!(!check(bad), "{bad}");
-    }
 }

@@ -1,9 +1,9 @@
-//! How messages reach people who are online: everything between an upgraded WebSocket connection and the core.
+//! How messages reach people who are online: everything between a connection, over WebSocket or a stream, and the core.
 //!
 //! [`Hub`] is the store's side, [`Gateway`] the connections'. A connection's way: [`Handshake`], login on the ordinary
 //! runtime, then its shard, for life. docs/gateway.md is the reference for those who write clients.
 //!
-//! Invariant: nothing here knows HTTP beyond the headers of a handshake, and nothing here knows a vendor's words.
+//! Invariant: nothing here knows HTTP beyond the heads of requests, and nothing here knows a vendor's words.
 
 mod admission;
 mod config;
@@ -15,10 +15,12 @@ mod hub;
 mod login;
 mod mailbox;
 mod metrics;
+mod origin;
 mod protocol;
 mod server;
 mod shard;
 mod socket;
+mod stream;
 mod token;
 mod wire;
 mod ws;
@@ -30,6 +32,7 @@ pub use login::{Identity, LoginAttempt, LoginData, SavedPosition, TokenVerifier,
 pub use metrics::GatewayMetrics;
 pub use server::{Gateway, GatewayDeps};
 pub use socket::MemorySocket;
+pub use stream::{AcceptedStream, Stream, StreamKind};
 
 #[cfg(test)]
 mod tests;

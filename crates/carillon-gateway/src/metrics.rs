@@ -11,6 +11,7 @@ use prometheus_client::registry::Registry;
 #[derive(Debug)]
 pub struct GatewayMetrics {
     pub(crate) connections: Gauge,
+    opened: Family<Transport, Counter>,
     pub(crate) logins: Family<Outcome, Counter>,
     pub(crate) closes: Family<Code, Counter>,
     pub(crate) refused: Family<Reason, Counter>,
@@ -22,6 +23,7 @@ pub struct GatewayMetrics {
     pub(crate) sends: Family<Outcome, Counter>,
     pub(crate) cuts: Counter,
     pub(crate) read_waits: Counter,
+    requests: Family<Outcome, Counter>,
     pub(crate) frames_in: Counter,
     pub(crate) frames_out: Counter,
     pub(crate) bytes_out: Counter,
@@ -34,6 +36,11 @@ pub struct GatewayMetrics {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct Outcome {
     pub(crate) outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Transport {
+    transport: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -64,6 +71,7 @@ impl GatewayMetrics {
         // Every reason is there from the start, so that a rate over it starts at zero.
         DropReason::ALL.iter().for_each(|reason| drop(copy("dropped", reason.name())));
         registry.register("carillon_connections", "Connections that are open", self.connections.clone());
+        registry.register("carillon_opened_connections", "Connections opened, by transport", self.opened.clone());
         registry.register("carillon_logins", "Logins by outcome", self.logins.clone());
         registry.register("carillon_closes", "Connections closed by the server, by code", self.closes.clone());
         registry.register("carillon_refused_connections", "Handshakes refused, by reason", self.refused.clone());
@@ -77,6 +85,12 @@ impl GatewayMetrics {
         registry.register("carillon_client_sends", "Messages that clients sent, by outcome", self.sends.clone());
         registry.register("carillon_cut_connections", "Connections that did not end in time", self.cuts.clone());
         registry.register("carillon_shard_read_waits", "Reads that waited for others", self.read_waits.clone());
+        let requests = self.requests.clone();
+        registry.register(
+            "carillon_command_requests",
+            "Requests with commands of streams' clients, by outcome",
+            requests,
+        );
         registry.register("carillon_gateway_received_frames", "Frames read from sockets", self.frames_in.clone());
         registry.register("carillon_gateway_sent_frames", "Frames queued for sockets", self.frames_out.clone());
         registry.register("carillon_gateway_sent_bytes", "Bytes written to sockets", self.bytes_out.clone());
@@ -95,6 +109,14 @@ impl GatewayMetrics {
     pub(crate) fn queue(&self, shard: usize, len: usize) {
         let shard = ShardLabel { shard: u32::try_from(shard).unwrap_or(u32::MAX) };
         self.queue.get_or_create(&shard).set(i64::try_from(len).unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn open(&self, transport: &'static str) {
+        self.opened.get_or_create(&Transport { transport }).inc();
+    }
+
+    pub(crate) fn request(&self, outcome: &'static str) {
+        self.requests.get_or_create(&Outcome { outcome }).inc();
     }
 
     pub(crate) fn login(&self, outcome: &'static str) {
@@ -120,6 +142,7 @@ impl Default for GatewayMetrics {
         let resolve = |fate| copies.get_or_create(&CopyFate { fate, reason: "" }).clone();
         Self {
             connections: Gauge::default(),
+            opened: Family::default(),
             logins: Family::default(),
             closes: Family::default(),
             refused: Family::default(),
@@ -131,6 +154,7 @@ impl Default for GatewayMetrics {
             sends: Family::default(),
             cuts: Counter::default(),
             read_waits: Counter::default(),
+            requests: Family::default(),
             frames_in: Counter::default(),
             frames_out: Counter::default(),
             bytes_out: Counter::default(),

@@ -6,19 +6,22 @@ use std::thread::JoinHandle;
 
 use bytes::Bytes;
 use carillon_core::pipeline::Pipeline;
+use http::HeaderMap;
 use tokio::net::TcpStream;
 use tokio::sync::{oneshot, watch};
 
-use crate::admission::{Admission, Full};
+use crate::admission::{Admission, Full, Slot};
 use crate::config::GatewayConfig;
 use crate::handshake::{self, Accepted, Handshake, HandshakeRefusal};
 use crate::hub::Hub;
 use crate::login::TokenVerifier;
 use crate::login::stage::{self, Stranger};
 use crate::metrics::GatewayMetrics;
+use crate::origin;
 use crate::protocol::Encoding;
 use crate::shard;
 use crate::socket::{MemorySocket, Socket};
+use crate::stream::Sessions;
 use crate::ws;
 
 /// What a gateway is made of.
@@ -41,6 +44,7 @@ pub(crate) struct Server {
     pub(crate) version: String,
     pub(crate) verifiers: Vec<Arc<dyn TokenVerifier>>,
     pub(crate) admission: Arc<Admission>,
+    pub(crate) streams: Arc<Sessions>,
     pub(crate) draining: watch::Sender<bool>,
 }
 
@@ -65,8 +69,9 @@ impl Gateway {
         let GatewayDeps { pipeline, config, metrics, version, verifiers } = deps;
         let config = Arc::new(config);
         let admission = Admission::new(config.clone(), metrics.clone());
+        let streams = Sessions::new(&pipeline.random);
         let draining = watch::Sender::new(false);
-        let server = Server { hub, pipeline, config, metrics, version, verifiers, admission, draining };
+        let server = Server { hub, pipeline, config, metrics, version, verifiers, admission, streams, draining };
         let server = Arc::new(server);
         let threads = (0..server.hub.mailboxes.len()).map(|place| spawn(&server, place)).collect();
         Self { server, threads: Arc::new(Mutex::new(threads)) }
@@ -78,23 +83,50 @@ impl Gateway {
     /// # Errors
     /// The answer that refuses it.
     pub fn handshake(&self, request: &Handshake<'_>) -> Result<Accepted, HandshakeRefusal> {
-        let server = &self.server;
-        let refused = |reason, refusal| {
-            server.metrics.refuse(reason);
-            Err(refusal)
-        };
-        if *server.draining.borrow() {
-            return refused("draining", HandshakeRefusal::DRAINING);
+        self.check_origin(request.headers)?;
+        let asked = self.judge(handshake::check(request))?;
+        let slot = self.enter(request.peer)?;
+        Ok(Accepted { headers: asked.headers, wire: ws::write::wire(asked.encoding), slot })
+    }
+
+    /// The headers that the script of a browser needs to read an answer; for every answer but a handshake's.
+    ///
+    /// # Errors
+    /// The answer to an origin that may not connect.
+    pub fn cors(&self, headers: &HeaderMap) -> Result<HeaderMap, HandshakeRefusal> {
+        self.check_origin(headers).map(|()| origin::allow(headers))
+    }
+
+    /// As [`Gateway::cors`], for the answer, with status 204, to what a browser asks before it sends a request.
+    ///
+    /// # Errors
+    /// As [`Gateway::cors`].
+    pub fn preflight(&self, headers: &HeaderMap) -> Result<HeaderMap, HandshakeRefusal> {
+        self.check_origin(headers).map(|()| origin::allow_preflight(headers))
+    }
+
+    fn check_origin(&self, headers: &HeaderMap) -> Result<(), HandshakeRefusal> {
+        let may = origin::may_connect(headers, &self.server.config.origins);
+        if may { Ok(()) } else { Err(self.refuse("origin", HandshakeRefusal::ORIGIN)) }
+    }
+
+    /// Counts a request that is found unsound.
+    pub(crate) fn judge<T>(&self, checked: Result<T, HandshakeRefusal>) -> Result<T, HandshakeRefusal> {
+        checked.map_err(|refusal| self.refuse("handshake", refusal))
+    }
+
+    /// A place for a connection of this address.
+    pub(crate) fn enter(&self, peer: IpAddr) -> Result<Slot, HandshakeRefusal> {
+        if *self.server.draining.borrow() {
+            return Err(self.refuse("draining", HandshakeRefusal::DRAINING));
         }
-        let asked = match handshake::check(request, &server.config.origins) {
-            Ok(asked) => asked,
-            Err(refusal) if refusal == HandshakeRefusal::ORIGIN => return refused("origin", refusal),
-            Err(refusal) => return refused("handshake", refusal),
-        };
-        match server.admission.enter(request.peer, server.pipeline.clock.now_ms()) {
-            Ok(slot) => Ok(Accepted { headers: asked.headers, wire: ws::write::wire(asked.encoding), slot }),
-            Err(full) => refused(reason(full), HandshakeRefusal::full(full)),
-        }
+        let entered = self.server.admission.enter(peer, self.server.pipeline.clock.now_ms());
+        entered.map_err(|full| self.refuse(reason(full), HandshakeRefusal::full(full)))
+    }
+
+    fn refuse(&self, reason: &'static str, refusal: HandshakeRefusal) -> HandshakeRefusal {
+        self.server.metrics.refuse(reason);
+        refusal
     }
 
     /// Logs the connection in and hands it to its shard; returns then, or when it has ended before. `leftover` is what
@@ -112,7 +144,8 @@ impl Gateway {
 
     async fn admit(&self, accepted: Accepted, socket: Socket, leftover: Bytes) {
         let Accepted { wire, slot, .. } = accepted;
-        stage::run(&self.server, Stranger { socket, wire, slot }, leftover).await;
+        self.server.metrics.open("websocket");
+        stage::run(&self.server, Stranger { socket, wire, slot, session: None }, leftover).await;
     }
 
     /// A connection in memory: the client's end, and the connection's login, which is to be awaited or spawned.
@@ -125,11 +158,10 @@ impl Gateway {
         protobuf: bool,
         capacity: usize,
     ) -> Result<(MemorySocket, impl Future<Output = ()> + Send + 'static), HandshakeRefusal> {
-        let entered = self.server.admission.enter(peer, self.server.pipeline.clock.now_ms());
-        let slot = entered.map_err(HandshakeRefusal::full)?;
+        let slot = self.enter(peer)?;
         let (ours, theirs) = MemorySocket::pair(capacity);
         let encoding = if protobuf { Encoding::Protobuf } else { Encoding::Json };
-        let accepted = Accepted { headers: http::HeaderMap::new(), wire: ws::write::wire(encoding), slot };
+        let accepted = Accepted { headers: HeaderMap::new(), wire: ws::write::wire(encoding), slot };
         let this = self.clone();
         Ok((theirs, async move { this.serve_memory(accepted, ours).await }))
     }

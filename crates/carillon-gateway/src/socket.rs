@@ -8,6 +8,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
+use bytes::Bytes;
 use tokio::net::TcpStream;
 
 /// One connection's socket, on the runtime that it belongs to.
@@ -82,8 +83,13 @@ pub struct MemorySocket {
 impl MemorySocket {
     /// Two ends; each direction holds at most `capacity` bytes.
     pub fn pair(capacity: usize) -> (Self, Self) {
-        let (one, two) = (Arc::new(Pipe::new(capacity)), Arc::new(Pipe::new(capacity)));
-        (Self { incoming: one.clone(), outgoing: two.clone() }, Self { incoming: two, outgoing: one })
+        Self::between(capacity, capacity)
+    }
+
+    /// The server's end and the client's; at most `down` bytes wait for the client, and `up` for the server.
+    pub(crate) fn between(down: usize, up: usize) -> (Self, Self) {
+        let (down, up) = (Arc::new(Pipe::new(down)), Arc::new(Pipe::new(up)));
+        (Self { incoming: up.clone(), outgoing: down.clone() }, Self { incoming: down, outgoing: up })
     }
 
     /// Reads what is there, waiting for the first byte; 0 means that the other end is gone.
@@ -92,6 +98,16 @@ impl MemorySocket {
             self.incoming.poll_ready(context, Side::Reader).map(|()| self.incoming.read(buffer).unwrap_or(0))
         })
         .await
+    }
+
+    /// Takes all that is there as soon as there is something; `None` means that the other end is gone.
+    pub(crate) fn poll_take(&self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        self.incoming.poll_ready(context, Side::Reader).map(|()| self.incoming.take())
+    }
+
+    /// Writes everything or nothing.
+    pub(crate) fn write_whole(&self, bytes: &[u8]) -> Result<(), NotWritten> {
+        self.outgoing.write_whole(bytes)
     }
 
     /// Writes everything; stops when the other end is gone.
@@ -113,6 +129,15 @@ impl Drop for MemorySocket {
         self.incoming.close();
         self.outgoing.close();
     }
+}
+
+/// Why bytes were not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotWritten {
+    /// There is no room for all of them now.
+    Full,
+    /// The other end is gone.
+    Gone,
 }
 
 #[derive(Debug)]
@@ -163,10 +188,37 @@ impl Pipe {
             if state.bytes.is_empty() && !state.closed {
                 return (Err(ErrorKind::WouldBlock.into()), None);
             }
-            (state.bytes.read(buffer), state.writer.take())
+            let read = state.bytes.read(buffer);
+            if state.bytes.is_empty() {
+                // Most pipes are idle, and an idle one holds nothing.
+                state.bytes = VecDeque::new();
+            }
+            (read, state.writer.take())
         });
         waker.into_iter().for_each(Waker::wake);
         read
+    }
+
+    /// Everything that is there; `None` when nothing is and nothing will be.
+    fn take(&self) -> Option<Bytes> {
+        let (taken, waker) = self.with(|state| (std::mem::take(&mut state.bytes), state.writer.take()));
+        waker.into_iter().for_each(Waker::wake);
+        (!taken.is_empty()).then(|| Vec::from(taken).into())
+    }
+
+    fn write_whole(&self, bytes: &[u8]) -> Result<(), NotWritten> {
+        let waker = self.with(|state| {
+            if state.closed {
+                return Err(NotWritten::Gone);
+            }
+            if self.capacity.saturating_sub(state.bytes.len()) < bytes.len() {
+                return Err(NotWritten::Full);
+            }
+            state.bytes.extend(bytes);
+            Ok(state.reader.take())
+        })?;
+        waker.into_iter().for_each(Waker::wake);
+        Ok(())
     }
 
     fn write(&self, bytes: &[u8]) -> io::Result<usize> {

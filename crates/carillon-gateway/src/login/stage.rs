@@ -14,6 +14,7 @@ use crate::protocol::{Command, Reply};
 use crate::server::Server;
 use crate::shard::Newcomer;
 use crate::socket::Socket;
+use crate::stream::Session;
 use crate::wire::Wire;
 use crate::ws::read::{Incoming, Reader};
 
@@ -24,6 +25,8 @@ pub(crate) struct Stranger {
     pub(crate) socket: Socket,
     pub(crate) wire: &'static dyn Wire,
     pub(crate) slot: Slot,
+    /// How its client names it where commands are requests of their own.
+    pub(crate) session: Option<Box<Session>>,
 }
 
 impl Stranger {
@@ -66,12 +69,12 @@ pub(crate) async fn run(server: &Server, stranger: Stranger, leftover: Bytes) {
 
 fn hand_over(server: &Server, stranger: Stranger, passed: Passed) {
     server.metrics.login("ok");
-    let Stranger { socket, wire, slot } = stranger;
+    let Stranger { socket, wire, slot, session } = stranger;
     let Ok(socket) = socket.detach() else { return };
     let mailbox = &server.hub.mailboxes[server.hub.place(passed.logged_in.account.no)];
     let Passed { connect_id, logged_in, rest: Rest { reader, commands, incoming } } = passed;
     // A shard that is about to end takes nobody: the connection ends, and the client comes back elsewhere.
-    drop(mailbox.adopt(Newcomer { socket, wire, slot, reader, connect_id, logged_in, commands, incoming }));
+    drop(mailbox.adopt(Newcomer { socket, wire, slot, session, reader, connect_id, logged_in, commands, incoming }));
 }
 
 /// Sends the close, and gives the client a moment to take it: a socket that is cut with bytes unread loses it.

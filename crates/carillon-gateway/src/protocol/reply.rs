@@ -14,6 +14,9 @@ pub(crate) struct Reply {
     #[prost(message, optional, tag = "2")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<Failure>,
+    #[prost(message, optional, tag = "4")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) push: Option<Push>,
     #[prost(message, optional, tag = "5")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) connect: Option<ConnectResult>,
@@ -70,6 +73,13 @@ pub(crate) struct ConnectResult {
     pub(crate) ping: u32,
     #[prost(bool, tag = "8")]
     pub(crate) pong: bool,
+    /// Where the commands of a stream's client are to be sent; empty over WebSocket.
+    #[prost(string, tag = "9")]
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) session: String,
+    #[prost(string, tag = "10")]
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) node: String,
     /// In ms since 1970.
     #[prost(int64, tag = "11")]
     pub(crate) time: i64,
@@ -142,6 +152,21 @@ pub(crate) struct RefreshResult {
     #[prost(uint32, tag = "4")]
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) ttl: u32,
+}
+
+/// The close of a stream: WebSocket has a frame for it.
+#[derive(Clone, PartialEq, prost::Message, Serialize)]
+pub(crate) struct Push {
+    #[prost(message, optional, tag = "11")]
+    pub(crate) disconnect: Option<Disconnect>,
+}
+
+#[derive(Clone, PartialEq, Eq, prost::Message, Serialize)]
+pub(crate) struct Disconnect {
+    #[prost(uint32, tag = "1")]
+    pub(crate) code: u32,
+    #[prost(string, tag = "2")]
+    pub(crate) reason: String,
 }
 
 #[derive(Clone, PartialEq, Eq, prost::Message, Serialize)]

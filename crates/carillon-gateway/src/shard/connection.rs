@@ -14,6 +14,7 @@ use crate::envelope::Frames;
 use crate::protocol::code::Close;
 use crate::protocol::{Encoding, Reply};
 use crate::socket::Socket;
+use crate::stream::Session;
 use crate::wire::Wire;
 use crate::ws::read::Reader;
 
@@ -48,6 +49,8 @@ pub(super) struct Connection {
     /// How much of the queue's first frame is left, where the socket took a part of it.
     cut: usize,
     pub(super) bytes_out: Counter,
+    /// What the connect reply has still to say.
+    pub(super) session: Option<Box<Session>>,
     pub(super) _slot: Slot,
 }
 
@@ -115,6 +118,7 @@ impl Connection {
             queue: BytesMut::new(),
             cut: 0,
             bytes_out: start.bytes_out,
+            session: None,
             _slot: slot,
         }
     }

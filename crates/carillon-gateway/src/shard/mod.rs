@@ -35,6 +35,7 @@ use crate::protocol::Command;
 use crate::protocol::code::Close;
 use crate::server::Server;
 use crate::socket::DetachedSocket;
+use crate::stream::Session;
 use crate::wire::Wire;
 use crate::ws::read::{Incoming, Reader};
 
@@ -45,6 +46,7 @@ pub(crate) struct Newcomer {
     pub(crate) socket: DetachedSocket,
     pub(crate) wire: &'static dyn Wire,
     pub(crate) slot: Slot,
+    pub(crate) session: Option<Box<Session>>,
     pub(crate) reader: Reader,
     pub(crate) connect_id: u32,
     pub(crate) logged_in: LoggedIn,

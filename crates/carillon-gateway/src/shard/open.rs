@@ -28,14 +28,15 @@ struct Opening {
 
 impl Shard {
     pub(super) fn adopt(self: &Rc<Self>, newcomer: Newcomer) {
-        let Newcomer { socket, wire, slot, reader, connect_id, logged_in, commands, incoming } = newcomer;
+        let Newcomer { socket, wire, slot, session, reader, connect_id, logged_in, commands, incoming } = newcomer;
         let Ok(socket) = socket.attach() else { return };
         let account = logged_in.account.no;
         let start = self.start();
         let serial = start.serial;
         let (place, is_over_limit) = {
             let mut state = self.state.borrow_mut();
-            let connection = Connection::new(start, socket, (wire, reader, slot), &logged_in);
+            let mut connection = Connection::new(start, socket, (wire, reader, slot), &logged_in);
+            connection.session = session;
             let place = state.connections.insert(connection);
             let places = state.accounts.entry(account).or_default();
             places.push(place);
@@ -134,6 +135,7 @@ impl Shard {
             if let Some(catch_up) = &mut connection.catch_up {
                 catch_up.opening = false;
             }
+            let session = connection.session.take().map(|it| *it).unwrap_or_default();
             let result = ConnectResult {
                 client: format!("{:016x}", connection.client),
                 version: server.version.clone(),
@@ -142,6 +144,8 @@ impl Shard {
                 subs: BTreeMap::from([(INBOX.to_owned(), inbox)]),
                 ping: u32::try_from(server.config.ping_interval_ms.div_ceil(1_000)).unwrap_or(u32::MAX),
                 pong: true,
+                session: session.id,
+                node: session.node,
                 time: i64::try_from(now_ms).unwrap_or(i64::MAX),
             };
             connection.reply(&Reply { connect: Some(result), ..Reply::to(connect_id) });

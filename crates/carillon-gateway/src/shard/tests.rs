@@ -30,6 +30,7 @@ async fn with_ann() -> (World, Rc<Shard>, TcpStream) {
         socket: Socket::Tcp(socket).detach().unwrap(),
         wire: ws::write::wire(Encoding::Json),
         slot: server.admission.enter(peer.ip(), 0).ok().unwrap(),
+        session: None,
         reader: Reader::default(),
         connect_id: 1,
         logged_in: LoggedIn { account, device, by_static_token: true, expires_ms: None, position: None },

@@ -179,8 +179,8 @@ async fn pings_come_on_schedule_and_a_client_that_does_not_answer_is_closed() {
 }
 
 /// Moves the clock in small steps until the client hears something.
-pub(super) async fn advance_until_next(world: &World, client: &mut super::world::Client) -> Value {
-    let mut next = std::pin::pin!(client.next());
+pub(super) async fn advance_until_next(world: &World, client: &mut impl super::world::Hears) -> Value {
+    let mut next = std::pin::pin!(client.hear());
     loop {
         tokio::select! {
             biased;

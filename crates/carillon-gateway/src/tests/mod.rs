@@ -9,5 +9,6 @@ mod login;
 mod options;
 mod ruin;
 mod send;
+mod stream;
 mod tcp;
 pub(crate) mod world;

@@ -79,6 +79,10 @@ impl World {
         self.pipeline.change_account(&self.app, &id(name), change, None).await.unwrap()
     }
 
+    pub(crate) async fn account_of(&self, name: &str) -> Account {
+        self.pipeline.store.account(self.app.id, &id(name)).await.unwrap().unwrap()
+    }
+
     pub(crate) async fn send(&self, from: &str, to: &[&str], text: &str) -> Sent {
         self.send_with(from, to, text, CopyOptions { sender_sync: false, ..CopyOptions::default() }).await
     }
@@ -248,6 +252,18 @@ impl Client {
         let close = self.next().await;
         assert_ne!(close["reason"], "", "{close}");
         close["close"].as_u64().unwrap_or_else(|| panic!("no close but {close}"))
+    }
+}
+
+/// A client of any transport.
+pub(crate) trait Hears {
+    /// The next message; `null` at the end of the connection.
+    async fn hear(&mut self) -> Value;
+}
+
+impl Hears for Client {
+    async fn hear(&mut self) -> Value {
+        self.next().await
     }
 }
 
