@@ -7,7 +7,7 @@ use carillon_core::port::FakeClock;
 use carillon_testkit::{AppFile, TestServer};
 
 #[expect(clippy::disallowed_methods, reason = "a backend signs by the machine's clock, so the server's starts there")]
-fn clock() -> Arc<FakeClock> {
+pub(crate) fn clock() -> Arc<FakeClock> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     Arc::new(FakeClock::new(u64::try_from(now.as_millis()).unwrap()))
 }

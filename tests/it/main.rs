@@ -17,3 +17,4 @@ mod options;
 mod request_id;
 mod send;
 mod sessions;
+mod streams;

@@ -20,6 +20,7 @@ use crate::config::{Config, ConfigError, ShutdownConfig};
 use crate::files;
 use crate::http::health::{self, Readiness};
 use crate::http::listener::Listener;
+use crate::http::stream::{self, Streams};
 use crate::http::tasks::Tasks;
 use crate::http::websocket::{self, Websocket};
 use crate::http::{metrics, problem};
@@ -62,7 +63,7 @@ pub struct Server {
     clock: Arc<dyn Clock>,
     pipeline: Arc<Pipeline>,
     gateway: Gateway,
-    /// Connections that log in.
+    /// Connections that log in, and streams.
     logins: Arc<Tasks>,
     /// How long the gateway lets a closed connection take what is left.
     close_timeout_us: u64,
@@ -101,7 +102,14 @@ impl Server {
             trusted_proxies: config.http.trusted_proxies.clone(),
             tasks: logins.clone(),
         };
-        let public = public.merge(websocket::router(websocket));
+        let streams = Streams {
+            gateway: wired.gateway.clone(),
+            trusted_proxies: config.http.trusted_proxies.clone(),
+            tasks: logins.clone(),
+            clock: ports.clock.clone(),
+            body_timeout_ms: config.gateway.login_timeout_ms,
+        };
+        let public = public.merge(websocket::router(websocket)).merge(stream::router(streams));
         let (stop, stopped) = watch::channel(false);
         let mut listeners = JoinSet::new();
         let (addr, admin_addr) = (sockets.addr, sockets.admin_addr);
@@ -113,6 +121,7 @@ impl Server {
                 config: config.http.clone(),
                 metrics: wired.http_metrics.clone(),
                 clock: ports.clock.clone(),
+                streams: logins.clone(),
             };
             listeners.spawn(listener.run(stopped.clone()));
         }

@@ -1,6 +1,7 @@
 //! A listener: accepts connections up to a limit, serves HTTP/1.1 on each, and ends them in order.
 //!
-//! A connection that is upgraded leaves here as a TCP stream; whoever upgraded it owns it from then on.
+//! A connection that is upgraded leaves here as a TCP stream; whoever upgraded it owns it from then on. One that carries a
+//! stream of the gateway leaves as it is, and goes on among the tasks that end with the gateway.
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,7 +19,9 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tower::ServiceExt;
 
+use super::leave::Leave;
 use super::metrics::HttpMetrics;
+use super::tasks::Tasks;
 use crate::config::HttpConfig;
 
 /// After the system refused to hand a connection over, which it does when files run out, it is left in peace that long.
@@ -30,6 +33,8 @@ pub(crate) struct Listener {
     pub(crate) config: HttpConfig,
     pub(crate) metrics: Arc<HttpMetrics>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Where connections go on that carry a stream.
+    pub(crate) streams: Arc<Tasks>,
 }
 
 impl Listener {
@@ -82,8 +87,11 @@ impl Listener {
             .header_read_timeout(Duration::from_secs(self.config.head_timeout_s))
             .max_buf_size(self.config.head_bytes_max)
             .max_headers(self.config.headers_max);
+        let (leave, streams) = (Leave::default(), self.streams.clone());
+        let leaving = leave.clone();
         let router = self.router.clone().map_request(move |mut request: http::Request<hyper::body::Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
+            request.extensions_mut().insert(leave.clone());
             request.map(axum::body::Body::new)
         });
         async move {
@@ -91,17 +99,21 @@ impl Listener {
             let _ = stream.set_nodelay(true);
             let service = TowerToHyperService::new(router);
             let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
-            let mut connection = std::pin::pin!(connection);
-            // Polling the connection by reference, so that losing the race drops nothing of it.
-            let ended = tokio::select! {
-                ended = connection.as_mut() => ended,
-                () = stopped(&mut stop) => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
+            let mut connection = Box::pin(connection);
+            let mut stopping = false;
+            // Polling the connection by reference, so that losing a race drops nothing of it.
+            loop {
+                tokio::select! {
+                    ended = connection.as_mut() => break note(ended),
+                    () = leaving.left() => {
+                        streams.spawn(async { note(connection.await) });
+                        break;
+                    }
+                    () = stopped(&mut stop), if !stopping => {
+                        stopping = true;
+                        connection.as_mut().graceful_shutdown();
+                    }
                 }
-            };
-            if let Err(error) = ended {
-                tracing::debug!(%error, "a connection ended early");
             }
             drop(open);
         }
@@ -111,6 +123,12 @@ impl Listener {
         self.metrics.accept_errors.inc();
         tracing::warn!(%error, "a connection was not accepted");
         self.clock.sleep_until_us(self.clock.monotonic_us() + ACCEPT_PAUSE_US).await;
+    }
+}
+
+fn note(ended: Result<(), hyper::Error>) {
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
     }
 }
 
