@@ -66,6 +66,8 @@ async fn without_a_server_commands_change_the_data_directory_themselves() {
     let rotated = done(&data, &["app", "rotate-secret", "shop", "token"]).await;
     assert_ne!(made, rotated);
     assert_eq!(done(&data, &["app", "credentials", "shop"]).await, rotated);
+    assert_eq!(done(&data, &["app", "set", "shop", "--devices", "one"]).await, "");
+    assert_eq!(run(&data, &["app", "set", "shop", "--devices", "two"]).await.code, Some(2));
 }
 
 #[tokio::test]

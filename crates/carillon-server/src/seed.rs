@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use carillon_core::model::{ApiKey, App, NewApp, Secret};
+use carillon_core::model::{ApiKey, App, DevicePolicy, NewApp, Secret};
 use carillon_core::pipeline::Pipeline;
 use carillon_core::port::{CreateError, Random, StoreError};
 
@@ -122,6 +122,7 @@ fn differences(stored: &App, app: &AppConfig, wanted: &NewApp) -> Vec<&'static s
         ("create_unknown_accounts", app.create_unknown_accounts.is_some_and(|it| it != own.create_unknown_accounts)),
         ("recall_window_s", app.recall_window_s.is_some_and(|it| it != own.recall_window_s)),
         ("blocklist_applies", app.blocklist_applies.is_some_and(|it| it != own.blocklist_applies)),
+        ("devices", app.devices.is_some_and(|it| DevicePolicy::from(it) != own.devices)),
         ("disabled", app.disabled.is_some_and(|it| it != own.disabled)),
     ]
     .into_iter()

@@ -109,8 +109,36 @@ async fn apps_of_the_file_are_created_and_none_is_made_besides() {
     let (_, list) = call(&server, "GET", "/apps", json!({})).await;
     assert_eq!(
         list,
-        json!({"apps": [{"name": "shop", "dialects": ["netease"], "folds_case": true, "disabled": false}]})
+        json!({"apps": [{"name": "shop", "dialects": ["netease"], "folds_case": true, "devices": "any", "disabled": false}]})
     );
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn settings_of_an_app_change_and_what_is_not_given_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(config(dir.path()), ports()).await.unwrap();
+    let app = json!({"name": "shop", "devices": "one"});
+    assert_eq!(call(&server, "POST", "/apps", app).await.0, 201);
+    let (_, credentials) = call(&server, "GET", "/apps/shop/credentials", json!({})).await;
+    let (status, changed) = call(&server, "PATCH", "/apps/shop", json!({"devices": "one_per_platform"})).await;
+    let dialects = json!(["netease"]);
+    assert_eq!(status, 200);
+    let expect = json!({"name": "shop", "dialects": dialects, "folds_case": true, "devices": "one_per_platform", "disabled": false});
+    assert_eq!(changed, expect);
+    let (_, list) = call(&server, "GET", "/apps", json!({})).await;
+    assert_eq!(list["apps"][1], expect);
+    assert_eq!(call(&server, "GET", "/apps/shop/credentials", json!({})).await.1, credentials);
+    for (wrong, status) in [
+        (json!({"devices": "two"}), 400),
+        (json!({"name": "other"}), 400),
+        (json!({"token_secret": "s".repeat(32)}), 400),
+        (json!({"limits": {"fly": "unlimited"}}), 400),
+        (json!({"colour": "red"}), 400),
+    ] {
+        assert_eq!(call(&server, "PATCH", "/apps/shop", wrong.clone()).await.0, status, "{wrong}");
+    }
+    assert_eq!(call(&server, "PATCH", "/apps/nothing", json!({})).await.0, 404);
     server.stop().await;
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::id::{AccountId, AppId};
-use crate::model::Secret;
+use crate::model::{DevicePolicy, Secret};
 
 /// An app as it is stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,6 +57,8 @@ pub struct AppSettings {
     pub recall_window_s: u64,
     /// Whether an account's blocklist keeps messages of backends away, too.
     pub blocklist_applies: bool,
+    /// With how many devices an account may be online at a time.
+    pub devices: DevicePolicy,
 }
 
 impl Default for AppSettings {
@@ -72,6 +74,7 @@ impl Default for AppSettings {
             create_unknown_accounts: false,
             recall_window_s: 120,
             blocklist_applies: true,
+            devices: DevicePolicy::default(),
         }
     }
 }

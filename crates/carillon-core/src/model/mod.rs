@@ -3,12 +3,14 @@
 mod account;
 mod app;
 mod copy;
+mod device;
 mod message;
 mod secret;
 
 pub use account::{Account, AccountFacts, Gender, MutedIn, Profile};
 pub use app::{ApiKey, App, AppSettings, Limit, Limits, NewApp, Operation};
 pub use copy::{Committed, CommittedCopy, DropReason, Fate};
+pub use device::{DevicePolicy, Platform};
 pub use message::{
     Content, CopyOptions, CopyRef, Element, Kind, Media, Message, Moderation, Place, Push, Recall, Sender,
 };

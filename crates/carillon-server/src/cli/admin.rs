@@ -110,6 +110,10 @@ impl Admin {
         self.call(Method::POST, path, body).await
     }
 
+    pub(super) async fn patch<T: DeserializeOwned>(&self, path: &str, body: Value) -> anyhow::Result<T> {
+        self.call(Method::PATCH, path, body).await
+    }
+
     async fn call<T: DeserializeOwned>(&self, method: Method, path: &str, body: Value) -> anyhow::Result<T> {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let (status, bytes) = match &self.way {

@@ -1,5 +1,6 @@
 //! `carillon app`: tenants and their secrets.
 
+use carillon_core::model::DevicePolicy;
 use clap::{Subcommand, ValueEnum};
 use serde::Deserialize;
 use serde_json::json;
@@ -17,6 +18,16 @@ pub(super) enum App {
         /// Lift every call limit: for benches and tests
         #[arg(long)]
         unlimited: bool,
+        /// With how many devices an account may be online at a time
+        #[arg(long, value_parser = DevicePolicy::ALL.map(DevicePolicy::name))]
+        devices: Option<String>,
+    },
+    /// Change settings of an app; what is not given stays
+    Set {
+        name: String,
+        /// With how many devices an account may be online at a time; holds from the next login on
+        #[arg(long, value_parser = DevicePolicy::ALL.map(DevicePolicy::name))]
+        devices: String,
     },
     /// List the apps, one in a line: name, dialects, and whether it is disabled
     List,
@@ -70,14 +81,21 @@ impl App {
 
     async fn on(self, admin: &Admin) -> anyhow::Result<()> {
         match self {
-            Self::Create { name, unlimited } => {
+            Self::Create { name, unlimited, devices } => {
                 let limits = unlimited.then_some("unlimited");
-                let made: Credentials = admin.post("/apps", json!({ "name": name, "limits": limits })).await?;
+                let wanted = json!({ "name": name, "limits": limits, "devices": devices });
+                let made: Credentials = admin.post("/apps", wanted).await?;
                 made.print()?;
                 out::note(format_args!(
                     "created; next: `carillon account create ACCOUNT --app {name}{}`",
                     admin.options()
                 ));
+                Ok(())
+            }
+            Self::Set { name, devices } => {
+                let path = format!("/apps/{}", segment(&name));
+                let _: Listed = admin.patch(&path, json!({ "devices": devices })).await?;
+                out::note("changed; who is online stays online");
                 Ok(())
             }
             Self::List => {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use carillon_core::model::{AppSettings, Limit, Limits, Operation};
+use carillon_core::model::{AppSettings, DevicePolicy, Limit, Limits, Operation};
 use serde::{Deserialize, Serialize};
 
 const DAY_S: u64 = 86_400;
@@ -32,6 +32,8 @@ pub struct AppConfig {
     pub recall_window_s: Option<u64>,
     /// Whether an account's blocklist keeps messages of backends away, too.
     pub blocklist_applies: Option<bool>,
+    /// With how many devices an account may be online at a time.
+    pub devices: Option<DevicesConfig>,
     /// Refuses the app's calls and logins.
     pub disabled: Option<bool>,
 }
@@ -41,6 +43,15 @@ pub struct AppConfig {
 pub struct NeteaseKeyConfig {
     pub app_key: String,
     pub app_secret: String,
+}
+
+/// The words for a [`DevicePolicy`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DevicesConfig {
+    Any,
+    OnePerPlatform,
+    One,
 }
 
 /// Limits of an app's operations.
@@ -76,10 +87,17 @@ impl AppConfig {
     /// # Errors
     /// The name that is no operation's.
     pub fn settings(&self) -> Result<AppSettings, String> {
-        let usual = AppSettings::default();
+        self.settings_over(AppSettings::default())
+    }
+
+    /// The settings `usual` with those that are given in their place.
+    ///
+    /// # Errors
+    /// As [`AppConfig::settings`].
+    pub fn settings_over(&self, usual: AppSettings) -> Result<AppSettings, String> {
         Ok(AppSettings {
             disabled: self.disabled.unwrap_or(usual.disabled),
-            limits: self.limits.as_ref().map_or(Ok(Limits::default()), LimitsConfig::limits)?,
+            limits: self.limits.as_ref().map_or(Ok(usual.limits), LimitsConfig::limits)?,
             inbox_retention_s: self.inbox_retention_days.map_or(usual.inbox_retention_s, |it| it.saturating_mul(DAY_S)),
             history_retention_s: self
                 .history_retention_days
@@ -89,6 +107,7 @@ impl AppConfig {
             create_unknown_accounts: self.create_unknown_accounts.unwrap_or(usual.create_unknown_accounts),
             recall_window_s: self.recall_window_s.unwrap_or(usual.recall_window_s),
             blocklist_applies: self.blocklist_applies.unwrap_or(usual.blocklist_applies),
+            devices: self.devices.map_or(usual.devices, DevicePolicy::from),
         })
     }
 }
@@ -104,6 +123,26 @@ impl LimitsConfig {
                 });
                 Ok(Limits { unlimited: false, own: own.collect::<Result<_, String>>()? })
             }
+        }
+    }
+}
+
+impl From<DevicesConfig> for DevicePolicy {
+    fn from(devices: DevicesConfig) -> Self {
+        match devices {
+            DevicesConfig::Any => Self::Any,
+            DevicesConfig::OnePerPlatform => Self::OnePerPlatform,
+            DevicesConfig::One => Self::One,
+        }
+    }
+}
+
+impl From<DevicePolicy> for DevicesConfig {
+    fn from(policy: DevicePolicy) -> Self {
+        match policy {
+            DevicePolicy::Any => Self::Any,
+            DevicePolicy::OnePerPlatform => Self::OnePerPlatform,
+            DevicePolicy::One => Self::One,
         }
     }
 }

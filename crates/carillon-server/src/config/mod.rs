@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-pub use app::{AppConfig, LimitConfig, LimitsConfig, NeteaseKeyConfig, Unlimited};
+pub use app::{AppConfig, DevicesConfig, LimitConfig, LimitsConfig, NeteaseKeyConfig, Unlimited};
 pub use error::ConfigError;
 pub use gateway::GatewaySection;
 pub use http::HttpConfig;

@@ -1,6 +1,6 @@
 //! What is read, what is refused and in which words; and that the documents say the same.
 
-use carillon_core::model::{AppSettings, Operation};
+use carillon_core::model::{AppSettings, DevicePolicy, Operation};
 
 use super::*;
 
@@ -126,11 +126,21 @@ fn the_app_in_the_reference_has_the_defaults_and_names_every_key() {
         create_unknown_accounts: Some(_),
         recall_window_s: Some(_),
         blocklist_applies: Some(_),
+        devices: Some(_),
         disabled: Some(_),
     } = &config.apps[0]
     else {
         panic!("a key of [[apps]] is not in reference.toml")
     };
+}
+
+#[test]
+fn settings_that_are_not_given_stay() {
+    let usual = AppSettings { nonce_once: true, devices: DevicePolicy::OnePerPlatform, ..AppSettings::default() };
+    assert_eq!(AppConfig::default().settings_over(usual.clone()), Ok(usual.clone()));
+    let change = AppConfig { devices: Some(DevicesConfig::One), disabled: Some(true), ..AppConfig::default() };
+    let changed = AppSettings { devices: DevicePolicy::One, disabled: true, ..usual.clone() };
+    assert_eq!(change.settings_over(usual), Ok(changed));
 }
 
 #[test]

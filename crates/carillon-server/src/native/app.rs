@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Native;
 use super::body::{Body, app_not_stored};
-use crate::config::{AppConfig, LimitsConfig, NeteaseKeyConfig, app_problems};
+use crate::config::{AppConfig, DevicesConfig, LimitsConfig, NeteaseKeyConfig, app_problems};
 use crate::http::problem::Problem;
 use crate::netease::DIALECT;
 use crate::seed;
@@ -21,11 +21,12 @@ pub(super) struct List {
 }
 
 #[derive(Serialize)]
-struct Listed {
+pub(super) struct Listed {
     name: String,
     dialects: Vec<String>,
     /// Whether names of accounts are lower-cased.
     folds_case: bool,
+    devices: DevicesConfig,
     disabled: bool,
 }
 
@@ -44,6 +45,7 @@ pub(super) struct Wanted {
     create_unknown_accounts: Option<bool>,
     recall_window_s: Option<u64>,
     blocklist_applies: Option<bool>,
+    devices: Option<DevicesConfig>,
     disabled: Option<bool>,
 }
 
@@ -77,13 +79,7 @@ enum Which {
 
 pub(super) async fn list(State(native): State<Arc<Native>>) -> Json<List> {
     let apps = native.pipeline.apps.all();
-    let listed = |app: &Arc<App>| Listed {
-        name: app.name.clone(),
-        dialects: app.keys.iter().map(|key| key.dialect.clone()).collect(),
-        folds_case: app.folds_case(),
-        disabled: app.settings.disabled,
-    };
-    Json(List { apps: apps.iter().map(listed).collect() })
+    Json(List { apps: apps.iter().map(|app| Listed::of(app)).collect() })
 }
 
 pub(super) async fn create(
@@ -98,6 +94,23 @@ pub(super) async fn create(
     let app = native.pipeline.create_app(app).await.map_err(app_not_stored)?;
     tracing::info!(app.name = app.name, "created app {}", app.name);
     Ok((StatusCode::CREATED, Json(Credentials::of(&app))))
+}
+
+/// Changes the settings that are given, and leaves the others.
+pub(super) async fn change(
+    State(native): State<Arc<Native>>,
+    Path(name): Path<String>,
+    Body(wanted): Body<AppConfig>,
+) -> Result<Json<Listed>, Problem> {
+    if !wanted.name.is_empty() || !wanted.token_secret.is_empty() || wanted.netease.is_some() {
+        return Err(Problem::bad_request("names and keys do not change, and secrets do by rotate-secret"));
+    }
+    let mut app = (*native.app(&name)?).clone();
+    let settings = wanted.settings_over(app.settings);
+    app.settings = settings.map_err(|it| Problem::bad_request(format!("`limits`: `{it}` is no operation")))?;
+    native.pipeline.replace_app(app.clone()).await.map_err(app_not_stored)?;
+    tracing::info!(app.name = name, "changed settings of app {name}");
+    Ok(Json(Listed::of(&app)))
 }
 
 pub(super) async fn credentials(
@@ -148,7 +161,20 @@ impl Wanted {
             create_unknown_accounts: self.create_unknown_accounts,
             recall_window_s: self.recall_window_s,
             blocklist_applies: self.blocklist_applies,
+            devices: self.devices,
             disabled: self.disabled,
+        }
+    }
+}
+
+impl Listed {
+    fn of(app: &App) -> Self {
+        Self {
+            name: app.name.clone(),
+            dialects: app.keys.iter().map(|key| key.dialect.clone()).collect(),
+            folds_case: app.folds_case(),
+            devices: app.settings.devices.into(),
+            disabled: app.settings.disabled,
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use carillon_core::command::{AccountChange, MuteChange, ProfileChange};
 use carillon_core::model::{
-    ApiKey, App, AppSettings, Content, CopyOptions, CopyRef, DropReason, Element, Fate, Gender, Kind, Limit, Limits,
-    Media, NewApp, Operation, Place, Profile, Recall, Secret,
+    ApiKey, App, AppSettings, Content, CopyOptions, CopyRef, DevicePolicy, DropReason, Element, Fate, Gender, Kind,
+    Limit, Limits, Media, NewApp, Operation, Place, Profile, Recall, Secret,
 };
 use carillon_core::port::{Change, CopyPlace, InboxPlan, NewAccount, PageLimit, PlannedCopy, Span, View};
 use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
@@ -246,6 +246,7 @@ impl Make<'_> {
             create_unknown_accounts: self.rng.random(),
             blocklist_applies: self.rng.random(),
             recall_window_s: self.pick(&RETENTIONS_S),
+            devices: self.pick(&DevicePolicy::ALL),
         };
         NewApp { keys, settings, ..new_app(self.pick(&["shop", "chat", "game", "bank", "mail"])) }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use carillon_core::AppId;
-use carillon_core::model::{ApiKey, App, AppSettings, Limit, Limits, Operation, Secret};
+use carillon_core::model::{ApiKey, App, AppSettings, DevicePolicy, Limit, Limits, Operation, Secret};
 use carillon_core::port::StoreError;
 
 use super::wrong;
@@ -38,6 +38,8 @@ pub(crate) struct AppRecord {
     limits: Vec<LimitRecord>,
     #[prost(uint64, optional, tag = "15")]
     recall_window_s: Option<u64>,
+    #[prost(string, optional, tag = "14")]
+    devices: Option<String>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -92,6 +94,7 @@ impl From<&App> for AppRecord {
             recall_window_s: Some(settings.recall_window_s),
             unlimited: settings.limits.unlimited,
             limits: settings.limits.own.iter().map(|(operation, limit)| limit_record(*operation, *limit)).collect(),
+            devices: Some(settings.devices.name().into()),
         }
     }
 }
@@ -102,6 +105,10 @@ fn limit_record(operation: Operation, limit: Limit) -> LimitRecord {
         Limit::Sliding { calls, window_ms, shut_out_ms } => Some(SlidingRecord { calls, window_ms, shut_out_ms }),
     };
     LimitRecord { operation: operation.name().into(), sliding }
+}
+
+fn policy(name: &str) -> Result<DevicePolicy, StoreError> {
+    DevicePolicy::from_name(name).ok_or_else(|| wrong("a device policy"))
 }
 
 fn limit(record: LimitRecord) -> Result<(Operation, Limit), StoreError> {
@@ -131,6 +138,7 @@ impl TryFrom<AppRecord> for App {
             create_unknown_accounts: record.create_unknown_accounts.unwrap_or(default.create_unknown_accounts),
             blocklist_applies: record.blocklist_applies.unwrap_or(default.blocklist_applies),
             recall_window_s: record.recall_window_s.unwrap_or(default.recall_window_s),
+            devices: record.devices.map_or(Ok(default.devices), |it| policy(&it))?,
         };
         Ok(Self {
             id: AppId(record.id),
