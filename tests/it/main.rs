@@ -11,6 +11,7 @@ mod churn;
 mod cli;
 mod crash;
 mod delivery;
+mod devices;
 mod import;
 mod limits;
 mod options;

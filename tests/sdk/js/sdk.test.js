@@ -192,6 +192,23 @@ for (const encoding of ENCODINGS) {
       assert.equal(signed.count('connecting'), 1);
     });
 
+    it('makes room for itself when its device connects again, and the older one stays away', async () => {
+      const [sender, name] = await newAccounts(2);
+      const data = { device: 'phone', platform: 'ios' };
+      const old = await user(name, { data }).connect();
+      const other = await user(name, { data: { device: 'web', platform: 'web' } }).connect();
+      await server.send(sender, [name], 'first');
+      await Promise.all([old, other].map((it) => it.inbox.untilCount(1)));
+      const back = await user(name, { data: { ...data, inbox: old.position } }).connect();
+      const { code, reason } = await old.next('disconnected');
+      assert.deepEqual({ code, reason }, { code: 4503, reason: 'device connected again' });
+      await server.send(sender, [name], 'second');
+      await back.inbox.untilCount(1);
+      await other.inbox.untilCount(2);
+      assert.deepEqual([old.texts(), back.texts(), other.texts()], [['first'], ['second'], ['first', 'second']]);
+      assert.deepEqual([old, back, other].map((it) => it.count('connecting')), [1, 1, 1]);
+    });
+
     it('learns that there are no rooms yet', async () => {
       const [name] = await newAccounts(1);
       const it = await user(name).connect();

@@ -6,10 +6,11 @@ pub(crate) mod stage;
 mod verify;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use carillon_core::command::CreateAccount;
 use carillon_core::decide::Refusal;
-use carillon_core::model::{Account, App, Profile};
+use carillon_core::model::{Account, App, Platform, Profile};
 use carillon_core::{AccountId, DeviceId, Offset};
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
@@ -44,21 +45,24 @@ pub(crate) struct Position {
 /// Somebody who is let in.
 #[derive(Debug)]
 pub(crate) struct LoggedIn {
+    /// Rising in the order of connect commands; of no other login.
+    pub(crate) serial: u64,
     pub(crate) account: Account,
-    pub(crate) device: DeviceId,
+    /// Where the client names none, its connection is a device of its own.
+    pub(crate) device: Option<DeviceId>,
+    pub(crate) platform: Option<Platform>,
     /// Whether the account's own token was shown, so that its replacement ends the session.
     pub(crate) by_static_token: bool,
     pub(crate) expires_ms: Option<u64>,
     pub(crate) position: Option<Position>,
 }
 
-/// All connections whose client names no device are one device.
-const UNNAMED_DEVICE: &str = "-";
-
 pub(crate) async fn log_in(server: &Server, request: &ConnectRequest) -> Result<LoggedIn, Denied> {
+    let serial = server.logins.fetch_add(1, Ordering::Relaxed);
+    let bad_request = Denied::Error(ErrorCode::BAD_REQUEST);
     let data = read_data(&request.data)?;
-    let device = DeviceId::new(data.device.as_deref().unwrap_or(UNNAMED_DEVICE));
-    let device = device.map_err(|_| Denied::Error(ErrorCode::BAD_REQUEST))?;
+    let device = data.device.as_deref().map(DeviceId::new).transpose().map_err(|_| bad_request)?;
+    let platform = data.platform.as_deref().map(|name| Platform::from_name(name).ok_or(bad_request)).transpose()?;
     let position = position(request, &data);
     let (account, by_static_token, expires_ms) = match verify(server, &request.token, &data) {
         Verdict::Accepted(it) => (by_claim(server, &it).await?, false, it.expires_ms),
@@ -69,7 +73,7 @@ pub(crate) async fn log_in(server: &Server, request: &ConnectRequest) -> Result<
     if account.blocked {
         return Err(Denied::Close(Close::BLOCKED));
     }
-    Ok(LoggedIn { account, device, by_static_token, expires_ms, position })
+    Ok(LoggedIn { serial, account, device, platform, by_static_token, expires_ms, position })
 }
 
 fn read_data(data: &[u8]) -> Result<LoginData, Denied> {

@@ -20,6 +20,7 @@ pub struct LoginData {
     pub account: Option<String>,
     /// The client's own name of its device, the same at each connect.
     pub device: Option<String>,
+    /// What the client runs on.
     pub platform: Option<String>,
     /// Where the app's last run ended.
     pub inbox: Option<SavedPosition>,

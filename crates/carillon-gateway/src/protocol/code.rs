@@ -74,4 +74,8 @@ impl Close {
     pub(crate) const BLOCKED: Self = close(4500, "account is blocked");
     pub(crate) const TOKEN_REPLACED: Self = close(4501, "token was replaced");
     pub(crate) const APP_DISABLED: Self = close(4502, "app is disabled");
+    /// The newer connection has the same name of a device.
+    pub(crate) const DEVICE_RECONNECTED: Self = close(4503, "device connected again");
+    /// The newer connection is another device, which the app does not allow beside this one.
+    pub(crate) const DEVICE_REPLACED: Self = close(4504, "another device logged in");
 }

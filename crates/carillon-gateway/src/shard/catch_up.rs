@@ -124,7 +124,7 @@ impl Shard {
         if bound.is_empty() {
             return Ok(kept().cloned().collect());
         }
-        let Some((account, device)) = self.with(id, |it| (it.account, it.device.clone())) else {
+        let Some((account, device)) = self.with(id, |it| (it.account, it.claimant())) else {
             return Ok(Vec::new());
         };
         let granted = self.server.pipeline.store.claim(account, &bound, &[device], false).await?;

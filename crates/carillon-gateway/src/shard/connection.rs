@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind};
 use std::task::Waker;
 
 use bytes::{Buf, BytesMut};
+use carillon_core::model::Platform;
 use carillon_core::{AccountId, AccountNo, AppId, DeviceId, Offset};
 use prometheus_client::metrics::counter::Counter;
 
@@ -28,7 +29,8 @@ pub(super) struct Connection {
     pub(super) app: AppId,
     pub(super) account: AccountNo,
     pub(super) account_id: AccountId,
-    pub(super) device: DeviceId,
+    pub(super) device: Option<DeviceId>,
+    pub(super) platform: Option<Platform>,
     pub(super) by_static_token: bool,
     pub(super) expires_ms: Option<u64>,
     /// The last inbox entry that was handed to the client.
@@ -81,7 +83,6 @@ pub(super) struct Gone;
 
 /// Everything of a connection that is given at its start.
 pub(super) struct Start {
-    pub(super) serial: u64,
     pub(super) client: u64,
     pub(super) first_ping_us: u64,
     pub(super) bytes_out: Counter,
@@ -96,7 +97,7 @@ impl Connection {
     ) -> Self {
         let (wire, reader, slot) = parts;
         Self {
-            serial: start.serial,
+            serial: who.serial,
             socket,
             reader,
             wire,
@@ -105,6 +106,7 @@ impl Connection {
             account: who.account.no,
             account_id: who.account.id.clone(),
             device: who.device.clone(),
+            platform: who.platform,
             by_static_token: who.by_static_token,
             expires_ms: who.expires_ms,
             mark: Offset::ZERO,
@@ -125,6 +127,13 @@ impl Connection {
 
     pub(super) fn encoding(&self) -> Encoding {
         self.wire.encoding()
+    }
+
+    /// Who claims what does not roam. Clients that name no device are one device here: what went to one of their
+    /// connections goes to the next one, too, or it would be lost with the first.
+    pub(super) fn claimant(&self) -> DeviceId {
+        let unnamed = || DeviceId::new("-").expect("it is a word");
+        self.device.clone().unwrap_or_else(unnamed)
     }
 
     pub(super) fn is_closing(&self) -> bool {

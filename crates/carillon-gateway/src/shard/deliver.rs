@@ -94,7 +94,7 @@ impl Shard {
                         pass.written.push(id);
                     }
                     if is_bound {
-                        devices.push(connection.device.clone());
+                        devices.push(connection.claimant());
                     }
                 }
                 Taken::Later => {}

@@ -1,6 +1,6 @@
 //! A shard: a thread with its own runtime that owns its connections for life. Nothing in it is locked.
 //!
-//! [`deliver`] hands out messages, [`drive`] reads and writes sockets, [`catch_up`] reads what a connection missed,
+//! [`deliver`] hands out messages, [`devices`] lets the last login stay, [`drive`] reads and writes sockets, [`catch_up`] reads what a connection missed,
 //! [`command`] answers, [`tick`] keeps the time. State is borrowed for moments, never over an `await`; what does await
 //! finds its connection again by [`ConnId`], or finds that it is gone.
 
@@ -8,6 +8,7 @@ mod catch_up;
 mod command;
 mod connection;
 mod deliver;
+mod devices;
 mod drive;
 mod open;
 mod query;
@@ -55,7 +56,7 @@ pub(crate) struct Newcomer {
     pub(crate) incoming: Vec<Incoming>,
 }
 
-/// A connection's name: places are used again, serials are not.
+/// A connection's name: places are used again, serials are not. They rise in the order of logins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct ConnId {
     place: usize,
@@ -79,7 +80,6 @@ struct State {
     accounts: HashMap<AccountNo, Vec<usize>>,
     /// What sockets are read into.
     scratch: Vec<u8>,
-    next_serial: u64,
     draining: bool,
     /// How fast accounts send messages.
     sends: rate::Rates,
@@ -102,7 +102,6 @@ impl Shard {
             connections: Slab::new(),
             accounts: HashMap::new(),
             scratch: vec![0; SCRATCH_BYTES],
-            next_serial: 0,
             draining: false,
             sends: rate::Rates::default(),
             turns: rpc::Turns::default(),

@@ -32,19 +32,16 @@ impl Shard {
         let Ok(socket) = socket.attach() else { return };
         let account = logged_in.account.no;
         let start = self.start();
-        let serial = start.serial;
-        let (place, is_over_limit) = {
+        let id = {
             let mut state = self.state.borrow_mut();
             let mut connection = Connection::new(start, socket, (wire, reader, slot), &logged_in);
             connection.session = session;
             let place = state.connections.insert(connection);
-            let places = state.accounts.entry(account).or_default();
-            places.push(place);
-            (place, places.len() > self.server.config.connections_per_account_max)
+            state.accounts.entry(account).or_default().push(place);
+            ConnId { place, serial: logged_in.serial }
         };
-        let id = ConnId { place, serial };
         tokio::task::spawn_local(self.clone().drive(id));
-        if is_over_limit {
+        if self.connections_beside(id) >= self.server.config.connections_per_account_max {
             self.server.metrics.refuse("connections_per_account");
             self.close(id, Close::CONNECTION_LIMIT);
             return;
@@ -60,10 +57,7 @@ impl Shard {
         let number = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("it is half of 16 bytes"));
         let interval_us = self.server.config.ping_interval_ms * 1_000;
         let pace = number(pace) % (interval_us / 2 + 1);
-        let mut state = self.state.borrow_mut();
-        state.next_serial += 1;
         Start {
-            serial: state.next_serial,
             client: number(client),
             first_ping_us: self.server.pipeline.clock.monotonic_us() + interval_us / 2 + pace,
             bytes_out: self.server.metrics.bytes_out.clone(),
@@ -73,8 +67,8 @@ impl Shard {
     async fn open(self: Rc<Self>, id: ConnId, opening: Opening) {
         let Opening { connect_id, logged_in, commands, incoming } = opening;
         match self.first_page(id, &logged_in).await {
-            Ok(Some((inbox, mark))) => self.welcome(id, connect_id, inbox, mark),
-            Ok(None) => return,
+            Ok(Some((inbox, mark))) if self.take_place(id) => self.welcome(id, connect_id, inbox, mark),
+            Ok(_) => return,
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be opened because the store failed: {error}");
                 self.answer(id, |it| it.reply(&Reply::failed(connect_id, ErrorCode::INTERNAL.into())));

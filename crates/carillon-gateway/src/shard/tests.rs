@@ -1,6 +1,7 @@
-//! What a connection leaves behind in its shard: nothing.
+//! What a connection leaves behind in its shard: nothing. And which of two logins stays, whichever comes first.
 
 use carillon_core::DeviceId;
+use carillon_core::model::Account;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 
@@ -20,26 +21,43 @@ async fn with_ann() -> (World, Rc<Shard>, TcpStream) {
     for _ in 0..100 {
         world.send("shop", &["ann"], &"x".repeat(100_000)).await;
     }
+    let shard = idle_shard(&world, &account);
+    let (newcomer, client) = newcomer(&world, account, 0, None).await;
+    shard.adopt(newcomer);
+    (world, shard, client)
+}
+
+/// The shard of an account, run by nobody but the test.
+fn idle_shard(world: &World, account: &Account) -> Rc<Shard> {
     let server = world.gateway.server.clone();
     let place = server.hub.place(account.no);
+    Rc::new(Shard::new(server, place))
+}
+
+async fn newcomer(world: &World, account: Account, serial: u64, device: Option<&str>) -> (Newcomer, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (socket, peer) = listener.accept().await.unwrap();
-    let device = DeviceId::new("phone").unwrap();
     let newcomer = Newcomer {
         socket: Socket::Tcp(socket).detach().unwrap(),
         wire: ws::write::wire(Encoding::Json),
-        slot: server.admission.enter(peer.ip(), 0).ok().unwrap(),
+        slot: world.gateway.server.admission.enter(peer.ip(), 0).ok().unwrap(),
         session: None,
         reader: Reader::default(),
         connect_id: 1,
-        logged_in: LoggedIn { account, device, by_static_token: true, expires_ms: None, position: None },
+        logged_in: LoggedIn {
+            serial,
+            account,
+            device: device.map(|name| DeviceId::new(name).unwrap()),
+            platform: None,
+            by_static_token: true,
+            expires_ms: None,
+            position: None,
+        },
         commands: Vec::new(),
         incoming: Vec::new(),
     };
-    let shard = Rc::new(Shard::new(server, place));
-    shard.adopt(newcomer);
-    (world, shard, client)
+    (newcomer, client)
 }
 
 /// Runs until the connection waits for its client, who reads nothing, to take what is queued.
@@ -98,6 +116,34 @@ async fn a_connection_that_is_cut_leaves_no_task() {
             assert!(shard.state.borrow().connections.is_empty());
             assert_eq!(shard.server.metrics.cuts.get(), 1);
             has_no_tasks(&shard).await;
+        })
+        .await;
+}
+
+/// What a client is told, up to the words `until`.
+async fn told(client: &mut TcpStream, until: &[u8]) -> String {
+    let mut all = Vec::new();
+    while !all.windows(until.len()).any(|it| it == until) {
+        assert!(client.read_buf(&mut all).await.unwrap() > 0, "{}", String::from_utf8_lossy(&all));
+    }
+    String::from_utf8_lossy(&all).into_owned()
+}
+
+#[tokio::test]
+async fn a_login_that_was_overtaken_by_a_newer_one_of_its_device_does_not_close_it() {
+    LocalSet::new()
+        .run_until(async {
+            let world = World::new().await;
+            let account = world.account("ann").await;
+            let shard = idle_shard(&world, &account);
+            let (newer, mut newer_client) = newcomer(&world, account.clone(), 8, Some("phone")).await;
+            shard.adopt(newer);
+            told(&mut newer_client, b"\"connect\"").await;
+            let (older, mut older_client) = newcomer(&world, account.clone(), 7, Some("phone")).await;
+            shard.adopt(older);
+            let words = told(&mut older_client, b"device connected again").await;
+            assert!(!words.contains("connect\""), "{words}");
+            assert_eq!(shard.connections_of(account.no), [ConnId { place: 0, serial: 8 }]);
         })
         .await;
 }

@@ -3,6 +3,7 @@
 
 mod catch_up;
 mod commands;
+mod devices;
 mod held;
 mod live;
 mod login;

@@ -32,7 +32,7 @@ impl Listen {
         let admin = Arc::new(Admin::running(place).await?);
         let app = admin.app(self.app.clone()).await?;
         let (_, gateway) = admin.addresses().await?;
-        let mut data = json!({ "device": self.device, "platform": "cli" });
+        let mut data = json!({ "device": self.device });
         if let Some(after) = self.after {
             data["inbox"] = json!({ "offset": after });
         }
