@@ -71,6 +71,22 @@ async fn without_a_server_commands_change_the_data_directory_themselves() {
 }
 
 #[tokio::test]
+async fn an_app_is_removed_with_everything_and_only_when_it_is_meant() {
+    let directory = TempDir::new().unwrap();
+    let data = directory.path().join("data");
+    done(&data, &["app", "create", "shop"]).await;
+    done(&data, &["account", "create", "ann"]).await;
+    let asked = run(&data, &["app", "remove", "shop"]).await;
+    assert_eq!((asked.code, asked.err.contains("--yes")), (Some(1), true), "{}", asked.err);
+    assert_eq!(done(&data, &["app", "list"]).await, "shop\tnetease\n");
+    done(&data, &["app", "remove", "shop", "--yes"]).await;
+    assert_eq!(done(&data, &["app", "list"]).await, "");
+    assert_eq!(run(&data, &["app", "remove", "shop", "--yes"]).await.code, Some(1), "it is not there any more");
+    done(&data, &["app", "create", "shop"]).await;
+    assert!(run(&data, &["account", "token", "ann"]).await.err.contains("no account `ann`"));
+}
+
+#[tokio::test]
 async fn errors_say_what_to_do_next() {
     let directory = TempDir::new().unwrap();
     let data = directory.path().join("data");

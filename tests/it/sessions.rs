@@ -123,6 +123,31 @@ async fn what_does_not_exist_is_refused_with_the_protocols_codes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_a_removed_app_nothing_can_be_used_and_its_users_stay_away() {
+    let mut server = TestServer::start().await;
+    server.backend.create_accounts(&["ann", "bob"]).await;
+    let mut bob = server.connect("bob").await;
+    server.backend.send_text("ann", &["bob"], "hi").await;
+    assert_eq!(bob.texts(1).await, ["hi"]);
+    let remove = reqwest::Client::new()
+        .delete(format!("{}/carillon/v1/apps/shop", server.url))
+        .bearer_auth(server.server().admin_token());
+    assert_eq!(remove.send().await.unwrap().status(), 204);
+    assert_eq!(bob.disconnected().await.0, 4505);
+    assert_eq!(server.user("bob").start().disconnected().await.0, 3500);
+    let refused = server.backend.call("user/create", &[("accid", "carl")]).await;
+    assert_eq!(refused["code"], 414, "{refused}");
+    // The configuration names the app, so that the next start makes it anew.
+    server.restart().await;
+    assert_eq!(server.user("bob").start().disconnected().await.0, 3500);
+    server.backend.create_accounts(&["ann", "bob"]).await;
+    let mut bob = server.connect("bob").await;
+    server.backend.send_text("ann", &["bob"], "hi again").await;
+    let first = bob.arrival().await;
+    assert_eq!((first.offset, first.text()), (1, "hi again"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stopping_server_tells_its_clients_to_come_back() {
     let mut server = TestServer::start().await;
     server.backend.create_accounts(&["bob"]).await;

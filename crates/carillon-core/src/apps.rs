@@ -2,15 +2,19 @@
 //!
 //! The store is the truth; whoever changes an app there puts it here as well ([`crate::pipeline::Pipeline`] does both).
 
-use std::collections::HashMap;
-use std::sync::{Arc, RwLock};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, RwLock, RwLockWriteGuard};
 
 use crate::id::AppId;
 use crate::model::App;
 
 #[derive(Debug, Default)]
-pub struct Apps {
-    by_id: RwLock<HashMap<AppId, Arc<App>>>,
+pub struct Apps(RwLock<Table>);
+
+#[derive(Debug, Default)]
+struct Table {
+    by_id: HashMap<AppId, Arc<App>>,
+    removed: HashSet<AppId>,
 }
 
 impl Apps {
@@ -22,9 +26,21 @@ impl Apps {
         this
     }
 
-    /// Adds the app, or replaces the one with its number.
-    pub fn put(&self, app: App) {
-        self.by_id.write().expect("no holder of this lock panics").insert(app.id, Arc::new(app));
+    /// Adds the app, or replaces the one with its number. One that was removed meanwhile is not let in again.
+    pub fn put(&self, app: App) -> Arc<App> {
+        let app = Arc::new(app);
+        let mut table = self.write();
+        if !table.removed.contains(&app.id) {
+            table.by_id.insert(app.id, Arc::clone(&app));
+        }
+        app
+    }
+
+    /// Takes the app out for good: numbers are not used again.
+    pub fn remove(&self, id: AppId) {
+        let mut table = self.write();
+        table.by_id.remove(&id);
+        table.removed.insert(id);
     }
 
     pub fn get(&self, id: AppId) -> Option<Arc<App>> {
@@ -58,6 +74,26 @@ impl Apps {
     }
 
     fn read<T>(&self, look: impl FnOnce(&HashMap<AppId, Arc<App>>) -> T) -> T {
-        look(&self.by_id.read().expect("no holder of this lock panics"))
+        look(&self.0.read().expect("no holder of this lock panics").by_id)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Table> {
+        self.0.write().expect("no holder of this lock panics")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{AppSettings, Secret};
+
+    #[test]
+    fn an_app_that_was_removed_does_not_come_back_by_a_change_that_was_under_way() {
+        let settings = AppSettings::default();
+        let app = App { id: AppId(1), name: "shop".into(), token_secret: Secret::new("s"), keys: Vec::new(), settings };
+        let apps = Apps::new([app.clone()]);
+        apps.remove(app.id);
+        apps.put(app);
+        assert_eq!((apps.get(AppId(1)), apps.by_name("shop"), apps.only()), (None, None, None));
     }
 }

@@ -33,6 +33,11 @@ impl Limiter {
         let mut windows = self.windows.lock().expect("no holder of this lock panics");
         windows.entry((app, operation)).or_default().charge(calls, window_ms, shut_out_ms, now_ms)
     }
+
+    /// Forgets an app that was removed.
+    pub fn forget(&self, app: AppId) {
+        self.windows.lock().expect("no holder of this lock panics").retain(|(of, _), _| *of != app);
+    }
 }
 
 #[derive(Debug, Default)]

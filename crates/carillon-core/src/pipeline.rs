@@ -226,10 +226,7 @@ impl Pipeline {
     /// # Errors
     /// As [`Store::create_app`].
     pub async fn create_app(&self, app: NewApp) -> Result<Arc<App>, CreateError> {
-        let app = self.store.create_app(app).await?;
-        let id = app.id;
-        self.apps.put(app);
-        Ok(self.apps.get(id).expect("it was put there"))
+        Ok(self.apps.put(self.store.create_app(app).await?))
     }
 
     /// Replaces an app.
@@ -239,6 +236,19 @@ impl Pipeline {
     pub async fn replace_app(&self, app: App) -> Result<(), CreateError> {
         self.store.replace_app(app.clone()).await?;
         self.apps.put(app);
+        Ok(())
+    }
+
+    /// Removes an app with everything of it, and ends its sessions. Done again, it does nothing.
+    ///
+    /// # Errors
+    /// As [`Store::remove_app`].
+    pub async fn remove_app(&self, app: AppId) -> Result<(), StoreError> {
+        // Where the store had none any more, an earlier call did not get to the rest.
+        self.store.remove_app(app).await?;
+        self.apps.remove(app);
+        self.limiter.forget(app);
+        self.sessions.end_app(app);
         Ok(())
     }
 }

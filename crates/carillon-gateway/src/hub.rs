@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use carillon_core::AccountNo;
 use carillon_core::model::{Committed, DropReason, Fate};
 use carillon_core::port::{EndReason, Fanout, Sessions};
+use carillon_core::{AccountNo, AppId};
 
 use crate::config::GatewayConfig;
 use crate::mailbox::Mailbox;
@@ -83,5 +83,9 @@ impl Fanout for Hub {
 impl Sessions for Hub {
     fn end(&self, account: AccountNo, reason: EndReason) {
         self.mailboxes[self.place(account)].end(account, reason);
+    }
+
+    fn end_app(&self, app: AppId) {
+        self.mailboxes.iter().for_each(|mailbox| mailbox.end_app(app));
     }
 }

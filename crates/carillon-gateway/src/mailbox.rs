@@ -6,9 +6,9 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
-use carillon_core::AccountNo;
 use carillon_core::model::Committed;
 use carillon_core::port::EndReason;
+use carillon_core::{AccountNo, AppId};
 use tokio::sync::Notify;
 
 use crate::shard::Newcomer;
@@ -21,6 +21,8 @@ pub(crate) struct Mail {
     /// Whether messages were left out.
     pub(crate) overrun: bool,
     pub(crate) ends: Vec<(AccountNo, EndReason)>,
+    /// Apps that were removed: a handful at most.
+    pub(crate) removed_apps: Vec<AppId>,
     /// Whether all connections shall end.
     pub(crate) draining: bool,
 }
@@ -60,6 +62,14 @@ impl Mailbox {
         self.change(|state| {
             if state.seen_ends.insert((account, reason == EndReason::Blocked)) {
                 state.mail.ends.push((account, reason));
+            }
+        });
+    }
+
+    pub(crate) fn end_app(&self, app: AppId) {
+        self.change(|state| {
+            if !state.mail.removed_apps.contains(&app) {
+                state.mail.removed_apps.push(app);
             }
         });
     }

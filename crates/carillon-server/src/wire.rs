@@ -5,12 +5,12 @@
 use std::sync::Arc;
 
 use axum::Router;
-use carillon_core::AccountNo;
 use carillon_core::apps::Apps;
 use carillon_core::limit::Limiter;
 use carillon_core::model::Committed;
 use carillon_core::pipeline::Pipeline;
 use carillon_core::port::{EndReason, Fanout, Sessions, Store, StoreError};
+use carillon_core::{AccountNo, AppId};
 use carillon_gateway::{Gateway, GatewayConfig, GatewayDeps, GatewayMetrics, Hub};
 use carillon_store::{EmbeddedStore, MemoryStore, OpenError};
 use prometheus_client::registry::Registry;
@@ -41,6 +41,8 @@ impl Fanout for Nobody {
 
 impl Sessions for Nobody {
     fn end(&self, _account: AccountNo, _reason: EndReason) {}
+
+    fn end_app(&self, _app: AppId) {}
 }
 
 /// Why the store did not open, or not serve.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::id::AccountNo;
+use crate::id::{AccountNo, AppId};
 use crate::model::Committed;
 
 /// Hands committed messages to connections.
@@ -17,10 +17,13 @@ pub trait Fanout: Send + Sync {
     fn nobody(&self, unregistered: usize);
 }
 
-/// Ends sessions of an account.
+/// Ends sessions.
 pub trait Sessions: Send + Sync {
     /// Asks for the end of the account's sessions that `reason` concerns; returns before they have ended.
     fn end(&self, account: AccountNo, reason: EndReason);
+
+    /// Asks for the end of all sessions of an app that was removed; returns before they have ended.
+    fn end_app(&self, app: AppId);
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -24,6 +24,9 @@ pub enum StoreError {
     /// A record did not verify. It is never served.
     #[error("a stored record is damaged: {0}")]
     Damaged(String),
+    /// There is no such app, or no longer. Nothing was written.
+    #[error("there is no such app")]
+    NoApp,
     /// The store is shutting down.
     #[error("the store is closed")]
     Closed,
@@ -240,6 +243,8 @@ pub struct Trimmed {
     pub history_entries: u64,
     pub messages: u64,
     pub requests: u64,
+    /// Records of whatever kind that removed apps had left. An engine that removes an app at once has none.
+    pub of_removed_apps: u64,
     /// Whether the round ended because its budget did, so that another one should follow soon.
     pub more: bool,
 }
@@ -249,14 +254,19 @@ pub trait Store: Send + Sync {
     /// Every app, by number.
     async fn apps(&self) -> Result<Vec<App>, StoreError>;
 
-    /// Creates an app and gives it the next number. [`CreateError::Exists`] when its name, or one of its keys in the same
-    /// dialect, is another app's.
+    /// Creates an app and gives it the next number, which no app has had before. [`CreateError::Exists`] when its name, or
+    /// one of its keys in the same dialect, is another app's.
     async fn create_app(&self, app: NewApp) -> Result<App, CreateError>;
 
-    /// Replaces the app with `app.id`. [`CreateError::Exists`] as for [`Store::create_app`].
+    /// Replaces the app with `app.id`, which must be there. [`CreateError::Exists`] as for [`Store::create_app`].
     async fn replace_app(&self, app: App) -> Result<(), CreateError>;
 
-    /// Creates an account and gives it the next number of its app.
+    /// Removes an app with its accounts, their lists and inboxes, its messages and its remembered requests. Returns whether
+    /// there was one. From then on nothing of it is found, and what would write to it fails with [`StoreError::NoApp`] or
+    /// finds no account. An engine may keep the records for a while, and take them away in rounds of [`Store::trim`].
+    async fn remove_app(&self, app: AppId) -> Result<bool, StoreError>;
+
+    /// Creates an account and gives it the next number of its app, which must be there.
     async fn create_account(
         &self,
         account: NewAccount,
@@ -295,8 +305,8 @@ pub trait Store: Send + Sync {
     async fn silenced(&self, owner: AccountNo) -> Result<Vec<AccountNo>, StoreError>;
 
     /// Commits a message with all its copies, atomically: ids and offsets are given, and everything is stored that the
-    /// plan asks for. [`crate::port::Fanout::committed`] is called before this returns. Two commits never interleave: of
-    /// two messages, the one with the lower id has the lower offset in every inbox that got both.
+    /// plan asks for. Its app must be there. [`crate::port::Fanout::committed`] is called before this returns. Two commits
+    /// never interleave: of two messages, the one with the lower id has the lower offset in every inbox that got both.
     async fn commit_message(
         &self,
         plan: InboxPlan,
@@ -370,7 +380,7 @@ pub trait Store: Send + Sync {
     /// The request that `app` made under this id, unless it has expired at `now_ms`.
     async fn remembered(&self, app: AppId, request: &str, now_ms: u64) -> Result<Option<Remembered>, StoreError>;
 
-    /// Removes what is older than its app keeps it, at most about `budget` records. Offsets of what stays do not change.
+    /// Removes what is older than its app keeps it, and what removed apps have left, at most about `budget` records. Offsets of what stays do not change.
     /// An engine may keep a record up to a minute longer, where that spares it a time in each.
     async fn trim(&self, now_ms: u64, budget: usize) -> Result<Trimmed, StoreError>;
 

@@ -23,8 +23,8 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use carillon_core::AccountNo;
 use carillon_core::port::EndReason;
+use carillon_core::{AccountNo, AppId};
 use slab::Slab;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio::task::LocalSet;
@@ -122,7 +122,7 @@ impl Shard {
 
     /// Newcomers come first: what was committed before they were here, they read from the store.
     fn sort(self: &Rc<Self>, mail: Mail) {
-        let Mail { newcomers, committed, overrun, ends, draining } = mail;
+        let Mail { newcomers, committed, overrun, ends, removed_apps, draining } = mail;
         newcomers.into_iter().for_each(|newcomer| self.adopt(newcomer));
         self.deliver(&committed);
         if overrun {
@@ -130,6 +130,7 @@ impl Shard {
             self.resynchronise();
         }
         ends.into_iter().for_each(|(account, reason)| self.end_sessions(account, reason));
+        removed_apps.into_iter().for_each(|app| self.end_app(app));
         if draining {
             self.state.borrow_mut().draining = true;
         }
@@ -145,6 +146,11 @@ impl Shard {
                 EndReason::TokenReplaced => {}
             }
         }
+    }
+
+    fn end_app(&self, app: AppId) {
+        let is_its_own = |id: &ConnId| self.with(*id, |it| it.app == app) == Some(true);
+        self.all().into_iter().filter(is_its_own).for_each(|id| self.close(id, Close::APP_REMOVED));
     }
 
     fn connections_of(&self, account: AccountNo) -> Vec<ConnId> {

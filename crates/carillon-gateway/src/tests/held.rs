@@ -65,6 +65,10 @@ impl Store for HeldStore {
         self.inner.replace_app(app).await
     }
 
+    async fn remove_app(&self, app: AppId) -> Result<bool, StoreError> {
+        self.inner.remove_app(app).await
+    }
+
     async fn create_account(
         &self,
         it: NewAccount,

@@ -1,7 +1,7 @@
 //! Live delivery: who gets what at once, and what becomes of what nobody gets.
 
-use carillon_core::command::AccountChange;
-use carillon_core::model::{CopyOptions, Secret};
+use carillon_core::command::{AccountChange, CreateAccount};
+use carillon_core::model::{AppSettings, CopyOptions, NewApp, Profile, Secret};
 use carillon_core::port::EndReason;
 use serde_json::json;
 
@@ -78,6 +78,29 @@ async fn a_new_token_ends_the_sessions_of_the_old_one_only() {
     world.settle(&mut signed).await;
     world.pipeline.end_sessions(&account, EndReason::Blocked);
     assert_eq!(signed.closed().await, 4500);
+}
+
+#[tokio::test]
+async fn the_sessions_of_a_removed_app_end_and_those_of_others_go_on() {
+    let world = World::new().await;
+    world.accounts(&["ann", "bob"]).await;
+    let mut clients = [world.connected("ann", "phone").await, world.connected("bob", "phone").await];
+    let token_secret = Secret::new("s".repeat(32));
+    let other = NewApp { name: "other".into(), token_secret, keys: Vec::new(), settings: AppSettings::default() };
+    let other = world.pipeline.create_app(other).await.unwrap();
+    let command = CreateAccount { id: super::world::id("ann"), token: None, profile: Profile::default() };
+    let account = world.pipeline.create_account(&other, command, None).await.unwrap();
+    let mut stays = world
+        .connecting("ann", json!({"token": account.token.expose(), "data": {"account": "ann", "app": "other"}}))
+        .await;
+    assert_eq!(stays.next().await["id"], 1);
+    world.pipeline.remove_app(world.app.id).await.unwrap();
+    for client in &mut clients {
+        assert_eq!(client.closed().await, 4505);
+    }
+    world.settle(&mut stays).await;
+    let mut late = world.connecting("ann", json!({"data": {"app": "shop"}})).await;
+    assert_eq!(late.closed().await, 3500);
 }
 
 #[tokio::test]

@@ -114,14 +114,25 @@ impl Admin {
         self.call(Method::PATCH, path, body).await
     }
 
+    /// Deletes what the path names; there is nothing to be told of it.
+    pub(super) async fn delete(&self, path: &str) -> anyhow::Result<()> {
+        self.answer(Method::DELETE, path, Value::Null).await.map(drop)
+    }
+
     async fn call<T: DeserializeOwned>(&self, method: Method, path: &str, body: Value) -> anyhow::Result<T> {
+        let bytes = self.answer(method, path, body).await?;
+        serde_json::from_slice(&bytes).context("the server's answer is not what this version expects")
+    }
+
+    /// The answer to a call that succeeded.
+    async fn answer(&self, method: Method, path: &str, body: Value) -> anyhow::Result<Vec<u8>> {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let (status, bytes) = match &self.way {
             Way::Server(remote) => remote.call(method, path, body).await?,
             Way::Directory(offline) => call_router(offline.router(), method, path, body).await?,
         };
         if status.is_success() {
-            return serde_json::from_slice(&bytes).context("the server's answer is not what this version expects");
+            return Ok(bytes);
         }
         let problem: Value = serde_json::from_slice(&bytes).unwrap_or_default();
         let detail = problem["detail"].as_str().unwrap_or("the server did not say why");

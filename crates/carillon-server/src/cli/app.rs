@@ -1,5 +1,8 @@
 //! `carillon app`: tenants and their secrets.
 
+use std::io::{self, IsTerminal as _};
+
+use anyhow::ensure;
 use carillon_core::model::DevicePolicy;
 use clap::{Subcommand, ValueEnum};
 use serde::Deserialize;
@@ -39,6 +42,13 @@ pub(super) enum App {
         /// Which secret
         #[arg(value_enum)]
         which: Which,
+    },
+    /// Remove an app for good: its accounts, tokens, inboxes, history, remembered requests and credentials
+    Remove {
+        name: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
     },
 }
 
@@ -118,8 +128,31 @@ impl App {
                 let path = format!("/apps/{}/rotate-secret", segment(&name));
                 admin.post::<Credentials>(&path, json!({ "which": which })).await?.print()
             }
+            Self::Remove { name, yes } => {
+                // Before the question: there is no need to think about an app that is not there.
+                Credentials::of(admin, &name).await?;
+                ensure!(yes || is_confirmed(&name)?, "nothing was removed");
+                admin.delete(&format!("/apps/{}", segment(&name))).await?;
+                out::note(format_args!(
+                    "removed app {name}; the server gives its disk space back over the next minutes. Where [[apps]] in \
+                     carillon.toml names it, the next start makes it anew, with nothing in it"
+                ));
+                Ok(())
+            }
         }
     }
+}
+
+/// Asks whoever is at the terminal.
+fn is_confirmed(name: &str) -> anyhow::Result<bool> {
+    ensure!(io::stdin().is_terminal(), "nobody is there to ask: say --yes to remove app {name} without a question");
+    out::note(format_args!(
+        "This removes app {name} for good, with all of its accounts, tokens, inboxes, history, remembered requests and \
+         credentials; who is connected is cut off. Type its name to go on:"
+    ));
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(answer.trim() == name)
 }
 
 impl Credentials {

@@ -47,7 +47,7 @@ enum Verb {
     Demo(demo::Demo),
     /// Run the server until SIGINT or SIGTERM
     Serve(serve::Serve),
-    /// Create and list apps (tenants), show and replace their secrets
+    /// Create, list and remove apps (tenants), show and replace their secrets
     #[command(subcommand)]
     App(app::App),
     /// Create accounts, and make tokens that they log in with

@@ -1,4 +1,4 @@
-//! Apps: create, list, and replace their secrets.
+//! Apps: create, list, replace their secrets, and remove them.
 
 use std::sync::Arc;
 
@@ -141,6 +141,14 @@ pub(super) async fn rotate_secret(
     native.pipeline.replace_app(app).await.map_err(app_not_stored)?;
     tracing::info!(app.name = name, "replaced a secret of app {name}");
     Ok(Json(credentials))
+}
+
+/// Removes the app with everything of it, and ends its sessions.
+pub(super) async fn remove(State(native): State<Arc<Native>>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
+    let app = native.app(&name)?;
+    native.pipeline.remove_app(app.id).await?;
+    tracing::info!(app.name = name, "removed app {name}");
+    Ok(StatusCode::NO_CONTENT)
 }
 
 impl Wanted {

@@ -41,6 +41,7 @@ impl From<StoreError> for Problem {
             StoreError::Full => "free space is below the reserve; nothing was written",
             StoreError::Unknown(_) => "the storage engine failed; whether it was written is not known",
             StoreError::Damaged(_) => "a stored record is damaged",
+            StoreError::NoApp => return Self::not_found("there is no such app any more"),
             StoreError::Closed => "the server is shutting down",
         };
         tracing::error!(%error, "a call of the native API failed");

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, patch, post, put};
+use axum::routing::{delete, get, post, put};
 use carillon_core::model::App;
 use carillon_core::pipeline::Pipeline;
 
@@ -56,7 +56,7 @@ fn routes(native: Arc<Native>, body_bytes_max: usize) -> Router {
     Router::new()
         .route("/server", get(info::show))
         .route("/apps", get(app::list).post(app::create))
-        .route("/apps/{app}", patch(app::change))
+        .route("/apps/{app}", delete(app::remove).patch(app::change))
         .route("/apps/{app}/credentials", get(app::credentials))
         .route("/apps/{app}/rotate-secret", post(app::rotate_secret))
         .route("/apps/{app}/accounts", post(account::create))

@@ -143,6 +143,8 @@ fn refused(refusal: &Refusal) -> (u16, String) {
             (500, "it is not known whether this was done: repeat it with the same RequestId".into())
         }
         Refusal::Store(StoreError::Damaged(_)) => (500, "server error".into()),
+        // As the next call of the app is answered.
+        Refusal::Store(StoreError::NoApp) => CallError::Auth(AuthError::UnknownKey).code_and_desc(),
         Refusal::Store(StoreError::Closed) => (500, "server is shutting down: nothing was done".into()),
     }
 }
@@ -230,6 +232,7 @@ mod tests {
                 "it is not known whether this was done: repeat it with the same RequestId",
             ),
             (Refusal::Store(StoreError::Damaged("record 7".into())), 500, "server error"),
+            (Refusal::Store(StoreError::NoApp), 414, "appkey"),
             (Refusal::Store(StoreError::Closed), 500, "server is shutting down: nothing was done"),
         ] {
             assert_eq!(CallError::Refused(refusal).code_and_desc(), (code, desc.to_owned()));

@@ -1,5 +1,7 @@
 //! Random operations: small pools of names, so that they meet, and places far outside of what there is.
 
+use std::ops::RangeInclusive;
+
 use carillon_core::command::{AccountChange, MuteChange, ProfileChange};
 use carillon_core::model::{
     ApiKey, App, AppSettings, Content, CopyOptions, CopyRef, DevicePolicy, DropReason, Element, Fate, Gender, Kind,
@@ -13,6 +15,7 @@ use rand::rngs::StdRng;
 use super::op::{Op, Request};
 use crate::fixture::{device, id, new_account, new_app, plan};
 
+/// Apps that there are at a time.
 pub(super) const APPS: u32 = 3;
 pub(super) const ACCOUNTS: u64 = 7;
 
@@ -24,6 +27,13 @@ pub(super) struct Make<'a> {
     pub(super) now_ms: u64,
     /// Ids that were given so far.
     pub(super) ids: u64,
+    /// The last number that an app was given.
+    pub(super) last_app: u32,
+}
+
+/// The last numbers that apps were given: those that are there, and some that were removed.
+pub(super) fn latest(last_app: u32) -> RangeInclusive<u32> {
+    last_app.saturating_sub(APPS).max(1)..=last_app.max(1)
 }
 
 impl Make<'_> {
@@ -40,7 +50,7 @@ impl Make<'_> {
         }
     }
 
-    /// Creates an app, or replaces one of those that there are.
+    /// Creates an app, or replaces or removes one of those that there are.
     pub(super) fn write_alone(&mut self, apps: &[App]) -> Op {
         let new = self.new_app();
         if apps.is_empty() || self.rng.random() {
@@ -48,6 +58,9 @@ impl Make<'_> {
         }
         let NewApp { name, token_secret, keys, settings } = new;
         let id = apps[self.rng.random_range(0..apps.len())].id;
+        if self.rng.random() {
+            return Op::RemoveApp(id);
+        }
         Op::ReplaceApp(App { id, name, token_secret, keys, settings })
     }
 
@@ -90,7 +103,7 @@ impl Make<'_> {
     }
 
     fn app(&mut self) -> AppId {
-        AppId(self.rng.random_range(1..=APPS))
+        AppId(self.rng.random_range(latest(self.last_app)))
     }
 
     fn name(&mut self) -> AccountId {

@@ -21,7 +21,7 @@ use carillon_core::{AccountNo, AppId, MessageId, Offset};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
-use self::make::{ACCOUNTS, APPS, Make};
+use self::make::{ACCOUNTS, APPS, Make, latest};
 use self::op::{Op, committed};
 use crate::fixture::{ALL, Heard, NOW_MS};
 use crate::{EmbeddedConfig, EmbeddedStore, MemoryStore};
@@ -37,6 +37,7 @@ struct Pair {
     epochs: HashMap<AccountNo, String>,
     directory: tempfile::TempDir,
     ids: u64,
+    last_app: u32,
 }
 
 impl Pair {
@@ -47,15 +48,15 @@ impl Pair {
         let directory = tempfile::tempdir().unwrap();
         let memory = MemoryStore::new(Arc::clone(&heard[0]) as Arc<dyn Fanout>);
         let embedded = open(directory.path(), &mut rng, &clock, &heard[1]);
-        Self { rng, clock, memory, embedded, heard, epochs: HashMap::new(), directory, ids: 0 }
+        Self { rng, clock, memory, embedded, heard, epochs: HashMap::new(), directory, ids: 0, last_app: 0 }
     }
 
-    /// Nothing is sent in an app that is not there: the engine would not know how long to keep it.
     async fn make_apps(&mut self) {
         while self.memory.apps().await.unwrap().len() < APPS as usize {
             let op = self.make().write_alone(&[]);
             self.both(vec![op]).await;
         }
+        self.last_app = self.memory.apps().await.unwrap().last().map_or(0, |app| app.id.0);
     }
 
     async fn step(&mut self) {
@@ -77,6 +78,7 @@ impl Pair {
                 let apps = self.memory.apps().await.unwrap();
                 let op = self.make().write_alone(&apps);
                 self.both(vec![op]).await;
+                self.make_apps().await;
             }
             94..96 => self.clock.advance_ms(60_000 * self.rng.random_range(1..4)),
             96..98 => self.trim().await,
@@ -86,7 +88,7 @@ impl Pair {
     }
 
     fn make(&mut self) -> Make<'_> {
-        Make { now_ms: self.clock.now_ms(), rng: &mut self.rng, ids: self.ids }
+        Make { now_ms: self.clock.now_ms(), rng: &mut self.rng, ids: self.ids, last_app: self.last_app }
     }
 
     /// Runs operations on both engines: one after the other on the model, all at once on the other one.
@@ -146,7 +148,7 @@ impl Pair {
 
     async fn look_at_everything(&mut self) {
         let mut ops = vec![Op::Apps];
-        for app in (1..=APPS).map(AppId) {
+        for app in latest(self.last_app).map(AppId) {
             let mut names = Vec::new();
             for no in (1..=ACCOUNTS).map(|serial| AccountNo::new(app, serial)) {
                 let limit = PageLimit { entries: 40, ..ALL };

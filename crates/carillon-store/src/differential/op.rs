@@ -18,6 +18,7 @@ pub(super) enum Op {
     Apps,
     CreateApp(NewApp),
     ReplaceApp(App),
+    RemoveApp(AppId),
     CreateAccount(NewAccount, Option<Request>),
     Change(AppId, AccountId, AccountChange, Option<Request>),
     Account(AppId, AccountId),
@@ -69,6 +70,7 @@ impl Op {
             Self::Apps => format!("{:?}", store.apps().await.map(|all| all.iter().map(app).collect::<Vec<_>>())),
             Self::CreateApp(new) => format!("{:?}", store.create_app(new).await.map(|it| app(&it))),
             Self::ReplaceApp(app) => format!("{:?}", store.replace_app(app).await),
+            Self::RemoveApp(app) => format!("{:?}", store.remove_app(app).await),
             Self::CreateAccount(new, request) => {
                 format!("{:?}", store.create_account(new, asked(request, account)).await.map(|it| account(&it)))
             }

@@ -25,12 +25,16 @@ pub(crate) enum Tag {
     Read = b'e',
     /// Up to where an account's part of a conversation was forgotten.
     Forgotten = b'f',
+    /// An app that was removed, as long as records of it are left.
+    Removed = b'd',
     /// How many groups were written.
     Groups = b'g',
     /// Up to where a device has its account's inbox.
     Acknowledged = b'h',
     Account = b'i',
     AccountById = b'k',
+    /// The last number that an app was given.
+    LastApp = b'l',
     Mark = b'm',
     NextId = b'n',
     Silenced = b'q',
@@ -105,6 +109,16 @@ pub(crate) fn rest(tag: Tag) -> Vec<u8> {
 
 pub(crate) fn app(tag: Tag, app: AppId) -> Vec<u8> {
     [&[tag as u8][..], &app.0.to_be_bytes()].concat()
+}
+
+/// The app of such a key.
+pub(crate) fn parse_app(key: &[u8]) -> Option<AppId> {
+    key.get(1..).and_then(|number| number.try_into().ok()).map(|number| AppId(u32::from_be_bytes(number)))
+}
+
+/// The numbers of an app's accounts begin with this.
+pub(crate) fn accounts_of(app: AppId) -> [u8; 3] {
+    low_bytes::<3>(app.0.into())
 }
 
 pub(crate) fn account(app: AppId, id: &AccountId) -> Vec<u8> {

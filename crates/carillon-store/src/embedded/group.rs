@@ -31,6 +31,10 @@ pub(crate) struct Group<'a> {
     pub(crate) committed: Vec<Arc<Committed>>,
     /// Accounts whose facts have changed.
     pub(crate) changed: Vec<(AppId, AccountId)>,
+    /// Apps that were removed.
+    pub(crate) removed: Vec<AppId>,
+    /// Removed apps of which nothing is left.
+    pub(crate) cleared: Vec<AppId>,
 }
 
 impl<'a> Group<'a> {
@@ -47,7 +51,14 @@ impl<'a> Group<'a> {
             pointed: HashSet::new(),
             committed: Vec::new(),
             changed: Vec::new(),
+            removed: Vec::new(),
+            cleared: Vec::new(),
         }
+    }
+
+    /// Refuses what would write to an app that is not there.
+    pub(crate) fn check(&self, app: AppId) -> Result<(), StoreError> {
+        if self.state.apps.contains_key(&app) { Ok(()) } else { Err(StoreError::NoApp) }
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -71,7 +82,8 @@ impl<'a> Group<'a> {
         self.state.groups = groups;
         self.state.keep_heads(self.heads);
         self.state.keep_pointed(self.pointed);
-        Ok(Told { committed: self.committed, changed: self.changed })
+        let Self { committed, changed, removed, cleared, .. } = self;
+        Ok(Told { committed, changed, removed, cleared })
     }
 
     pub(crate) fn put<const K: usize, const V: usize>(&mut self, keyspace: &Keyspace, key: [u8; K], value: [u8; V]) {
@@ -186,4 +198,6 @@ impl<'a> Group<'a> {
 pub(crate) struct Told {
     pub(crate) committed: Vec<Arc<Committed>>,
     pub(crate) changed: Vec<(AppId, AccountId)>,
+    pub(crate) removed: Vec<AppId>,
+    pub(crate) cleared: Vec<AppId>,
 }

@@ -23,17 +23,21 @@ pub(crate) fn state(
 ) -> Result<InboxState, StoreError> {
     let all = format::inbox(account, Offset::ZERO)..=format::inbox(account, format::OFFSET_MAX);
     let mut entries = snapshot.range(&db.inbox, all);
-    let epoch = format!("{generation}.{account}");
     let Some(first) = entries.next() else {
         let top = trimmed_top(snapshot, db, account)?;
-        return Ok(InboxState { epoch, oldest: top.next(), top });
+        return Ok(InboxState { oldest: top.next(), top, ..untouched(account, generation) });
     };
     let oldest = offset(&first.key().map_err(unknown)?)?;
     let top = match entries.next_back() {
         Some(last) => offset(&last.key().map_err(unknown)?)?,
         None => oldest,
     };
-    Ok(InboxState { epoch, oldest, top })
+    Ok(InboxState { oldest, top, ..untouched(account, generation) })
+}
+
+/// The state of an inbox that nothing was ever put into.
+pub(crate) fn untouched(account: AccountNo, generation: &str) -> InboxState {
+    InboxState { epoch: format!("{generation}.{account}"), oldest: Offset::ZERO.next(), top: Offset::ZERO }
 }
 
 /// The top of an inbox that was trimmed to nothing.

@@ -1,7 +1,8 @@
 //! The embedded engine: everything in one directory, on a log-structured store in this process.
 //!
 //! One writer thread (`writer`) syncs groups of writes (`group`, `apply`); a few reader threads (`threads`) read from
-//! snapshots (`inbox`, `reads`). What lies on disk is in `format`, `seal` and `record`.
+//! snapshots (`inbox`, `reads`). `trim` and `removed` take away what is not kept. What lies on disk is in `format`, `seal`
+//! and `record`.
 
 mod apply;
 mod config;
@@ -16,6 +17,7 @@ mod messages;
 mod metrics;
 mod reads;
 mod record;
+mod removed;
 mod seal;
 mod shared;
 mod space;

@@ -10,6 +10,7 @@ use super::facts::Facts;
 use super::home::Home;
 use super::messages::Messages;
 use super::metrics::StoreMetrics;
+use super::removed::Removed;
 use super::space::Space;
 
 /// Dropped, and with it the directory unlocked, when the store and its threads are gone.
@@ -22,6 +23,7 @@ pub(crate) struct Shared {
     pub(crate) space: Space,
     pub(crate) facts: Facts,
     pub(crate) messages: Messages,
+    pub(crate) removed: Removed,
     pub(crate) metrics: Arc<StoreMetrics>,
 }
 

@@ -16,6 +16,8 @@ use super::trim::Cursor;
 
 pub(crate) struct State {
     pub(crate) apps: BTreeMap<AppId, App>,
+    /// The last number that an app was given.
+    pub(crate) last_app: u64,
     pub(crate) next_id: MessageId,
     /// The last minute that has a mark.
     pub(crate) last_mark: Option<u64>,
@@ -43,7 +45,8 @@ impl State {
         let (apps, next_id) = (apps(db)?, MessageId(next_id));
         let heads = Cache::new(config.heads_cache_accounts);
         let pointed = Cache::new(config.conversations_cache);
-        Ok(Self { apps, next_id, last_mark, groups, cursor: None, heads, pointed })
+        let last_app = number(Tag::LastApp, 0)?;
+        Ok(Self { apps, last_app, next_id, last_mark, groups, cursor: None, heads, pointed })
     }
 
     pub(crate) fn head(&self, account: AccountNo) -> Option<Offset> {

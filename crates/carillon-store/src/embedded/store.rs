@@ -22,6 +22,7 @@ use super::home::{Home, OpenError};
 use super::inbox::{self, Reader};
 use super::messages::Messages;
 use super::metrics::{RecordKind, StoreMetrics};
+use super::removed::Removed;
 use super::shared::{Failure, Shared};
 use super::space::Space;
 use super::state::{self, State};
@@ -51,12 +52,15 @@ impl EmbeddedStore {
         let db = Db::open(&home.engine(), &config)?;
         let state = State::load(&db, &config).map_err(|error| OpenError::Damaged(error.to_string()))?;
         home.synced.lost(state.groups).map_or(Ok(()), |lost| Err(OpenError::Damaged(lost)))?;
+        let removed = Removed::default();
+        removed.load(&db).map_err(|error| OpenError::Damaged(error.to_string()))?;
         let shared = Arc::new(Shared {
             slot: Slot::new(db),
             space: Space::new(home.path.clone(), config.reserve_bytes, Arc::clone(&clock)),
             home,
             facts: Facts::new(config.facts_cache_accounts),
             messages: Messages::new(config.message_cache_bytes),
+            removed,
             metrics: StoreMetrics::new(),
             config,
             clock,
@@ -72,7 +76,24 @@ impl EmbeddedStore {
     }
 
     async fn page(&self, account: AccountNo, from: inbox::From, limit: PageLimit) -> Result<InboxPage, StoreError> {
-        self.threads.read(move |shared, db| reader(shared, db).page(account, from, limit)).await
+        let nothing = InboxPage { state: self.no_inbox(account), entries: Vec::new() };
+        self.read(account.app(), nothing, move |shared, db| reader(shared, db).page(account, from, limit)).await
+    }
+
+    fn no_inbox(&self, account: AccountNo) -> InboxState {
+        inbox::untouched(account, &self.shared.home.generation)
+    }
+
+    /// Has a reader read something of the app; `nothing` is there where it was removed.
+    async fn read<T: Send + 'static>(
+        &self,
+        app: AppId,
+        nothing: T,
+        read: impl FnOnce(&Shared, &Db) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let read =
+            move |shared: &Shared, db: &Db| if shared.removed.holds(app) { Ok(nothing) } else { read(shared, db) };
+        self.threads.read(read).await
     }
 
     async fn write<T: Send + 'static, E: Failure + From<StoreError> + Send + 'static>(
@@ -89,6 +110,7 @@ impl EmbeddedStore {
             ("history_entry", trimmed.history_entries),
             ("message", trimmed.messages),
             ("request", trimmed.requests),
+            ("of_removed_app", trimmed.of_removed_apps),
         ];
         for (kind, count) in counts {
             self.shared.metrics.trimmed.get_or_create(&RecordKind { kind }).inc_by(count);
@@ -119,6 +141,10 @@ impl Store for EmbeddedStore {
         self.write(Kind::Alone, |group| apply::app::replace(group, app)).await
     }
 
+    async fn remove_app(&self, app: AppId) -> Result<bool, StoreError> {
+        self.write(Kind::FreesSpace, move |group| Ok(apply::app::remove(group, app))).await
+    }
+
     async fn create_account(
         &self,
         account: NewAccount,
@@ -141,25 +167,28 @@ impl Store for EmbeddedStore {
 
     async fn account(&self, app: AppId, id: &AccountId) -> Result<Option<Account>, StoreError> {
         let id = id.clone();
-        self.threads.read(move |_, db| reads::account(&db.database.snapshot(), db, app, &id)).await
+        self.read(app, None, move |_, db| reads::account(&db.database.snapshot(), db, app, &id)).await
     }
 
     async fn accounts(&self, app: AppId, ids: &[AccountId]) -> Result<Vec<Option<Account>>, StoreError> {
-        let ids = ids.to_vec();
+        let (ids, count) = (ids.to_vec(), ids.len());
         let read = move |db: &Db| {
             let snapshot = db.database.snapshot();
             ids.iter().map(|id| reads::account(&snapshot, db, app, id)).collect()
         };
-        self.threads.read(move |_, db| read(db)).await
+        self.read(app, vec![None; count], move |_, db| read(db)).await
     }
 
     async fn account_by_no(&self, no: AccountNo) -> Result<Option<Account>, StoreError> {
-        self.threads.read(move |_, db| reads::account_by_no(&db.database.snapshot(), db, no)).await
+        self.read(no.app(), None, move |_, db| reads::account_by_no(&db.database.snapshot(), db, no)).await
     }
 
     async fn account_facts(&self, app: AppId, ids: &[AccountId]) -> Result<Vec<Option<AccountFacts>>, StoreError> {
         if !self.threads.is_open() {
             return Err(StoreError::Closed);
+        }
+        if self.shared.removed.holds(app) {
+            return Ok(vec![None; ids.len()]);
         }
         let mut facts = self.shared.facts.get(app, ids);
         let unknown: Vec<(usize, AccountId)> =
@@ -169,6 +198,10 @@ impl Store for EmbeddedStore {
         }
         let read = move |shared: &Shared, db: &Db| {
             let version = shared.facts.version();
+            // After the version: if the app is removed from here on, nothing of it is cached.
+            if shared.removed.holds(app) {
+                return Ok(Vec::new());
+            }
             let snapshot = db.database.snapshot();
             let mut found = Vec::with_capacity(unknown.len());
             for (at, id) in unknown {
@@ -187,15 +220,15 @@ impl Store for EmbeddedStore {
 
     async fn blocked_by(&self, other: AccountNo, owners: &[AccountNo]) -> Result<Vec<AccountNo>, StoreError> {
         let owners = owners.to_vec();
-        self.threads.read(move |_, db| reads::blocked_by(db, other, &owners)).await
+        self.read(other.app(), Vec::new(), move |_, db| reads::blocked_by(db, other, &owners)).await
     }
 
     async fn blocklist(&self, owner: AccountNo) -> Result<Vec<AccountNo>, StoreError> {
-        self.threads.read(move |_, db| reads::related(db, Tag::Blocked, owner)).await
+        self.read(owner.app(), Vec::new(), move |_, db| reads::related(db, Tag::Blocked, owner)).await
     }
 
     async fn silenced(&self, owner: AccountNo) -> Result<Vec<AccountNo>, StoreError> {
-        self.threads.read(move |_, db| reads::related(db, Tag::Silenced, owner)).await
+        self.read(owner.app(), Vec::new(), move |_, db| reads::related(db, Tag::Silenced, owner)).await
     }
 
     async fn commit_message(
@@ -210,6 +243,7 @@ impl Store for EmbeddedStore {
     async fn change(&self, app: AppId, change: Change, remember: Option<Remember<()>>) -> Result<(), StoreError> {
         let kind = kind(&change);
         let write = move |group: &mut Group<'_>| -> Result<(), StoreError> {
+            group.check(app)?;
             apply::change::apply(group, change)?;
             group.remember(app, remember, &());
             Ok(())
@@ -220,7 +254,7 @@ impl Store for EmbeddedStore {
     async fn inbox_state(&self, account: AccountNo) -> Result<InboxState, StoreError> {
         let read =
             move |shared: &Shared, db: &Db| inbox::state(&db.database.snapshot(), db, account, &shared.home.generation);
-        self.threads.read(read).await
+        self.read(account.app(), self.no_inbox(account), read).await
     }
 
     async fn read_inbox(&self, account: AccountNo, after: Offset, limit: PageLimit) -> Result<InboxPage, StoreError> {
@@ -249,7 +283,7 @@ impl Store for EmbeddedStore {
     }
 
     async fn message(&self, app: AppId, id: MessageId) -> Result<Option<Arc<Message>>, StoreError> {
-        self.threads.read(move |_, db| reads::message(db, app, id)).await
+        self.read(app, None, move |_, db| reads::message(db, app, id)).await
     }
 
     async fn conversation(
@@ -259,7 +293,9 @@ impl Store for EmbeddedStore {
         span: Span,
         limit: PageLimit,
     ) -> Result<HistoryPage, StoreError> {
-        self.threads.read(move |shared, db| reader(shared, db).conversation(between, view, span, limit)).await
+        let nothing = HistoryPage { entries: Vec::new() };
+        let read = move |shared: &Shared, db: &Db| reader(shared, db).conversation(between, view, span, limit);
+        self.read(between.0.app(), nothing, read).await
     }
 
     async fn conversations(
@@ -268,20 +304,23 @@ impl Store for EmbeddedStore {
         before: MessageId,
         limit: usize,
     ) -> Result<Conversations, StoreError> {
-        self.threads.read(move |shared, db| reader(shared, db).conversations(account, before, limit)).await
+        let nothing = Conversations { page: Vec::new(), more: false };
+        let read = move |shared: &Shared, db: &Db| reader(shared, db).conversations(account, before, limit);
+        self.read(account.app(), nothing, read).await
     }
 
     async fn sees(&self, account: AccountNo, place: CopyPlace) -> Result<bool, StoreError> {
-        self.threads.read(move |_, db| reads::sees(db, account, place)).await
+        self.read(account.app(), false, move |_, db| reads::sees(db, account, place)).await
     }
 
     async fn read_mark(&self, reader: AccountNo, other: AccountNo) -> Result<MessageId, StoreError> {
-        self.threads.read(move |_, db| conversation::read_mark(&db.database.snapshot(), db, reader, other)).await
+        let read = move |_: &Shared, db: &Db| conversation::read_mark(&db.database.snapshot(), db, reader, other);
+        self.read(reader.app(), MessageId(0), read).await
     }
 
     async fn acknowledged(&self, account: AccountNo, device: &DeviceId) -> Result<Option<Offset>, StoreError> {
         let device = device.clone();
-        self.threads.read(move |_, db| reads::acknowledged(db, account, &device)).await
+        self.read(account.app(), None, move |_, db| reads::acknowledged(db, account, &device)).await
     }
 
     async fn first_id_at(&self, time_ms: u64) -> Result<MessageId, StoreError> {
@@ -290,7 +329,7 @@ impl Store for EmbeddedStore {
 
     async fn remembered(&self, app: AppId, request: &str, now_ms: u64) -> Result<Option<Remembered>, StoreError> {
         let request = request.to_owned();
-        self.threads.read(move |_, db| reads::remembered(db, app, &request, now_ms)).await
+        self.read(app, None, move |_, db| reads::remembered(db, app, &request, now_ms)).await
     }
 
     async fn trim(&self, now_ms: u64, budget: usize) -> Result<Trimmed, StoreError> {

@@ -1,4 +1,5 @@
-//! Retention: removes what is older than its app keeps it, in rounds that go on where the last one ended.
+//! Retention: removes what is older than its app keeps it, and what removed apps have left, in rounds that go on where the
+//! last one ended.
 //!
 //! A cycle fixes its bounds when it begins, and removes entries and rows before the bodies that they name: no entry is
 //! ever left whose body is gone. Age is judged by id, through the marks of minutes, without reading a message.
@@ -14,6 +15,7 @@ use super::format::MINUTE_MS;
 use super::format::{self, Tag};
 use super::group::Group;
 use super::record::{self, RequestRecord};
+use super::removed::{self, Place};
 use super::seal;
 
 /// Where a cycle is.
@@ -25,6 +27,8 @@ pub(crate) struct Cursor {
 }
 
 enum Phase {
+    /// First, so that the phases that follow meet apps only that are there.
+    Removed(Option<Place>),
     /// From this key on.
     Inbox(Vec<u8>),
     History(Vec<u8>),
@@ -38,7 +42,7 @@ enum Phase {
 pub(crate) fn round(group: &mut Group<'_>, now_ms: u64, budget: usize) -> Result<Trimmed, StoreError> {
     let mut cursor = match group.state.cursor.take() {
         Some(cursor) => cursor,
-        None => Cursor { now_ms, bounds: bounds(group, now_ms)?, phase: Phase::Inbox(Vec::new()) },
+        None => Cursor { now_ms, bounds: bounds(group, now_ms)?, phase: Phase::Removed(None) },
     };
     // The look at an inbox or conversation is a step of its own: with one step only, nothing would ever be removed.
     let mut left = budget.max(2);
@@ -77,6 +81,10 @@ impl Cursor {
     fn step(&mut self, group: &mut Group<'_>, left: &mut usize, trimmed: &mut Trimmed) -> Result<(), StoreError> {
         let phase = std::mem::replace(&mut self.phase, Phase::Done);
         self.phase = match phase {
+            Phase::Removed(place) => {
+                let place = removed::clear(group, place, left, trimmed)?;
+                place.map_or_else(|| Phase::Inbox(Vec::new()), |place| Phase::Removed(Some(place)))
+            }
             Phase::Inbox(from) => self.inbox(group, from, left, trimmed)?,
             Phase::History(from) => self.history(group, from, left, trimmed)?,
             Phase::Bodies(app) => self.bodies(group, app, left, trimmed)?,

@@ -134,7 +134,12 @@ impl Writer {
     }
 
     fn tell(&self, told: &Told) {
-        self.shared.facts.forget(&told.changed);
+        self.shared.removed.tell(&told.removed, &told.cleared);
+        if told.removed.is_empty() {
+            self.shared.facts.forget(&told.changed);
+        } else {
+            self.shared.facts.forget_all();
+        }
         for committed in &told.committed {
             self.fanout.committed(committed);
         }
@@ -166,6 +171,7 @@ impl Writer {
                 .map_err(|error| StoreError::Unknown(error.to_string()))?;
             let loaded = State::load(&db, &shared.config)?;
             shared.home.synced.lost(loaded.groups).map_or(Ok(()), |lost| Err(StoreError::Damaged(lost)))?;
+            shared.removed.load(&db)?;
             state = Some(loaded);
             Ok::<_, StoreError>(db)
         })?;

@@ -35,6 +35,8 @@ type Pairs = BTreeSet<(AccountNo, AccountNo)>;
 #[derive(Default)]
 struct State {
     apps: BTreeMap<AppId, App>,
+    /// The last number that was given.
+    last_app: u32,
     accounts: BTreeMap<(AppId, AccountId), AccountNo>,
     by_no: HashMap<AccountNo, Account>,
     serials: HashMap<AppId, u64>,
@@ -90,19 +92,25 @@ impl Store for MemoryStore {
 
     async fn create_app(&self, app: NewApp) -> Result<App, CreateError> {
         let mut state = self.lock();
-        let id = AppId(state.apps.keys().next_back().map_or(1, |last| last.0 + 1));
+        let id = AppId(state.last_app + 1);
         let NewApp { name, token_secret, keys, settings } = app;
         let app = App { id, name, token_secret, keys, settings };
         rules::check_app(&app, state.apps.values())?;
         state.apps.insert(id, app.clone());
+        state.last_app = id.0;
         Ok(app)
     }
 
     async fn replace_app(&self, app: App) -> Result<(), CreateError> {
         let mut state = self.lock();
+        state.check(app.id)?;
         rules::check_app(&app, state.apps.values())?;
         state.apps.insert(app.id, app);
         Ok(())
+    }
+
+    async fn remove_app(&self, app: AppId) -> Result<bool, StoreError> {
+        Ok(self.lock().remove(app))
     }
 
     async fn create_account(
@@ -111,6 +119,7 @@ impl Store for MemoryStore {
         remember: Option<Remember<Account>>,
     ) -> Result<Account, CreateError> {
         let mut state = self.lock();
+        state.check(account.app)?;
         let key = (account.app, account.id.clone());
         if state.accounts.contains_key(&key) {
             return Err(CreateError::Exists);
@@ -204,6 +213,7 @@ impl Store for MemoryStore {
         remember: Option<Remember<Committed>>,
     ) -> Result<Arc<Committed>, StoreError> {
         let mut state = self.lock();
+        state.check(plan.message.app)?;
         let committed = Arc::new(state.commit(plan));
         state.remember(committed.message.app, remember, &committed);
         // Under the lock, so that the order of calls is the order of commits.
@@ -213,6 +223,7 @@ impl Store for MemoryStore {
 
     async fn change(&self, app: AppId, change: Change, remember: Option<Remember<()>>) -> Result<(), StoreError> {
         let mut state = self.lock();
+        state.check(app)?;
         state.change(change);
         state.remember(app, remember, &());
         Ok(())
@@ -343,6 +354,31 @@ fn others(list: &Pairs, owner: AccountNo) -> impl Iterator<Item = AccountNo> {
 }
 
 impl State {
+    fn check(&self, app: AppId) -> Result<(), StoreError> {
+        if self.apps.contains_key(&app) { Ok(()) } else { Err(StoreError::NoApp) }
+    }
+
+    fn remove(&mut self, app: AppId) -> bool {
+        if self.apps.remove(&app).is_none() {
+            return false;
+        }
+        self.accounts.retain(|(of, _), _| *of != app);
+        self.by_no.retain(|no, _| no.app() != app);
+        self.serials.remove(&app);
+        for list in [&mut self.blocklist, &mut self.silenced] {
+            list.retain(|(owner, _)| owner.app() != app);
+        }
+        self.messages.retain(|_, (message, _)| message.app != app);
+        self.inboxes.retain(|no, _| no.app() != app);
+        self.history.retain(|(low, _, _), _| low.app() != app);
+        self.read.retain(|(reader, _), _| reader.app() != app);
+        self.forgotten.retain(|(owner, _), _| owner.app() != app);
+        self.acknowledged.retain(|(no, _), _| no.app() != app);
+        self.claims.retain(|(no, _), _| no.app() != app);
+        self.requests.retain(|(of, _), _| *of != app);
+        true
+    }
+
     fn remember<T>(&mut self, app: AppId, remember: Option<Remember<T>>, outcome: &T) {
         let Some(Remember { request, fingerprint, expires_ms, answer }) = remember else { return };
         let answer: Bytes = answer(outcome);

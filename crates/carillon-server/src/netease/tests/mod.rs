@@ -82,6 +82,8 @@ impl Sessions for Recorder {
     fn end(&self, account: AccountNo, reason: EndReason) {
         self.ended.lock().unwrap().push((account, reason));
     }
+
+    fn end_app(&self, _app: AppId) {}
 }
 
 impl Backend {

@@ -16,6 +16,7 @@ pub(crate) fn create(
     remember: Option<Remember<Account>>,
 ) -> Result<Account, CreateError> {
     let NewAccount { app, id, token, profile, created_ms } = new;
+    group.check(app)?;
     if read(group, app, &id)?.is_some() {
         return Err(CreateError::Exists);
     }
@@ -44,6 +45,9 @@ pub(crate) fn change(
     change: AccountChange,
     remember: Option<Remember<Account>>,
 ) -> Result<Option<Account>, StoreError> {
+    if group.check(app).is_err() {
+        return Ok(None);
+    }
     let Some(mut account) = read(group, app, id)? else { return Ok(None) };
     match change {
         AccountChange::SetToken(token) => account.token = token,

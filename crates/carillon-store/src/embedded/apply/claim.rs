@@ -16,6 +16,9 @@ pub(crate) fn claim(
     devices: &[DeviceId],
     live: bool,
 ) -> Result<Vec<bool>, StoreError> {
+    if group.check(account.app()).is_err() {
+        return Ok(vec![false; offsets.len()]);
+    }
     let mut may_have = Vec::with_capacity(offsets.len());
     let mut takes = Vec::new();
     for offset in offsets {

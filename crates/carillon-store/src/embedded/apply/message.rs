@@ -19,6 +19,7 @@ pub(crate) fn commit(
     remember: Option<Remember<Committed>>,
 ) -> Result<Arc<Committed>, StoreError> {
     let InboxPlan { mut message, copies, sender_copy, in_conversations, change, unregistered } = plan;
+    group.check(message.app)?;
     let count = u32::try_from(copies.len()).ok().filter(|count| *count < seal::DISTANCE_END - 1);
     let count = count.ok_or_else(|| StoreError::Unknown("too many copies".into()))?;
     if let Some(change) = change {

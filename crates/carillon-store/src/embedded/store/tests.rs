@@ -192,3 +192,56 @@ async fn damage_that_a_write_meets_is_counted_as_what_a_read_meets() {
     assert!(store.account(APP, &id("ann")).await.is_err());
     assert_eq!(store.metrics().damaged.get(), 3);
 }
+
+/// Everything in the database that is not the writer's own.
+fn left_over(store: &EmbeddedStore) -> Vec<Vec<u8>> {
+    let own = [Tag::Groups, Tag::LastApp, Tag::Mark, Tag::NextId].map(|tag| tag as u8);
+    let slot = store.shared.slot.get().unwrap();
+    let db = slot.as_ref().unwrap();
+    let keys = |keyspace: &fjall::Keyspace| keyspace.iter().map(|it| it.key().unwrap().to_vec()).collect::<Vec<_>>();
+    let rest = keys(&db.rest).into_iter().filter(|key| !own.contains(&key[0]));
+    [keys(&db.inbox), keys(&db.history), keys(&db.bodies)].concat().into_iter().chain(rest).collect()
+}
+
+#[tokio::test]
+async fn the_records_of_a_removed_app_go_in_rounds_also_across_restarts_and_none_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = open(directory.path());
+    store.create_app(new_app("shop")).await.unwrap();
+    for name in ["ann", "bob", "carl"] {
+        store
+            .create_account(new_account(APP, name), remember(name, NOW_MS + 600_000, |_| String::new()))
+            .await
+            .unwrap();
+    }
+    for change in [
+        AccountChange::SetBlocklisted { other: id("ann"), on: true },
+        AccountChange::SetSilenced { other: id("ann"), on: true },
+    ] {
+        store.change_account(APP, &id("bob"), change, None).await.unwrap().unwrap();
+    }
+    for _ in 0..2 {
+        send(&store).await.unwrap();
+    }
+    store.trim(NOW_MS + 700_000, 1_000).await.unwrap();
+    send(&store).await.unwrap();
+    store.claim(BOB, &[Offset(3)], &[crate::fixture::device("phone")], false).await.unwrap();
+    assert_eq!(store.remove_app(APP).await, Ok(true));
+    let (mut removed, mut rounds) = (0, 0);
+    loop {
+        let round = store.trim(NOW_MS, 3).await.unwrap();
+        (removed, rounds) = (removed + round.of_removed_apps, rounds + 1);
+        if !round.more {
+            break;
+        }
+        store.close().await;
+        store = open(directory.path());
+        assert_eq!(store.account(APP, &id("ann")).await, Ok(None));
+        assert_eq!(store.read_inbox(BOB, Offset::ZERO, ALL).await.unwrap().entries.len(), 0);
+    }
+    assert!(rounds > 5 && removed > 15, "{removed} records in {rounds} rounds");
+    assert_eq!(left_over(&store), Vec::<Vec<u8>>::new());
+    store.close().await;
+    let store = open(directory.path());
+    assert_eq!(store.create_app(new_app("shop")).await.unwrap().id, AppId(2), "no number is given twice");
+}

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use carillon_core::command::{AccountChange, MuteChange, ProfileChange};
-use carillon_core::model::{DropReason, Fate, Gender, Message, MutedIn, Profile};
+use carillon_core::model::{DropReason, Fate, Gender, MutedIn, Profile};
 use carillon_core::port::{
-    Change, CopyPlace, CreateError, FakeClock, Fanout, HistoryPage, PageLimit, PlannedCopy, Role, Span, Standing,
+    Change, CreateError, FakeClock, Fanout, HistoryPage, InboxState, PageLimit, PlannedCopy, Role, Span, Standing,
     Store, StoreError, Trimmed, View,
 };
 use carillon_core::{AccountNo, AppId, MessageId, Offset};
@@ -76,6 +76,7 @@ impl Setup {
             all.history_entries += round.history_entries;
             all.messages += round.messages;
             all.requests += round.requests;
+            all.of_removed_apps += round.of_removed_apps;
             if !round.more {
                 return all;
             }
@@ -90,11 +91,6 @@ fn since(id: u64) -> Span {
 
 fn ids(page: &HistoryPage) -> Vec<u64> {
     page.entries.iter().map(|(id, _)| id.0).collect()
-}
-
-/// A copy of ann's for bob.
-fn place(message: u64, copy: u64) -> CopyPlace {
-    CopyPlace { sender: ANN, recipient: BOB, message: MessageId(message), copy: MessageId(copy) }
 }
 
 /// Runs a behaviour on each engine.
@@ -119,6 +115,89 @@ async fn names_and_keys_of_apps_are_their_own(it: Setup) {
     renamed.name = "third".into();
     it.store.replace_app(renamed.clone()).await.unwrap();
     assert_eq!(it.store.apps().await.unwrap()[1], renamed);
+}
+
+/// Writes of every kind to the app: what could be found of it.
+async fn fill(it: &Setup) {
+    let answer = |done: &carillon_core::model::Committed| done.message.id.to_string();
+    let mut full = plan(APP, 1, &[(2, Fate::Inbox), (3, Fate::Inbox)], NOW_MS);
+    full.sender_copy = Some(PlannedCopy { to: ANN, fate: Fate::Inbox });
+    it.store.commit_message(full, remember("r", NOW_MS + 600_000, answer)).await.unwrap();
+    assert_eq!(it.store.claim(BOB, &[Offset(1)], &[device("phone")], false).await, Ok(vec![true]));
+    for change in [
+        AccountChange::SetBlocklisted { other: id("ann"), on: true },
+        AccountChange::SetSilenced { other: id("ann"), on: true },
+    ] {
+        it.store.change_account(APP, &id("bob"), change, None).await.unwrap().unwrap();
+    }
+    assert!(it.store.account_facts(APP, &[id("bob")]).await.unwrap()[0].is_some());
+}
+
+async fn of_a_removed_app_nothing_is_found_and_nothing_is_written_to_it(it: Setup) {
+    fill(&it).await;
+    let untouched = {
+        let state = it.store.inbox_state(BOB).await.unwrap();
+        InboxState { epoch: state.epoch, oldest: Offset(1), top: Offset(0) }
+    };
+    let app = it.store.apps().await.unwrap().remove(0);
+    assert_eq!(it.store.remove_app(APP).await, Ok(true));
+    let is_gone = async || {
+        assert_eq!(it.store.apps().await, Ok(vec![]));
+        assert_eq!(it.store.account(APP, &id("bob")).await, Ok(None));
+        assert_eq!(it.store.accounts(APP, &[id("bob"), id("ann")]).await, Ok(vec![None, None]));
+        assert_eq!(it.store.account_by_no(BOB).await, Ok(None));
+        assert_eq!(it.store.account_facts(APP, &[id("bob"), id("ann")]).await, Ok(vec![None, None]));
+        assert_eq!(it.store.blocked_by(ANN, &[BOB]).await, Ok(vec![]));
+        assert_eq!(it.store.blocklist(BOB).await, Ok(vec![]));
+        assert_eq!(it.store.silenced(BOB).await, Ok(vec![]));
+        assert_eq!(it.store.inbox_state(BOB).await, Ok(untouched.clone()));
+        let page = it.store.read_inbox(BOB, Offset::ZERO, ALL).await.unwrap();
+        assert_eq!((page.state, page.entries.len()), (untouched.clone(), 0));
+        assert_eq!(it.store.read_inbox_back(BOB, Offset(9), ALL).await.unwrap().entries.len(), 0);
+        assert_eq!(it.store.message(APP, MessageId(1)).await, Ok(None));
+        assert_eq!(ids(&it.conversation(SHOW, since(0), ALL).await), []);
+        assert_eq!(it.conversations(BOB).await, []);
+        assert_eq!(it.store.read_mark(BOB, ANN).await, Ok(MessageId(0)));
+        assert_eq!(it.store.remembered(APP, "r", NOW_MS).await, Ok(None));
+
+        let no_app = Err(CreateError::Store(StoreError::NoApp));
+        assert_eq!(it.store.create_account(new_account(APP, "zoe"), None).await, no_app);
+        assert_eq!(it.store.replace_app(app.clone()).await, Err(CreateError::Store(StoreError::NoApp)));
+        let sent = it.store.commit_message(plan(APP, 1, &[(2, Fate::Inbox)], NOW_MS), None).await;
+        assert!(matches!(sent, Err(StoreError::NoApp)));
+        assert_eq!(it.store.change_account(APP, &id("bob"), AccountChange::SetMuted(true), None).await, Ok(None));
+        assert_eq!(it.store.claim(BOB, &[Offset(1)], &[device("phone")], true).await, Ok(vec![false]));
+        assert_eq!(it.store.remove_app(APP).await, Ok(false));
+    };
+    is_gone().await;
+    // Also while its records are taken away, and when they are gone.
+    while it.store.trim(NOW_MS, 3).await.unwrap().more {
+        is_gone().await;
+    }
+    is_gone().await;
+    assert_eq!(it.heard.0.lock().unwrap().len(), 1);
+}
+
+async fn a_removed_app_leaves_the_others_alone_and_its_number_to_nobody(it: Setup) {
+    let other = it.store.create_app(new_app("other")).await.unwrap().id;
+    it.store.create_account(new_account(other, "bob"), None).await.unwrap();
+    it.store.commit_message(plan(other, 1, &[(1, Fate::Inbox)], NOW_MS), None).await.unwrap();
+    fill(&it).await;
+    let last = it.store.create_app(new_app("last")).await.unwrap().id;
+    for app in [APP, last] {
+        assert_eq!(it.store.remove_app(app).await, Ok(true));
+    }
+    let again = it.store.create_app(new_app("shop")).await.unwrap().id;
+    assert_eq!((other, last, again), (AppId(2), AppId(3), AppId(4)));
+    for budget in [2, 1_000] {
+        it.trim(NOW_MS, budget).await;
+        assert_eq!(it.store.account(again, &id("bob")).await, Ok(None));
+        let bob = it.store.account(other, &id("bob")).await.unwrap().unwrap().no;
+        assert_eq!(it.store.read_inbox(bob, Offset::ZERO, ALL).await.unwrap().entries.len(), 1);
+        assert_eq!(it.store.conversation((bob, bob), SHOW, since(0), ALL).await.unwrap().entries.len(), 1);
+    }
+    let ann = it.store.create_account(new_account(again, "ann"), None).await.unwrap();
+    assert_eq!(ann.no, AccountNo::new(again, 1));
 }
 
 async fn an_account_is_created_once_and_its_changes_are_seen(it: Setup) {
@@ -267,180 +346,6 @@ async fn a_message_is_found_by_the_ids_of_its_copies_in_its_own_app(it: Setup) {
     }
 }
 
-async fn a_conversation_holds_what_its_two_accounts_exchanged(it: Setup) {
-    it.send(&[(2, Fate::OnlineOnly), (3, Fate::Inbox)]).await;
-    it.store.commit_message(plan(APP, 2, &[(1, Fate::Inbox)], NOW_MS), None).await.unwrap();
-    it.send(&[(2, Fate::Drop(DropReason::Blocked))]).await;
-    for between in [(ANN, BOB), (BOB, ANN)] {
-        let page = it.store.conversation(between, SHOW, since(0), ALL).await.unwrap();
-        assert_eq!(ids(&page), [2, 5]);
-    }
-    assert_eq!(ids(&it.conversation(SHOW, since(2), ALL).await), [5]);
-    let one = PageLimit { entries: 1, bytes: usize::MAX };
-    let span = |after, before| Span { after: MessageId(after), before: MessageId(before), newest_first: true };
-    for (span, found) in [(span(0, 9), 5), (span(0, 5), 2), (span(1, 3), 2)] {
-        assert_eq!(ids(&it.conversation(SHOW, span, one).await), [found], "{span:?}");
-    }
-    assert_eq!(ids(&it.conversation(SHOW, span(2, 5), one).await), []);
-}
-
-async fn a_conversation_shows_each_what_it_shall_see(it: Setup) {
-    let send = async |change: fn(&mut Message)| {
-        let mut plan = plan(APP, 1, &[(2, Fate::Inbox)], NOW_MS);
-        change(&mut plan.message);
-        it.store.commit_message(plan, None).await.unwrap();
-    };
-    send(|_| {}).await;
-    send(|it| it.sender_sees = false).await;
-    send(|it| it.recipients_see = false).await;
-    send(|it| it.options.history = false).await;
-    for (view, seen) in [
-        (View::All, &[2, 4, 6, 8][..]),
-        (View::Backend { unseen: true }, &[2, 4, 6]),
-        (View::Backend { unseen: false }, &[2]),
-        (View::Account(ANN), &[2, 6]),
-        (View::Account(BOB), &[2, 4]),
-    ] {
-        assert_eq!(ids(&it.conversation(view, since(0), ALL).await), seen, "{view:?}");
-    }
-}
-
-async fn what_is_withdrawn_leaves_a_tombstone_in_the_inbox_and_nothing_in_the_conversation(it: Setup) {
-    for _ in 0..4 {
-        let mut plan = plan(APP, 1, &[(2, Fate::Inbox)], NOW_MS);
-        plan.sender_copy = Some(PlannedCopy { to: ANN, fate: Fate::Inbox });
-        it.store.commit_message(plan, None).await.unwrap();
-    }
-    it.change(Change::Withdraw { place: place(1, 2), from_sender: true }).await;
-    it.change(Change::Withdraw { place: place(3, 4), from_sender: false }).await;
-    it.change(Change::Delete { place: place(5, 6) }).await;
-    let (kept, withdrawn, deleted) = (Standing::Kept, Standing::Withdrawn, Standing::Deleted);
-    assert_eq!(it.standings(BOB).await, [withdrawn, withdrawn, deleted, kept]);
-    assert_eq!(it.standings(ANN).await, [withdrawn, kept, deleted, kept]);
-    assert_eq!(ids(&it.conversation(View::Account(ANN), since(0), ALL).await), [4, 8]);
-    assert_eq!(ids(&it.conversation(View::Account(BOB), since(0), ALL).await), [8]);
-    assert_eq!(ids(&it.conversation(View::Backend { unseen: true }, since(0), ALL).await), [4, 8]);
-    let sees = async |account, copy| it.store.sees(account, place(copy - 1, copy)).await.unwrap();
-    assert!(sees(ANN, 4).await && !sees(BOB, 4).await && !sees(ANN, 2).await && sees(BOB, 8).await);
-}
-
-async fn a_withdrawn_copy_leaves_the_other_copies_and_the_senders_own_of_all(it: Setup) {
-    let mut plan = plan(APP, 1, &[(2, Fate::Inbox), (3, Fate::Inbox)], NOW_MS);
-    plan.sender_copy = Some(PlannedCopy { to: ANN, fate: Fate::Inbox });
-    it.store.commit_message(plan, None).await.unwrap();
-    it.change(Change::Withdraw { place: place(1, 2), from_sender: true }).await;
-    for (account, standing) in [(ANN, Standing::Kept), (BOB, Standing::Withdrawn), (CARL, Standing::Kept)] {
-        assert_eq!(it.standings(account).await, [standing], "{account}");
-    }
-    // Where there is nothing, nothing is changed.
-    it.change(Change::Withdraw { place: place(7, 8), from_sender: true }).await;
-    it.change(Change::Delete { place: place(1, 9) }).await;
-    assert_eq!(it.standings(CARL).await, [Standing::Kept]);
-}
-
-async fn a_change_in_a_message_is_made_with_it(it: Setup) {
-    it.send(&[(2, Fate::Inbox)]).await;
-    let mut recall = plan(APP, 1, &[(2, Fate::Inbox)], NOW_MS);
-    recall.in_conversations = false;
-    recall.change = Some(Change::Withdraw { place: place(1, 2), from_sender: true });
-    it.store.commit_message(recall, None).await.unwrap();
-    assert_eq!(it.standings(BOB).await, [Standing::Withdrawn, Standing::Kept]);
-    assert_eq!(ids(&it.conversation(SHOW, since(0), ALL).await), []);
-}
-
-async fn an_account_has_its_conversations_by_their_last_messages(it: Setup) {
-    it.send(&[(2, Fate::Inbox), (3, Fate::Inbox)]).await;
-    it.send(&[(2, Fate::Inbox)]).await;
-    it.store.commit_message(plan(APP, 3, &[(2, Fate::Inbox)], NOW_MS), None).await.unwrap();
-    it.store.commit_message(plan(APP, 2, &[(2, Fate::Inbox)], NOW_MS), None).await.unwrap();
-    assert_eq!(it.conversations(BOB).await, [(BOB, 9, 0), (CARL, 7, 1), (ANN, 5, 2)]);
-    assert_eq!(it.conversations(ANN).await, [(BOB, 5, 0), (CARL, 3, 0)]);
-    assert_eq!(it.conversations(CARL).await, [(BOB, 7, 0), (ANN, 3, 1)]);
-    let page = it.store.conversations(BOB, MessageId(9), 1).await.unwrap();
-    assert_eq!((page.page.len(), page.page[0].with, page.more), (1, CARL, true));
-    let page = it.store.conversations(BOB, MessageId(7), 1).await.unwrap();
-    assert_eq!((page.page.len(), page.page[0].with, page.more), (1, ANN, false));
-}
-
-async fn what_is_read_counts_no_more_and_reading_never_goes_back(it: Setup) {
-    for _ in 0..3 {
-        it.send(&[(2, Fate::Inbox)]).await;
-    }
-    let read = async |through| it.change(Change::Read { reader: BOB, other: ANN, through: MessageId(through) }).await;
-    assert_eq!(it.conversations(BOB).await, [(ANN, 6, 3)]);
-    read(4).await;
-    read(2).await;
-    assert_eq!(it.conversations(BOB).await, [(ANN, 6, 1)]);
-    assert_eq!(it.store.read_mark(BOB, ANN).await, Ok(MessageId(4)));
-    assert_eq!(it.store.read_mark(ANN, BOB).await, Ok(MessageId(0)));
-    let list = it.store.conversations(ANN, MessageId(99), 9).await.unwrap();
-    assert_eq!((list.page[0].read, list.page[0].read_by_other), (MessageId(0), MessageId(4)));
-}
-
-async fn last_message_and_unread_heed_options_recalls_and_deletes(it: Setup) {
-    let send = async |change: fn(&mut Message)| {
-        let mut plan = plan(APP, 1, &[(2, Fate::Inbox)], NOW_MS);
-        change(&mut plan.message);
-        it.store.commit_message(plan, None).await.unwrap();
-    };
-    send(|_| {}).await;
-    assert_eq!(it.conversations(BOB).await, [(ANN, 2, 1)]);
-    send(|it| it.options.badge = false).await;
-    assert_eq!(it.conversations(BOB).await, [(ANN, 4, 1)]);
-    send(|it| it.options.session_update = false).await;
-    assert_eq!(it.conversations(BOB).await, [(ANN, 4, 2)]);
-    send(|it| it.recipients_see = false).await;
-    assert_eq!((it.conversations(BOB).await, it.conversations(ANN).await), (vec![(ANN, 4, 2)], vec![(BOB, 8, 0)]));
-    it.change(Change::Withdraw { place: place(3, 4), from_sender: true }).await;
-    assert_eq!(it.conversations(BOB).await, [(ANN, 2, 2)]);
-    it.change(Change::Delete { place: place(1, 2) }).await;
-    assert_eq!(it.conversations(BOB).await, [], "what is left is no last message");
-}
-
-async fn what_was_forgotten_is_for_no_new_device_and_the_history_stays(it: Setup) {
-    it.send(&[(2, Fate::Inbox)]).await;
-    it.change(Change::Forget { account: BOB, other: ANN, other_id: id("sender") }).await;
-    assert_eq!(it.standings(BOB).await, [Standing::Deleted]);
-    assert_eq!(it.conversations(BOB).await, []);
-    assert_eq!(it.conversations(ANN).await.len(), 1);
-    assert_eq!(ids(&it.conversation(View::Account(BOB), since(0), ALL).await), [2]);
-    it.send(&[(2, Fate::Inbox)]).await;
-    assert_eq!(it.standings(BOB).await, [Standing::Deleted, Standing::Kept]);
-    assert_eq!(it.conversations(BOB).await, [(ANN, 4, 1)]);
-}
-
-async fn a_device_acknowledges_and_never_goes_back(it: Setup) {
-    let acknowledge = async |name, offset| {
-        it.change(Change::Acknowledge { account: BOB, device: device(name), offset: Offset(offset) }).await;
-    };
-    acknowledge("phone", 3).await;
-    acknowledge("phone", 2).await;
-    acknowledge("pad", 0).await;
-    for (account, name, found) in
-        [(BOB, "phone", Some(Offset(3))), (BOB, "pad", Some(Offset(0))), (BOB, "pho", None), (ANN, "phone", None)]
-    {
-        assert_eq!(it.store.acknowledged(account, &device(name)).await, Ok(found), "{name}");
-    }
-}
-
-async fn a_conversation_ends_with_its_last_row(it: Setup) {
-    it.send(&[(2, Fate::Inbox)]).await;
-    it.change(Change::Read { reader: BOB, other: ANN, through: MessageId(2) }).await;
-    it.trim(NOW_MS + 1_260_000, 2).await;
-    assert_eq!((it.conversations(ANN).await, it.conversations(BOB).await), (vec![], vec![]));
-    assert_eq!(it.store.read_mark(BOB, ANN).await, Ok(MessageId(0)));
-    let later = plan(APP, 1, &[(2, Fate::Inbox)], NOW_MS + 1_260_000);
-    it.store.commit_message(later, None).await.unwrap();
-    assert_eq!(it.conversations(BOB).await, [(ANN, 4, 1)]);
-}
-
-async fn ids_are_found_by_time(it: Setup) {
-    it.send(&[(2, Fate::Inbox)]).await;
-    for (time_ms, first) in [(0, 1), (NOW_MS, 1), (NOW_MS + 59_999, 1), (NOW_MS + 60_000, MessageId::END)] {
-        assert_eq!(it.store.first_id_at(time_ms).await, Ok(MessageId(first)), "{time_ms}");
-    }
-}
-
 async fn an_entry_is_for_the_devices_that_claimed_it(it: Setup) {
     it.send(&[(2, Fate::Inbox)]).await;
     let claim =
@@ -490,10 +395,14 @@ async fn what_is_too_old_goes_and_offsets_go_on(it: Setup) {
     assert_eq!(it.send(&[(2, Fate::Inbox)]).await.copies[0].offset, Some(Offset(4)));
 }
 
+mod conversations;
+
 mod each {
     use super::*;
     on_each_engine! {
         names_and_keys_of_apps_are_their_own
+        of_a_removed_app_nothing_is_found_and_nothing_is_written_to_it
+        a_removed_app_leaves_the_others_alone_and_its_number_to_nobody
         an_account_is_created_once_and_its_changes_are_seen
         a_profile_is_changed_field_by_field
         an_account_is_muted_in_each_kind_of_conversation_by_itself
@@ -502,18 +411,6 @@ mod each {
         offsets_are_dense_and_each_copy_has_the_next_id
         pages_go_both_ways_and_keep_their_limits
         a_message_is_found_by_the_ids_of_its_copies_in_its_own_app
-        a_conversation_holds_what_its_two_accounts_exchanged
-        a_conversation_shows_each_what_it_shall_see
-        what_is_withdrawn_leaves_a_tombstone_in_the_inbox_and_nothing_in_the_conversation
-        a_withdrawn_copy_leaves_the_other_copies_and_the_senders_own_of_all
-        a_change_in_a_message_is_made_with_it
-        an_account_has_its_conversations_by_their_last_messages
-        what_is_read_counts_no_more_and_reading_never_goes_back
-        last_message_and_unread_heed_options_recalls_and_deletes
-        what_was_forgotten_is_for_no_new_device_and_the_history_stays
-        a_device_acknowledges_and_never_goes_back
-        a_conversation_ends_with_its_last_row
-        ids_are_found_by_time
         an_entry_is_for_the_devices_that_claimed_it
         a_request_is_remembered_until_it_expires
         what_is_too_old_goes_and_offsets_go_on
