@@ -11,6 +11,7 @@ pub mod logging;
 pub mod native;
 pub mod netease;
 mod ports;
+mod process_metrics;
 mod retention;
 mod seed;
 pub mod server;

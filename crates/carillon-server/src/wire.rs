@@ -19,6 +19,7 @@ use crate::config::{Config, StoreEngine};
 use crate::http::metrics::HttpMetrics;
 use crate::netease::{self, Netease, NeteaseMetrics};
 use crate::ports::Ports;
+use crate::process_metrics::ProcessMetrics;
 
 /// Everything that calls go through.
 pub(crate) struct Wired {
@@ -61,6 +62,7 @@ pub(crate) async fn wire(config: &Config, ports: &Ports) -> Result<Wired, StoreS
     let netease_metrics = Arc::new(NeteaseMetrics::default());
     netease_metrics.register(&mut registry);
 
+    registry.register_collector(Box::new(ProcessMetrics));
     let gateway_metrics = Arc::new(GatewayMetrics::default());
     gateway_metrics.register(&mut registry);
 

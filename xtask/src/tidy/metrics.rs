@@ -7,6 +7,9 @@ use super::tree::Tree;
 
 const DOCUMENT: &str = "docs/metrics.md";
 
+/// Our own, and those that every server's process has.
+const PREFIXES: [&str; 2] = ["carillon_", "process_"];
+
 pub(super) fn check(tree: &Tree) -> Vec<Problem> {
     let Some(document) = tree.files.iter().find(|file| file.path == DOCUMENT) else {
         return vec![Problem::new(DOCUMENT, 0, "is not there")];
@@ -42,7 +45,7 @@ fn registered(tree: &Tree) -> BTreeMap<&str, (&str, usize)> {
 /// The metrics' names between two of these marks, with their lines.
 fn quoted(text: &str, mark: char) -> impl Iterator<Item = (&str, usize)> {
     let is_name = |word: &&str| {
-        word.starts_with("carillon_") && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+        PREFIXES.iter().any(|prefix| word.starts_with(prefix)) && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
     };
     text.lines().zip(1..).flat_map(move |(line, number)| {
         line.split(mark).skip(1).step_by(2).filter(is_name).map(move |name| (name, number))
