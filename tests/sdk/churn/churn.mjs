@@ -1,4 +1,4 @@
-// Catch-up under load with the JavaScript SDK: while 8 callers send batches, clients are cut at random moments. Each must
+// Catch-up under load with the JavaScript SDK, over every transport: while 8 callers send batches, clients are cut at random moments. Each must
 // see every offset of its inbox once, rising, and at the end as many as were sent to it.
 //
 // CHURN_CUTS: how many cuts; CHURN_SEED: what chance starts from (printed; interleaving still differs from run to run);
@@ -8,7 +8,7 @@ import { randomUUID } from 'node:crypto';
 
 import { Proxy } from '../js/proxy.js';
 import { startServer } from '../js/server.js';
-import { ENCODINGS, User, textOf } from '../js/user.js';
+import { User, WAYS, textOf } from '../js/user.js';
 import { deadline } from '../js/wait.js';
 
 const CUTS = Number(process.env.CHURN_CUTS ?? 500);
@@ -89,11 +89,11 @@ class Run {
   }
 
   /** One account's device, which is cut again and again until the cuts are used up; then it stays. */
-  async device(name, encoding) {
+  async device(name, way) {
     const proxy = await Proxy.start(this.server);
     const inbox = new Inbox(name, this.broken);
     const open = (data) => {
-      const user = new User({ server: proxy, encoding, token: this.server.token(name), data, name: 'churn' });
+      const user = new User({ server: proxy, ...way, token: this.server.token(name), data, name: 'churn' });
       user.inbox = inbox;
       user.client.on('disconnected', ({ code, reason }) => code > 0 && this.broken(`${name} was turned away: ${code} ${reason}`));
       return user;
@@ -127,7 +127,7 @@ class Run {
   async all() {
     await this.server.create('sender', ...this.names);
     const callers = Array.from({ length: CALLERS }, (_, number) => this.caller(number));
-    const devices = await Promise.all(this.names.map((name, number) => this.device(name, ENCODINGS[number % 2])));
+    const devices = await Promise.all(this.names.map((name, number) => this.device(name, WAYS[number % WAYS.length])));
     this.sending = false;
     await Promise.all(callers);
     for (const { inbox } of devices) await inbox.until(this.sent.get(inbox.account));

@@ -1,11 +1,11 @@
-// What the official JavaScript SDK sees of a server, in both encodings.
+// What the official JavaScript SDK sees of a server, over every transport and in both encodings.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 
 import { Proxy } from './proxy.js';
 import { startServer } from './server.js';
-import { ENCODINGS, User, staticLogin, textOf } from './user.js';
+import { User, WAYS, staticLogin, textOf } from './user.js';
 
 let server;
 let accounts = 0;
@@ -23,12 +23,12 @@ async function newAccounts(count) {
   return names;
 }
 
-for (const encoding of ENCODINGS) {
-  describe(`the SDK with ${encoding}`, () => {
+for (const { transport, encoding } of WAYS) {
+  describe(`the SDK over ${transport} with ${encoding}`, () => {
     const open = [];
 
     const user = (account, options = {}) => {
-      const made = new User({ server, encoding, token: server.token(account), ...options });
+      const made = new User({ server, transport, encoding, token: server.token(account), ...options });
       open.push(made);
       return made;
     };
@@ -285,3 +285,20 @@ for (const encoding of ENCODINGS) {
     });
   });
 }
+
+describe('the SDK with a list of transports', () => {
+  it('falls back to a stream where WebSocket does not get through', async () => {
+    const [sender, name] = await newAccounts(2);
+    const endpoints = [
+      // As a proxy does that knows no WebSocket: it answers, but it does not upgrade.
+      { transport: 'websocket', endpoint: `${server.url.replace('http', 'ws')}/healthz` },
+      { transport: 'http_stream', endpoint: `${server.url}/connection/http_stream` },
+      { transport: 'sse', endpoint: `${server.url}/connection/sse` },
+    ];
+    const it = await new User({ server, endpoints, token: server.token(name) }).connect();
+    assert.equal((await it.next('connected')).transport, 'http_stream');
+    await server.send(sender, [name], 'hello');
+    await it.inbox.untilCount(1);
+    it.close();
+  });
+});

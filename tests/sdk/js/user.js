@@ -2,12 +2,26 @@
 
 import { Centrifuge } from 'centrifuge';
 import { Centrifuge as CentrifugeProtobuf } from 'centrifuge/build/protobuf';
+import { EventSource } from 'eventsource';
 import WebSocket from 'ws';
 
 import { APP } from './server.js';
 import { Growing } from './wait.js';
 
 export const ENCODINGS = ['json', 'protobuf'];
+
+/** Every transport in every encoding that it has. */
+export const WAYS = [
+  ...ENCODINGS.map((encoding) => ({ transport: 'websocket', encoding })),
+  ...ENCODINGS.map((encoding) => ({ transport: 'http_stream', encoding })),
+  { transport: 'sse', encoding: 'json' },
+];
+
+/** What the SDK is to be told of a server, by transport. A list of one transport leaves it no other to fall back to. */
+function endpoint({ url }, transport) {
+  if (transport === 'websocket') return `${url.replace('http', 'ws')}/connection/websocket`;
+  return [{ transport, endpoint: `${url}/connection/${transport}` }];
+}
 
 /** With Protobuf the SDK hands payloads over as bytes, in and out. */
 const CODECS = {
@@ -27,12 +41,14 @@ export class User {
   /** The position after the last entry that came in. */
   position = undefined;
 
-  /** `options`: encoding, token, getToken, data, server (`{url}`), and those of the SDK. */
-  constructor({ server, encoding = 'json', data = {}, ...options }) {
+  /** `options`: transport or endpoints, encoding, token, getToken, data, server (`{url}`), and those of the SDK. */
+  constructor({ server, transport = 'websocket', endpoints, encoding = 'json', data = {}, ...options }) {
     this.position = data.inbox;
     this.codec = CODECS[encoding];
-    this.client = new this.codec.Client(`${server.url.replace('http', 'ws')}/connection/websocket`, {
+    this.client = new this.codec.Client(endpoints ?? endpoint(server, transport), {
       websocket: WebSocket,
+      eventsource: EventSource,
+      emulationEndpoint: `${server.url}/emulation`,
       data: this.codec.encode(data),
       minReconnectDelay: 1,
       maxReconnectDelay: 50,
