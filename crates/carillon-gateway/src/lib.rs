@@ -25,6 +25,7 @@ mod token;
 mod wire;
 mod ws;
 
+pub use admission::network_of;
 pub use config::GatewayConfig;
 pub use handshake::{Accepted, Handshake, HandshakeRefusal};
 pub use hub::Hub;

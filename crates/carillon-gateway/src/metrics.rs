@@ -21,6 +21,7 @@ pub struct GatewayMetrics {
     pub(crate) commands: Counter,
     pub(crate) refused_commands: Counter,
     pub(crate) sends: Family<Outcome, Counter>,
+    pub(crate) failed_logins_forgotten: Counter,
     pub(crate) cuts: Counter,
     pub(crate) read_waits: Counter,
     requests: Family<Outcome, Counter>,
@@ -83,6 +84,8 @@ impl GatewayMetrics {
         let refused = self.refused_commands.clone();
         registry.register("carillon_refused_client_commands", "Commands refused because too many ran", refused);
         registry.register("carillon_client_sends", "Messages that clients sent, by outcome", self.sends.clone());
+        let forgotten = self.failed_logins_forgotten.clone();
+        registry.register("carillon_failed_logins_forgotten", "Failed logins forgotten before their time", forgotten);
         registry.register("carillon_cut_connections", "Connections that did not end in time", self.cuts.clone());
         registry.register("carillon_shard_read_waits", "Reads that waited for others", self.read_waits.clone());
         let requests = self.requests.clone();
@@ -152,6 +155,7 @@ impl Default for GatewayMetrics {
             commands: Counter::default(),
             refused_commands: Counter::default(),
             sends: Family::default(),
+            failed_logins_forgotten: Counter::default(),
             cuts: Counter::default(),
             read_waits: Counter::default(),
             requests: Family::default(),

@@ -125,7 +125,7 @@ impl Gateway {
         if *self.server.draining.borrow() {
             return Err(self.refuse("draining", HandshakeRefusal::DRAINING));
         }
-        let entered = self.server.admission.enter(peer, self.server.pipeline.clock.now_ms());
+        let entered = self.server.admission.enter(peer, self.server.pipeline.clock.monotonic_us());
         entered.map_err(|full| self.refuse(reason(full), HandshakeRefusal::full(full)))
     }
 

@@ -148,7 +148,7 @@ async fn judge(
         Ok(logged_in) => Ok(Some((first.id, logged_in, commands.collect()))),
         Err(Denied::Close(close)) => {
             server.metrics.login(close.reason);
-            stranger.slot.login_failed(server.pipeline.clock.now_ms());
+            stranger.slot.login_failed(server.pipeline.clock.monotonic_us());
             Err(Some(close))
         }
         Err(Denied::Error(error)) => {

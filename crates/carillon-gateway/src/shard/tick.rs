@@ -31,7 +31,7 @@ impl Shard {
 
     pub(super) fn look_after(&self, now_us: u64, now_ms: u64) {
         self.server.metrics.queue(self.place, self.mailbox.len());
-        self.server.admission.tidy(now_ms);
+        self.server.admission.tidy(now_us);
         self.state.borrow_mut().sends.tidy(now_us);
         let config = &self.server.config;
         for id in self.all() {

@@ -42,12 +42,14 @@ pub struct GatewaySection {
     pub page_bytes: usize,
     /// Connections in all; a further one gets HTTP status 503.
     pub connections_max: usize,
-    /// Connections from one address; a further one gets HTTP status 429.
+    /// Connections from one address (of IPv6: one network of /64); a further one gets HTTP status 429.
     pub connections_per_address_max: usize,
     /// Connections of one account; a further one is closed (3504).
     pub connections_per_account_max: usize,
     /// Failed logins from one address within a minute; further connections get HTTP status 429 until it is over.
     pub failed_logins_per_minute_max: usize,
+    /// Failed logins that are remembered, of all addresses together; above it the oldest is forgotten.
+    pub failed_logins_max: usize,
     /// Whether the limits per address hold for loopback addresses, too.
     pub cap_loopback: bool,
     /// Browser origins that may connect, besides loopback hosts and the server's own.
@@ -79,6 +81,7 @@ impl Default for GatewaySection {
             connections_per_address_max: it.connections_per_address_max,
             connections_per_account_max: it.connections_per_account_max,
             failed_logins_per_minute_max: it.failed_logins_per_minute_max,
+            failed_logins_max: it.failed_logins_max,
             cap_loopback: it.cap_loopback,
             origins: it.origins,
         }
@@ -108,6 +111,7 @@ impl From<&GatewaySection> for GatewayConfig {
             connections_per_address_max: it.connections_per_address_max,
             connections_per_account_max: it.connections_per_account_max,
             failed_logins_per_minute_max: it.failed_logins_per_minute_max,
+            failed_logins_max: it.failed_logins_max,
             cap_loopback: it.cap_loopback,
             origins: it.origins.clone(),
         }

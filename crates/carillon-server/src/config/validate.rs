@@ -60,6 +60,7 @@ impl Config {
             ("gateway.shard_queue_len_max", self.gateway.shard_queue_len_max == 0),
             ("gateway.shard_reads_max", self.gateway.shard_reads_max == 0),
             ("gateway.page_entries", self.gateway.page_entries == 0),
+            ("gateway.failed_logins_max", self.gateway.failed_logins_max == 0),
             ("gateway.connections_max", self.gateway.connections_max == 0),
             ("shutdown.deadline_s", self.shutdown.deadline_s == 0),
         ] {
