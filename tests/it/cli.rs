@@ -25,7 +25,7 @@ pub(super) fn command(data: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-async fn run(data: &Path, arguments: &[&str]) -> Ran {
+pub(super) async fn run(data: &Path, arguments: &[&str]) -> Ran {
     ended(command(data, arguments)).await
 }
 
@@ -36,7 +36,7 @@ pub(super) async fn ended(mut command: Command) -> Ran {
     Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
 
-async fn done(data: &Path, arguments: &[&str]) -> String {
+pub(crate) async fn done(data: &Path, arguments: &[&str]) -> String {
     let ran = run(data, arguments).await;
     assert_eq!(ran.code, Some(0), "{arguments:?}: {}", ran.err);
     ran.out

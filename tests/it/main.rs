@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's panic is its failure")]
 #![expect(clippy::wildcard_enum_match_arm, reason = "the SDK's events may grow, and a test awaits one of them")]
 
+mod bench;
 mod catch_up;
 mod churn;
 mod cli;

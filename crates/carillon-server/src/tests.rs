@@ -59,6 +59,7 @@ async fn operators_find_health_readiness_and_metrics() {
     let (status, metrics) = get(format!("{base}/metrics")).await;
     assert_eq!(status, 200);
     assert!(metrics.contains("carillon_http_connections 1"), "{metrics}");
+    assert!(metrics.contains("process_cpu_seconds_total "), "{metrics}");
     assert_eq!(get(format!("{base}/nimserver/health/liveness.action")).await.0, 200);
     let (status, problem) = get(format!("{base}/nothing")).await;
     assert_eq!(status, 404);

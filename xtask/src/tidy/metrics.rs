@@ -45,7 +45,8 @@ fn registered(tree: &Tree) -> BTreeMap<&str, (&str, usize)> {
 /// The metrics' names between two of these marks, with their lines.
 fn quoted(text: &str, mark: char) -> impl Iterator<Item = (&str, usize)> {
     let is_name = |word: &&str| {
-        PREFIXES.iter().any(|prefix| word.starts_with(prefix)) && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+        PREFIXES.iter().any(|prefix| word.starts_with(prefix))
+            && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
     };
     text.lines().zip(1..).flat_map(move |(line, number)| {
         line.split(mark).skip(1).step_by(2).filter(is_name).map(move |name| (name, number))

@@ -142,6 +142,14 @@ impl Admin {
         })
     }
 
+    /// What the running server counts.
+    pub(super) async fn metrics(&self) -> anyhow::Result<String> {
+        match &self.way {
+            Way::Server(remote) => remote.metrics().await,
+            Way::Directory(_) => bail!("no server runs; start one with `carillon serve{}`", self.options),
+        }
+    }
+
     /// The app that a command means: the named one, or the only one.
     pub(super) async fn app(&self, named: Option<String>) -> anyhow::Result<String> {
         if let Some(name) = named {
@@ -232,6 +240,12 @@ impl Remote {
         let request = self.http.request(method, url).bearer_auth(&self.token).body(body);
         let answer = request.send().await.with_context(|| format!("the server at {} does not answer", self.base))?;
         Ok((answer.status(), answer.bytes().await?.into()))
+    }
+
+    async fn metrics(&self) -> anyhow::Result<String> {
+        let answer = self.http.get(self.base.join("/metrics")?).send().await;
+        let answer = answer.with_context(|| format!("the server at {} does not answer", self.base))?;
+        Ok(answer.error_for_status()?.text().await?)
     }
 }
 

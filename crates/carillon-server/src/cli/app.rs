@@ -76,7 +76,7 @@ struct Listed {
 #[derive(Deserialize)]
 pub(super) struct Credentials {
     name: String,
-    token_secret: String,
+    pub(super) token_secret: String,
     pub(super) netease: Option<NeteaseKeyConfig>,
 }
 

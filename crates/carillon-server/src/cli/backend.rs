@@ -3,11 +3,13 @@
 use anyhow::Context as _;
 use carillon_core::port::{Clock as _, Random, SeededRandom};
 use form_urlencoded::Serializer;
+use reqwest::RequestBuilder;
 
 use crate::config::NeteaseKeyConfig;
 use crate::netease::check_sum;
 use crate::server::SystemClock;
 
+#[derive(Clone)]
 pub(super) struct Backend {
     http: reqwest::Client,
     base: String,
@@ -34,8 +36,13 @@ impl Backend {
         fields: &[(String, String)],
         request: Option<&str>,
     ) -> anyhow::Result<String> {
+        self.send(self.prepare(path, fields, request)).await
+    }
+
+    /// The call, signed and ready to be sent.
+    pub(super) fn prepare(&self, path: &str, fields: &[(String, String)], request: Option<&str>) -> RequestBuilder {
         let Signature { nonce, time, sum } = self.sign();
-        let mut call = self
+        let call = self
             .http
             .post(self.url(path))
             .header("AppKey", &self.key.app_key)
@@ -44,9 +51,13 @@ impl Backend {
             .header("CheckSum", sum)
             .header("Content-Type", "application/x-www-form-urlencoded;charset=utf-8")
             .body(Serializer::new(String::new()).extend_pairs(fields).finish());
-        if let Some(request) = request {
-            call = call.header("RequestId", request);
+        match request {
+            Some(request) => call.header("RequestId", request),
+            None => call,
         }
+    }
+
+    pub(super) async fn send(&self, call: RequestBuilder) -> anyhow::Result<String> {
         let answer = call.send().await.with_context(|| format!("the server at {} does not answer", self.base))?;
         answer.text().await.context("the answer broke off")
     }

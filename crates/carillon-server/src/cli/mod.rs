@@ -8,6 +8,7 @@ mod account;
 mod admin;
 mod app;
 mod backend;
+mod bench;
 mod call;
 mod demo;
 mod import;
@@ -61,6 +62,9 @@ enum Verb {
     /// Bring along what a backend has elsewhere
     #[command(subcommand)]
     Import(import::Import),
+    /// Measure a running server, in an app that is made for it and removed
+    #[command(subcommand)]
+    Bench(bench::Bench),
 }
 
 /// How a command that did not fail ended.
@@ -95,5 +99,6 @@ async fn run(place: Place, verb: Verb) -> anyhow::Result<Outcome> {
         Verb::Call(call) => call.run(&place).await,
         Verb::Listen(listen) => listen.run(&place).await,
         Verb::Import(import) => import.run(&place).await,
+        Verb::Bench(bench) => bench.run(&place).await,
     }
 }

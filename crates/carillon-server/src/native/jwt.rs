@@ -49,14 +49,15 @@ pub(super) async fn sign(
     let now_s = native.pipeline.clock.now_ms() / 1_000;
     let expires_s = now_s + ttl_s;
     let claims = serde_json::json!({ "iss": app.name, "sub": account, "iat": now_s, "exp": expires_s });
-    let token = token(app.token_secret.expose().as_bytes(), &claims);
+    let token = signed(app.token_secret.expose(), &claims);
     Ok(Json(Signed { account, token, expires_s }))
 }
 
-fn token(secret: &[u8], claims: &serde_json::Value) -> String {
+/// The claims as a token that is signed with an app's token secret.
+pub(crate) fn signed(secret: &str, claims: &serde_json::Value) -> String {
     let header = URL_SAFE_NO_PAD.encode(br#"{"alg":"HS256","typ":"JWT"}"#);
     let signed = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes keys of any length");
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
     mac.update(signed.as_bytes());
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
 }

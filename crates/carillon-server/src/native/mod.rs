@@ -26,6 +26,7 @@ use carillon_core::pipeline::Pipeline;
 
 pub use info::ServerInfo;
 pub(crate) use info::reachable;
+pub(crate) use jwt::signed;
 pub use offline::{Offline, OfflineError, offline};
 
 use crate::http::problem::{self, Problem};
