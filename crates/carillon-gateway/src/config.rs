@@ -23,7 +23,9 @@ pub struct GatewayConfig {
     pub commands_running_max: usize,
     /// What may wait for one slow reader, in bytes; then the connection is closed (3008) and catches up when it is back.
     pub send_queue_bytes_max: usize,
-    /// Messages that one account may send in any second; further ones get error 111.
+    /// Rpcs that one account may call in any second; further ones get error 111.
+    pub rpcs_per_second_max: usize,
+    /// Messages that one account may send in any second, and changes that it may make; further ones get error 111.
     pub sends_per_second_max: usize,
     /// How long a message's `client_id` is remembered, in seconds: within it, a repeat gets the first answer.
     pub send_memory_s: u64,
@@ -64,6 +66,7 @@ impl Default for GatewayConfig {
             commands_per_frame_max: 256,
             commands_running_max: 16,
             send_queue_bytes_max: 1 << 20,
+            rpcs_per_second_max: 50,
             sends_per_second_max: 20,
             send_memory_s: 600,
             shard_queue_len_max: 65_536,

@@ -20,6 +20,7 @@ pub struct GatewayMetrics {
     pub(crate) pages: Counter,
     pub(crate) commands: Counter,
     pub(crate) refused_commands: Counter,
+    rpcs: Family<Call, Counter>,
     pub(crate) sends: Family<Outcome, Counter>,
     pub(crate) failed_logins_forgotten: Counter,
     pub(crate) cuts: Counter,
@@ -42,6 +43,12 @@ pub(crate) struct Outcome {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Transport {
     transport: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Call {
+    method: &'static str,
+    outcome: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -83,6 +90,7 @@ impl GatewayMetrics {
         registry.register("carillon_client_commands", "Commands of clients", self.commands.clone());
         let refused = self.refused_commands.clone();
         registry.register("carillon_refused_client_commands", "Commands refused because too many ran", refused);
+        registry.register("carillon_client_rpcs", "Rpcs of clients, by outcome", self.rpcs.clone());
         registry.register("carillon_client_sends", "Messages that clients sent, by outcome", self.sends.clone());
         let forgotten = self.failed_logins_forgotten.clone();
         registry.register("carillon_failed_logins_forgotten", "Failed logins forgotten before their time", forgotten);
@@ -126,6 +134,10 @@ impl GatewayMetrics {
         self.logins.get_or_create(&Outcome { outcome }).inc();
     }
 
+    pub(crate) fn rpc(&self, method: &'static str, outcome: &'static str) {
+        self.rpcs.get_or_create(&Call { method, outcome }).inc();
+    }
+
     pub(crate) fn send(&self, outcome: &'static str) {
         self.sends.get_or_create(&Outcome { outcome }).inc();
     }
@@ -154,6 +166,7 @@ impl Default for GatewayMetrics {
             pages: Counter::default(),
             commands: Counter::default(),
             refused_commands: Counter::default(),
+            rpcs: Family::default(),
             sends: Family::default(),
             failed_logins_forgotten: Counter::default(),
             cuts: Counter::default(),

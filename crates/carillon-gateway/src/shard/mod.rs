@@ -81,8 +81,7 @@ struct State {
     /// What sockets are read into.
     scratch: Vec<u8>,
     draining: bool,
-    /// How fast accounts send messages.
-    sends: rate::Rates,
+    rates: rate::Rates,
     turns: rpc::Turns,
 }
 
@@ -103,7 +102,7 @@ impl Shard {
             accounts: HashMap::new(),
             scratch: vec![0; SCRATCH_BYTES],
             draining: false,
-            sends: rate::Rates::default(),
+            rates: rate::Rates::default(),
             turns: rpc::Turns::default(),
         };
         let reads = Semaphore::new(server.config.shard_reads_max);

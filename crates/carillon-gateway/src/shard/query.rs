@@ -26,6 +26,17 @@ pub(super) enum Failed {
     Store(StoreError),
 }
 
+impl Failed {
+    /// Its name in metrics.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Error(ErrorCode::TOO_MANY_REQUESTS) => "limited",
+            Self::Error(_) => "refused",
+            Self::Store(_) => "failed",
+        }
+    }
+}
+
 impl From<ErrorCode> for Failed {
     fn from(it: ErrorCode) -> Self {
         Self::Error(it)

@@ -4,30 +4,57 @@ use std::collections::{HashMap, VecDeque};
 
 use carillon_core::AccountNo;
 
+use super::Shard;
+use crate::protocol::code::ErrorCode;
+
 const WINDOW_US: u64 = 1_000_000;
+
+/// What is limited for each account, over all of its connections.
+#[derive(Default)]
+pub(super) struct Rates {
+    rpcs: Rate,
+    writes: Rate,
+}
 
 /// When each account did it, oldest first; at most as often as the limit allows.
 #[derive(Default)]
-pub(super) struct Rates {
+struct Rate {
     lately_us: HashMap<AccountNo, VecDeque<u64>>,
 }
 
+impl Shard {
+    pub(super) fn charge_rpc(&self, account: AccountNo) -> Result<(), ErrorCode> {
+        let now_us = self.server.pipeline.clock.monotonic_us();
+        self.state.borrow_mut().rates.rpcs.charge(account, now_us, self.server.config.rpcs_per_second_max)
+    }
+
+    /// Charges what is to be written for the account.
+    pub(super) fn charge_write(&self, account: AccountNo) -> Result<(), ErrorCode> {
+        let now_us = self.server.pipeline.clock.monotonic_us();
+        self.state.borrow_mut().rates.writes.charge(account, now_us, self.server.config.sends_per_second_max)
+    }
+}
+
 impl Rates {
-    /// Whether the account may do it once more within its second; if so, it has.
-    pub(super) fn charge(&mut self, account: AccountNo, now_us: u64, max: usize) -> bool {
+    /// Forgets whoever has been silent.
+    pub(super) fn tidy(&mut self, now_us: u64) {
+        for rate in [&mut self.rpcs, &mut self.writes] {
+            rate.lately_us.retain(|_, times| times.back().is_some_and(|at| at + WINDOW_US > now_us));
+        }
+    }
+}
+
+impl Rate {
+    /// Fails where the account has done it `max` times within the last second; else it has done it once more.
+    fn charge(&mut self, account: AccountNo, now_us: u64, max: usize) -> Result<(), ErrorCode> {
         let times = self.lately_us.entry(account).or_default();
         while times.front().is_some_and(|at| at + WINDOW_US <= now_us) {
             times.pop_front();
         }
-        let may = times.len() < max;
-        if may {
-            times.push_back(now_us);
+        if times.len() >= max {
+            return Err(ErrorCode::TOO_MANY_REQUESTS);
         }
-        may
-    }
-
-    /// Forgets whoever has been silent.
-    pub(super) fn tidy(&mut self, now_us: u64) {
-        self.lately_us.retain(|_, times| times.back().is_some_and(|at| at + WINDOW_US > now_us));
+        times.push_back(now_us);
+        Ok(())
     }
 }

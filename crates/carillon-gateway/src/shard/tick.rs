@@ -32,7 +32,7 @@ impl Shard {
     pub(super) fn look_after(&self, now_us: u64, now_ms: u64) {
         self.server.metrics.queue(self.place, self.mailbox.len());
         self.server.admission.tidy(now_us);
-        self.state.borrow_mut().sends.tidy(now_us);
+        self.state.borrow_mut().rates.tidy(now_us);
         let config = &self.server.config;
         for id in self.all() {
             match self.with(id, |it| due(it, config, now_us, now_ms)) {

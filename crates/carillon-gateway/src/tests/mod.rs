@@ -8,6 +8,7 @@ mod held;
 mod live;
 mod login;
 mod options;
+mod rpc;
 mod ruin;
 mod send;
 mod stream;

@@ -241,6 +241,18 @@ impl Client {
         true
     }
 
+    /// Calls an rpc whose answer is what comes next; an error as its code and message.
+    pub(crate) async fn rpc(&mut self, method: &str, data: Value) -> Result<Value, (u64, String)> {
+        self.say(&json!({"id": 700, "rpc": {"method": method, "data": data}})).await;
+        let reply = self.next().await;
+        assert_eq!(reply["id"], 700, "{reply}");
+        let error = &reply["error"];
+        if error.is_null() {
+            return Ok(reply["rpc"]["data"].clone());
+        }
+        Err((error["code"].as_u64().unwrap(), error["message"].as_str().unwrap().to_owned()))
+    }
+
     /// The next push's offset and text.
     pub(crate) async fn push(&mut self) -> (Option<u64>, String) {
         let push = self.next().await;

@@ -28,7 +28,9 @@ pub struct GatewaySection {
     pub commands_running_max: usize,
     /// What may wait for one slow reader, in bytes; then the connection is closed (3008) and catches up when it is back.
     pub send_queue_bytes_max: usize,
-    /// Messages that one account may send in any second; further ones get error 111.
+    /// Rpcs that one account may call in any second; further ones get error 111.
+    pub rpcs_per_second_max: usize,
+    /// Messages that one account may send in any second, and changes that it may make; further ones get error 111.
     pub sends_per_second_max: usize,
     /// How long a message's `client_id` is remembered, in seconds: within it, a repeat gets the first answer.
     pub send_memory_s: u64,
@@ -71,6 +73,7 @@ impl Default for GatewaySection {
             commands_per_frame_max: it.commands_per_frame_max,
             commands_running_max: it.commands_running_max,
             send_queue_bytes_max: it.send_queue_bytes_max,
+            rpcs_per_second_max: it.rpcs_per_second_max,
             sends_per_second_max: it.sends_per_second_max,
             send_memory_s: it.send_memory_s,
             shard_queue_len_max: it.shard_queue_len_max,
@@ -101,6 +104,7 @@ impl From<&GatewaySection> for GatewayConfig {
             commands_per_frame_max: it.commands_per_frame_max,
             commands_running_max: it.commands_running_max,
             send_queue_bytes_max: it.send_queue_bytes_max,
+            rpcs_per_second_max: it.rpcs_per_second_max,
             sends_per_second_max: it.sends_per_second_max,
             send_memory_s: it.send_memory_s,
             shard_queue_len_max: it.shard_queue_len_max,

@@ -63,9 +63,7 @@ pub(super) async fn run(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<B
     let outcome = try_send(shard, caller, data).await;
     shard.server.metrics.send(match &outcome {
         Ok((_, outcome)) => outcome,
-        Err(Failed::Error(ErrorCode::TOO_MANY_REQUESTS)) => "limited",
-        Err(Failed::Error(_)) => "refused",
-        Err(Failed::Store(_)) => "failed",
+        Err(failed) => failed.name(),
     });
     outcome.map(|(answer, _)| answer)
 }
@@ -89,7 +87,7 @@ async fn try_send(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<(Bytes,
         Some(_) => return Err(ErrorCode::CLIENT_ID_REUSED.into()),
         None => {}
     }
-    charge(shard, caller.account)?;
+    shard.charge_write(caller.account)?;
     let memory_ms = shard.server.config.send_memory_s.saturating_mul(1_000);
     let expires_ms = now_ms.saturating_add(memory_ms);
     let remember = Remember { request: key, fingerprint, expires_ms, answer: Box::new(answer) };
@@ -102,13 +100,6 @@ fn turn(shard: &Shard, account: AccountNo, client_id: String) -> Result<Turn<'_>
     let message = (account, client_id);
     let is_first = shard.state.borrow_mut().turns.insert(message.clone());
     if is_first { Ok(Turn { shard, message }) } else { Err(ErrorCode::TOO_MANY_REQUESTS) }
-}
-
-fn charge(shard: &Shard, account: AccountNo) -> Result<(), ErrorCode> {
-    let now_us = shard.server.pipeline.clock.monotonic_us();
-    let max = shard.server.config.sends_per_second_max;
-    let may = shard.state.borrow_mut().sends.charge(account, now_us, max);
-    if may { Ok(()) } else { Err(ErrorCode::TOO_MANY_REQUESTS) }
 }
 
 fn command(caller: &Caller, request: Request) -> Result<Send, ErrorCode> {

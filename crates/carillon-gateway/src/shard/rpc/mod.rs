@@ -47,7 +47,12 @@ impl Shard {
     pub(super) async fn rpc(&self, id: ConnId, request: &RpcRequest) -> Result<Bytes, Failed> {
         let rpc = RPCS.iter().find(|it| it.method == request.method).ok_or(ErrorCode::METHOD_NOT_FOUND)?;
         let caller = self.caller(id).ok_or(ErrorCode::INTERNAL)?;
-        (rpc.run)(self, &caller, &request.data).await
+        let answer = match self.charge_rpc(caller.account) {
+            Ok(()) => (rpc.run)(self, &caller, &request.data).await,
+            Err(error) => Err(error.into()),
+        };
+        self.server.metrics.rpc(rpc.method, answer.as_ref().map_or_else(Failed::name, |_| "ok"));
+        answer
     }
 
     fn caller(&self, id: ConnId) -> Option<Caller> {
