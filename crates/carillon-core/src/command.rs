@@ -113,6 +113,9 @@ pub enum AccountChange {
     SetMuted(bool),
     SetMutedIn(MuteChange),
     SetProfile(ProfileChange),
+    SetDoNotDisturb(bool),
+    /// It was let in, for the first time or once more.
+    NoteLogin,
     /// Put `other` on the account's blocklist, or take it off.
     SetBlocklisted {
         other: AccountId,
@@ -130,9 +133,13 @@ impl AccountChange {
     pub fn other(&self) -> Option<&AccountId> {
         match self {
             Self::SetBlocklisted { other, .. } | Self::SetSilenced { other, .. } => Some(other),
-            Self::SetToken(_) | Self::SetBlocked(_) | Self::SetMuted(_) | Self::SetMutedIn(_) | Self::SetProfile(_) => {
-                None
-            }
+            Self::SetToken(_)
+            | Self::SetBlocked(_)
+            | Self::SetMuted(_)
+            | Self::SetMutedIn(_)
+            | Self::SetProfile(_)
+            | Self::SetDoNotDisturb(_)
+            | Self::NoteLogin => None,
         }
     }
 }

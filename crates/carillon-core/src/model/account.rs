@@ -16,6 +16,10 @@ pub struct Account {
     /// May not send, in whatever conversation.
     pub muted: bool,
     pub muted_in: MutedIn,
+    /// While it is online on a desktop, its phones get no push notifications.
+    pub do_not_disturb: bool,
+    /// Whether it has ever been let in by the gateway.
+    pub has_logged_in: bool,
     pub created_ms: u64,
 }
 

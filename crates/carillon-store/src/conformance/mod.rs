@@ -272,6 +272,22 @@ async fn an_account_is_muted_in_each_kind_of_conversation_by_itself(it: Setup) {
     assert_eq!((bob.muted_in, bob.muted), (muted, false));
 }
 
+async fn a_login_and_the_wish_not_to_be_disturbed_are_kept(it: Setup) {
+    let change = async |change| {
+        let bob = it.store.change_account(APP, &id("bob"), change, None).await.unwrap().unwrap();
+        (bob.has_logged_in, bob.do_not_disturb)
+    };
+    assert_eq!(change(AccountChange::SetMuted(false)).await, (false, false));
+    assert_eq!(change(AccountChange::NoteLogin).await, (true, false));
+    assert_eq!(change(AccountChange::SetDoNotDisturb(true)).await, (true, true));
+    assert_eq!(change(AccountChange::NoteLogin).await, (true, true));
+    let bob = it.store.account_by_no(BOB).await.unwrap().unwrap();
+    assert_eq!((bob.has_logged_in, bob.do_not_disturb), (true, true));
+    assert_eq!(change(AccountChange::SetDoNotDisturb(false)).await, (true, false));
+    let ann = it.store.account_by_no(ANN).await.unwrap().unwrap();
+    assert_eq!((ann.has_logged_in, ann.do_not_disturb), (false, false));
+}
+
 async fn a_blocklist_is_kept_and_shows_in_the_facts(it: Setup) {
     let set = |on| AccountChange::SetBlocklisted { other: id("ann"), on };
     let listed = async || it.store.account_facts(APP, &[id("bob")]).await.unwrap()[0].unwrap().has_blocklist;
@@ -406,6 +422,7 @@ mod each {
         an_account_is_created_once_and_its_changes_are_seen
         a_profile_is_changed_field_by_field
         an_account_is_muted_in_each_kind_of_conversation_by_itself
+        a_login_and_the_wish_not_to_be_disturbed_are_kept
         a_blocklist_is_kept_and_shows_in_the_facts
         a_list_of_silenced_accounts_is_kept_beside_the_blocklist
         offsets_are_dense_and_each_copy_has_the_next_id

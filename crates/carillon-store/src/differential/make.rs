@@ -193,7 +193,7 @@ impl Make<'_> {
     }
 
     fn change(&mut self) -> AccountChange {
-        match self.rng.random_range(0..9) {
+        match self.rng.random_range(0..11) {
             0 => AccountChange::SetToken(Secret::new(self.text(9))),
             1 => AccountChange::SetBlocked(self.rng.random()),
             2 => AccountChange::SetMuted(self.rng.random()),
@@ -204,7 +204,9 @@ impl Make<'_> {
                 rooms: self.maybe(|it| it.rng.random()),
                 communities: self.maybe(|it| it.rng.random()),
             }),
-            5 | 6 => AccountChange::SetSilenced { other: self.name(), on: self.rng.random_bool(0.6) },
+            5 => AccountChange::SetDoNotDisturb(self.rng.random()),
+            6 => AccountChange::NoteLogin,
+            7 | 8 => AccountChange::SetSilenced { other: self.name(), on: self.rng.random_bool(0.6) },
             _ => AccountChange::SetBlocklisted { other: self.name(), on: self.rng.random_bool(0.6) },
         }
     }

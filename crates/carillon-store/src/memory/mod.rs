@@ -134,6 +134,8 @@ impl Store for MemoryStore {
             blocked: false,
             muted: false,
             muted_in: MutedIn::default(),
+            do_not_disturb: false,
+            has_logged_in: false,
             created_ms: account.created_ms,
         };
         state.accounts.insert(key, account.no);
@@ -160,6 +162,8 @@ impl Store for MemoryStore {
             AccountChange::SetMuted(muted) => account.muted = muted,
             AccountChange::SetMutedIn(change) => change.apply(&mut account.muted_in),
             AccountChange::SetProfile(change) => change.apply(&mut account.profile),
+            AccountChange::SetDoNotDisturb(on) => account.do_not_disturb = on,
+            AccountChange::NoteLogin => account.has_logged_in = true,
             AccountChange::SetBlocklisted { other, on } => {
                 let Some(pair) = with(other) else { return Ok(None) };
                 set(blocklist, pair, on);

@@ -26,8 +26,18 @@ pub(crate) fn create(
         None => 1,
     };
     let no = AccountNo::new(app, serial);
-    let muted_in = MutedIn::default();
-    let account = Account { no, id, token, profile, blocked: false, muted: false, muted_in, created_ms };
+    let account = Account {
+        no,
+        id,
+        token,
+        profile,
+        blocked: false,
+        muted: false,
+        muted_in: MutedIn::default(),
+        do_not_disturb: false,
+        has_logged_in: false,
+        created_ms,
+    };
     let value = seal::seal(&serial_key, &serial.to_be_bytes());
     group.put_rest(serial_key, value);
     let index = format::by_account(Tag::AccountById, no);
@@ -55,6 +65,8 @@ pub(crate) fn change(
         AccountChange::SetMuted(muted) => account.muted = muted,
         AccountChange::SetMutedIn(change) => change.apply(&mut account.muted_in),
         AccountChange::SetProfile(change) => change.apply(&mut account.profile),
+        AccountChange::SetDoNotDisturb(on) => account.do_not_disturb = on,
+        AccountChange::NoteLogin => account.has_logged_in = true,
         AccountChange::SetBlocklisted { other, on } => {
             let Some(other) = read(group, app, &other)? else { return Ok(None) };
             set(group, format::related(Tag::Blocked, account.no, other.no), on);

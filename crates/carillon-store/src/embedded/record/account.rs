@@ -44,11 +44,16 @@ pub(crate) struct AccountRecord {
     muted_rooms: bool,
     #[prost(bool, tag = "18")]
     muted_communities: bool,
+    #[prost(bool, tag = "19")]
+    do_not_disturb: bool,
+    #[prost(bool, tag = "20")]
+    has_logged_in: bool,
 }
 
 impl From<&Account> for AccountRecord {
     fn from(account: &Account) -> Self {
-        let Account { no, id, token, profile, blocked, muted, muted_in, created_ms } = account.clone();
+        let Account { no, id, token, profile, blocked, muted, muted_in, do_not_disturb, has_logged_in, created_ms } =
+            account.clone();
         let Profile { name, icon, sign, email, birth, mobile, gender, ex } = profile;
         let gender = match gender {
             Gender::Unknown => 0,
@@ -74,6 +79,8 @@ impl From<&Account> for AccountRecord {
             muted_teams: muted_in.teams,
             muted_rooms: muted_in.rooms,
             muted_communities: muted_in.communities,
+            do_not_disturb,
+            has_logged_in,
         }
     }
 }
@@ -102,6 +109,8 @@ impl TryFrom<AccountRecord> for Account {
                 rooms: record.muted_rooms,
                 communities: record.muted_communities,
             },
+            do_not_disturb: record.do_not_disturb,
+            has_logged_in: record.has_logged_in,
             created_ms: record.created_ms,
         })
     }
