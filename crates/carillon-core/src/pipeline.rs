@@ -184,6 +184,17 @@ impl Pipeline {
         Ok(account)
     }
 
+    /// Records that the account was let in. Writes for the first login only.
+    ///
+    /// # Errors
+    /// It is not recorded; the next login tries again.
+    pub async fn note_login(&self, account: &Account) -> Result<(), StoreError> {
+        if account.has_logged_in {
+            return Ok(());
+        }
+        self.store.change_account(account.no.app(), &account.id, AccountChange::NoteLogin, None).await.map(drop)
+    }
+
     /// Which of the accounts that a change names there is not.
     async fn unknown(&self, app: AppId, id: &AccountId, other: Option<AccountId>) -> Result<AccountId, StoreError> {
         match other {

@@ -73,6 +73,11 @@ pub(crate) async fn log_in(server: &Server, request: &ConnectRequest) -> Result<
     if account.blocked {
         return Err(Denied::Close(Close::BLOCKED));
     }
+    // Before the client hears of it, so that whoever learns from the client finds it recorded. Without room on the disk
+    // people still read, so a record that fails keeps nobody out.
+    if let Err(error) = server.pipeline.note_login(&account).await {
+        tracing::warn!(%error, "a first login was not recorded, and will be with the next: {error}");
+    }
     Ok(LoggedIn { serial, account, device, platform, by_static_token, expires_ms, position })
 }
 

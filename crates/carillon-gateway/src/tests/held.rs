@@ -1,6 +1,8 @@
-//! A store whose inbox pages can be held back after they were read, as a disk under load does.
+//! A store whose inbox pages can be held back after they were read, as a disk under load does, and whose room for changes of
+//! accounts can be bounded.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use carillon_core::command::AccountChange;
@@ -18,13 +20,15 @@ pub(crate) struct HeldStore {
     /// One for each page that may be handed out.
     passes: Semaphore,
     read: watch::Sender<u64>,
+    /// Changes of accounts that there is room for.
+    room: AtomicUsize,
 }
 
 impl HeldStore {
     /// Holds nothing back until it is told to.
     pub(crate) fn new(inner: Arc<MemoryStore>) -> Arc<Self> {
         let passes = Semaphore::new(Semaphore::MAX_PERMITS);
-        Arc::new(Self { inner, passes, read: watch::Sender::new(0) })
+        Arc::new(Self { inner, passes, read: watch::Sender::new(0), room: AtomicUsize::new(usize::MAX) })
     }
 
     /// Holds back every page from now on.
@@ -36,6 +40,11 @@ impl HeldStore {
     /// Lets so many pages pass.
     pub(crate) fn let_pass(&self, pages: usize) {
         self.passes.add_permits(pages);
+    }
+
+    /// Makes room for so many changes of accounts, and no more.
+    pub(crate) fn make_room(&self, changes: usize) {
+        self.room.store(changes, Ordering::SeqCst);
     }
 
     /// Waits until `pages` were read since [`HeldStore::hold`], whether or not they were handed out.
@@ -84,6 +93,8 @@ impl Store for HeldStore {
         change: AccountChange,
         remember: Option<Remember<Account>>,
     ) -> Result<Option<Account>, StoreError> {
+        let take = |room: usize| room.checked_sub(1);
+        self.room.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take).map_err(|_| StoreError::Full)?;
         self.inner.change_account(app, id, change, remember).await
     }
 

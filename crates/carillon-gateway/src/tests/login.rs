@@ -73,6 +73,47 @@ async fn tokens_are_judged_by_what_they_prove() {
 }
 
 #[tokio::test]
+async fn a_login_that_is_let_in_is_recorded_before_its_client_hears_of_it() {
+    let world = World::new().await;
+    world.accounts(&["ann", "bob"]).await;
+    let has_logged_in = async |name: &str| {
+        let account = world.pipeline.store.account(world.app.id, &super::world::id(name)).await.unwrap();
+        account.unwrap().has_logged_in
+    };
+    let wrong = json!({"token": "wrong", "data": {"account": "ann"}});
+    assert_eq!(outcome(&world, wrong).await, 3500);
+    assert!(!has_logged_in("ann").await);
+    for (name, connect) in [
+        ("ann", json!({"token": "token-of-ann", "data": {"account": "ann"}})),
+        ("bob", json!({"token": jwt(&json!({"sub": "bob"}))})),
+    ] {
+        assert!(!has_logged_in(name).await, "{name}");
+        assert_eq!(outcome(&world, connect).await, 0);
+        assert!(has_logged_in(name).await, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_login_is_recorded_once_and_one_that_cannot_be_is_let_in() {
+    let world = World::new().await;
+    world.account("ann").await;
+    let log_in = async || outcome(&world, json!({"token": "token-of-ann", "data": {"account": "ann"}})).await;
+    let has_logged_in = async || {
+        world.pipeline.store.account(world.app.id, &super::world::id("ann")).await.unwrap().unwrap().has_logged_in
+    };
+    world.store.make_room(0);
+    assert_eq!(log_in().await, 0);
+    assert!(!has_logged_in().await);
+    world.store.make_room(2);
+    for _ in 0..3 {
+        assert_eq!(log_in().await, 0);
+        assert!(has_logged_in().await);
+    }
+    // One place of the two is left.
+    world.change("ann", AccountChange::SetMuted(true)).await;
+}
+
+#[tokio::test]
 async fn an_app_may_create_unknown_accounts_fold_their_case_or_be_disabled() {
     let world = World::new().await;
     let connect = json!({"token": jwt(&json!({"sub": "Eve"}))});
