@@ -161,3 +161,18 @@ async fn a_stopping_server_tells_its_clients_to_come_back() {
         .await;
     assert_eq!(code, 3001);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_may_ask_not_to_be_disturbed_from_its_first_login_on() {
+    let mut server = TestServer::start().await;
+    server.backend.create_accounts(&["ann"]).await;
+    let set = async |server: &TestServer| {
+        server.backend.call("user/setDonnop", &[("accid", "ann"), ("donnopOpen", "true")]).await["code"].clone()
+    };
+    assert_eq!(set(&server).await, 414);
+    let ann = server.connect("ann").await;
+    assert_eq!(set(&server).await, 200);
+    ann.close().await;
+    server.restart().await;
+    assert_eq!(set(&server).await, 200);
+}

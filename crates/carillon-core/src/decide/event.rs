@@ -154,6 +154,8 @@ mod tests {
             blocked: false,
             muted: false,
             muted_in: MutedIn::default(),
+            do_not_disturb: false,
+            has_logged_in: false,
             created_ms: 0,
         }
     }

@@ -91,6 +91,7 @@ pub enum Operation {
     MuteAccountPartly,
     UpdateProfile,
     ReadProfiles,
+    SetDoNotDisturb,
     SetRelation,
     ReadRelations,
     SendBatch,
@@ -107,7 +108,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::CreateAccount,
         Self::RefreshToken,
         Self::SetToken,
@@ -117,6 +118,7 @@ impl Operation {
         Self::MuteAccountPartly,
         Self::UpdateProfile,
         Self::ReadProfiles,
+        Self::SetDoNotDisturb,
         Self::SetRelation,
         Self::ReadRelations,
         Self::SendBatch,
@@ -144,6 +146,7 @@ impl Operation {
             Self::MuteAccountPartly => "mute_account_partly",
             Self::UpdateProfile => "update_profile",
             Self::ReadProfiles => "read_profiles",
+            Self::SetDoNotDisturb => "set_do_not_disturb",
             Self::SetRelation => "set_relation",
             Self::ReadRelations => "read_relations",
             Self::SendBatch => "send_batch",
@@ -210,6 +213,7 @@ impl Limits {
             | Operation::MuteAccountPartly
             | Operation::UpdateProfile
             | Operation::ReadProfiles
+            | Operation::SetDoNotDisturb
             | Operation::SetRelation
             | Operation::ReadRelations
             | Operation::SendNotice

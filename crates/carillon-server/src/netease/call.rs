@@ -137,6 +137,7 @@ impl Netease {
             Endpoint::UserMuteModule => user::mute_module::run(self, &call.app, &form, key).await,
             Endpoint::UserUpdateUinfo => user::update_uinfo::run(self, &call.app, &form, key).await,
             Endpoint::UserGetUinfos => user::get_uinfos::run(self, &call.app, &form).await,
+            Endpoint::UserSetDonnop => user::set_donnop::run(self, &call.app, &form, key).await,
             Endpoint::UserSetSpecialRelation => user::set_special_relation::run(self, &call.app, &form, key).await,
             Endpoint::UserListBlackAndMuteList => user::list_black_and_mute_list::run(self, &call.app, &form).await,
             Endpoint::SendBatchMsg => msg::send_batch::run(self, &call.app, &form, key).await,
@@ -176,6 +177,7 @@ impl Netease {
             | CallError::Field(_)
             | CallError::TooManyMembers
             | CallError::NotEnabled
+            | CallError::NeverLoggedIn(_)
             | CallError::RequestReused
             | CallError::Busy
             | CallError::Refused(

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use carillon_core::AccountId;
 use carillon_core::decide::Refusal;
 use carillon_core::port::StoreError;
 
@@ -20,6 +21,8 @@ pub(super) enum CallError {
     TooManyMembers,
     /// It asks for a feature that there is not.
     NotEnabled,
+    /// It is about an account that no client has logged in as yet.
+    NeverLoggedIn(AccountId),
     /// The id was used for another request.
     RequestReused,
     /// Too many calls with a request id are running or waiting, or the first one takes too long.
@@ -119,6 +122,7 @@ impl CallError {
             Self::Field(FieldError { field, problem }) => (414, format!("{field} {problem}")),
             Self::TooManyMembers => (414, "too many members.".into()),
             Self::NotEnabled => (403, "func not enable".into()),
+            Self::NeverLoggedIn(id) => (414, format!("{id} has never logged in")),
             Self::RequestReused => (431, "RequestId was used for another request".into()),
             Self::Busy => (503, "server busy".into()),
             Self::Refused(refusal) => refused(refusal),
@@ -205,7 +209,6 @@ impl From<StoreError> for CallError {
 
 #[cfg(test)]
 mod tests {
-    use carillon_core::AccountId;
     use carillon_core::limit::ShutOut;
     use carillon_core::model::Operation;
 

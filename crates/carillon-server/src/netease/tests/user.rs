@@ -230,6 +230,7 @@ async fn each_call_is_charged_to_an_operation_of_its_own() {
         ("muteModule", Operation::MuteAccountPartly),
         ("updateUinfo", Operation::UpdateProfile),
         ("getUinfos", Operation::ReadProfiles),
+        ("setDonnop", Operation::SetDoNotDisturb),
         ("setSpecialRelation", Operation::SetRelation),
         ("listBlackAndMuteList", Operation::ReadRelations),
     ];
@@ -244,6 +245,40 @@ async fn each_call_is_charged_to_an_operation_of_its_own() {
             assert_eq!(backend.post(&path, &[]).await == refused, path == format!("user/{limited}.action"), "{path}");
         }
     }
+}
+
+#[tokio::test]
+async fn set_donnop_is_for_accounts_that_have_logged_in() {
+    let backend = Backend::new().await;
+    backend.create(&["ann"]).await;
+    let set = async |fields: &[(&str, &str)]| backend.post("user/setDonnop.action", fields).await;
+    assert_snapshot!(
+        set(&[("accid", "Ann"), ("donnopOpen", "true")]).await,
+        @r#"{"code":414,"desc":"ann has never logged in"}"#
+    );
+    assert!(!stored(&backend, "ann").await.do_not_disturb);
+    backend.pipeline.note_login(&stored(&backend, "ann").await).await.unwrap();
+    assert_snapshot!(set(&[("accid", "Ann"), ("donnopOpen", "true")]).await, @r#"{"code":200}"#);
+    assert!(stored(&backend, "ann").await.do_not_disturb);
+    assert_snapshot!(set(&[("accid", "ann"), ("donnopOpen", "0")]).await, @r#"{"code":200}"#);
+    assert!(!stored(&backend, "ann").await.do_not_disturb);
+}
+
+#[tokio::test]
+async fn set_donnop_names_what_is_wrong_or_missing() {
+    let backend = Backend::new().await;
+    backend.create(&["ann"]).await;
+    let set = async |fields: &[(&str, &str)]| backend.post("user/setDonnop.action", fields).await;
+    assert_snapshot!(set(&[("donnopOpen", "true")]).await, @r#"{"code":414,"desc":"accid is empty"}"#);
+    assert_snapshot!(set(&[("accid", "ann")]).await, @r#"{"code":414,"desc":"donnopOpen is empty"}"#);
+    assert_snapshot!(
+        set(&[("accid", "ann"), ("donnopOpen", "on")]).await,
+        @r#"{"code":414,"desc":"donnopOpen is not true or false"}"#
+    );
+    assert_snapshot!(
+        set(&[("accid", "Nobody"), ("donnopOpen", "true")]).await,
+        @r#"{"code":414,"desc":"nobody not register"}"#
+    );
 }
 
 #[tokio::test]

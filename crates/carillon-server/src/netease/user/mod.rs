@@ -8,6 +8,7 @@ pub(super) mod list_black_and_mute_list;
 pub(super) mod mute;
 pub(super) mod mute_module;
 pub(super) mod refresh_token;
+pub(super) mod set_donnop;
 pub(super) mod set_special_relation;
 pub(super) mod unblock;
 pub(super) mod update;
