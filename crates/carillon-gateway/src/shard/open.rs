@@ -98,10 +98,14 @@ impl Shard {
             self.close_and_send(id, close);
             return Ok(None);
         }
-        let after = who.position.as_ref().map_or(Offset::ZERO, |it| it.offset);
+        let position = match &who.position {
+            Some(position) => Some(position.clone()),
+            None => self.acknowledged(who).await?,
+        };
+        let after = position.as_ref().map_or(Offset::ZERO, |it| it.offset);
         let page = store.read_inbox(account, after, self.page_limit()).await?;
         self.server.metrics.pages.inc();
-        let recovering = who.position.as_ref().is_some_and(|it| it.recovering);
+        let recovering = position.as_ref().is_some_and(|it| it.recovering);
         let inbox = |offset: Offset, page: &InboxPage| SubscribeResult {
             recoverable: true,
             positioned: true,
@@ -111,14 +115,21 @@ impl Shard {
             ..SubscribeResult::default()
         };
         let oldest = page.state.oldest.before();
-        if !who.position.as_ref().is_none_or(|it| is_kept(it, &page.state)) {
+        if !position.as_ref().is_none_or(|it| is_kept(it, &page.state)) {
             return Ok(Some((inbox(oldest, &page), oldest)));
         }
-        let from = if who.position.is_some() { after } else { oldest };
+        let from = if position.is_some() { after } else { oldest };
         let (publications, mark) = self.publications(id, &page, from).await?;
         // Clients that named a position learn by it that nothing is missing, and SDKs take publications only with it.
-        let recovered = who.position.is_some() || !publications.is_empty();
+        let recovered = position.is_some() || !publications.is_empty();
         Ok(Some((SubscribeResult { publications, recovered, ..inbox(from, &page) }, mark)))
+    }
+
+    /// The position of a device that keeps none itself.
+    async fn acknowledged(&self, who: &LoggedIn) -> Result<Option<Position>, StoreError> {
+        let Some(device) = &who.device else { return Ok(None) };
+        let offset = self.server.pipeline.store.acknowledged(who.account.no, device).await?;
+        Ok(offset.map(|offset| Position { offset, epoch: String::new(), recovering: false }))
     }
 
     fn welcome(&self, id: ConnId, connect_id: u32, inbox: SubscribeResult, mark: Offset) {

@@ -3,6 +3,7 @@
 
 mod catch_up;
 mod commands;
+mod conversation;
 mod devices;
 mod held;
 mod live;

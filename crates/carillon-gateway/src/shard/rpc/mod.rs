@@ -4,22 +4,31 @@
 //! An rpc runs beside the shard, as [`super::query`] lets it: it may wait for the store, and must not borrow the shard's
 //! state over an `await`.
 
+mod conversation_history;
+mod conversation_list;
+mod conversation_read;
+mod inbox_ack;
 mod message_original;
+mod message_recall;
 mod message_send;
 
 use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use carillon_core::model::App;
-use carillon_core::{AccountId, AccountNo};
+use carillon_core::model::{App, Message};
+use carillon_core::port::Role;
+use carillon_core::{AccountId, AccountNo, DeviceId, MessageId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 
 pub(super) use message_send::Turns;
 
+use super::connection::Connection;
 use super::query::Failed;
 use super::{ConnId, Shard};
+use crate::envelope::Envelope;
 use crate::protocol::code::ErrorCode;
 use crate::protocol::command::RpcRequest;
 
@@ -28,6 +37,8 @@ struct Caller {
     app: Arc<App>,
     account: AccountNo,
     id: AccountId,
+    /// As the client names it.
+    device: Option<DeviceId>,
 }
 
 type Answer<'a> = Pin<Box<dyn Future<Output = Result<Bytes, Failed>> + 'a>>;
@@ -37,8 +48,22 @@ struct Rpc {
     run: for<'a> fn(&'a Shard, &'a Caller, &'a [u8]) -> Answer<'a>,
 }
 
-const RPCS: [Rpc; 2] = [
+const RPCS: &[Rpc] = &[
+    Rpc {
+        method: "conversation.history",
+        run: |shard, caller, data| Box::pin(conversation_history::run(shard, caller, data)),
+    },
+    Rpc {
+        method: "conversation.list",
+        run: |shard, caller, data| Box::pin(conversation_list::run(shard, caller, data)),
+    },
+    Rpc {
+        method: "conversation.read",
+        run: |shard, caller, data| Box::pin(conversation_read::run(shard, caller, data)),
+    },
+    Rpc { method: "inbox.ack", run: |shard, caller, data| Box::pin(inbox_ack::run(shard, caller, data)) },
     Rpc { method: "message.original", run: |shard, caller, data| Box::pin(message_original::run(shard, caller, data)) },
+    Rpc { method: "message.recall", run: |shard, caller, data| Box::pin(message_recall::run(shard, caller, data)) },
     Rpc { method: "message.send", run: |shard, caller, data| Box::pin(message_send::run(shard, caller, data)) },
 ];
 
@@ -56,14 +81,34 @@ impl Shard {
     }
 
     fn caller(&self, id: ConnId) -> Option<Caller> {
-        let (app, account, id) = self.with(id, |it| (it.app, it.account, it.account_id.clone()))?;
-        Some(Caller { app: self.server.pipeline.apps.get(app)?, account, id })
+        let who = |it: &mut Connection| (it.app, it.account, it.account_id.clone(), it.device.clone());
+        let (app, account, id, device) = self.with(id, who)?;
+        Some(Caller { app: self.server.pipeline.apps.get(app)?, account, id, device })
     }
 }
 
 /// What the caller says.
 fn read<T: DeserializeOwned>(data: &[u8]) -> Result<T, ErrorCode> {
     serde_json::from_slice(data).map_err(|_| ErrorCode::BAD_REQUEST)
+}
+
+/// An id as clients write it.
+fn message_id(text: &str) -> Result<MessageId, ErrorCode> {
+    let number: u64 = text.parse().map_err(|_| ErrorCode::BAD_REQUEST)?;
+    if number < MessageId::END { Ok(MessageId(number)) } else { Err(ErrorCode::MESSAGE_NOT_FOUND) }
+}
+
+/// The account that a client means.
+fn account_id(caller: &Caller, text: &str) -> Result<AccountId, ErrorCode> {
+    caller.app.account_id(text).map_err(|_| ErrorCode::ACCOUNT_NOT_FOUND)
+}
+
+/// A message of a conversation as the caller's inbox would show it; `copy` is its recipient's.
+fn shown(caller: &Caller, copy: MessageId, message: &Message) -> Box<RawValue> {
+    let is_own = message.sender.no == caller.account;
+    let (id, role) = if is_own { (message.id, Role::Sender) } else { (copy, Role::Recipient) };
+    let data = String::from_utf8(Envelope::new(message).data(id, role)).expect("it is made of texts");
+    RawValue::from_string(data).expect("it is JSON")
 }
 
 /// What the caller is told.

@@ -1,0 +1,62 @@
+//! `conversation.list`: with whom an account talks, the newest first, and what is unread.
+
+use bytes::Bytes;
+use carillon_core::MessageId;
+use carillon_core::pipeline::Listed;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::{Caller, message_id, read, shown, word};
+use crate::shard::Shard;
+use crate::shard::query::Failed;
+
+const LIMIT_MAX: usize = 100;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Request {
+    /// From an answer: goes on after its last conversation.
+    before: Option<String>,
+    limit: Option<usize>,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    conversations: Vec<Entry>,
+    /// Where there are older ones: how to ask for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Entry {
+    with: String,
+    last: Box<RawValue>,
+    unread: usize,
+    read: String,
+    read_by_other: String,
+}
+
+pub(super) async fn run(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<Bytes, Failed> {
+    let Request { before, limit } = read(data)?;
+    let before = before.map_or(Ok(MessageId(MessageId::END)), |it| message_id(&it))?;
+    let limit = limit.unwrap_or(LIMIT_MAX).clamp(1, LIMIT_MAX);
+    let (list, more) = {
+        let _permit = shard.may_read().await;
+        shard.server.pipeline.conversations(&caller.app, &caller.id, before, limit).await?
+    };
+    let before = list.last().filter(|_| more).map(|it| it.conversation.last.0.to_string());
+    Ok(word(&Answer { conversations: list.iter().map(|it| entry(caller, it)).collect(), before }))
+}
+
+fn entry(caller: &Caller, listed: &Listed) -> Entry {
+    let it = &listed.conversation;
+    let (copy, message) = &it.last;
+    Entry {
+        with: listed.with.to_string(),
+        last: shown(caller, *copy, message),
+        unread: it.unread,
+        read: it.read.to_string(),
+        read_by_other: it.read_by_other.to_string(),
+    }
+}

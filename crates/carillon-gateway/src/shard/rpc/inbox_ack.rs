@@ -1,0 +1,34 @@
+//! `inbox.ack`: a device says up to where it has its account's inbox, for a device that keeps no position itself.
+
+use bytes::Bytes;
+use carillon_core::Offset;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Caller, read, word};
+use crate::protocol::code::ErrorCode;
+use crate::shard::Shard;
+use crate::shard::query::Failed;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Request {
+    offset: u64,
+}
+
+pub(super) async fn run(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<Bytes, Failed> {
+    let Request { offset } = read(data)?;
+    let device = caller.device.clone().ok_or(ErrorCode::NOT_AVAILABLE)?;
+    shard.charge_write(caller.account)?;
+    let pipeline = &shard.server.pipeline;
+    let state = {
+        let _permit = shard.may_read().await;
+        pipeline.store.inbox_state(caller.account).await?
+    };
+    let offset = Offset(offset);
+    if offset > state.top {
+        return Err(ErrorCode::BAD_REQUEST.into());
+    }
+    pipeline.acknowledge(caller.app.id, caller.account, device, offset).await?;
+    Ok(word(&json!({})))
+}
