@@ -210,6 +210,8 @@ pub struct Push {
     pub text: String,
     /// A JSON object for the notification, as it came.
     pub payload: String,
+    /// The name of a sound file of the app's.
+    pub sound: String,
 }
 
 /// What the moderation service will be told. Empty means not given.

@@ -25,6 +25,8 @@ pub struct NeteaseSection {
     pub unknown_paths_max: usize,
     /// Longest `body` of a message, in characters.
     pub message_body_chars_max: usize,
+    /// Most recipients of one `sendBatchAttachMsg`.
+    pub notice_members_max: usize,
 }
 
 impl Default for NeteaseSection {
@@ -40,6 +42,7 @@ impl Default for NeteaseSection {
             nonces_max: it.nonces_max,
             unknown_paths_max: it.unknown_paths_max,
             message_body_chars_max: it.message_body_chars_max,
+            notice_members_max: it.notice_members_max,
         }
     }
 }
@@ -56,6 +59,7 @@ impl From<&NeteaseSection> for NeteaseConfig {
             nonces_max: it.nonces_max,
             unknown_paths_max: it.unknown_paths_max,
             message_body_chars_max: it.message_body_chars_max,
+            notice_members_max: it.notice_members_max,
         }
     }
 }

@@ -142,6 +142,8 @@ impl Netease {
             Endpoint::UserListBlackAndMuteList => user::list_black_and_mute_list::run(self, &call.app, &form).await,
             Endpoint::SendBatchMsg => msg::send_batch::run(self, &call.app, &form, key).await,
             Endpoint::SendMsg => msg::send::run(self, &call.app, &form, key).await,
+            Endpoint::SendAttachMsg => msg::send_attach::run(self, &call.app, &form, key).await,
+            Endpoint::SendBatchAttachMsg => msg::send_batch_attach::run(self, &call.app, &form, key).await,
         }
     }
 

@@ -21,6 +21,8 @@ pub struct NeteaseConfig {
     pub unknown_paths_max: usize,
     /// Longest `body` of a message, in characters.
     pub message_body_chars_max: usize,
+    /// Recipients of one notice. Newer pages of the vendor say 5,000, older ones 500.
+    pub notice_members_max: usize,
 }
 
 impl Default for NeteaseConfig {
@@ -35,6 +37,7 @@ impl Default for NeteaseConfig {
             nonces_max: 262_144,
             unknown_paths_max: 200,
             message_body_chars_max: 5_000,
+            notice_members_max: 5_000,
         }
     }
 }

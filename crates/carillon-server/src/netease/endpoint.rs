@@ -18,6 +18,8 @@ pub(super) enum Endpoint {
     UserListBlackAndMuteList,
     SendBatchMsg,
     SendMsg,
+    SendAttachMsg,
+    SendBatchAttachMsg,
 }
 
 impl Endpoint {
@@ -38,6 +40,8 @@ impl Endpoint {
             "/nimserver/user/listBlackAndMuteList.action" => Self::UserListBlackAndMuteList,
             "/nimserver/msg/sendBatchMsg.action" => Self::SendBatchMsg,
             "/nimserver/msg/sendMsg.action" => Self::SendMsg,
+            "/nimserver/msg/sendAttachMsg.action" => Self::SendAttachMsg,
+            "/nimserver/msg/sendBatchAttachMsg.action" => Self::SendBatchAttachMsg,
             _ => return None,
         })
     }
@@ -59,6 +63,8 @@ impl Endpoint {
             Self::UserListBlackAndMuteList => Operation::ReadRelations,
             Self::SendBatchMsg => Operation::SendBatch,
             Self::SendMsg => Operation::SendMessage,
+            Self::SendAttachMsg => Operation::SendNotice,
+            Self::SendBatchAttachMsg => Operation::SendNoticeBatch,
         }
     }
 }

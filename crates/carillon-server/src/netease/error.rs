@@ -86,8 +86,8 @@ pub(super) enum Problem {
     /// One member of the object is not a boolean.
     MemberNotBoolean(&'static str),
     NotPrintable,
-    /// Teams are not served.
-    NoTeams,
+    /// Teams are not served. Holds the value that means one.
+    NoTeams(&'static str),
     NotSubtype,
 }
 
@@ -105,7 +105,7 @@ impl fmt::Display for Problem {
             Self::NotOneOf(values) => write!(f, "is not one of {values}"),
             Self::MemberNotBoolean(name) => write!(f, "has a {name} that is not true or false"),
             Self::NotPrintable => f.write_str("is not printable ASCII"),
-            Self::NoTeams => f.write_str("1 sends to a team, and teams are not served yet"),
+            Self::NoTeams(value) => write!(f, "{value} is for teams, and teams are not served yet"),
             Self::NotSubtype => write!(f, "is not a whole number from 0 to {}", i32::MAX),
         }
     }

@@ -1,4 +1,4 @@
-//! The field `option`: how the copies of a message are to be treated, as a JSON object of nine booleans.
+//! The field `option`: how the copies of a message are to be treated, as a JSON object of booleans.
 
 use carillon_core::model::CopyOptions;
 use serde_json::Value;
@@ -11,17 +11,38 @@ const FIELD: &str = "option";
 /// The options that `text` asks for. What is absent or `null` has its default, which is true; unknown keys are ignored.
 pub(super) fn parse(text: Option<&str>) -> Result<CopyOptions, FieldError> {
     let mut options = CopyOptions::default();
-    let Some(text) = text else { return Ok(options) };
+    read(text, keys(&mut options))?;
+    Ok(options)
+}
+
+/// As [`parse`], of a notice: it is no part of a conversation, takes only three of the keys, and its push notification does
+/// not name its sender unless asked to.
+pub(super) fn parse_notice(text: Option<&str>) -> Result<CopyOptions, FieldError> {
+    let mut options = CopyOptions {
+        history: false,
+        sender_sync: false,
+        session_update: false,
+        push_nick: false,
+        ..CopyOptions::default()
+    };
+    let CopyOptions { badge, push_nick, route, .. } = &mut options;
+    read(text, [("badge", badge), ("needPushNick", push_nick), ("route", route)])?;
+    Ok(options)
+}
+
+/// Sets those of the options that `text` names.
+fn read<const N: usize>(text: Option<&str>, keys: [(&'static str, &mut bool); N]) -> Result<(), FieldError> {
+    let Some(text) = text else { return Ok(()) };
     let problem = |problem| FieldError { field: FIELD, problem };
     let given: Value = serde_json::from_str(text).map_err(|_| problem(Problem::NotJson))?;
     let given = given.as_object().ok_or(problem(Problem::NotObject))?;
-    for (name, value) in keys(&mut options) {
+    for (name, value) in keys {
         match given.get(name) {
             None | Some(Value::Null) => {}
             Some(it) => *value = boolean(it).ok_or(problem(Problem::MemberNotBoolean(name)))?,
         }
     }
-    Ok(options)
+    Ok(())
 }
 
 /// The vendor's name of each option.
@@ -87,6 +108,17 @@ mod tests {
         check("route", CopyOptions { route: false, ..default() });
         check("badge", CopyOptions { badge: false, ..default() });
         check("sessionUpdate", CopyOptions { session_update: false, ..default() });
+    }
+
+    #[test]
+    fn a_notice_takes_three_of_the_keys() {
+        let ok = |text: &str| parse_notice(Some(text)).unwrap();
+        let usual = CopyOptions { history: false, sender_sync: false, session_update: false, ..CopyOptions::default() };
+        let usual = CopyOptions { push_nick: false, ..usual };
+        assert_eq!(parse_notice(None), Ok(usual));
+        assert_eq!(ok(r#"{"push":false,"history":true,"persistent":false,"roam":7}"#), usual);
+        let all = CopyOptions { push_nick: true, badge: false, route: false, ..usual };
+        assert_eq!(ok(r#"{"needPushNick":true,"badge":false,"route":"0"}"#), all);
     }
 
     #[test]

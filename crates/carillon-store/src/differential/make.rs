@@ -300,6 +300,7 @@ impl Make<'_> {
             &mut it.ext,
             &mut it.push.text,
             &mut it.push.payload,
+            &mut it.push.sound,
             &mut it.moderation.profile,
             &mut it.moderation.anti_cheating,
             &mut it.moderation.anti_spam_ext,

@@ -44,10 +44,26 @@ pub(super) fn message(
     })
 }
 
-fn push(form: &Form) -> Result<Push, FieldError> {
-    // The vendor documents the first spelling, and its SDKs send the second.
+/// What a field says that tells apart what is for one account and what is for a team: the first of the `values` is for one
+/// account, and the others are for teams.
+pub(super) fn direct(form: &Form, field: &'static str, values: &'static str) -> Result<(), FieldError> {
+    let given = form.required(field)?;
+    let problem = |problem| Err(FieldError { field, problem });
+    match values.split(' ').enumerate().find(|(_, value)| *value == given) {
+        Some((0, _)) => Ok(()),
+        Some((_, team)) => problem(Problem::NoTeams(team)),
+        None => problem(Problem::NotOneOf(values)),
+    }
+}
+
+/// What the push notification will say. The vendor documents the first spelling of its text, and its SDKs send the second.
+pub(super) fn push(form: &Form) -> Result<Push, FieldError> {
     let text = form.text("pushcontent", 500)?;
     let text = if text.is_empty() { form.text("pushContent", 500)? } else { text };
+    Ok(Push { text, payload: payload(form)?, sound: String::new() })
+}
+
+pub(super) fn payload(form: &Form) -> Result<String, FieldError> {
     let payload = form.text("payload", 2_048)?;
     if !payload.is_empty() {
         let json: Result<Value, _> = serde_json::from_str(&payload);
@@ -56,7 +72,7 @@ fn push(form: &Form) -> Result<Push, FieldError> {
             Ok(_) | Err(_) => return Err(FieldError { field: "payload", problem: Problem::NotObject }),
         }
     }
-    Ok(Push { text, payload })
+    Ok(payload)
 }
 
 fn moderation(form: &Form) -> Result<Moderation, FieldError> {

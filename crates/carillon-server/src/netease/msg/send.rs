@@ -29,11 +29,7 @@ pub(in crate::netease) async fn run(
 
 fn parse(form: &Form, body_chars_max: usize) -> Result<Send, CallError> {
     let sender = form.accid("from")?;
-    match form.required("ope")? {
-        "0" => {}
-        "1" => return Err(FieldError { field: "ope", problem: Problem::NoTeams }.into()),
-        _ => return Err(FieldError { field: "ope", problem: Problem::NotOneOf("0 1") }.into()),
-    }
+    fields::direct(form, "ope", "0 1")?;
     let to = form.accid("to")?;
     if form.boolean("checkFriend")? == Some(true) {
         return Err(CallError::NotEnabled);

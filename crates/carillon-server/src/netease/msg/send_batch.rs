@@ -3,15 +3,14 @@
 //! Its answer lists the names that are no accounts', where there are any.
 
 use bytes::Bytes;
-use carillon_core::AccountId;
-use carillon_core::command::{Recipients, Send};
+use carillon_core::command::Send;
 use carillon_core::model::App;
 use carillon_core::pipeline::Sent;
 use serde::{Serialize, Serializer};
 
 use crate::netease::error::CallError;
 use crate::netease::form::Form;
-use crate::netease::msg::fields;
+use crate::netease::msg::{fields, recipients};
 use crate::netease::reply::{self, OK};
 use crate::netease::request_id::RequestKey;
 use crate::netease::{Netease, accid};
@@ -50,24 +49,9 @@ fn parse(form: &Form, body_chars_max: usize) -> Result<(Send, Wording), CallErro
     if named.len() > if with_ids { MEMBERS_WITH_IDS_MAX } else { MEMBERS_MAX } {
         return Err(CallError::TooManyMembers);
     }
-    let (recipients, impossible) = recipients(named);
-    let to = Recipients::Many { named: recipients, impossible: impossible.len() };
+    let (to, impossible) = recipients::of(named);
     let command = fields::message(form, sender, to, body_chars_max)?;
     Ok((command, Wording { with_ids, impossible }))
-}
-
-/// The recipients that can be accounts, and the names that cannot, each of these once.
-fn recipients(named: Vec<String>) -> (Vec<AccountId>, Vec<String>) {
-    let mut recipients = Vec::with_capacity(named.len());
-    let mut impossible = Vec::new();
-    for name in named {
-        match accid::parse(&name) {
-            Some(id) => recipients.push(id),
-            None if impossible.contains(&name) => {}
-            None => impossible.push(name),
-        }
-    }
-    (recipients, impossible)
 }
 
 #[derive(Serialize)]
@@ -91,12 +75,10 @@ impl Serialize for MsgIds<'_> {
 
 impl Wording {
     fn word(&self, sent: &Sent) -> Bytes {
-        let unknown = sent.unregistered.iter().map(AccountId::as_str);
-        let impossible = self.impossible.iter().map(String::as_str);
         reply::json(&Reply {
             code: OK,
             timetag: sent.time_ms,
-            unregister: unknown.chain(impossible).collect(),
+            unregister: recipients::unregistered(sent, &self.impossible),
             msgids: self.with_ids.then_some(MsgIds(sent)),
         })
     }

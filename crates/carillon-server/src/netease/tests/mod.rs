@@ -3,6 +3,7 @@
 
 mod auth;
 mod failures;
+mod notice;
 mod relation;
 mod request_id;
 mod send;

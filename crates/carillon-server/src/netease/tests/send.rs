@@ -77,7 +77,7 @@ async fn fields_that_are_wrong_are_named() {
     assert_snapshot!(send(&backend, &[("ope", "")]).await, @r#"{"code":414,"desc":"ope is empty"}"#);
     assert_snapshot!(
         send(&backend, &[("ope", "1")]).await,
-        @r#"{"code":414,"desc":"ope 1 sends to a team, and teams are not served yet"}"#
+        @r#"{"code":414,"desc":"ope 1 is for teams, and teams are not served yet"}"#
     );
     assert_snapshot!(send(&backend, &[("ope", "2")]).await, @r#"{"code":414,"desc":"ope is not one of 0 1"}"#);
     assert_snapshot!(send(&backend, &[("type", "5")]).await, @r#"{"code":414,"desc":"type is not one of 0 1 2 3 4 6 10 100"}"#);

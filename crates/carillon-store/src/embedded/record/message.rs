@@ -59,6 +59,8 @@ pub(crate) struct MessageRecord {
     subtype: u32,
     #[prost(bool, tag = "24")]
     recipients_see: bool,
+    #[prost(string, tag = "25")]
+    push_sound: String,
 }
 
 /// `kind` says which of the fields count.
@@ -162,6 +164,7 @@ impl MessageRecord {
             recipients: message.recipients.iter().map(|id| id.as_str().into()).collect(),
             subtype: message.subtype,
             recipients_see: message.recipients_see,
+            push_sound: push.sound.clone(),
         }
     }
 }
@@ -191,7 +194,7 @@ impl TryFrom<MessageRecord> for Message {
             subtype: record.subtype,
             ext: record.ext,
             options: options(record.options),
-            push: Push { text: record.push_text, payload: record.push_payload },
+            push: Push { text: record.push_text, payload: record.push_payload, sound: record.push_sound },
             moderation: Moderation { enabled: record.moderated, profile, anti_cheating, anti_spam_ext, substitute },
             description: record.description,
             environment: record.environment,
