@@ -19,7 +19,7 @@ use crate::port::{
 mod conversation;
 mod event;
 
-pub use conversation::{HistoryQuery, Listed};
+pub use conversation::{ConversationQuery, HistoryQuery, Listed};
 
 /// The server's ports, and the state that is neither stored nor a connection's.
 pub struct Pipeline {

@@ -34,6 +34,20 @@ pub struct Listed {
     pub conversation: Conversation,
 }
 
+/// Which conversations of an account.
+#[derive(Clone, Copy, Debug)]
+pub struct ConversationQuery {
+    /// The last message was accepted at this time or later, in ms since 1970.
+    pub from_ms: u64,
+    /// At this time or before.
+    pub to_ms: u64,
+    /// How many at most.
+    pub limit: usize,
+}
+
+/// A message has its time so much before its id, at most.
+const MOMENT_MS: u64 = 120_000;
+
 /// What one read of the store takes.
 const PAGE: PageLimit = PageLimit { entries: 200, bytes: 1 << 20 };
 
@@ -62,9 +76,8 @@ impl Pipeline {
         Ok(found)
     }
 
-    /// The ids that can be of the query's time. A message has its time a moment before it has its id.
+    /// The ids that can be of the query's time.
     async fn span(&self, query: &HistoryQuery) -> Result<Span, Refusal> {
-        const MOMENT_MS: u64 = 120_000;
         let first = self.store.first_id_at(query.from_ms).await?;
         let end = self.store.first_id_at(query.to_ms.saturating_add(MOMENT_MS)).await?;
         Ok(Span { after: MessageId(first.0.saturating_sub(1)), before: end, newest_first: query.newest_first })
@@ -91,6 +104,37 @@ impl Pipeline {
             }
         }
         Ok((listed, list.more))
+    }
+
+    /// Conversations of an account whose last message is of a time, newest first; and whether there are more.
+    ///
+    /// # Errors
+    /// As [`Pipeline::conversations`].
+    pub async fn conversations_of(
+        &self,
+        app: &App,
+        account: &AccountId,
+        query: ConversationQuery,
+    ) -> Result<(Vec<Listed>, bool), Refusal> {
+        let ConversationQuery { from_ms, to_ms, limit } = query;
+        let first = self.store.first_id_at(from_ms).await?;
+        let mut before = self.store.first_id_at(to_ms.saturating_add(MOMENT_MS)).await?;
+        let mut found = Vec::new();
+        loop {
+            let (page, more) = self.conversations(app, account, before, PAGE.entries).await?;
+            let Some(oldest) = page.last().map(|it| it.conversation.last.0) else { return Ok((found, false)) };
+            let is_of_it = |it: &Listed| (from_ms..=to_ms).contains(&it.conversation.last.1.time_ms);
+            for listed in page.into_iter().filter(is_of_it) {
+                if found.len() == limit {
+                    return Ok((found, true));
+                }
+                found.push(listed);
+            }
+            if !more || oldest < first {
+                return Ok((found, false));
+            }
+            before = oldest;
+        }
     }
 }
 

@@ -27,6 +27,8 @@ pub struct NeteaseSection {
     pub message_body_chars_max: usize,
     /// Most recipients of one `sendBatchAttachMsg`.
     pub notice_members_max: usize,
+    /// Whether `querySessionList` is served; if not, it is refused with 403.
+    pub conversation_list: bool,
 }
 
 impl Default for NeteaseSection {
@@ -43,6 +45,7 @@ impl Default for NeteaseSection {
             unknown_paths_max: it.unknown_paths_max,
             message_body_chars_max: it.message_body_chars_max,
             notice_members_max: it.notice_members_max,
+            conversation_list: it.conversation_list,
         }
     }
 }
@@ -60,6 +63,7 @@ impl From<&NeteaseSection> for NeteaseConfig {
             unknown_paths_max: it.unknown_paths_max,
             message_body_chars_max: it.message_body_chars_max,
             notice_members_max: it.notice_members_max,
+            conversation_list: it.conversation_list,
         }
     }
 }

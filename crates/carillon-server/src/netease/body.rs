@@ -4,6 +4,7 @@
 //! place for stays in the original, and `elements_say_all` tells whether clients need that.
 
 use carillon_core::model::{Content, Element, Kind, Media, Place};
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
 use super::DIALECT;
@@ -24,6 +25,21 @@ pub(super) fn kind(text: &str) -> Result<Kind, FieldError> {
     })
 }
 
+/// The type of a kind, as a number; `None` for what is no message of a conversation.
+pub(super) fn number(kind: Kind) -> Option<u16> {
+    Some(match kind {
+        Kind::Text => 0,
+        Kind::Image => 1,
+        Kind::Audio => 2,
+        Kind::Video => 3,
+        Kind::Location => 4,
+        Kind::File => 6,
+        Kind::Tip => 10,
+        Kind::Custom => 100,
+        Kind::Notice | Kind::Recall | Kind::Read => return None,
+    })
+}
+
 /// Whether a description says what the message itself cannot be searched for.
 pub(super) fn takes_description(kind: Kind) -> bool {
     match kind {
@@ -39,6 +55,18 @@ pub(super) fn content(kind: Kind, body: &str) -> Result<Content, FieldError> {
     let element = element(kind, body, &json);
     let elements_say_all = render(&element).is_none_or(|rendered| says_same(&rendered, &json));
     Ok(Content { kind, elements: vec![element], original: body.into(), dialect: DIALECT.into(), elements_say_all })
+}
+
+/// The body as this vendor words it: as it came, or, where another dialect wrote it, as its element says it.
+pub(super) fn written(content: &Content) -> Box<RawValue> {
+    let rendered = match content.elements.first().filter(|_| content.dialect != DIALECT) {
+        Some(Element::Custom { json }) => RawValue::from_string(json.clone()).ok(),
+        Some(element) => render(element).and_then(|members| to_raw_value(&members).ok()),
+        None => None,
+    };
+    let original = || RawValue::from_string(content.original.clone());
+    // A body is JSON, or it was refused.
+    rendered.or_else(|| original().ok()).unwrap_or_else(|| RawValue::NULL.to_owned())
 }
 
 fn element(kind: Kind, body: &str, json: &Value) -> Element {
@@ -145,6 +173,25 @@ mod tests {
         for bad in ["5", "7", "11", "00", "-1", "x", "1.0", " 1"] {
             assert!(kind(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_type_has_one_number_both_ways() {
+        for text in ["0", "1", "2", "3", "4", "6", "10", "100"] {
+            assert_eq!(number(kind(text).unwrap()).unwrap().to_string(), text);
+        }
+        assert_eq!([Kind::Notice, Kind::Recall, Kind::Read].map(number), [None; 3]);
+    }
+
+    #[test]
+    fn a_body_is_written_as_it_came_and_another_dialects_is_made_of_its_element() {
+        let own = content(Kind::Text, r#"{"msg":"hi", "x":1.0}"#).unwrap();
+        assert_eq!(written(&own).get(), r#"{"msg":"hi", "x":1.0}"#);
+        let of = |element| Content { elements: vec![element], dialect: "other".into(), ..own.clone() };
+        let image = Media { url: some("u"), width: Some(2), duration_ms: Some(3), ..Media::default() };
+        assert_eq!(written(&of(Element::Text { text: "\"".into() })).get(), r#"{"msg":"\""}"#);
+        assert_eq!(written(&of(Element::Image(image))).get(), r#"{"dur":3,"url":"u","w":2}"#);
+        assert_eq!(written(&of(Element::Custom { json: "[1.0]".into() })).get(), "[1.0]");
     }
 
     #[test]

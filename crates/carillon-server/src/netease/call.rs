@@ -19,7 +19,7 @@ use super::metrics::Repeat;
 use super::reply::{self, Done};
 use super::request_id::{self, Identity, RequestKey};
 use super::running::{self, Entry};
-use super::{Netease, auth, msg, read, unknown, user};
+use super::{Netease, auth, history, msg, read, unknown, user};
 
 /// A call that was let in.
 #[derive(Clone)]
@@ -144,6 +144,8 @@ impl Netease {
             Endpoint::SendMsg => msg::send::run(self, &call.app, &form, key).await,
             Endpoint::SendAttachMsg => msg::send_attach::run(self, &call.app, &form, key).await,
             Endpoint::SendBatchAttachMsg => msg::send_batch_attach::run(self, &call.app, &form, key).await,
+            Endpoint::QuerySessionMsg => history::session_msg::run(self, &call.app, &form).await,
+            Endpoint::QuerySessionList => history::session_list::run(self, &call.app, &form).await,
         }
     }
 
@@ -180,6 +182,7 @@ impl Netease {
             | CallError::TooManyMembers
             | CallError::NotEnabled
             | CallError::NeverLoggedIn(_)
+            | CallError::BadTime
             | CallError::RequestReused
             | CallError::Busy
             | CallError::Refused(

@@ -23,6 +23,8 @@ pub struct NeteaseConfig {
     pub message_body_chars_max: usize,
     /// Recipients of one notice. Newer pages of the vendor say 5,000, older ones 500.
     pub notice_members_max: usize,
+    /// Whether backends may list an account's conversations.
+    pub conversation_list: bool,
 }
 
 impl Default for NeteaseConfig {
@@ -38,6 +40,7 @@ impl Default for NeteaseConfig {
             unknown_paths_max: 200,
             message_body_chars_max: 5_000,
             notice_members_max: 5_000,
+            conversation_list: true,
         }
     }
 }

@@ -20,6 +20,8 @@ pub(super) enum Endpoint {
     SendMsg,
     SendAttachMsg,
     SendBatchAttachMsg,
+    QuerySessionMsg,
+    QuerySessionList,
 }
 
 impl Endpoint {
@@ -42,6 +44,8 @@ impl Endpoint {
             "/nimserver/msg/sendMsg.action" => Self::SendMsg,
             "/nimserver/msg/sendAttachMsg.action" => Self::SendAttachMsg,
             "/nimserver/msg/sendBatchAttachMsg.action" => Self::SendBatchAttachMsg,
+            "/nimserver/history/querySessionMsg.action" => Self::QuerySessionMsg,
+            "/nimserver/history/querySessionList.action" => Self::QuerySessionList,
             _ => return None,
         })
     }
@@ -65,6 +69,8 @@ impl Endpoint {
             Self::SendMsg => Operation::SendMessage,
             Self::SendAttachMsg => Operation::SendNotice,
             Self::SendBatchAttachMsg => Operation::SendNoticeBatch,
+            Self::QuerySessionMsg => Operation::ReadHistory,
+            Self::QuerySessionList => Operation::ReadConversations,
         }
     }
 }

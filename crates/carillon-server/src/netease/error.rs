@@ -23,6 +23,8 @@ pub(super) enum CallError {
     NotEnabled,
     /// It is about an account that no client has logged in as yet.
     NeverLoggedIn(AccountId),
+    /// A span of time that ends before it begins.
+    BadTime,
     /// The id was used for another request.
     RequestReused,
     /// Too many calls with a request id are running or waiting, or the first one takes too long.
@@ -89,6 +91,11 @@ pub(super) enum Problem {
     /// Teams are not served. Holds the value that means one.
     NoTeams(&'static str),
     NotSubtype,
+    NotNumber,
+    NotBetween {
+        min: u64,
+        max: u64,
+    },
 }
 
 impl fmt::Display for Problem {
@@ -107,6 +114,8 @@ impl fmt::Display for Problem {
             Self::NotPrintable => f.write_str("is not printable ASCII"),
             Self::NoTeams(value) => write!(f, "{value} is for teams, and teams are not served yet"),
             Self::NotSubtype => write!(f, "is not a whole number from 0 to {}", i32::MAX),
+            Self::NotNumber => f.write_str("is not a whole number"),
+            Self::NotBetween { min, max } => write!(f, "is not a whole number from {min} to {max}"),
         }
     }
 }
@@ -123,6 +132,7 @@ impl CallError {
             Self::TooManyMembers => (414, "too many members.".into()),
             Self::NotEnabled => (403, "func not enable".into()),
             Self::NeverLoggedIn(id) => (414, format!("{id} has never logged in")),
+            Self::BadTime => (414, "bad time".into()),
             Self::RequestReused => (431, "RequestId was used for another request".into()),
             Self::Busy => (503, "server busy".into()),
             Self::Refused(refusal) => refused(refusal),

@@ -63,6 +63,12 @@ impl Form {
         accid::parse(self.required(field)?).ok_or(FieldError { field, problem: Problem::NotAccid })
     }
 
+    /// A whole number; `None` where the field is absent.
+    pub(super) fn number(&self, field: &'static str) -> Result<Option<u64>, FieldError> {
+        let Some(text) = self.optional(field) else { return Ok(None) };
+        text.parse().map(Some).map_err(|_| FieldError { field, problem: Problem::NotNumber })
+    }
+
     /// `None` where the field is absent.
     pub(super) fn boolean(&self, field: &'static str) -> Result<Option<bool>, FieldError> {
         let Some(text) = self.optional(field) else { return Ok(None) };
@@ -151,6 +157,15 @@ mod tests {
         assert_eq!(form.text("a", 2), Ok("你你".into()));
         assert_eq!(form.text("a", 1), Err(FieldError { field: "a", problem: Problem::TooLong { max: 1 } }));
         assert_eq!(form.text("b", 1), Ok(String::new()));
+    }
+
+    #[test]
+    fn numbers_are_whole_and_not_negative() {
+        let form = form("a=18446744073709551615&b=-1&c=1.0&d=");
+        assert_eq!(form.number("a"), Ok(Some(u64::MAX)));
+        assert_eq!(form.number("b"), Err(FieldError { field: "b", problem: Problem::NotNumber }));
+        assert_eq!(form.number("c"), Err(FieldError { field: "c", problem: Problem::NotNumber }));
+        assert_eq!(form.number("d"), Ok(None));
     }
 
     #[test]

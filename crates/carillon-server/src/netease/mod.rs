@@ -13,6 +13,7 @@ mod config;
 mod endpoint;
 mod error;
 mod form;
+mod history;
 mod metrics;
 mod msg;
 mod nonce;

@@ -3,6 +3,7 @@
 
 mod auth;
 mod failures;
+mod history;
 mod notice;
 mod relation;
 mod request_id;

@@ -1,0 +1,40 @@
+//! A message as backends read it.
+
+use carillon_core::MessageId;
+use carillon_core::model::Message;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::netease::{DIALECT, body};
+
+/// One message of a conversation. Typed clients take `msgid` and `sendtime` as 64-bit numbers, the others as 32-bit ones.
+#[derive(Serialize)]
+pub(super) struct Row<'a> {
+    from: &'a str,
+    msgid: u64,
+    msgidclient: &'a str,
+    sendtime: u64,
+    pub(super) r#type: u16,
+    fromclienttype: u8,
+    body: Box<RawValue>,
+}
+
+/// What the vendor calls its calls by servers.
+const REST: u8 = 32;
+/// What the vendor calls browsers. Which kind of device a client of the gateway runs on is not known.
+const WEB: u8 = 16;
+
+impl<'a> Row<'a> {
+    /// The message with its copy's id; `None` for what is no message of a conversation.
+    pub(super) fn of(id: MessageId, message: &'a Message) -> Option<Self> {
+        Some(Self {
+            from: message.sender.account.as_str(),
+            msgid: id.0,
+            msgidclient: &message.client_id,
+            sendtime: message.time_ms,
+            r#type: body::number(message.content.kind)?,
+            fromclienttype: if message.content.dialect == DIALECT { REST } else { WEB },
+            body: body::written(&message.content),
+        })
+    }
+}
