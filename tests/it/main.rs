@@ -16,6 +16,7 @@ mod devices;
 mod import;
 mod limits;
 mod options;
+mod past;
 mod request_id;
 mod send;
 mod sessions;

@@ -144,6 +144,11 @@ impl Netease {
             Endpoint::SendMsg => msg::send::run(self, &call.app, &form, key).await,
             Endpoint::SendAttachMsg => msg::send_attach::run(self, &call.app, &form, key).await,
             Endpoint::SendBatchAttachMsg => msg::send_batch_attach::run(self, &call.app, &form, key).await,
+            Endpoint::Recall => msg::recall::run(self, &call.app, &form, key).await,
+            Endpoint::DelMsgOneWay => msg::del_msg_one_way::run(self, &call.app, &form, key).await,
+            Endpoint::DelMsg => msg::del_msg::run(self, &call.app, &form, key).await,
+            Endpoint::DelRoamSession => msg::del_roam_session::run(self, &call.app, &form, key).await,
+            Endpoint::MarkReadMsg => msg::mark_read::run(self, &call.app, &form, key).await,
             Endpoint::QuerySessionMsg => history::session_msg::run(self, &call.app, &form).await,
             Endpoint::QuerySessionList => history::session_list::run(self, &call.app, &form).await,
         }

@@ -5,6 +5,7 @@ mod auth;
 mod failures;
 mod history;
 mod notice;
+mod past;
 mod relation;
 mod request_id;
 mod send;
