@@ -5,12 +5,14 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use carillon_core::model::{Committed, DropReason, Fate};
-use carillon_core::port::{EndReason, Fanout, Sessions};
-use carillon_core::{AccountNo, AppId};
+use carillon_core::port::{EndReason, Fanout, Session, Sessions};
+use carillon_core::{AccountId, AccountNo, AppId};
+use tokio::sync::oneshot;
 
 use crate::config::GatewayConfig;
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Ask, Mailbox};
 use crate::metrics::GatewayMetrics;
 
 pub struct Hub {
@@ -80,6 +82,7 @@ impl Fanout for Hub {
     }
 }
 
+#[async_trait]
 impl Sessions for Hub {
     fn end(&self, account: AccountNo, reason: EndReason) {
         self.mailboxes[self.place(account)].end(account, reason);
@@ -87,5 +90,24 @@ impl Sessions for Hub {
 
     fn end_app(&self, app: AppId) {
         self.mailboxes.iter().for_each(|mailbox| mailbox.end_app(app));
+    }
+
+    /// Which shard an account belongs to goes by its number, which only the store knows for a name: so all are asked.
+    async fn online(&self, app: AppId, accounts: &[AccountId]) -> Vec<Vec<Session>> {
+        let accounts: Arc<[AccountId]> = accounts.into();
+        let ask = |mailbox: &Arc<Mailbox>| {
+            let (answer, answered) = oneshot::channel();
+            mailbox.ask(Ask { app, accounts: accounts.clone(), answer });
+            answered
+        };
+        let asked: Vec<_> = self.mailboxes.iter().map(ask).collect();
+        let mut sessions = vec![Vec::new(); accounts.len()];
+        for answered in asked {
+            // In a shard that has ended nobody is online.
+            for (place, session) in answered.await.unwrap_or_default() {
+                sessions[place].push(session);
+            }
+        }
+        sessions
     }
 }

@@ -7,9 +7,9 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
 use carillon_core::model::Committed;
-use carillon_core::port::EndReason;
-use carillon_core::{AccountNo, AppId};
-use tokio::sync::Notify;
+use carillon_core::port::{EndReason, Session};
+use carillon_core::{AccountId, AccountNo, AppId};
+use tokio::sync::{Notify, oneshot};
 
 use crate::shard::Newcomer;
 
@@ -23,8 +23,18 @@ pub(crate) struct Mail {
     pub(crate) ends: Vec<(AccountNo, EndReason)>,
     /// Apps that were removed: a handful at most.
     pub(crate) removed_apps: Vec<AppId>,
+    /// Bounded by who waits for an answer: calls and rpcs that run.
+    pub(crate) asks: Vec<Ask>,
     /// Whether all connections shall end.
     pub(crate) draining: bool,
+}
+
+/// A question for the sessions of accounts.
+pub(crate) struct Ask {
+    pub(crate) app: AppId,
+    pub(crate) accounts: Arc<[AccountId]>,
+    /// Takes each session with the place of its account in `accounts`.
+    pub(crate) answer: oneshot::Sender<Vec<(usize, Session)>>,
 }
 
 pub(crate) struct Mailbox {
@@ -70,6 +80,15 @@ impl Mailbox {
         self.change(|state| {
             if !state.mail.removed_apps.contains(&app) {
                 state.mail.removed_apps.push(app);
+            }
+        });
+    }
+
+    /// Asks the shard. One that is about to end, or has ended, answers nothing.
+    pub(crate) fn ask(&self, ask: Ask) {
+        self.change(|state| {
+            if !state.closed {
+                state.mail.asks.push(ask);
             }
         });
     }

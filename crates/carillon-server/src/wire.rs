@@ -4,13 +4,14 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use axum::Router;
 use carillon_core::apps::Apps;
 use carillon_core::limit::Limiter;
 use carillon_core::model::Committed;
 use carillon_core::pipeline::Pipeline;
-use carillon_core::port::{EndReason, Fanout, Sessions, Store, StoreError};
-use carillon_core::{AccountNo, AppId};
+use carillon_core::port::{EndReason, Fanout, Session, Sessions, Store, StoreError};
+use carillon_core::{AccountId, AccountNo, AppId};
 use carillon_gateway::{Gateway, GatewayConfig, GatewayDeps, GatewayMetrics, Hub};
 use carillon_store::{EmbeddedStore, MemoryStore, OpenError};
 use prometheus_client::registry::Registry;
@@ -40,10 +41,15 @@ impl Fanout for Nobody {
     fn nobody(&self, _unregistered: usize) {}
 }
 
+#[async_trait]
 impl Sessions for Nobody {
     fn end(&self, _account: AccountNo, _reason: EndReason) {}
 
     fn end_app(&self, _app: AppId) {}
+
+    async fn online(&self, _app: AppId, accounts: &[AccountId]) -> Vec<Vec<Session>> {
+        vec![Vec::new(); accounts.len()]
+    }
 }
 
 /// Why the store did not open, or not serve.

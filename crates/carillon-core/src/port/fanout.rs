@@ -1,8 +1,7 @@
-//! Who is online: told about every commit, and told to end sessions.
+//! Whoever is online, told about every commit.
 
 use std::sync::Arc;
 
-use crate::id::{AccountNo, AppId};
 use crate::model::Committed;
 
 /// Hands committed messages to connections.
@@ -15,21 +14,4 @@ pub trait Fanout: Send + Sync {
     /// Called for a message all of whose recipients are no accounts, so that there is nothing to commit: with how many were
     /// named. Like the others, these count as dropped.
     fn nobody(&self, unregistered: usize);
-}
-
-/// Ends sessions.
-pub trait Sessions: Send + Sync {
-    /// Asks for the end of the account's sessions that `reason` concerns; returns before they have ended.
-    fn end(&self, account: AccountNo, reason: EndReason);
-
-    /// Asks for the end of all sessions of an app that was removed; returns before they have ended.
-    fn end_app(&self, app: AppId);
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EndReason {
-    /// The account was blocked, and its sessions shall end.
-    Blocked,
-    /// The account's token was replaced: the sessions that logged in with the old one end, those with a signed token stay.
-    TokenReplaced,
 }

@@ -3,11 +3,13 @@
 mod clock;
 mod fanout;
 mod random;
+mod sessions;
 mod store;
 
 pub use clock::{Clock, FakeClock};
-pub use fanout::{EndReason, Fanout, Sessions};
+pub use fanout::Fanout;
 pub use random::{Random, SeededRandom};
+pub use sessions::{EndReason, SESSIONS_ACCOUNTS_MAX, Session, Sessions};
 pub use store::{
     Answer, Change, Conversation, Conversations, CopyPlace, CreateError, Epoch, HistoryPage, InboxEntry, InboxPage,
     InboxPlan, InboxState, NewAccount, PageLimit, PlannedCopy, Remember, Remembered, Role, Span, Standing, Store,

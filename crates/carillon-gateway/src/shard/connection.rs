@@ -32,6 +32,8 @@ pub(super) struct Connection {
     pub(super) device: Option<DeviceId>,
     pub(super) platform: Option<Platform>,
     pub(super) by_static_token: bool,
+    /// When the login was through.
+    pub(super) since_ms: u64,
     pub(super) expires_ms: Option<u64>,
     /// The last inbox entry that was handed to the client.
     pub(super) mark: Offset,
@@ -108,6 +110,7 @@ impl Connection {
             device: who.device.clone(),
             platform: who.platform,
             by_static_token: who.by_static_token,
+            since_ms: 0,
             expires_ms: who.expires_ms,
             mark: Offset::ZERO,
             catch_up: Some(Box::new(CatchUp { opening: true, ..CatchUp::default() })),

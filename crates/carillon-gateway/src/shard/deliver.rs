@@ -78,7 +78,7 @@ impl Shard {
         if !is_here || matches!(copy.fate, Fate::Hidden | Fate::Drop(_)) {
             return;
         }
-        let places = state.accounts.get(&copy.to).map_or(&[][..], Vec::as_slice);
+        let places = state.accounts.of(copy.to);
         let form = Copy { id: copy.id, offset: copy.offset, role };
         let mut pushes = Pushes { envelope, copy: form, encoded: [None, None] };
         let is_bound = copy.offset.is_some() && !envelope.message().options.roam;

@@ -41,8 +41,7 @@ impl Shard {
         let policy = self.server.pipeline.apps.get(app).map_or(DevicePolicy::Any, |app| app.settings.devices);
         let state = self.state.borrow();
         let connection = &state.connections[id.place];
-        let places = state.accounts.get(&account).map_or(&[][..], Vec::as_slice);
-        let others = places.iter().filter(|&&place| place != id.place);
+        let others = state.accounts.of(account).iter().filter(|&&place| place != id.place);
         let rival = |&place: &usize| {
             let other = &state.connections[place];
             Some((ConnId { place, serial: other.serial }, conflict(policy, connection, other)?))

@@ -4,6 +4,7 @@
 //! [`command`] answers, [`tick`] keeps the time. State is borrowed for moments, never over an `await`; what does await
 //! finds its connection again by [`ConnId`], or finds that it is gone.
 
+mod accounts;
 mod catch_up;
 mod command;
 mod connection;
@@ -14,12 +15,12 @@ mod open;
 mod query;
 mod rate;
 mod rpc;
+mod sessions;
 #[cfg(test)]
 mod tests;
 mod tick;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -40,6 +41,7 @@ use crate::stream::Session;
 use crate::wire::Wire;
 use crate::ws::read::{Incoming, Reader};
 
+use accounts::Accounts;
 use connection::Connection;
 
 /// A connection that has logged in, on its way to its shard.
@@ -76,8 +78,7 @@ struct Shard {
 
 struct State {
     connections: Slab<Connection>,
-    /// The connections of each account that is here.
-    accounts: HashMap<AccountNo, Vec<usize>>,
+    accounts: Accounts,
     /// What sockets are read into.
     scratch: Vec<u8>,
     draining: bool,
@@ -99,7 +100,7 @@ impl Shard {
         let mailbox = server.hub.mailboxes[place].clone();
         let state = State {
             connections: Slab::new(),
-            accounts: HashMap::new(),
+            accounts: Accounts::default(),
             scratch: vec![0; SCRATCH_BYTES],
             draining: false,
             rates: rate::Rates::default(),
@@ -121,7 +122,7 @@ impl Shard {
 
     /// Newcomers come first: what was committed before they were here, they read from the store.
     fn sort(self: &Rc<Self>, mail: Mail) {
-        let Mail { newcomers, committed, overrun, ends, removed_apps, draining } = mail;
+        let Mail { newcomers, committed, overrun, ends, removed_apps, asks, draining } = mail;
         newcomers.into_iter().for_each(|newcomer| self.adopt(newcomer));
         self.deliver(&committed);
         if overrun {
@@ -130,6 +131,7 @@ impl Shard {
         }
         ends.into_iter().for_each(|(account, reason)| self.end_sessions(account, reason));
         removed_apps.into_iter().for_each(|app| self.end_app(app));
+        asks.into_iter().for_each(|ask| self.tell_sessions(ask));
         if draining {
             self.state.borrow_mut().draining = true;
         }
@@ -154,8 +156,8 @@ impl Shard {
 
     fn connections_of(&self, account: AccountNo) -> Vec<ConnId> {
         let state = self.state.borrow();
-        let places = state.accounts.get(&account).map_or(&[][..], Vec::as_slice);
-        places.iter().map(|&place| ConnId { place, serial: state.connections[place].serial }).collect()
+        let places = state.accounts.of(account).iter();
+        places.map(|&place| ConnId { place, serial: state.connections[place].serial }).collect()
     }
 
     fn all(&self) -> Vec<ConnId> {
@@ -182,9 +184,10 @@ impl Shard {
     /// Says why, takes the connection off its account, and lets it end.
     fn close(&self, id: ConnId, close: Close) {
         let until_us = self.server.pipeline.clock.monotonic_us() + self.server.config.close_timeout_ms * 1_000;
-        let Some(Some(account)) = self.with(id, |it| it.close(close, until_us).then_some(it.account)) else { return };
+        let closed = self.with(id, |it| it.close(close, until_us).then(|| (it.account, it.account_id.clone())));
+        let Some(Some((account, account_id))) = closed else { return };
         self.server.metrics.close(close.code);
-        self.state.borrow_mut().leave(account, id.place);
+        self.state.borrow_mut().accounts.leave(account, &account_id, id.place);
     }
 
     /// Forgets a connection whose socket is done. Its tasks wait for what will not come, so they are told.
@@ -195,7 +198,7 @@ impl Shard {
         }
         let connection = state.connections.remove(id.place);
         if !connection.is_closing() {
-            state.leave(connection.account, id.place);
+            state.accounts.leave(connection.account, &connection.account_id, id.place);
         }
         drop(state);
         connection.wake_all();
@@ -214,16 +217,6 @@ impl Shard {
         tokio::select! {
             () = all_gone => {}
             () = clock.sleep_until_us(until_us) => {}
-        }
-    }
-}
-
-impl State {
-    fn leave(&mut self, account: AccountNo, place: usize) {
-        let Some(places) = self.accounts.get_mut(&account) else { return };
-        places.retain(|&it| it != place);
-        if places.is_empty() {
-            self.accounts.remove(&account);
         }
     }
 }

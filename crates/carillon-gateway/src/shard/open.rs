@@ -37,7 +37,7 @@ impl Shard {
             let mut connection = Connection::new(start, socket, (wire, reader, slot), &logged_in);
             connection.session = session;
             let place = state.connections.insert(connection);
-            state.accounts.entry(account).or_default().push(place);
+            state.accounts.enter(account, &logged_in.account.id, place);
             ConnId { place, serial: logged_in.serial }
         };
         tokio::task::spawn_local(self.clone().drive(id));
@@ -137,6 +137,7 @@ impl Shard {
         let now_ms = server.pipeline.clock.now_ms();
         self.answer(id, |connection| {
             connection.mark = mark;
+            connection.since_ms = now_ms;
             if let Some(catch_up) = &mut connection.catch_up {
                 catch_up.opening = false;
             }

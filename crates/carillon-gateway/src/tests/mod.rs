@@ -12,6 +12,7 @@ mod options;
 mod rpc;
 mod ruin;
 mod send;
+mod sessions;
 mod stream;
 mod tcp;
 pub(crate) mod world;

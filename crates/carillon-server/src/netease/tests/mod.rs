@@ -14,16 +14,18 @@ mod transport;
 mod uinfo;
 mod user;
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, mpsc};
 
+use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use carillon_core::apps::Apps;
 use carillon_core::limit::Limiter;
 use carillon_core::model::{ApiKey, AppSettings, Committed, Limits, NewApp, Secret};
 use carillon_core::pipeline::Pipeline;
-use carillon_core::port::{EndReason, FakeClock, Fanout, Random, SeededRandom, Sessions, Store};
-use carillon_core::{AccountNo, AppId};
+use carillon_core::port::{EndReason, FakeClock, Fanout, Random, SeededRandom, Session, Sessions, Store};
+use carillon_core::{AccountId, AccountNo, AppId};
 use carillon_store::MemoryStore;
 use http::Request;
 use http::request::Builder;
@@ -61,6 +63,7 @@ struct Backend {
 struct Recorder {
     committed: Mutex<Vec<Arc<Committed>>>,
     ended: Mutex<Vec<(AccountNo, EndReason)>>,
+    online: Mutex<HashMap<(AppId, AccountId), Vec<Session>>>,
     /// Recipients of messages that nobody got.
     nobody: Mutex<usize>,
     /// Where set, the next commit waits for it.
@@ -81,12 +84,18 @@ impl Fanout for Recorder {
     }
 }
 
+#[async_trait]
 impl Sessions for Recorder {
     fn end(&self, account: AccountNo, reason: EndReason) {
         self.ended.lock().unwrap().push((account, reason));
     }
 
     fn end_app(&self, _app: AppId) {}
+
+    async fn online(&self, app: AppId, accounts: &[AccountId]) -> Vec<Vec<Session>> {
+        let online = self.online.lock().unwrap();
+        accounts.iter().map(|id| online.get(&(app, id.clone())).cloned().unwrap_or_default()).collect()
+    }
 }
 
 impl Backend {
