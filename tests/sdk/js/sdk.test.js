@@ -250,6 +250,54 @@ for (const { transport, encoding } of WAYS) {
       assert.equal(refused.code, 1001);
     });
 
+    it('reads, lists and pages its conversations', async () => {
+      const [name, other] = await newAccounts(2);
+      const [from, to] = await Promise.all([user(name).connect(), user(other).connect()]);
+      const send = (text) =>
+        from.rpc('message.send', { to: other, client_id: text, element: { type: 'text', text } });
+      const [first] = [await send('one'), await send('two')];
+      const [, { data: second }] = await to.inbox.untilCount(2);
+      const list = async () => (await to.rpc('conversation.list', {})).conversations;
+      const [unread] = await list();
+      assert.deepEqual([unread.with, unread.last.id, unread.unread], [name, second.id, 2]);
+
+      await to.rpc('conversation.read', { with: name, through: second.id });
+      const [, , { data: read }] = await from.inbox.untilCount(3);
+      assert.deepEqual([read.type, read.sender.account, read.elements[0].client_id], ['read', other, 'two']);
+      assert.equal((await list())[0].unread, 0);
+
+      const history = async (request) => (await from.rpc('conversation.history', request)).messages.map(textOf);
+      assert.deepEqual(await history({ with: other, limit: 1 }), ['two']);
+      assert.deepEqual(await history({ with: other, after: first.id }), ['two']);
+      assert.deepEqual(await history({ with: other }), ['two', 'one']);
+    });
+
+    it('takes a message back, and who was away finds a tombstone', async () => {
+      const [name, other] = await newAccounts(2);
+      const from = await user(name).connect();
+      const element = { type: 'text', text: 'oops' };
+      const { id } = await from.rpc('message.send', { to: other, client_id: 'c1', element });
+      await from.rpc('message.recall', { id, note: 'never mind' });
+      const to = await user(other).connect();
+      const [{ data: tombstone }, { data: recall }] = await to.inbox.untilCount(2);
+      assert.deepEqual([tombstone.type, tombstone.client_id, tombstone.elements], ['withdrawn', 'c1', []]);
+      assert.deepEqual([recall.type, recall.elements[0].note], ['recall', 'never mind']);
+      assert.equal(recall.elements[0].message, tombstone.id);
+    });
+
+    it('goes on where its device acknowledged', async () => {
+      const [sender, name] = await newAccounts(2);
+      const data = { device: 'phone' };
+      const it = await user(name, { data }).connect();
+      await Promise.all(['one', 'two'].map((text) => server.send(sender, [name], text)));
+      const [{ offset }] = await it.inbox.untilCount(2);
+      await it.rpc('inbox.ack', { offset });
+      const again = await user(name, { data }).connect();
+      await server.send(sender, [name], 'three');
+      const entries = await again.inbox.untilCount(2);
+      assert.deepEqual(entries.map((entry) => entry.offset), [2, 3]);
+    });
+
     it('reads the history of its inbox in pages', async () => {
       const [sender, name] = await newAccounts(2);
       const it = await user(name).connect();

@@ -222,6 +222,32 @@ class Shared:
         [(_, own)] = (await user.inbox.until_count(1))[:1]
         self.assertEqual((own["id"], own["client_id"], own["conversation"]), (answer["id"], "c1", name))
 
+    async def test_conversations_are_listed_read_and_paged(self):
+        name, other = await self.new_accounts(2)
+        user, peer = await self.connected(name), await self.connected(other)
+        for text in ("one", "two"):
+            message = {"to": other, "client_id": text, "element": {"type": "text", "text": text}}
+            await user.rpc("message.send", message)
+        _, (_, second) = await peer.inbox.until_count(2)
+        [unread] = (await peer.rpc("conversation.list", {}))["conversations"]
+        self.assertEqual((unread["with"], unread["last"]["id"], unread["unread"]), (name, second["id"], 2))
+        await peer.rpc("conversation.read", {"with": name, "through": second["id"]})
+        _, _, (_, read) = await user.inbox.until_count(3)
+        self.assertEqual((read["type"], read["elements"][0]["client_id"]), ("read", "two"))
+        history = await user.rpc("conversation.history", {"with": other})
+        self.assertEqual([text_of(data) for data in history["messages"]], ["two", "one"])
+
+    async def test_a_message_taken_back_is_a_tombstone_for_who_was_away(self):
+        name, other = await self.new_accounts(2)
+        user = await self.connected(name)
+        message = {"to": other, "client_id": "c1", "element": {"type": "text", "text": "oops"}}
+        answer = await user.rpc("message.send", message)
+        await user.rpc("message.recall", {"id": answer["id"]})
+        peer = await self.connected(other)
+        (_, tombstone), (_, recall) = await peer.inbox.until_count(2)
+        self.assertEqual((tombstone["type"], tombstone["elements"]), ("withdrawn", []))
+        self.assertEqual((recall["type"], recall["elements"][0]["message"]), ("recall", tombstone["id"]))
+
     async def test_the_history_of_an_inbox_comes_in_pages(self):
         sender, name = await self.new_accounts(2)
         user = await self.connected(name)
