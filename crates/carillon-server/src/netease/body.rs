@@ -50,8 +50,11 @@ pub(super) fn takes_description(kind: Kind) -> bool {
 
 /// The content that `body` is.
 pub(super) fn content(kind: Kind, body: &str) -> Result<Content, FieldError> {
-    let json: Value =
-        serde_json::from_str(body).map_err(|_| FieldError { field: "body", problem: Problem::NotJson })?;
+    let not_json = FieldError { field: "body", problem: Problem::NotJson };
+    let json: Value = serde_json::from_str(body).map_err(|_| not_json)?;
+    if kind == Kind::Custom && levels(&json) > CUSTOM_LEVELS_MAX {
+        return Err(not_json);
+    }
     let element = element(kind, body, &json);
     let elements_say_all = render(&element).is_none_or(|rendered| says_same(&rendered, &json));
     Ok(Content { kind, elements: vec![element], original: body.into(), dialect: DIALECT.into(), elements_say_all })
@@ -67,6 +70,18 @@ pub(super) fn written(content: &Content) -> Box<RawValue> {
     let original = || RawValue::from_string(content.original.clone());
     // A body is JSON, or it was refused.
     rendered.or_else(|| original().ok()).unwrap_or_else(|| RawValue::NULL.to_owned())
+}
+
+/// Many parsers take 127 levels, and a client finds the body below up to nine that are the message's own.
+const CUSTOM_LEVELS_MAX: usize = 100;
+
+/// How deep it nests; the parser has bounded that.
+fn levels(json: &Value) -> usize {
+    match json {
+        Value::Array(items) => 1 + items.iter().map(levels).max().unwrap_or_default(),
+        Value::Object(members) => 1 + members.values().map(levels).max().unwrap_or_default(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+    }
 }
 
 fn element(kind: Kind, body: &str, json: &Value) -> Element {
@@ -249,6 +264,21 @@ mod tests {
             let error = content(Kind::Custom, body).unwrap_err();
             assert_eq!(error, FieldError { field: "body", problem: Problem::NotJson });
         }
+    }
+
+    #[test]
+    fn a_custom_body_nests_no_deeper_than_clients_can_read_it_inside_of_a_message() {
+        let nested = |n: usize| format!("{}{}", r#"[{"a":"#.repeat(n / 2), "}]".repeat(n / 2)).replace(":}", ":1}");
+        let check = |number, n| content(kind(number).unwrap(), &nested(n)).is_ok();
+        assert!(check("100", 100) && !check("100", 102));
+        // Other bodies are handed on as a text, if at all.
+        assert!(check("0", 126) && !check("0", 128));
+        // As a login reply holds it, around which there are the most levels.
+        let reply = format!(
+            r#"{{"connect":{{"subs":{{"inbox":{{"publications":[{{"data":{{"elements":[{{"custom":{}}}]}}}}]}}}}}}}}"#,
+            nested(100)
+        );
+        serde_json::from_str::<Value>(&reply).unwrap();
     }
 
     proptest! {

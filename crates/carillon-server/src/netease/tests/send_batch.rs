@@ -289,9 +289,9 @@ async fn json_is_what_rfc_8259_says_within_bounds_of_depth_and_of_numbers() {
     let backend = backend().await;
     let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
     let body = async |body: &str| backend.send(&[("type", "100"), ("body", body)]).await;
-    assert_snapshot!(body(&nested(127)).await, @r#"{"code":200,"timetag":1700000000000}"#);
+    assert_snapshot!(body(&nested(100)).await, @r#"{"code":200,"timetag":1700000000000}"#);
     let refused = r#"{"code":414,"desc":"body is not JSON"}"#;
-    for bad in [&nested(128), "{'a':1}", "{a:1}", "{}/**/", "NaN", "1e999", "{\"a\":\"\0\"}", r#""\ud800""#] {
+    for bad in [&nested(101), "{'a':1}", "{a:1}", "{}/**/", "NaN", "1e999", "{\"a\":\"\0\"}", r#""\ud800""#] {
         assert_eq!(body(bad).await, refused, "{bad:?}");
     }
     assert_snapshot!(body(r#"{"a":"\u0000"}"#).await, @r#"{"code":200,"timetag":1700000000000}"#);
