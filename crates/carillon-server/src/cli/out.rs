@@ -11,10 +11,10 @@ pub(super) fn line(text: impl Display) -> anyhow::Result<()> {
     self::text(format_args!("{text}\n"))
 }
 
-/// As [`line`], of a text that ends its lines itself.
+/// As [`line()`], of a text that ends its lines itself.
 ///
 /// # Errors
-/// As [`line`].
+/// As [`line()`].
 pub(super) fn text(text: impl Display) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
     write!(stdout, "{text}")?;
