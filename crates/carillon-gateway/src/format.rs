@@ -228,6 +228,12 @@ fn copy(of: &CopyRef, own: MessageId) -> CopyPart<'_> {
     CopyPart { message: own.to_string(), client_id: &of.client_id, time: of.time_ms }
 }
 
+/// An element alone, for the fuzz targets.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn element_alone(it: &Element) -> String {
+    serde_json::to_string(&element(it, Role::Recipient)).expect("texts and numbers are JSON")
+}
+
 fn media(it: &Media) -> MediaPart<'_> {
     MediaPart {
         url: it.url.as_deref(),

@@ -10,6 +10,9 @@ mod config;
 mod content;
 mod envelope;
 mod format;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod handshake;
 mod hub;
 mod login;

@@ -9,6 +9,9 @@ mod differential;
 mod embedded;
 #[cfg(test)]
 mod fixture;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod memory;
 mod page;
 mod row;

@@ -30,6 +30,8 @@ const ARROWS: &[Arrows] = &[
         to: &["carillon-server"],
         tests_to: &["carillon-core", "carillon-store", "carillon-gateway", "carillon-testkit"],
     },
+    // Outside of the workspace, and only names the functions that it feeds.
+    Arrows { from: "carillon-fuzz", to: &["carillon-server", "carillon-store", "carillon-gateway"], tests_to: &[] },
     Arrows { from: "xtask", to: &[], tests_to: &[] },
 ];
 

@@ -53,6 +53,12 @@ impl Reader {
         Ok(())
     }
 
+    /// How many bytes wait for the rest of their frame or message.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn held(&self) -> usize {
+        self.partial.len() + self.joined()
+    }
+
     /// Parses whole frames, and returns how many bytes they took.
     fn parse(&mut self, input: &[u8], max: usize, out: &mut Vec<Incoming>) -> Result<usize, Close> {
         let mut used = 0;

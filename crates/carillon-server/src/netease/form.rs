@@ -11,7 +11,7 @@ use super::accid;
 use super::error::{FieldError, Problem, ReadError};
 
 /// Far above what any endpoint has; bounds the memory that a body of separators takes.
-const FIELDS_MAX: usize = 1_000;
+pub(super) const FIELDS_MAX: usize = 1_000;
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Form {
@@ -32,6 +32,11 @@ impl Form {
             fields.push((decode(name)?, decode(value)?));
         }
         Ok(Self { fields })
+    }
+
+    #[cfg(feature = "fuzzing")]
+    pub(super) fn fields(&self) -> &[(String, String)] {
+        &self.fields
     }
 
     /// The field's text, unless it is absent or empty.

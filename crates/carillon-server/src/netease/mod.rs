@@ -13,6 +13,9 @@ mod config;
 mod endpoint;
 mod error;
 mod form;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod history;
 mod metrics;
 mod msg;

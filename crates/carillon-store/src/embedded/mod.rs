@@ -10,6 +10,8 @@ mod conversation;
 mod db;
 mod facts;
 mod format;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod group;
 mod home;
 mod inbox;

@@ -1,0 +1,135 @@
+//! Whole calls, from the request to the answer, over the memory engine.
+
+use std::sync::{Arc, Mutex};
+
+use axum::body::Body;
+use carillon_core::apps::Apps;
+use carillon_core::command::CreateAccount;
+use carillon_core::limit::Limiter;
+use carillon_core::model::{ApiKey, App, AppSettings, Committed, Limits, NewApp, Profile, Secret};
+use carillon_core::pipeline::Pipeline;
+use carillon_core::port::{EndReason, FakeClock, Fanout, SeededRandom, Sessions};
+use carillon_core::{AccountId, AccountNo, MessageId};
+use carillon_store::MemoryStore;
+use http::Request;
+use http_body_util::BodyExt;
+use serde::Deserialize;
+use tower::ServiceExt;
+
+use crate::netease::{self, DIALECT, Netease, NeteaseConfig, NeteaseMetrics};
+
+/// 2023-11-14, 22:13:20 UTC.
+const NOW_S: u64 = 1_700_000_000;
+const ACCOUNTS: [&str; 3] = ["ann", "bob", "carl"];
+/// One for each recipient that a call may name, and the sender's own.
+const COPIES_MAX: usize = 501;
+/// What an answer takes beside what it repeats of the call, where a byte becomes six at most.
+const ANSWER_BYTES_MAX: usize = 16_384;
+
+thread_local! {
+    static RUNTIME: tokio::runtime::Runtime =
+        tokio::runtime::Builder::new_current_thread().build().expect("a runtime without a driver needs nothing");
+}
+
+/// A line with a path below `/nimserver/`, then a request's body.
+pub fn call(input: &[u8]) {
+    let at = input.iter().position(|&byte| byte == b'\n').unwrap_or(input.len());
+    let (path, body) = (&input[..at], input.get(at + 1..).unwrap_or_default());
+    let Ok(path) = std::str::from_utf8(path) else { return };
+    let Ok(uri) = format!("/nimserver/{path}").parse::<http::Uri>() else { return };
+    RUNTIME.with(|runtime| runtime.block_on(check(&uri, body)));
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    code: u16,
+}
+
+async fn check(uri: &http::Uri, body: &[u8]) {
+    let heard = Arc::new(Heard::default());
+    let router = netease::router(Arc::new(server(heard.clone()).await));
+    let mut answers = Vec::new();
+    for nonce in ["first", "again"] {
+        let request = request(uri, nonce, body.to_vec());
+        let response = router.clone().oneshot(request).await.expect("a router answers");
+        assert_eq!(response.status(), 200);
+        let answer = response.into_body().collect().await.expect("answers are in memory").to_bytes();
+        assert!(answer.len() <= 6 * body.len() + ANSWER_BYTES_MAX, "{} bytes of answer", answer.len());
+        let Answer { code } = serde_json::from_slice(&answer).expect("an answer is JSON and has a code");
+        assert_ne!(code, 500, "{answer:?}");
+        answers.push(answer);
+    }
+    assert_eq!(answers[0], answers[1], "a repeat gets the first answer");
+    check_committed(&heard.0.lock().expect("no holder of this lock panics"));
+}
+
+fn check_committed(committed: &[Arc<Committed>]) {
+    assert!(committed.len() <= 1, "a call sends one message, and its repeat none");
+    for Committed { message, copies, sender_copy, .. } in committed.iter().map(|it| &**it) {
+        assert!(copies.len() + sender_copy.iter().len() <= COPIES_MAX);
+        assert_eq!(copies.len(), message.recipients.len());
+        let ids: Vec<MessageId> = copies.iter().map(|copy| copy.id).collect();
+        assert_eq!(ids, (1..=copies.len()).map(|n| message.id.plus(n)).collect::<Vec<_>>());
+        let mut owners: Vec<AccountNo> = copies.iter().map(|copy| copy.to).collect();
+        owners.sort_unstable();
+        owners.dedup();
+        assert_eq!(owners.len(), copies.len(), "nobody gets a message twice");
+    }
+}
+
+fn request(uri: &http::Uri, nonce: &str, body: Vec<u8>) -> Request<Body> {
+    let time = NOW_S.to_string();
+    Request::post(uri)
+        .header("AppKey", "key")
+        .header("Nonce", nonce)
+        .header("CurTime", &time)
+        .header("CheckSum", netease::check_sum("secret", nonce.as_bytes(), &time))
+        .header("RequestId", "r")
+        .body(Body::from(body))
+        .expect("the headers are words")
+}
+
+/// A server that knows a few accounts, without limits on calls.
+async fn server(heard: Arc<Heard>) -> Netease {
+    let store = MemoryStore::new(heard.clone());
+    let pipeline = Arc::new(Pipeline {
+        store,
+        fanout: heard.clone(),
+        sessions: heard,
+        clock: Arc::new(FakeClock::new(NOW_S * 1_000)),
+        random: Arc::new(SeededRandom::new(1)),
+        apps: Arc::new(Apps::new(Vec::new())),
+        limiter: Limiter::default(),
+    });
+    let key = ApiKey { dialect: DIALECT.into(), key: "key".into(), secret: Secret::new("secret") };
+    let limits = Limits { unlimited: true, ..Limits::default() };
+    let settings = AppSettings { limits, ..AppSettings::default() };
+    let app = NewApp { name: "shop".into(), token_secret: Secret::new("s".repeat(32)), keys: vec![key], settings };
+    let app = pipeline.create_app(app).await.expect("it is the first one");
+    for name in ACCOUNTS {
+        create(&pipeline, &app, name).await;
+    }
+    Netease::new(pipeline, NeteaseConfig::default(), Arc::new(NeteaseMetrics::default()))
+}
+
+async fn create(pipeline: &Pipeline, app: &App, name: &str) {
+    let id = AccountId::new(name).expect("it is a name");
+    let command = CreateAccount { id, token: None, profile: Profile::default() };
+    pipeline.create_account(app, command, None).await.expect("it is a new one");
+}
+
+/// What connections would have been told.
+#[derive(Default)]
+struct Heard(Mutex<Vec<Arc<Committed>>>);
+
+impl Fanout for Heard {
+    fn committed(&self, message: &Arc<Committed>) {
+        self.0.lock().expect("no holder of this lock panics").push(message.clone());
+    }
+
+    fn nobody(&self, _unregistered: usize) {}
+}
+
+impl Sessions for Heard {
+    fn end(&self, _account: AccountNo, _reason: EndReason) {}
+}

@@ -1,0 +1,102 @@
+//! What the fuzz targets of `fuzz/` run on backends' bytes, and `cargo test` on their seeds: any input may come, and what
+//! is asserted here holds for all of them.
+
+mod call;
+
+use carillon_core::AccountId;
+use carillon_core::model::{Content, Element, Kind};
+use serde_json::{Map, Value};
+
+use super::error::ReadError;
+use super::form::{self, FIELDS_MAX, Form};
+use super::{accid, body, option};
+
+pub use call::call;
+
+/// A request's body.
+pub fn form(input: &[u8]) {
+    // Another reader of forms, which guesses where we refuse.
+    let expected: Vec<(String, String)> = form_urlencoded::parse(input).into_owned().collect();
+    let form = match Form::parse(input) {
+        Ok(form) => form,
+        Err(ReadError::TooManyFields { .. }) => return assert!(expected.len() > FIELDS_MAX),
+        Err(ReadError::NotUtf8) => {
+            let is_guess = |text: &String| text.contains(char::REPLACEMENT_CHARACTER);
+            return assert!(expected.iter().any(|(name, value)| is_guess(name) || is_guess(value)));
+        }
+        Err(error) => panic!("{error:?} is no matter of the bytes"),
+    };
+    assert_eq!(form.fields(), expected);
+    // Of a few, because each is looked for among all.
+    for (name, _) in form.fields().iter().take(20) {
+        let first = expected.iter().find(|(it, _)| it == name).map(|(_, value)| value.as_str());
+        assert_eq!(form.optional(name), first.filter(|value| !value.is_empty()));
+    }
+    let written = form_urlencoded::Serializer::new(String::new()).extend_pairs(form.fields()).finish();
+    assert_eq!(Form::parse(written.as_bytes()), Ok(form));
+}
+
+/// The text of a field, read as each kind of field that is more than a text.
+pub fn fields(input: &[u8]) {
+    let Ok(text) = std::str::from_utf8(input) else { return };
+    check_accid(text);
+    if let Ok(names) = accid::array("toAccids", text) {
+        assert!(!names.is_empty() && 2 * names.len() < text.len() + 1, "more names than the text has room for");
+        names.iter().for_each(|name| check_accid(name));
+    }
+    if option::parse(Some(text)).is_ok() {
+        serde_json::from_str::<Map<String, Value>>(text).expect("options are an object");
+    }
+    assert!(form::boolean(text).is_none() || text.len() <= 5);
+    for kind in ["0", "1", "2", "3", "4", "6", "10", "100"] {
+        check_body(kind, text);
+    }
+}
+
+fn check_accid(text: &str) {
+    let Some(id) = accid::parse(text) else { return };
+    assert!(text.eq_ignore_ascii_case(id.as_str()) && id.as_str().len() <= AccountId::BYTES_MAX);
+    assert_eq!(accid::parse(id.as_str()), Some(id));
+}
+
+fn check_body(kind: &str, text: &str) {
+    let kind = body::kind(kind).expect("it is one of the types");
+    let Ok(content) = body::content(kind, text) else {
+        // A custom body may be refused for its depth.
+        return assert!(kind == Kind::Custom || serde_json::from_str::<Value>(text).is_err(), "any JSON is a body");
+    };
+    let Content { kind: found, elements, original, elements_say_all, .. } = &content;
+    assert_eq!((*found, original.as_str()), (kind, text));
+    let [element] = elements.as_slice() else { panic!("a body is one element") };
+    if let Element::Custom { json } = element {
+        let message = format!(r#"[[[[[[[[[{json}]]]]]]]]]"#);
+        serde_json::from_str::<Value>(&message).expect("clients read it inside of a message");
+    }
+    if *elements_say_all && let Some(rendered) = body::render(element) {
+        let rendered = Value::Object(rendered);
+        let again = body::content(kind, &rendered.to_string()).expect("what is rendered is JSON");
+        assert!(again.elements_say_all);
+        let given: Value = serde_json::from_str(text).expect("it was read before");
+        assert!(is_same(&given, &rendered), "{given} is said to be {rendered}");
+    }
+}
+
+/// Whether both are the same JSON; numbers may differ in how they are written.
+fn is_same(one: &Value, two: &Value) -> bool {
+    match (one, two) {
+        (Value::Object(one), Value::Object(two)) => {
+            one.len() == two.len()
+                && one.iter().all(|(key, value)| two.get(key).is_some_and(|other| is_same(value, other)))
+        }
+        (Value::Number(one), Value::Number(two)) => exact(one) == exact(two),
+        _ => one == two,
+    }
+}
+
+/// The number as digits, without a fraction that is zero.
+fn exact(number: &serde_json::Number) -> String {
+    match number.as_f64().filter(|_| number.is_f64()) {
+        Some(it) => format!("{it}"),
+        None => number.to_string(),
+    }
+}
