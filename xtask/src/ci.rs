@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 
-use crate::{run, tidy, tools};
+use crate::{fuzz, run, tidy, tools};
 
 /// When a step is run.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -18,7 +18,7 @@ enum Group {
     Checks,
     /// The tests that need nothing but Rust.
     Test,
-    /// The suites that drive the release binary from outside.
+    /// What drives the code from outside: the suites for the release binary, and the fuzz targets.
     Suites,
 }
 
@@ -51,6 +51,7 @@ const STEPS: &[Step] = &[
     Step { name: "sdk-python", group: Group::Suites, run: |root| suite(root, "python/run.sh") },
     Step { name: "churn", group: Group::Suites, run: |root| suite(root, "churn/run.sh") },
     Step { name: "strace", group: Group::Suites, run: |root| suite(root, "strace/run.sh") },
+    Step { name: "fuzz", group: Group::Suites, run: fuzz::check },
 ];
 
 /// Runs the named steps and groups, or all, and stops at the first failure.

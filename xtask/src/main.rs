@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the checks speak to whoever runs them")]
 
 mod ci;
+mod fuzz;
 mod run;
 mod tidy;
 mod tools;

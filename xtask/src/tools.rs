@@ -20,6 +20,9 @@ pub(crate) const DENY: Tool = Tool { name: "cargo-deny", version: "0.20.2" };
 /// Dependencies that nothing uses.
 pub(crate) const MACHETE: Tool = Tool { name: "cargo-machete", version: "0.9.2" };
 
+/// Runs the fuzz targets.
+pub(crate) const FUZZ: Tool = Tool { name: "cargo-fuzz", version: "0.13.2" };
+
 impl Tool {
     /// Where the tool is; installs it if it is missing.
     pub(crate) fn path(&self, root: &Path) -> anyhow::Result<PathBuf> {
@@ -40,7 +43,7 @@ impl Tool {
     }
 
     fn is_at(&self, path: &Path) -> bool {
-        // `cargo-deny --version` and `cargo-machete --version` both end in the number.
+        // All of them print a line with the number.
         let Ok(output) = Command::new(path).arg("--version").output() else { return false };
         String::from_utf8_lossy(&output.stdout)
             .split_whitespace()
