@@ -145,6 +145,8 @@ display_inner!(AppId, AccountId, AccountNo, MessageId, Offset, DeviceId);
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -164,5 +166,44 @@ mod tests {
     fn an_account_number_names_its_app() {
         let no = AccountNo::new(AppId(7), 9);
         assert_eq!((no.app(), no.serial()), (AppId(7), 9));
+    }
+
+    proptest! {
+        /// Printable and not, around both lengths.
+        #[test]
+        fn any_text_is_refused_or_is_the_id_that_it_names(text in "[!-~]{0,140}|[ -~ä\u{0}\u{7f}]{0,40}|.{0,40}") {
+            let is_printable = !text.is_empty() && text.bytes().all(|byte| (b'!'..=b'~').contains(&byte));
+            let account = AccountId::new(&text).map(|id| id.to_string());
+            let device = DeviceId::new(&text).map(|id| id.to_string());
+            prop_assert_eq!(account.is_ok(), is_printable && text.len() <= 32);
+            prop_assert_eq!(device.is_ok(), is_printable && text.len() <= 128);
+            prop_assert!([account, device].into_iter().flatten().all(|shown| shown == text));
+        }
+
+        #[test]
+        fn account_numbers_hold_app_and_serial_and_lie_by_app(
+            one in (0..AppId::END, 0_u64..1 << 40),
+            two in (0..AppId::END, 0_u64..1 << 40),
+        ) {
+            let [no, other] = [one, two].map(|(app, serial)| AccountNo::new(AppId(app), serial));
+            prop_assert_eq!((no.app().0, no.serial()), one);
+            prop_assert_eq!(no.to_string().parse(), Ok(no.0));
+            prop_assert_eq!(no.cmp(&other), one.cmp(&two));
+        }
+
+        #[test]
+        fn offsets_go_up_and_down_by_one_and_stay_at_their_ends(offset in prop_oneof![any::<u64>(), 0..3_u64, u64::MAX - 2..]) {
+            let offset = Offset(offset);
+            prop_assert_eq!(offset.next().0, offset.0.saturating_add(1));
+            prop_assert_eq!(offset.before().next(), offset.max(Offset(1)));
+            prop_assert_eq!(offset.to_string().parse(), Ok(offset.0));
+        }
+
+        #[test]
+        fn copies_have_the_ids_after_their_message(id in 0..MessageId::END - 501, n in 0..501_usize) {
+            let copy = MessageId(id).plus(n);
+            prop_assert!(copy.0 < MessageId::END && copy.0 - id == n as u64);
+            prop_assert_eq!(copy.to_string().parse(), Ok(copy.0));
+        }
     }
 }

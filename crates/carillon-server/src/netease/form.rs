@@ -183,9 +183,42 @@ mod tests {
     }
 
     proptest! {
+        /// The other reader puts U+FFFD where we refuse.
         #[test]
-        fn bytes_never_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = Form::parse(&body);
+        fn any_bytes_are_refused_or_read_as_another_reader_reads_them(
+            body in proptest::collection::vec(prop_oneof![any::<u8>(), proptest::sample::select(b"ab&&==%%+4eEfF2".to_vec())], 0..200),
+        ) {
+            let expected: Vec<(String, String)> = form_urlencoded::parse(&body).into_owned().collect();
+            match Form::parse(&body) {
+                Ok(form) => prop_assert_eq!(form.fields, expected),
+                Err(error) => {
+                    prop_assert_eq!(error, ReadError::NotUtf8);
+                    let is_guess = |text: &String| text.contains(char::REPLACEMENT_CHARACTER);
+                    prop_assert!(expected.iter().any(|(name, value)| is_guess(name) || is_guess(value)));
+                }
+            }
+        }
+
+        #[test]
+        fn of_repeated_fields_the_first_counts(values in proptest::collection::vec("[a-c]{0,2}", 1..6), others in 0..4_usize) {
+            let pairs = values.iter().flat_map(|value| std::iter::repeat_n(("x", "1"), others).chain([("a", value.as_str())]));
+            let form = form(&form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish());
+            prop_assert_eq!(form.given("a", 2), Ok(Some(values[0].clone())));
+            prop_assert_eq!(form.optional("a").unwrap_or_default(), &values[0]);
+        }
+
+        #[test]
+        fn a_text_passes_as_long_as_it_has_no_more_characters_than_its_limit(text in ".{0,12}", max in 0..12_usize) {
+            let body = form_urlencoded::Serializer::new(String::new()).append_pair("a", &text).finish();
+            let fits = text.chars().count() <= max;
+            prop_assert_eq!(form(&body).text("a", max).is_ok(), fits);
+            prop_assert_eq!(form(&body).given("a", max).is_ok(), fits);
+        }
+
+        #[test]
+        fn fields_count_up_to_the_limit_however_they_are_separated(extra in 0..3_usize, separators in 1..4_usize) {
+            let body = format!("a=1{}", "&".repeat(separators)).repeat(FIELDS_MAX - 1 + extra);
+            prop_assert_eq!(Form::parse(body.as_bytes()).is_ok(), extra <= 1);
         }
 
         #[test]

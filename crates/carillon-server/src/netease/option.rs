@@ -110,6 +110,23 @@ mod tests {
         check("sessionUpdate", CopyOptions { session_update: false, ..default() });
     }
 
+    /// In every way to write them, so that no option hangs on another one.
+    #[test]
+    fn all_512_combinations_are_read_however_they_are_written() {
+        let ways = |on| if on { ["true", r#""TRUE""#, "1", "null"] } else { ["false", r#""0""#, "0", r#""false""#] };
+        for bits in 0..512_u32 {
+            let mut expected = CopyOptions::default();
+            let mut members = Vec::new();
+            for (n, (name, value)) in (0..).zip(keys(&mut expected)) {
+                *value = bits & (1 << n) == 0;
+                let way = (bits as usize / 3 + n) % 4;
+                members.push(format!(r#""{name}":{}"#, ways(*value)[way]));
+            }
+            let text = format!("{{{}}}", members.join(", "));
+            assert_eq!(ok(&text), expected, "{text}");
+        }
+    }
+
     #[test]
     fn a_notice_takes_three_of_the_keys() {
         let ok = |text: &str| parse_notice(Some(text)).unwrap();

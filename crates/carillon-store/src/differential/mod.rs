@@ -15,6 +15,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 
+use carillon_core::model::Committed;
 use carillon_core::port::{Clock as _, Fanout};
 use carillon_core::port::{FakeClock, PageLimit, Random, SeededRandom, Span, Store, Trimmed, View};
 use carillon_core::{AccountNo, AppId, MessageId, Offset};
@@ -38,6 +39,8 @@ struct Pair {
     directory: tempfile::TempDir,
     ids: u64,
     last_app: u32,
+    /// The newest entry of each inbox.
+    tops: HashMap<AccountNo, (Offset, MessageId)>,
 }
 
 impl Pair {
@@ -48,7 +51,8 @@ impl Pair {
         let directory = tempfile::tempdir().unwrap();
         let memory = MemoryStore::new(Arc::clone(&heard[0]) as Arc<dyn Fanout>);
         let embedded = open(directory.path(), &mut rng, &clock, &heard[1]);
-        Self { rng, clock, memory, embedded, heard, epochs: HashMap::new(), directory, ids: 0, last_app: 0 }
+        let (epochs, tops) = (HashMap::new(), HashMap::new());
+        Self { rng, clock, memory, embedded, heard, epochs, directory, ids: 0, last_app: 0, tops }
     }
 
     async fn make_apps(&mut self) {
@@ -87,6 +91,17 @@ impl Pair {
         }
     }
 
+    /// What both engines agree on may still be wrong: each inbox's offsets start at 1 and are dense, and ids rise with them.
+    fn check_offsets(&mut self, committed: &Committed) {
+        for copy in committed.sender_copy.iter().chain(&committed.copies) {
+            let Some(offset) = copy.offset else { continue };
+            let top = self.tops.entry(copy.to).or_insert((Offset::ZERO, MessageId(0)));
+            assert_eq!(offset, top.0.next(), "{copy:?}");
+            assert!(copy.id > top.1, "{copy:?} after {top:?}");
+            *top = (offset, copy.id);
+        }
+    }
+
     fn make(&mut self) -> Make<'_> {
         Make { now_ms: self.clock.now_ms(), rng: &mut self.rng, ids: self.ids, last_app: self.last_app }
     }
@@ -106,6 +121,7 @@ impl Pair {
             found.iter().map(|it| committed(it)).collect::<Vec<_>>(),
             expected.iter().map(|it| committed(it)).collect::<Vec<_>>()
         );
+        expected.iter().for_each(|it| self.check_offsets(it));
         if let Some(last) = expected.last() {
             self.ids = last.message.id.0 + last.copies.len() as u64;
         }
