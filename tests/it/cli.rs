@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 
-pub(super) const BINARY: &str = env!("CARGO_BIN_EXE_carillon-under-test");
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_carillon-under-test");
 
 /// What a command printed, and whether it succeeded.
 pub(super) struct Ran {

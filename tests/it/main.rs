@@ -17,6 +17,7 @@ mod import;
 mod limits;
 mod options;
 mod past;
+mod records;
 mod request_id;
 mod send;
 mod sessions;

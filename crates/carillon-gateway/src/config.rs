@@ -31,6 +31,8 @@ pub struct GatewayConfig {
     pub send_memory_s: u64,
     /// Events that may wait for one shard. When it is full, the shard's connections read what they miss from the store.
     pub shard_queue_len_max: usize,
+    /// Messages whose records wait for the disk. When it is full, the records of further ones stay incomplete.
+    pub record_queue_len_max: usize,
     /// Reads of the store that one shard has under way; further ones wait.
     pub shard_reads_max: usize,
     /// Inbox entries read at a time while catching up.
@@ -70,6 +72,7 @@ impl Default for GatewayConfig {
             sends_per_second_max: 20,
             send_memory_s: 600,
             shard_queue_len_max: 65_536,
+            record_queue_len_max: 65_536,
             shard_reads_max: 64,
             page_entries: 200,
             page_bytes: 65_536,

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use carillon_core::model::{Committed, DropReason, Fate};
+use carillon_core::model::{Committed, DropReason, Fate, Noted, Outcome};
 use carillon_core::port::{EndReason, Fanout, Session, Sessions};
 use carillon_core::{AccountId, AccountNo, AppId};
 use tokio::sync::oneshot;
@@ -14,9 +14,11 @@ use tokio::sync::oneshot;
 use crate::config::GatewayConfig;
 use crate::mailbox::{Ask, Mailbox};
 use crate::metrics::GatewayMetrics;
+use crate::record::{Published, Tallies, Tally};
 
 pub struct Hub {
     pub(crate) mailboxes: Vec<Arc<Mailbox>>,
+    pub(crate) tallies: Tallies,
     metrics: Arc<GatewayMetrics>,
 }
 
@@ -25,7 +27,8 @@ impl Hub {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let shards = if config.shards == 0 { cores() } else { config.shards };
         let mailbox = || Arc::new(Mailbox::new(config.shard_queue_len_max));
-        Arc::new(Self { mailboxes: (0..shards).map(|_| mailbox()).collect(), metrics })
+        let tallies = Tallies::new(config.record_queue_len_max);
+        Arc::new(Self { mailboxes: (0..shards).map(|_| mailbox()).collect(), tallies, metrics })
     }
 
     /// The shard that an account belongs to.
@@ -34,18 +37,24 @@ impl Hub {
     }
 
     /// Counts what an overrun shard was not told of: it stays in the inboxes, or it is gone.
-    fn count_missed(&self, message: &Committed, shard: usize) {
+    fn count_missed(&self, message: &Committed, tally: &Tally, shard: usize) {
+        let mut noted = Vec::new();
         let copies = message.copies.iter().chain(&message.sender_copy).filter(|copy| self.place(copy.to) == shard);
         for copy in copies {
             match copy.fate {
                 Fate::Inbox => {
                     self.metrics.stored.inc();
                 }
-                Fate::OnlineOnly => self.metrics.dropped(DropReason::SlowConnection, 1),
+                Fate::OnlineOnly => {
+                    self.metrics.dropped(DropReason::SlowConnection, 1);
+                    let outcome = Outcome::Dropped(DropReason::SlowConnection);
+                    noted.push(Noted { distance: tally.distance(copy.id), outcome });
+                }
                 // Counted where it was decided.
                 Fate::Hidden | Fate::Drop(_) => {}
             }
         }
+        self.tallies.close(tally, noted);
     }
 }
 
@@ -70,9 +79,14 @@ impl Fanout for Hub {
                 Fate::Drop(reason) => self.metrics.dropped(reason, 1),
             }
         }
+        let (tally, has_place) = self.tallies.open(Tally::of(message, concerned.iter().filter(|it| **it).count()));
+        if !has_place {
+            self.metrics.incomplete_records.inc();
+        }
+        let published = Published { committed: Arc::clone(message), tally };
         for (shard, mailbox) in self.mailboxes.iter().enumerate().filter(|(shard, _)| concerned[*shard]) {
-            if !mailbox.publish(message) {
-                self.count_missed(message, shard);
+            if !mailbox.publish(&published) {
+                self.count_missed(message, &published.tally, shard);
             }
         }
     }

@@ -20,6 +20,7 @@ mod mailbox;
 mod metrics;
 mod origin;
 mod protocol;
+mod record;
 mod server;
 mod shard;
 mod socket;

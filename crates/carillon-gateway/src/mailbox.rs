@@ -6,18 +6,18 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
-use carillon_core::model::Committed;
 use carillon_core::port::{EndReason, Session};
 use carillon_core::{AccountId, AccountNo, AppId};
 use tokio::sync::{Notify, oneshot};
 
+use crate::record::Published;
 use crate::shard::Newcomer;
 
 /// Everything that waits, taken at once.
 #[derive(Default)]
 pub(crate) struct Mail {
     pub(crate) newcomers: Vec<Newcomer>,
-    pub(crate) committed: Vec<Arc<Committed>>,
+    pub(crate) committed: Vec<Published>,
     /// Whether messages were left out.
     pub(crate) overrun: bool,
     pub(crate) ends: Vec<(AccountNo, EndReason)>,
@@ -57,7 +57,7 @@ impl Mailbox {
     }
 
     /// Whether the message is queued; if not, the shard is overrun.
-    pub(crate) fn publish(&self, message: &Arc<Committed>) -> bool {
+    pub(crate) fn publish(&self, message: &Published) -> bool {
         self.change(|state| {
             let fits = state.mail.committed.len() < self.len_max && !state.closed;
             if fits {

@@ -29,6 +29,7 @@ pub struct GatewayMetrics {
     pub(crate) frames_in: Counter,
     pub(crate) frames_out: Counter,
     pub(crate) bytes_out: Counter,
+    pub(crate) incomplete_records: Counter,
     copies: Family<CopyFate, Counter>,
     /// Resolved once: fan-out counts on its hot path.
     pub(crate) delivered: Counter,
@@ -84,6 +85,8 @@ impl GatewayMetrics {
         registry.register("carillon_closes", "Connections closed by the server, by code", self.closes.clone());
         registry.register("carillon_refused_connections", "Handshakes refused, by reason", self.refused.clone());
         registry.register("carillon_copies", "Copies of messages, by fate and reason", self.copies.clone());
+        let incomplete = self.incomplete_records.clone();
+        registry.register("carillon_incomplete_records", "Records without a place in their queue", incomplete);
         registry.register("carillon_shard_queue", "Events that wait for a shard", self.queue.clone());
         registry.register("carillon_shard_overruns", "Times that a shard's queue was full", self.overruns.clone());
         registry.register("carillon_catch_up_pages", "Inbox pages read for connections", self.pages.clone());
@@ -113,8 +116,11 @@ impl GatewayMetrics {
     }
 
     pub(crate) fn dropped(&self, reason: DropReason, copies: usize) {
-        let label = CopyFate { fate: "dropped", reason: reason.name() };
-        self.copies.get_or_create(&label).inc_by(copies as u64);
+        self.drops(reason).inc_by(copies as u64);
+    }
+
+    pub(crate) fn drops(&self, reason: DropReason) -> Counter {
+        self.copies.get_or_create(&CopyFate { fate: "dropped", reason: reason.name() }).clone()
     }
 
     pub(crate) fn queue(&self, shard: usize, len: usize) {
@@ -175,6 +181,7 @@ impl Default for GatewayMetrics {
             frames_in: Counter::default(),
             frames_out: Counter::default(),
             bytes_out: Counter::default(),
+            incomplete_records: Counter::default(),
             delivered: resolve("delivered"),
             stored: resolve("stored"),
             copies,

@@ -93,23 +93,11 @@ impl Server {
         };
         let info = ServerInfo::new(&config, sockets.addr, ports.clock.now_ms());
         let readiness = Readiness::new(wired.pipeline.store.clone());
-        let (public, admin) =
-            routers(&config, &wired, &readiness, Native::new(wired.pipeline.clone(), info), &admin_token);
+        let native = Native::new(wired.pipeline.clone(), info, config.store.record_retention_s);
+        let (public, admin) = routers(&config, &wired, &readiness, native, &admin_token);
 
         let logins = Arc::new(Tasks::default());
-        let websocket = Websocket {
-            gateway: wired.gateway.clone(),
-            trusted_proxies: config.http.trusted_proxies.clone(),
-            tasks: logins.clone(),
-        };
-        let streams = Streams {
-            gateway: wired.gateway.clone(),
-            trusted_proxies: config.http.trusted_proxies.clone(),
-            tasks: logins.clone(),
-            clock: ports.clock.clone(),
-            body_timeout_ms: config.gateway.login_timeout_ms,
-        };
-        let public = public.merge(websocket::router(websocket)).merge(stream::router(streams));
+        let public = public.merge(connections(&config, &ports, &wired, &logins));
         let (stop, stopped) = watch::channel(false);
         let mut listeners = JoinSet::new();
         let (addr, admin_addr) = (sockets.addr, sockets.admin_addr);
@@ -128,6 +116,8 @@ impl Server {
         let trimming = retention::run(wired.pipeline.store.clone(), ports.clock.clone(), config.store.clone());
         let mut background = JoinSet::new();
         background.spawn(trimming);
+        let gateway = wired.gateway.clone();
+        background.spawn(async move { gateway.keep_records().await });
         // The sockets take connections since they are bound, so whoever reads this can connect.
         if let Err(error) = write_whereabouts(&config, admin_addr.unwrap_or(addr)) {
             tracing::warn!(%error, "server.json was not written; commands need --url");
@@ -191,6 +181,7 @@ impl Server {
             tracing::warn!("the deadline cut connections that had not ended");
         }
         self.background.shutdown().await;
+        self.gateway.write_records().await;
         self.pipeline.store.close().await;
         if let Err(error) = std::fs::remove_file(self.data.join("server.json")) {
             tracing::warn!(%error, "server.json was not removed");
@@ -249,6 +240,23 @@ async fn listen(addr: SocketAddr) -> Result<(TcpListener, SocketAddr), StartErro
     let socket = TcpListener::bind(addr).await.map_err(failed)?;
     let addr = socket.local_addr().map_err(failed)?;
     Ok((socket, addr))
+}
+
+/// Where clients connect, whichever way.
+fn connections(config: &Config, ports: &Ports, wired: &Wired, tasks: &Arc<Tasks>) -> Router {
+    let websocket = Websocket {
+        gateway: wired.gateway.clone(),
+        trusted_proxies: config.http.trusted_proxies.clone(),
+        tasks: tasks.clone(),
+    };
+    let streams = Streams {
+        gateway: wired.gateway.clone(),
+        trusted_proxies: config.http.trusted_proxies.clone(),
+        tasks: tasks.clone(),
+        clock: ports.clock.clone(),
+        body_timeout_ms: config.gateway.login_timeout_ms,
+    };
+    websocket::router(websocket).merge(stream::router(streams))
 }
 
 /// What each listener serves. Without one of its own, the native API is at the public one.

@@ -104,7 +104,7 @@ pub(crate) fn open_store(
     registry: &mut Registry,
 ) -> Result<Arc<dyn Store>, OpenError> {
     match config.store.engine {
-        StoreEngine::Memory => Ok(MemoryStore::new(fanout)),
+        StoreEngine::Memory => Ok(MemoryStore::keeping_records(fanout, config.store.record_retention_s)),
         StoreEngine::Embedded => {
             let (path, section) = (config.data.join("store"), (&config.store).into());
             let store = EmbeddedStore::open(&path, section, ports.clock.clone(), fanout)?;

@@ -1,6 +1,7 @@
 //! Messages: content in neutral words, and how its copies are to be treated.
 
 use crate::id::{AccountId, AccountNo, AppId, MessageId};
+use crate::model::Heading;
 
 /// A message as it is stored: once, however many copies it has.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +33,20 @@ pub struct Message {
     pub recipients_see: bool,
     /// Who it was sent to, in order: registered accounts, each once.
     pub recipients: Vec<AccountId>,
+}
+
+impl Message {
+    /// What its record has of it: no content.
+    pub fn heading(&self) -> Heading {
+        let Self { id, app, sender, time_ms, recipients, .. } = self;
+        Heading {
+            id: *id,
+            app: *app,
+            sender: sender.account.clone(),
+            time_ms: *time_ms,
+            recipients: recipients.clone(),
+        }
+    }
 }
 
 /// Who sent it, as they were when they did.

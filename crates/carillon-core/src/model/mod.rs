@@ -5,6 +5,7 @@ mod app;
 mod copy;
 mod device;
 mod message;
+mod record;
 mod secret;
 
 pub use account::{Account, AccountFacts, Gender, MutedIn, Profile};
@@ -14,4 +15,5 @@ pub use device::{DevicePolicy, Platform};
 pub use message::{
     Content, CopyOptions, CopyRef, Element, Kind, Media, Message, Moderation, Place, Push, Recall, Sender,
 };
+pub use record::{Counts, Fates, Heading, Noted, Outcome, Record};
 pub use secret::Secret;

@@ -12,6 +12,6 @@ pub use random::{Random, SeededRandom};
 pub use sessions::{EndReason, SESSIONS_ACCOUNTS_MAX, Session, Sessions};
 pub use store::{
     Answer, Change, Conversation, Conversations, CopyPlace, CreateError, Epoch, HistoryPage, InboxEntry, InboxPage,
-    InboxPlan, InboxState, NewAccount, PageLimit, PlannedCopy, Remember, Remembered, Role, Span, Standing, Store,
-    StoreError, Trimmed, View,
+    InboxPlan, InboxState, NewAccount, NotedCopies, PageLimit, PlannedCopy, Remember, Remembered, Role, Settled, Span,
+    Standing, Store, StoreError, Trimmed, View,
 };

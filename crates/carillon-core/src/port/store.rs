@@ -10,7 +10,9 @@ use bytes::Bytes;
 
 use crate::command::AccountChange;
 use crate::id::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
-use crate::model::{Account, AccountFacts, App, Committed, Fate, Message, NewApp, Profile, Secret};
+use crate::model::{
+    Account, AccountFacts, App, Committed, Fate, Fates, Message, NewApp, Noted, Profile, Record, Secret,
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
@@ -101,6 +103,44 @@ pub struct InboxPlan {
 pub struct PlannedCopy {
     pub to: AccountNo,
     pub fate: Fate,
+}
+
+impl InboxPlan {
+    /// What is decided on its copies.
+    pub fn fates(&self) -> Fates {
+        Fates {
+            copies: self.copies.iter().map(|copy| copy.fate).collect(),
+            sender_copy: self.sender_copy.map(|copy| copy.fate),
+            unregistered: self.unregistered,
+        }
+    }
+
+    /// Whether its message is read by anybody later: from an inbox, or from a conversation.
+    pub fn is_kept(&self) -> bool {
+        let in_history = |copy: &PlannedCopy| self.in_conversations && copy.fate.is_in_history();
+        self.copies.iter().chain(&self.sender_copy).any(|copy| copy.fate == Fate::Inbox)
+            || self.copies.iter().any(in_history)
+    }
+}
+
+/// What became of messages when they were handed out: of all that were committed from where the last of these ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// Those of which there is more to say than their fates do. Of the others, what was kept was not delivered at once, and
+    /// for what was for who is online, nobody was.
+    pub messages: Vec<NotedCopies>,
+    /// Ids, the last excluded, of whose messages it is not known.
+    pub unknown: Vec<(MessageId, MessageId)>,
+    /// Where these end: the id after the last.
+    pub end: MessageId,
+}
+
+/// What was seen of a message's copies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotedCopies {
+    pub message: MessageId,
+    /// Each copy once, in the order of their ids.
+    pub copies: Vec<Noted>,
 }
 
 /// A change of what was written before.
@@ -245,6 +285,8 @@ pub struct Trimmed {
     pub requests: u64,
     /// Records of whatever kind that removed apps had left. An engine that removes an app at once has none.
     pub of_removed_apps: u64,
+    /// Outcomes, and what was kept of messages that are stored nowhere else.
+    pub records: u64,
     /// Whether the round ended because its budget did, so that another one should follow soon.
     pub more: bool,
 }
@@ -341,6 +383,14 @@ pub trait Store: Send + Sync {
 
     /// The message whose id, or one of whose copies' ids, `id` is, if it is still kept. `app` must be its app.
     async fn message(&self, app: AppId, id: MessageId) -> Result<Option<Arc<Message>>, StoreError>;
+
+    /// The record of the message whose id, or one of whose copies' ids, `id` is, in whatever app. Lives as long as the
+    /// store keeps records; that of a message that is stored, and not what was noted, as long as the message.
+    async fn record(&self, id: MessageId) -> Result<Option<Record>, StoreError>;
+
+    /// Notes what became of messages. May be repeated. A message that was committed in the life of another process, and of
+    /// which that process noted nothing, has no complete record ever.
+    async fn settle(&self, settled: Settled) -> Result<(), StoreError>;
 
     /// Changes what was written before, atomically.
     async fn change(&self, app: AppId, change: Change, remember: Option<Remember<()>>) -> Result<(), StoreError>;

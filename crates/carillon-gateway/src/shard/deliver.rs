@@ -2,9 +2,8 @@
 //! for each connection that got something.
 
 use std::rc::Rc;
-use std::sync::Arc;
 
-use carillon_core::model::{Committed, CommittedCopy, DropReason, Fate};
+use carillon_core::model::{CommittedCopy, DropReason, Fate, Noted, Outcome};
 use carillon_core::port::Role;
 use carillon_core::{DeviceId, Offset};
 
@@ -14,6 +13,7 @@ use crate::envelope::{Copy, Envelope};
 use crate::hub::place;
 use crate::protocol::Encoding;
 use crate::protocol::code::Close;
+use crate::record::Published;
 
 /// What a pass leaves to be done once the state is free again.
 #[derive(Default)]
@@ -46,18 +46,20 @@ struct Pushes<'a> {
 }
 
 impl Shard {
-    pub(super) fn deliver(self: &Rc<Self>, messages: &[Arc<Committed>]) {
+    pub(super) fn deliver(self: &Rc<Self>, messages: &[Published]) {
         let mut pass = Pass::default();
         {
             let mut state = self.state.borrow_mut();
-            for message in messages {
-                let envelope = Envelope::new(&message.message);
-                for copy in &message.copies {
-                    self.hand_out(&mut state, &mut pass, &envelope, (copy, Role::Recipient));
+            for Published { committed, tally } in messages {
+                let envelope = Envelope::new(&committed.message);
+                let copies = committed.copies.iter().map(|copy| (copy, Role::Recipient));
+                let own = committed.sender_copy.iter().map(|copy| (copy, Role::Sender));
+                let mut noted = Vec::new();
+                for (copy, role) in copies.chain(own) {
+                    let outcome = self.hand_out(&mut state, &mut pass, &envelope, (copy, role));
+                    noted.extend(outcome.map(|outcome| Noted { distance: tally.distance(copy.id), outcome }));
                 }
-                if let Some(copy) = &message.sender_copy {
-                    self.hand_out(&mut state, &mut pass, &envelope, (copy, Role::Sender));
-                }
+                self.server.hub.tallies.close(tally, noted);
             }
         }
         let Pass { written, slow, behind, claims } = pass;
@@ -71,12 +73,19 @@ impl Shard {
         }
     }
 
-    /// Hands one copy to the connections of its account, and counts what became of it.
-    fn hand_out(&self, state: &mut State, pass: &mut Pass, envelope: &Envelope<'_>, copy: (&CommittedCopy, Role)) {
+    /// Hands one copy to the connections of its account, and counts what became of it. Returns what its record does not
+    /// know from its fate.
+    fn hand_out(
+        &self,
+        state: &mut State,
+        pass: &mut Pass,
+        envelope: &Envelope<'_>,
+        copy: (&CommittedCopy, Role),
+    ) -> Option<Outcome> {
         let (copy, role) = copy;
         let is_here = place(copy.to, self.server.hub.mailboxes.len()) == self.place;
         if !is_here || matches!(copy.fate, Fate::Hidden | Fate::Drop(_)) {
-            return;
+            return None;
         }
         let places = state.accounts.of(copy.to);
         let form = Copy { id: copy.id, offset: copy.offset, role };
@@ -102,24 +111,32 @@ impl Shard {
                 Taken::Slow => pass.slow.push(id),
             }
         }
-        self.count(copy.fate, taken, places.is_empty());
         if !devices.is_empty() {
             pass.claims.push((*copy, devices));
         }
+        self.count(copy.fate, taken, places.is_empty())
     }
 
-    fn count(&self, fate: Fate, taken: bool, is_offline: bool) {
+    fn count(&self, fate: Fate, taken: bool, is_offline: bool) -> Option<Outcome> {
         let metrics = &self.server.metrics;
         match fate {
             Fate::Inbox | Fate::OnlineOnly if taken => {
                 metrics.delivered.inc();
+                Some(Outcome::Delivered)
             }
             Fate::Inbox => {
                 metrics.stored.inc();
+                None
             }
-            Fate::OnlineOnly if is_offline => metrics.dropped(DropReason::Offline, 1),
-            Fate::OnlineOnly => metrics.dropped(DropReason::SlowConnection, 1),
-            Fate::Hidden | Fate::Drop(_) => {}
+            Fate::OnlineOnly if is_offline => {
+                metrics.dropped(DropReason::Offline, 1);
+                None
+            }
+            Fate::OnlineOnly => {
+                metrics.dropped(DropReason::SlowConnection, 1);
+                Some(Outcome::Dropped(DropReason::SlowConnection))
+            }
+            Fate::Hidden | Fate::Drop(_) => None,
         }
     }
 }

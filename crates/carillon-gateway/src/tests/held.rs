@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use carillon_core::command::AccountChange;
-use carillon_core::model::{Account, AccountFacts, App, Committed, Message, NewApp};
+use carillon_core::model::{Account, AccountFacts, App, Committed, Message, NewApp, Record};
 use carillon_core::port::{
     Change, Conversations, CopyPlace, CreateError, HistoryPage, InboxPage, InboxPlan, InboxState, NewAccount,
-    PageLimit, Remember, Remembered, Span, Store, StoreError, Trimmed, View,
+    PageLimit, Remember, Remembered, Settled, Span, Store, StoreError, Trimmed, View,
 };
 use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 use carillon_store::MemoryStore;
@@ -163,6 +163,14 @@ impl Store for HeldStore {
 
     async fn message(&self, app: AppId, id: MessageId) -> Result<Option<Arc<Message>>, StoreError> {
         self.inner.message(app, id).await
+    }
+
+    async fn record(&self, id: MessageId) -> Result<Option<Record>, StoreError> {
+        self.inner.record(id).await
+    }
+
+    async fn settle(&self, settled: Settled) -> Result<(), StoreError> {
+        self.inner.settle(settled).await
     }
 
     async fn conversation(

@@ -9,6 +9,7 @@ mod held;
 mod live;
 mod login;
 mod options;
+mod records;
 mod rpc;
 mod ruin;
 mod send;

@@ -13,6 +13,7 @@ mod call;
 mod demo;
 mod import;
 mod listen;
+mod message;
 mod out;
 mod place;
 mod serve;
@@ -65,6 +66,8 @@ enum Verb {
     /// Measure a running server, in an app that is made for it and removed
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// Show what became of each copy of a message
+    Message(message::Message),
 }
 
 /// How a command that did not fail ended.
@@ -100,5 +103,6 @@ async fn run(place: Place, verb: Verb) -> anyhow::Result<Outcome> {
         Verb::Listen(listen) => listen.run(&place).await,
         Verb::Import(import) => import.run(&place).await,
         Verb::Bench(bench) => bench.run(&place).await,
+        Verb::Message(message) => message.run(&place).await.map(|()| Outcome::Done),
     }
 }

@@ -36,6 +36,8 @@ pub struct GatewaySection {
     pub send_memory_s: u64,
     /// Events that may wait for one shard. When it is full, the shard's connections read what they miss from the store.
     pub shard_queue_len_max: usize,
+    /// Messages whose records wait for the disk. When it is full, the records of further ones stay incomplete.
+    pub record_queue_len_max: usize,
     /// Reads of the store that one shard has under way; further ones wait.
     pub shard_reads_max: usize,
     /// Inbox entries read at a time while catching up.
@@ -77,6 +79,7 @@ impl Default for GatewaySection {
             sends_per_second_max: it.sends_per_second_max,
             send_memory_s: it.send_memory_s,
             shard_queue_len_max: it.shard_queue_len_max,
+            record_queue_len_max: it.record_queue_len_max,
             shard_reads_max: it.shard_reads_max,
             page_entries: it.page_entries,
             page_bytes: it.page_bytes,
@@ -108,6 +111,7 @@ impl From<&GatewaySection> for GatewayConfig {
             sends_per_second_max: it.sends_per_second_max,
             send_memory_s: it.send_memory_s,
             shard_queue_len_max: it.shard_queue_len_max,
+            record_queue_len_max: it.record_queue_len_max,
             shard_reads_max: it.shard_reads_max,
             page_entries: it.page_entries,
             page_bytes: it.page_bytes,

@@ -31,6 +31,8 @@ pub struct StoreSection {
     pub heads_cache_accounts: usize,
     /// Pairs of accounts that are known to have a conversation; above it those used least are forgotten, and noted again.
     pub conversations_cache: usize,
+    /// How long the records of messages are kept, in seconds: what became of each copy.
+    pub record_retention_s: u64,
     /// Size at which a table in memory is written out, in bytes; there are four. At least 1 MiB.
     pub memtable_bytes: u64,
     /// All journals together, in bytes; at it the oldest tables are written out. At least 64 MiB.
@@ -68,6 +70,7 @@ impl Default for StoreSection {
             facts_cache_accounts: it.facts_cache_accounts,
             heads_cache_accounts: it.heads_cache_accounts,
             conversations_cache: it.conversations_cache,
+            record_retention_s: it.record_retention_s,
             memtable_bytes: it.memtable_bytes,
             journal_bytes_max: it.journal_bytes_max,
             open_files_max: it.open_files_max,
@@ -91,6 +94,7 @@ impl From<&StoreSection> for EmbeddedConfig {
             facts_cache_accounts: it.facts_cache_accounts,
             heads_cache_accounts: it.heads_cache_accounts,
             conversations_cache: it.conversations_cache,
+            record_retention_s: it.record_retention_s,
             memtable_bytes: it.memtable_bytes,
             journal_bytes_max: it.journal_bytes_max,
             open_files_max: it.open_files_max,

@@ -58,6 +58,7 @@ impl Config {
             ("gateway.commands_running_max", self.gateway.commands_running_max == 0),
             ("gateway.send_queue_bytes_max", self.gateway.send_queue_bytes_max == 0),
             ("gateway.shard_queue_len_max", self.gateway.shard_queue_len_max == 0),
+            ("gateway.record_queue_len_max", self.gateway.record_queue_len_max == 0),
             ("gateway.shard_reads_max", self.gateway.shard_reads_max == 0),
             ("gateway.page_entries", self.gateway.page_entries == 0),
             ("gateway.failed_logins_max", self.gateway.failed_logins_max == 0),

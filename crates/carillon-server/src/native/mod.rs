@@ -10,6 +10,7 @@ mod body;
 mod guard;
 mod info;
 mod jwt;
+mod message;
 mod offline;
 #[cfg(test)]
 mod tests;
@@ -35,11 +36,12 @@ use crate::http::problem::{self, Problem};
 pub struct Native {
     pipeline: Arc<Pipeline>,
     info: ServerInfo,
+    record_retention_s: u64,
 }
 
 impl Native {
-    pub fn new(pipeline: Arc<Pipeline>, info: ServerInfo) -> Self {
-        Self { pipeline, info }
+    pub fn new(pipeline: Arc<Pipeline>, info: ServerInfo, record_retention_s: u64) -> Self {
+        Self { pipeline, info, record_retention_s }
     }
 
     fn app(&self, name: &str) -> Result<Arc<App>, Problem> {
@@ -58,6 +60,7 @@ fn routes(native: Arc<Native>, body_bytes_max: usize) -> Router {
         .route("/server", get(info::show))
         .route("/apps", get(app::list).post(app::create))
         .route("/apps/{app}", delete(app::remove).patch(app::change))
+        .route("/messages/{id}", get(message::record))
         .route("/apps/{app}/credentials", get(app::credentials))
         .route("/apps/{app}/rotate-secret", post(app::rotate_secret))
         .route("/apps/{app}/accounts", post(account::create))

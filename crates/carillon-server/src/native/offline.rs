@@ -40,7 +40,8 @@ pub async fn offline(config: &Config, ports: Ports) -> Result<Offline, OfflineEr
     let store =
         wire::open_store(config, &ports, Arc::new(Nobody), &mut Registry::default()).map_err(StoreStartError::from)?;
     let pipeline = wire::pipeline(store.clone(), Arc::new(Nobody), &ports).await.map_err(StoreStartError::from)?;
-    let native = Native::new(pipeline, ServerInfo::without_listener(ports.clock.now_ms()));
+    let info = ServerInfo::without_listener(ports.clock.now_ms());
+    let native = Native::new(pipeline, info, config.store.record_retention_s);
     let routes = routes(Arc::new(native), config.http.body_bytes_max);
     Ok(Offline { router: Router::new().nest("/carillon/v1", routes), store })
 }

@@ -5,9 +5,11 @@ use std::ops::RangeInclusive;
 use carillon_core::command::{AccountChange, MuteChange, ProfileChange};
 use carillon_core::model::{
     ApiKey, App, AppSettings, Content, CopyOptions, CopyRef, DevicePolicy, DropReason, Element, Fate, Gender, Kind,
-    Limit, Limits, Media, NewApp, Operation, Place, Profile, Recall, Secret,
+    Limit, Limits, Media, NewApp, Noted, Operation, Outcome, Place, Profile, Recall, Secret,
 };
-use carillon_core::port::{Change, CopyPlace, InboxPlan, NewAccount, PageLimit, PlannedCopy, Span, View};
+use carillon_core::port::{
+    Change, CopyPlace, InboxPlan, NewAccount, NotedCopies, PageLimit, PlannedCopy, Settled, Span, View,
+};
 use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 use rand::RngExt as _;
 use rand::rngs::StdRng;
@@ -39,7 +41,8 @@ pub(super) fn latest(last_app: u32) -> RangeInclusive<u32> {
 impl Make<'_> {
     /// A write that may share a group with others.
     pub(super) fn write(&mut self) -> Op {
-        match self.rng.random_range(0..12) {
+        match self.rng.random_range(0..13) {
+            12 => Op::Settle(self.settled()),
             0 => Op::CreateAccount(self.account(), self.request()),
             10 | 11 => {
                 let app = self.app();
@@ -72,8 +75,9 @@ impl Make<'_> {
     }
 
     pub(super) fn read(&mut self) -> Op {
-        match self.rng.random_range(0..20) {
+        match self.rng.random_range(0..22) {
             0 => Op::Apps,
+            20 | 21 => Op::Record(self.message_id()),
             1 => Op::Account(self.app(), self.name()),
             2 => Op::AccountByNo(self.no()),
             3 | 4 => Op::Facts(self.app(), self.names()),
@@ -166,6 +170,28 @@ impl Make<'_> {
                 offset: self.offset(),
             },
         }
+    }
+
+    /// What was noted of a few messages, some of which are none.
+    fn settled(&mut self) -> Settled {
+        let known = |it: &mut Self| MessageId(it.rng.random_range(0..=it.ids));
+        let messages = (0..self.rng.random_range(0..4)).map(|_| {
+            let outcomes = [Outcome::Delivered, Outcome::Dropped(DropReason::SlowConnection)];
+            let mut copies: Vec<Noted> = Vec::new();
+            for distance in 0..8 {
+                if self.rng.random_bool(0.3) {
+                    copies.push(Noted { distance, outcome: self.pick(&outcomes) });
+                }
+            }
+            NotedCopies { message: known(self), copies }
+        });
+        let messages = messages.collect();
+        let unknown = (0..self.rng.random_range(0..2)).map(|_| {
+            let from = known(self);
+            (from, from.plus(self.rng.random_range(0..20)))
+        });
+        let unknown = unknown.collect();
+        Settled { messages, unknown, end: known(self) }
     }
 
     fn view(&mut self) -> View {
@@ -267,9 +293,10 @@ impl Make<'_> {
     }
 
     fn fate(&mut self) -> Fate {
-        match self.rng.random_range(0..8) {
+        match self.rng.random_range(0..9) {
             0 => Fate::Drop(self.pick(&DropReason::ALL)),
             1 => Fate::OnlineOnly,
+            2 => Fate::Hidden,
             _ => Fate::Inbox,
         }
     }
@@ -285,6 +312,11 @@ impl Make<'_> {
         }
         if self.rng.random() {
             to.reverse();
+        }
+        if self.rng.random_bool(0.2) {
+            // The same for all of them, often such that nothing of it is kept.
+            let all = self.fate();
+            to.iter_mut().for_each(|(_, fate)| *fate = all);
         }
         let mut plan = plan(app, from, &to, self.now_ms);
         plan.in_conversations = self.rng.random_bool(0.7);

@@ -17,7 +17,7 @@ use std::task::Poll;
 
 use carillon_core::model::Committed;
 use carillon_core::port::{Clock as _, Fanout};
-use carillon_core::port::{FakeClock, PageLimit, Random, SeededRandom, Span, Store, Trimmed, View};
+use carillon_core::port::{FakeClock, PageLimit, Random, SeededRandom, Settled, Span, Store, Trimmed, View};
 use carillon_core::{AccountNo, AppId, MessageId, Offset};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -26,6 +26,8 @@ use self::make::{ACCOUNTS, APPS, Make, latest};
 use self::op::{Op, committed};
 use crate::fixture::{ALL, Heard, NOW_MS};
 use crate::{EmbeddedConfig, EmbeddedStore, MemoryStore};
+
+const RECORD_RETENTION_S: u64 = 300;
 
 struct Pair {
     rng: StdRng,
@@ -49,7 +51,7 @@ impl Pair {
         let heard: [Arc<Heard>; 2] = Default::default();
         let clock = Arc::new(FakeClock::new(NOW_MS + 59_999));
         let directory = tempfile::tempdir().unwrap();
-        let memory = MemoryStore::new(Arc::clone(&heard[0]) as Arc<dyn Fanout>);
+        let memory = MemoryStore::keeping_records(Arc::clone(&heard[0]) as Arc<dyn Fanout>, RECORD_RETENTION_S);
         let embedded = open(directory.path(), &mut rng, &clock, &heard[1]);
         let (epochs, tops) = (HashMap::new(), HashMap::new());
         Self { rng, clock, memory, embedded, heard, epochs, directory, ids: 0, last_app: 0, tops }
@@ -158,6 +160,9 @@ impl Pair {
     }
 
     async fn reopen(&mut self) {
+        // What is not settled by then never is, with an engine whose process ends.
+        let end = MessageId(self.ids + 1);
+        self.both(vec![Op::Settle(Settled { messages: Vec::new(), unknown: Vec::new(), end })]).await;
         self.embedded.close().await;
         self.embedded = open(self.directory.path(), &mut self.rng, &self.clock, &self.heard[1]);
     }
@@ -183,7 +188,7 @@ impl Pair {
             }
             ops.push(Op::Facts(app, names));
             let ids = (0..20).map(|_| MessageId(self.rng.random_range(0..=self.ids)));
-            ops.extend(ids.map(|id| Op::Message(app, id)));
+            ops.extend(ids.flat_map(|id| [Op::Message(app, id), Op::Record(id)]));
         }
         for op in ops {
             self.both(vec![op]).await;
@@ -211,6 +216,7 @@ fn open(
         facts_cache_accounts: rng.random_range(1..10),
         heads_cache_accounts: rng.random_range(1..10),
         conversations_cache: rng.random_range(1..10),
+        record_retention_s: RECORD_RETENTION_S,
         memtable_bytes: 1 << 20,
         ..EmbeddedConfig::default()
     };
@@ -223,6 +229,7 @@ fn add(sum: &mut Trimmed, round: Trimmed) {
     sum.history_entries += round.history_entries;
     sum.messages += round.messages;
     sum.requests += round.requests;
+    sum.records += round.records;
 }
 
 /// Starts all in their order, and waits for all.

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use carillon_core::command::AccountChange;
 use carillon_core::model::{Account, App, Committed, NewApp};
 use carillon_core::port::{
-    Change, CopyPlace, InboxPage, InboxPlan, NewAccount, PageLimit, Remember, Span, Store, View,
+    Change, CopyPlace, InboxPage, InboxPlan, NewAccount, PageLimit, Remember, Settled, Span, Store, View,
 };
 use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 
@@ -34,6 +34,8 @@ pub(super) enum Op {
     ReadBack(AccountNo, Offset, PageLimit),
     Claim(AccountNo, Vec<Offset>, Vec<DeviceId>, bool),
     Message(AppId, MessageId),
+    Record(MessageId),
+    Settle(Settled),
     Rewrite(AppId, Change, Option<Request>),
     Conversation((AccountNo, AccountNo), View, Span, PageLimit),
     Conversations(AccountNo, MessageId, usize),
@@ -59,7 +61,7 @@ impl Op {
         } else if let Self::Commit(plan, request) = &mut self {
             (plan.in_conversations, plan.change) = (false, None);
             *request = None;
-        } else if let Self::Rewrite(..) = &self {
+        } else if let Self::Rewrite(..) | Self::Settle(_) = &self {
             self = Self::Apps;
         }
         self
@@ -109,6 +111,8 @@ impl Op {
                 format!("{:?}", store.claim(no, &offsets, &devices, live).await)
             }
             Self::Message(app, id) => format!("{:?}", store.message(app, id).await),
+            Self::Record(id) => format!("{:?}", store.record(id).await),
+            Self::Settle(settled) => format!("{:?}", store.settle(settled).await),
             Self::Rewrite(app, change, request) => {
                 let done = store.change(app, change, asked(request, |()| "done".into())).await;
                 format!("{done:?}")

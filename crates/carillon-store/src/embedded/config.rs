@@ -24,6 +24,8 @@ pub struct EmbeddedConfig {
     pub heads_cache_accounts: usize,
     /// Pairs of accounts that are known to have a conversation; what others have is noted again.
     pub conversations_cache: usize,
+    /// Time for which records of messages are kept, in seconds.
+    pub record_retention_s: u64,
     /// Size at which a table in memory is written out, in bytes; there are four.
     pub memtable_bytes: u64,
     /// All journals together, in bytes; at least 64 MiB.
@@ -47,6 +49,7 @@ impl Default for EmbeddedConfig {
             facts_cache_accounts: 200_000,
             heads_cache_accounts: 200_000,
             conversations_cache: 500_000,
+            record_retention_s: 86_400,
             memtable_bytes: 32 * MIB,
             journal_bytes_max: 512 * MIB,
             open_files_max: 256,

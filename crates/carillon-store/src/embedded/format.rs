@@ -29,6 +29,8 @@ pub(crate) enum Tag {
     Removed = b'd',
     /// How many groups were written.
     Groups = b'g',
+    /// Messages of which nothing was noted, by the first one.
+    Gap = b'G',
     /// Up to where a device has its account's inbox.
     Acknowledged = b'h',
     Account = b'i',
@@ -37,9 +39,15 @@ pub(crate) enum Tag {
     LastApp = b'l',
     Mark = b'm',
     NextId = b'n',
+    /// What was noted of a message when it was handed out.
+    Noted = b'o',
+    /// A message that is stored nowhere else, without its content.
+    Passing = b'p',
     Silenced = b'q',
     Request = b'r',
     Serial = b's',
+    /// Up to where it was noted what became of messages.
+    Settled = b'S',
     Top = b't',
     RequestExpiry = b'x',
 }
@@ -127,6 +135,10 @@ pub(crate) fn account(app: AppId, id: &AccountId) -> Vec<u8> {
 
 pub(crate) fn by_account(tag: Tag, account: AccountNo) -> Vec<u8> {
     [&[tag as u8][..], &account.0.to_be_bytes()].concat()
+}
+
+pub(crate) fn by_message(tag: Tag, message: MessageId) -> Vec<u8> {
+    [&[tag as u8][..], &message.0.to_be_bytes()].concat()
 }
 
 /// That `other` is on a list of `owner`; the tag says on which.

@@ -19,6 +19,7 @@ mod messages;
 mod metrics;
 mod reads;
 mod record;
+mod records;
 mod removed;
 mod seal;
 mod shared;

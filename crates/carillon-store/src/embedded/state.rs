@@ -23,6 +23,11 @@ pub(crate) struct State {
     pub(crate) last_mark: Option<u64>,
     /// The groups that were written.
     pub(crate) groups: u64,
+    /// Up to where it was noted what became of messages.
+    pub(crate) settled: MessageId,
+    /// Ids, the last excluded, of whose messages it will not be; to be written with what is noted next.
+    pub(crate) gaps: Vec<(MessageId, MessageId)>,
+    pub(crate) record_retention_s: u64,
     /// Where trimming goes on.
     pub(crate) cursor: Option<Cursor>,
     heads: Cache<AccountNo, Offset>,
@@ -37,16 +42,31 @@ impl State {
             let value = db.rest.get(&key).map_err(unknown)?;
             value.map_or(Ok(first), |value| seal::open_number(&key, &value))
         };
-        let (next_id, groups) = (number(Tag::NextId, 1)?, number(Tag::Groups, 0)?);
+        let (next_id, groups, settled) = (number(Tag::NextId, 1)?, number(Tag::Groups, 0)?, number(Tag::Settled, 1)?);
         let last_mark = match db.rest.prefix(format::rest(Tag::Mark)).next_back() {
             Some(guard) => Some(format::number(&guard.key().map_err(unknown)?[1..])),
             None => None,
         };
-        let (apps, next_id) = (apps(db)?, MessageId(next_id));
+        let (apps, next_id, settled) = (apps(db)?, MessageId(next_id), MessageId(settled));
+        // Whoever knew what became of these is gone.
+        let gaps = if settled < next_id { vec![(settled, next_id)] } else { Vec::new() };
         let heads = Cache::new(config.heads_cache_accounts);
         let pointed = Cache::new(config.conversations_cache);
         let last_app = number(Tag::LastApp, 0)?;
-        Ok(Self { apps, last_app, next_id, last_mark, groups, cursor: None, heads, pointed })
+        let record_retention_s = config.record_retention_s;
+        Ok(Self {
+            apps,
+            last_app,
+            next_id,
+            last_mark,
+            groups,
+            settled,
+            gaps,
+            record_retention_s,
+            cursor: None,
+            heads,
+            pointed,
+        })
     }
 
     pub(crate) fn head(&self, account: AccountNo) -> Option<Offset> {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use carillon_core::command::AccountChange;
-use carillon_core::model::{Account, AccountFacts, App, Committed, Message, NewApp};
+use carillon_core::model::{Account, AccountFacts, App, Committed, Message, NewApp, Record};
 use carillon_core::port::{
     Change, Clock, Conversations, CopyPlace, CreateError, Fanout, HistoryPage, InboxPage, InboxPlan, InboxState,
-    NewAccount, PageLimit, Remember, Remembered, Span, Store, StoreError, Trimmed, View,
+    NewAccount, PageLimit, Remember, Remembered, Settled, Span, Store, StoreError, Trimmed, View,
 };
 use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 
@@ -28,7 +28,7 @@ use super::space::Space;
 use super::state::{self, State};
 use super::threads::{Kind, Threads};
 use super::writer::Writer;
-use super::{conversation, reads, trim};
+use super::{conversation, reads, records, trim};
 
 /// A store in a directory of its own, which one process has at a time.
 pub struct EmbeddedStore {
@@ -111,6 +111,7 @@ impl EmbeddedStore {
             ("message", trimmed.messages),
             ("request", trimmed.requests),
             ("of_removed_app", trimmed.of_removed_apps),
+            ("record", trimmed.records),
         ];
         for (kind, count) in counts {
             self.shared.metrics.trimmed.get_or_create(&RecordKind { kind }).inc_by(count);
@@ -284,6 +285,14 @@ impl Store for EmbeddedStore {
 
     async fn message(&self, app: AppId, id: MessageId) -> Result<Option<Arc<Message>>, StoreError> {
         self.read(app, None, move |_, db| reads::message(db, app, id)).await
+    }
+
+    async fn record(&self, id: MessageId) -> Result<Option<Record>, StoreError> {
+        self.threads.read(move |_, db| records::record(db, id)).await
+    }
+
+    async fn settle(&self, settled: Settled) -> Result<(), StoreError> {
+        self.write(Kind::Grouped, move |group| apply::record::settle(group, settled)).await
     }
 
     async fn conversation(

@@ -23,6 +23,8 @@ pub(crate) struct Cursor {
     now_ms: u64,
     /// For each app the first ids that inbox and history still keep.
     bounds: BTreeMap<AppId, (MessageId, MessageId)>,
+    /// The first id whose record is kept.
+    records_from: MessageId,
     phase: Phase,
 }
 
@@ -33,6 +35,7 @@ enum Phase {
     Inbox(Vec<u8>),
     History(Vec<u8>),
     Bodies(AppId),
+    Records,
     Requests,
     Marks,
     Done,
@@ -42,7 +45,12 @@ enum Phase {
 pub(crate) fn round(group: &mut Group<'_>, now_ms: u64, budget: usize) -> Result<Trimmed, StoreError> {
     let mut cursor = match group.state.cursor.take() {
         Some(cursor) => cursor,
-        None => Cursor { now_ms, bounds: bounds(group, now_ms)?, phase: Phase::Removed(None) },
+        None => Cursor {
+            now_ms,
+            bounds: bounds(group, now_ms)?,
+            records_from: first_kept(group, group.state.record_retention_s, now_ms)?,
+            phase: Phase::Removed(None),
+        },
     };
     // The look at an inbox or conversation is a step of its own: with one step only, nothing would ever be removed.
     let mut left = budget.max(2);
@@ -88,6 +96,7 @@ impl Cursor {
             Phase::Inbox(from) => self.inbox(group, from, left, trimmed)?,
             Phase::History(from) => self.history(group, from, left, trimmed)?,
             Phase::Bodies(app) => self.bodies(group, app, left, trimmed)?,
+            Phase::Records => self.records(group, left, trimmed)?,
             Phase::Requests => self.requests(group, left, trimmed)?,
             Phase::Marks => self.marks(group, left)?,
             Phase::Done => Phase::Done,
@@ -215,7 +224,7 @@ impl Cursor {
         left: &mut usize,
         trimmed: &mut Trimmed,
     ) -> Result<Phase, StoreError> {
-        let Some((&app, &(inbox, history))) = self.bounds.range(from..).next() else { return Ok(Phase::Requests) };
+        let Some((&app, &(inbox, history))) = self.bounds.range(from..).next() else { return Ok(Phase::Records) };
         let db: &Db = group.db;
         for guard in db.bodies.range(format::body(app, MessageId(0))..format::body(app, inbox.min(history))) {
             if *left == 0 {
@@ -226,6 +235,34 @@ impl Cursor {
             *left -= 1;
         }
         Ok(Phase::Bodies(AppId(app.0 + 1)))
+    }
+
+    /// What was noted of old messages, and those that are stored nowhere else.
+    fn records(&self, group: &mut Group<'_>, left: &mut usize, trimmed: &mut Trimmed) -> Result<Phase, StoreError> {
+        let db: &Db = group.db;
+        for tag in [Tag::Noted, Tag::Passing] {
+            let old = format::by_message(tag, MessageId(0))..format::by_message(tag, self.records_from);
+            for guard in db.rest.range(old) {
+                if *left == 0 {
+                    return Ok(Phase::Records);
+                }
+                group.remove_rest(guard.key().map_err(unknown)?.to_vec());
+                trimmed.records += 1;
+                *left -= 1;
+            }
+        }
+        for guard in db.rest.prefix(format::rest(Tag::Gap)) {
+            let (key, value) = guard.into_inner().map_err(unknown)?;
+            if MessageId(seal::open_number(&key, &value)?) > self.records_from {
+                continue;
+            }
+            if *left == 0 {
+                return Ok(Phase::Records);
+            }
+            group.remove_rest(key.to_vec());
+            *left -= 1;
+        }
+        Ok(Phase::Requests)
     }
 
     fn requests(&self, group: &mut Group<'_>, left: &mut usize, trimmed: &mut Trimmed) -> Result<Phase, StoreError> {
@@ -263,7 +300,8 @@ impl Cursor {
     /// The marks that no app's retention reaches any more.
     fn marks(&self, group: &mut Group<'_>, left: &mut usize) -> Result<Phase, StoreError> {
         let db: &Db = group.db;
-        let kept = self.bounds.values().map(|(inbox, history)| *inbox.min(history)).min().unwrap_or(MessageId(0));
+        let of_apps = self.bounds.values().map(|(inbox, history)| *inbox.min(history));
+        let kept = of_apps.fold(self.records_from, MessageId::min);
         for guard in db.rest.prefix(format::rest(Tag::Mark)) {
             let (key, value) = guard.into_inner().map_err(unknown)?;
             if MessageId(seal::open_number(&key, &value)?) >= kept {

@@ -6,6 +6,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use carillon_core::MessageId;
 use carillon_core::port::{Fanout, StoreError};
 use tokio::sync::mpsc;
 
@@ -37,6 +38,10 @@ pub(crate) struct Writer {
     shared: Arc<Shared>,
     fanout: Arc<dyn Fanout>,
     state: Option<State>,
+    /// The id after the last message that who is online was told of.
+    told: MessageId,
+    /// Ids of whose messages it will never be noted what became of them: a failure may take from disk that they were noted.
+    gaps: Vec<(MessageId, MessageId)>,
     jobs: mpsc::Receiver<Job>,
     /// Taken from the queue, but for the next group.
     held: Option<Job>,
@@ -44,7 +49,8 @@ pub(crate) struct Writer {
 
 impl Writer {
     pub(crate) fn new(shared: Arc<Shared>, fanout: Arc<dyn Fanout>, state: State, jobs: mpsc::Receiver<Job>) -> Self {
-        Self { shared, fanout, state: Some(state), jobs, held: None }
+        let (told, gaps) = (state.next_id, state.gaps.clone());
+        Self { shared, fanout, state: Some(state), told, gaps, jobs, held: None }
     }
 
     /// Runs until the queue is closed and empty.
@@ -125,6 +131,7 @@ impl Writer {
         let outcome = group.sync();
         if outcome.is_ok() {
             self.shared.home.synced.note(state.groups);
+            self.told = state.next_id;
             let took_us = self.shared.clock.monotonic_us() - started_us;
             self.shared.metrics.commits.inc();
             self.shared.metrics.group_writes.observe(f64::from(u32::try_from(writes).unwrap_or(u32::MAX)));
@@ -175,6 +182,14 @@ impl Writer {
             state = Some(loaded);
             Ok::<_, StoreError>(db)
         })?;
+        // What is on disk without anybody having been told of it, nobody will say what became of.
+        if let Some(state) = &mut state {
+            if state.next_id > self.told {
+                self.gaps.push((self.told, state.next_id));
+                self.told = state.next_id;
+            }
+            state.gaps.clone_from(&self.gaps);
+        }
         self.state = state;
         shared.metrics.reopened.inc();
         tracing::info!("the storage engine is open again");

@@ -9,10 +9,13 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use async_trait::async_trait;
 use bytes::Bytes;
 use carillon_core::command::AccountChange;
-use carillon_core::model::{Account, AccountFacts, App, Committed, CommittedCopy, Fate, Message, MutedIn, NewApp};
+use carillon_core::model::{
+    Account, AccountFacts, App, Committed, CommittedCopy, Fate, Message, MutedIn, NewApp, Record,
+};
 use carillon_core::port::{
     Change, Conversations, CopyPlace, CreateError, Fanout, HistoryPage, InboxEntry, InboxPage, InboxPlan, InboxState,
-    NewAccount, PageLimit, PlannedCopy, Remember, Remembered, Role, Span, Standing, Store, StoreError, Trimmed, View,
+    NewAccount, PageLimit, PlannedCopy, Remember, Remembered, Role, Settled, Span, Standing, Store, StoreError,
+    Trimmed, View,
 };
 use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 
@@ -22,6 +25,9 @@ use crate::rules;
 
 mod change;
 mod conversation;
+mod record;
+
+use record::{Records, Said};
 
 /// A store that lives as long as its process.
 pub struct MemoryStore {
@@ -57,6 +63,7 @@ struct State {
     minutes: BTreeMap<u64, MessageId>,
     claims: BTreeMap<(AccountNo, Offset), BTreeSet<DeviceId>>,
     requests: BTreeMap<(AppId, String), (u64, Remembered)>,
+    records: Records,
 }
 
 #[derive(Default)]
@@ -75,7 +82,12 @@ struct Entry {
 
 impl MemoryStore {
     pub fn new(fanout: Arc<dyn Fanout>) -> Arc<Self> {
-        let state = State { next_id: 1, ..State::default() };
+        Self::keeping_records(fanout, 86_400)
+    }
+
+    /// One that keeps records of messages for so many seconds.
+    pub fn keeping_records(fanout: Arc<dyn Fanout>, retention_s: u64) -> Arc<Self> {
+        let state = State { next_id: 1, records: Records::kept_for(retention_s), ..State::default() };
         Arc::new(Self { state: Mutex::new(state), fanout })
     }
 
@@ -287,6 +299,15 @@ impl Store for MemoryStore {
         Ok(found.filter(is_it).map(|(_, (message, _))| Arc::clone(message)))
     }
 
+    async fn record(&self, id: MessageId) -> Result<Option<Record>, StoreError> {
+        Ok(self.lock().record(id))
+    }
+
+    async fn settle(&self, settled: Settled) -> Result<(), StoreError> {
+        self.lock().settle(settled);
+        Ok(())
+    }
+
     async fn conversation(
         &self,
         between: (AccountNo, AccountNo),
@@ -400,6 +421,7 @@ impl State {
     }
 
     fn commit(&mut self, plan: InboxPlan) -> Committed {
+        let (fates, kept) = (plan.fates(), plan.is_kept());
         let InboxPlan { mut message, copies, sender_copy, in_conversations, change, unregistered } = plan;
         if let Some(change) = change {
             self.change(change);
@@ -419,9 +441,8 @@ impl State {
                 self.history.insert((low, high, id), (base, Row::new(&message, low)));
             }
         }
-        let kept = placed.iter().chain(&sender_copy).any(|copy| copy.offset.is_some())
-            || (in_conversations && placed.iter().any(|copy| copy.fate.is_in_history()));
         let message = Arc::new(message);
+        self.records.said.insert(base, Said { heading: message.heading(), fates, is_passing: !kept });
         if kept {
             self.messages.insert(base, (Arc::clone(&message), placed.len()));
         }
@@ -489,6 +510,7 @@ impl State {
         trimmed.history_entries = (before.0 - self.history.len()) as u64;
         trimmed.messages = (before.1 - self.messages.len()) as u64;
         trimmed.requests = (before.2 - self.requests.len()) as u64;
+        trimmed.records = self.trim_records(now_ms);
         for between in talked.difference(&pairs(&self.history)) {
             self.end_conversation(*between);
             let settings = self.apps.get(&between.0.app()).map(|app| &app.settings);

@@ -6,7 +6,7 @@ use carillon_core::MessageId;
 use carillon_core::model::{Committed, CommittedCopy, Fate};
 use carillon_core::port::{InboxPlan, PlannedCopy, Remember, Standing, StoreError};
 
-use crate::embedded::format;
+use crate::embedded::format::{self, Tag};
 use crate::embedded::group::Group;
 use crate::embedded::record::{self, MessageRecord};
 use crate::embedded::seal::{self, Entry};
@@ -18,6 +18,7 @@ pub(crate) fn commit(
     plan: InboxPlan,
     remember: Option<Remember<Committed>>,
 ) -> Result<Arc<Committed>, StoreError> {
+    let (fates, is_kept) = (plan.fates(), plan.is_kept());
     let InboxPlan { mut message, copies, sender_copy, in_conversations, change, unregistered } = plan;
     group.check(message.app)?;
     let count = u32::try_from(copies.len()).ok().filter(|count| *count < seal::DISTANCE_END - 1);
@@ -32,11 +33,14 @@ pub(crate) fn commit(
     }
     let base = group.take_ids(1 + copies.len());
     message.id = base;
-    let is_kept = |copy: &PlannedCopy| copy.fate == Fate::Inbox || (in_conversations && copy.fate.is_in_history());
-    if copies.iter().any(is_kept) || sender_copy.is_some_and(|copy| copy.fate == Fate::Inbox) {
+    if is_kept {
         let key = format::body(message.app, base);
-        let value = record::encode(&key, &MessageRecord::new(&message, count));
+        let value = record::encode(&key, &MessageRecord::new(&message, count, &fates));
         group.put_body(&key, value);
+    } else {
+        let key = format::by_message(Tag::Passing, base);
+        let value = record::encode(&key, &MessageRecord::without_content(&message, count, &fates));
+        group.put_rest(key, value);
     }
     let sender = message.sender.no;
     let sender_copy = sender_copy.map(|copy| place(group, copy, base, 0));

@@ -5,3 +5,4 @@ pub(crate) mod app;
 pub(crate) mod change;
 pub(crate) mod claim;
 pub(crate) mod message;
+pub(crate) mod record;

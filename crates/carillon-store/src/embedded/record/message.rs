@@ -1,12 +1,13 @@
 //! A message on disk: once, however many copies it has. `copies` bounds the ids that are its copies'.
 
 use carillon_core::model::{
-    Content, CopyOptions, CopyRef, Element, Kind, Media, Message, Moderation, Place, Push, Recall, Sender,
+    Content, CopyOptions, CopyRef, Element, Fates, Heading, Kind, Media, Message, Moderation, Place, Push, Recall,
+    Sender,
 };
 use carillon_core::port::StoreError;
 use carillon_core::{AccountId, AccountNo, AppId, MessageId};
 
-use super::wrong;
+use super::{fate, wrong};
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct MessageRecord {
@@ -61,6 +62,13 @@ pub(crate) struct MessageRecord {
     recipients_see: bool,
     #[prost(string, tag = "25")]
     push_sound: String,
+    /// Of all copies; none where all are in inboxes, one where all are the same.
+    #[prost(bytes = "vec", tag = "26")]
+    fates: Vec<u8>,
+    #[prost(uint32, tag = "27")]
+    sender_fate: u32,
+    #[prost(uint32, tag = "28")]
+    unregistered: u32,
 }
 
 /// `kind` says which of the fields count.
@@ -132,7 +140,7 @@ fn kind(number: u32) -> Result<Kind, StoreError> {
 }
 
 impl MessageRecord {
-    pub(crate) fn new(message: &Message, copies: u32) -> Self {
+    pub(crate) fn new(message: &Message, copies: u32, fates: &Fates) -> Self {
         let Message { sender, content, moderation, push, .. } = message;
         Self {
             id: message.id.0,
@@ -165,7 +173,52 @@ impl MessageRecord {
             subtype: message.subtype,
             recipients_see: message.recipients_see,
             push_sound: push.sound.clone(),
+            ..Self::of_fates(fates)
         }
+    }
+
+    /// What is kept of a message that is stored nowhere else: who and when, and not what.
+    pub(crate) fn without_content(message: &Message, copies: u32, fates: &Fates) -> Self {
+        let Message { id, app, sender, time_ms, recipients, .. } = message;
+        Self {
+            id: id.0,
+            app: app.0,
+            copies,
+            sender: vec![sender.account.as_str().into()],
+            time_ms: *time_ms,
+            recipients: recipients.iter().map(|id| id.as_str().into()).collect(),
+            ..Self::of_fates(fates)
+        }
+    }
+
+    fn of_fates(fates: &Fates) -> Self {
+        Self {
+            fates: fate::encode(&fates.copies),
+            sender_fate: fate::encode_one(fates.sender_copy),
+            unregistered: u32::try_from(fates.unregistered).unwrap_or(u32::MAX),
+            ..Self::default()
+        }
+    }
+}
+
+impl TryFrom<MessageRecord> for (Heading, Fates) {
+    type Error = StoreError;
+
+    fn try_from(record: MessageRecord) -> Result<Self, StoreError> {
+        let id = |text: &String| AccountId::new(text).map_err(|_| wrong("an account's id"));
+        let heading = Heading {
+            id: MessageId(record.id),
+            app: AppId(record.app),
+            sender: record.sender.first().ok_or_else(|| wrong("a sender")).and_then(id)?,
+            time_ms: record.time_ms,
+            recipients: record.recipients.iter().map(id).collect::<Result<_, _>>()?,
+        };
+        let fates = Fates {
+            copies: fate::decode(&record.fates, record.copies as usize)?,
+            sender_copy: fate::decode_one(record.sender_fate)?,
+            unregistered: record.unregistered as usize,
+        };
+        Ok((heading, fates))
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod account;
 mod app;
+mod fate;
 mod message;
 
 use carillon_core::port::{InboxEntry, StoreError};
@@ -13,6 +14,7 @@ use crate::rules;
 
 pub(crate) use account::AccountRecord;
 pub(crate) use app::AppRecord;
+pub(crate) use fate::NotedRecord;
 pub(crate) use message::MessageRecord;
 
 /// A remembered request.

@@ -1,0 +1,201 @@
+//! Records: what the shards did with the copies of each message, gathered and brought to the store.
+//!
+//! Each committed message has a [`Tally`], which the shards fill that hand it out. Tallies wait in the order of commits;
+//! those at the front that are full are written together, off the hot path, at most every [`PAUSE_US`]. So a server under
+//! load pays for a share of a sync now and then, and a message that reached nobody for nothing but its place in the queue.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use carillon_core::MessageId;
+use carillon_core::model::{Committed, Noted};
+use carillon_core::port::{NotedCopies, Settled};
+use tokio::sync::Notify;
+
+use crate::server::Gateway;
+
+/// Time between two writes of what became of messages.
+const PAUSE_US: u64 = 250_000;
+/// Messages that are written at a time.
+const BATCH_MAX: usize = 1_024;
+
+/// A message on its way to the shards.
+#[derive(Clone)]
+pub(crate) struct Published {
+    pub(crate) committed: Arc<Committed>,
+    pub(crate) tally: Arc<Tally>,
+}
+
+/// What became of one message so far.
+pub(crate) struct Tally {
+    message: MessageId,
+    /// The id after its last copy's.
+    end: MessageId,
+    /// Shards that have not handed it out yet.
+    waiting: AtomicUsize,
+    noted: Mutex<Vec<Noted>>,
+}
+
+/// The tallies that are not on disk yet.
+pub(crate) struct Tallies {
+    queue: Mutex<VecDeque<Entry>>,
+    /// Rings when a tally is full.
+    bell: Notify,
+    len_max: usize,
+}
+
+#[derive(Clone)]
+enum Entry {
+    Message(Arc<Tally>),
+    /// Messages that there was no place for: from the first id up to the one after the last.
+    Lost(MessageId, MessageId),
+}
+
+impl Tally {
+    /// Of a message that so many shards are to hand out.
+    pub(crate) fn of(message: &Committed, shards: usize) -> Self {
+        let first = message.message.id;
+        Self {
+            message: first,
+            end: first.plus(1 + message.copies.len()),
+            waiting: AtomicUsize::new(shards),
+            noted: Mutex::default(),
+        }
+    }
+
+    /// How far a copy's id is from the message's.
+    pub(crate) fn distance(&self, copy: MessageId) -> u32 {
+        u32::try_from(copy.0 - self.message.0).expect("a message has not so many copies")
+    }
+
+    fn is_full(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) == 0
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Noted>> {
+        self.noted.lock().expect("no holder of this lock panics")
+    }
+}
+
+impl Tallies {
+    pub(crate) fn new(len_max: usize) -> Self {
+        Self { queue: Mutex::default(), bell: Notify::new(), len_max }
+    }
+
+    /// Takes the tally of the message that was committed next. Returns it, and whether it has a place: one that has none is
+    /// never written.
+    pub(crate) fn open(&self, tally: Tally) -> (Arc<Tally>, bool) {
+        let tally = Arc::new(tally);
+        let has_place = {
+            let mut queue = self.lock();
+            let len = queue.len();
+            match queue.back_mut() {
+                Some(Entry::Lost(_, end)) if len >= self.len_max => *end = tally.end,
+                Some(_) if len >= self.len_max => queue.push_back(Entry::Lost(tally.message, tally.end)),
+                Some(_) | None => queue.push_back(Entry::Message(Arc::clone(&tally))),
+            }
+            len < self.len_max
+        };
+        if tally.is_full() {
+            self.bell.notify_one();
+        }
+        (tally, has_place)
+    }
+
+    /// A shard has handed the message out.
+    pub(crate) fn close(&self, tally: &Tally, noted: Vec<Noted>) {
+        if !noted.is_empty() {
+            tally.lock().extend(noted);
+        }
+        if tally.waiting.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.bell.notify_one();
+        }
+    }
+
+    /// What can be written now, and how many entries that is.
+    fn full(&self) -> (Settled, usize) {
+        let entries: Vec<Entry> = self.lock().iter().take(BATCH_MAX).take_while(|it| it.is_full()).cloned().collect();
+        let mut settled = Settled { messages: Vec::new(), unknown: Vec::new(), end: MessageId(0) };
+        for entry in &entries {
+            match entry {
+                Entry::Message(tally) => {
+                    settled.end = tally.end;
+                    let mut copies = tally.lock().clone();
+                    copies.sort_unstable_by_key(|it| it.distance);
+                    if !copies.is_empty() {
+                        settled.messages.push(NotedCopies { message: tally.message, copies });
+                    }
+                }
+                Entry::Lost(from, end) => {
+                    settled.end = *end;
+                    settled.unknown.push((*from, *end));
+                }
+            }
+        }
+        (settled, entries.len())
+    }
+
+    /// Forgets what was written: this many entries, up to this id.
+    fn forget(&self, entries: usize, end: MessageId) {
+        let mut queue = self.lock();
+        for _ in 0..entries {
+            match queue.front_mut() {
+                // It grew while it was written.
+                Some(Entry::Lost(from, last)) if *last > end => *from = end,
+                Some(_) => drop(queue.pop_front()),
+                None => {}
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Entry>> {
+        self.queue.lock().expect("no holder of this lock panics")
+    }
+}
+
+impl Entry {
+    fn is_full(&self) -> bool {
+        match self {
+            Self::Message(tally) => tally.is_full(),
+            Self::Lost(..) => true,
+        }
+    }
+}
+
+impl Gateway {
+    /// Writes what becomes of messages, for as long as it is polled. One task does this at a time; it may be dropped at any
+    /// time, and what it had not written is written by the next one.
+    pub async fn keep_records(&self) {
+        let clock = &self.server.pipeline.clock;
+        loop {
+            self.server.hub.tallies.bell.notified().await;
+            clock.sleep_until_us(clock.monotonic_us().saturating_add(PAUSE_US)).await;
+            while !self.write_records().await {
+                clock.sleep_until_us(clock.monotonic_us().saturating_add(PAUSE_US)).await;
+            }
+        }
+    }
+
+    /// Writes what became of the messages that were handed out, in the order of commits up to the first that was not; whether
+    /// all of it is on disk.
+    pub async fn write_records(&self) -> bool {
+        let tallies = &self.server.hub.tallies;
+        loop {
+            let (settled, entries) = tallies.full();
+            if entries == 0 {
+                return true;
+            }
+            let end = settled.end;
+            if let Err(error) = self.server.pipeline.store.settle(settled).await {
+                tracing::warn!(%error, "what became of messages was not written; trying again later");
+                return false;
+            }
+            tallies.forget(entries, end);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "record_tests.rs"]
+mod tests;

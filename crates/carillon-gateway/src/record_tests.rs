@@ -1,0 +1,56 @@
+//! The queue of tallies: in the order of commits, bounded, and honest about what it lost.
+
+use carillon_core::model::{DropReason, Outcome};
+
+use super::*;
+
+fn id(n: u64) -> MessageId {
+    MessageId(n)
+}
+
+fn tally(tallies: &Tallies, first: u64, shards: usize) -> Arc<Tally> {
+    let tally =
+        Tally { message: id(first), end: id(first + 2), waiting: AtomicUsize::new(shards), noted: Mutex::default() };
+    tallies.open(tally).0
+}
+
+fn noted(distance: u32) -> Noted {
+    Noted { distance, outcome: Outcome::Delivered }
+}
+
+#[test]
+fn messages_are_written_in_the_order_of_commits_once_every_shard_is_done() {
+    let tallies = Tallies::new(10);
+    let (first, second) = (tally(&tallies, 1, 2), tally(&tallies, 3, 1));
+    tallies.close(&second, vec![noted(1)]);
+    tallies.close(&first, vec![noted(1)]);
+    assert_eq!(tallies.full().1, 0, "a shard still has the first one");
+    let slow = Noted { distance: 0, outcome: Outcome::Dropped(DropReason::SlowConnection) };
+    tallies.close(&first, vec![slow]);
+    let of = |message, copies| NotedCopies { message: id(message), copies };
+    let messages = vec![of(1, vec![slow, noted(1)]), of(3, vec![noted(1)])];
+    let (settled, entries) = tallies.full();
+    assert_eq!((settled, entries), (Settled { messages, unknown: Vec::new(), end: id(5) }, 2));
+    tallies.forget(2, id(5));
+    assert_eq!(tallies.full().1, 0);
+}
+
+#[test]
+fn what_has_no_place_is_said_to_be_unknown() {
+    let tallies = Tallies::new(1);
+    let first = tally(&tallies, 1, 1);
+    for lost in [3, 5] {
+        tallies.close(&tally(&tallies, lost, 1), vec![noted(1)]);
+    }
+    tallies.close(&first, Vec::new());
+    let (settled, entries) = tallies.full();
+    assert_eq!((&settled.unknown, settled.end, entries), (&vec![(id(3), id(7))], id(7), 2));
+    // It grows while it is written.
+    tallies.close(&tally(&tallies, 7, 1), Vec::new());
+    tallies.forget(entries, settled.end);
+    let (settled, entries) = tallies.full();
+    assert_eq!((settled.unknown, settled.end), (vec![(id(7), id(9))], id(9)));
+    tallies.forget(entries, id(9));
+    tallies.close(&tally(&tallies, 9, 1), vec![noted(0)]);
+    assert_eq!(tallies.full().0.messages.len(), 1, "there is room again");
+}

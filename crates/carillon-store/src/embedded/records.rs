@@ -1,0 +1,63 @@
+//! Reading the record of a message: its fates, which lie with it, and what was noted when it was handed out.
+
+use carillon_core::MessageId;
+use carillon_core::model::Record;
+use carillon_core::port::StoreError;
+use fjall::{Readable as _, Snapshot};
+
+use super::db::{Db, unknown};
+use super::format::{self, Tag};
+use super::record::{self, MessageRecord, NotedRecord};
+use super::{seal, state};
+
+pub(crate) fn record(db: &Db, id: MessageId) -> Result<Option<Record>, StoreError> {
+    if id.0 >= MessageId::END {
+        return Ok(None);
+    }
+    let snapshot = db.database.snapshot();
+    let Some((first, stored)) = stored(&snapshot, db, id)? else { return Ok(None) };
+    if id > first.plus(stored.copies as usize) {
+        return Ok(None);
+    }
+    let (heading, fates) = stored.try_into()?;
+    let key = format::by_message(Tag::Noted, first);
+    let noted = match snapshot.get(&db.rest, &key).map_err(unknown)? {
+        Some(value) => record::decode::<NotedRecord>(&key, &value)?.try_into()?,
+        None => Vec::new(),
+    };
+    let is_complete = is_complete(&snapshot, db, first)?;
+    Ok(Some(Record::new(heading, &fates, &noted, is_complete)))
+}
+
+/// The last message up to `id`, of whatever app. Ids are unique over all, so that no other one can be the owner of `id`.
+fn stored(snapshot: &Snapshot, db: &Db, id: MessageId) -> Result<Option<(MessageId, MessageRecord)>, StoreError> {
+    let up_to = format::by_message(Tag::Passing, MessageId(0))..=format::by_message(Tag::Passing, id);
+    let passing = snapshot.range(&db.rest, up_to).next_back().map(fjall::Guard::into_inner).transpose();
+    let mut last = passing.map_err(unknown)?.map(|(key, value)| (MessageId(format::number(&key[1..])), key, value));
+    for app in state::apps(db)?.into_keys() {
+        let up_to = format::body(app, MessageId(0))..=format::body(app, id);
+        let Some(guard) = snapshot.range(&db.bodies, up_to).next_back() else { continue };
+        let (key, value) = guard.into_inner().map_err(unknown)?;
+        let base = MessageId(format::number(&key[4..]));
+        if last.as_ref().is_none_or(|(last, ..)| base > *last) {
+            last = Some((base, key, value));
+        }
+    }
+    last.map(|(base, key, value)| Ok((base, record::decode(&key, &value)?))).transpose()
+}
+
+/// Whether what became of the message is on disk.
+fn is_complete(snapshot: &Snapshot, db: &Db, message: MessageId) -> Result<bool, StoreError> {
+    let key = format::rest(Tag::Settled);
+    let end = match snapshot.get(&db.rest, &key).map_err(unknown)? {
+        Some(value) => MessageId(seal::open_number(&key, &value)?),
+        None => MessageId(0),
+    };
+    if message >= end {
+        return Ok(false);
+    }
+    let up_to = format::by_message(Tag::Gap, MessageId(0))..=format::by_message(Tag::Gap, message);
+    let Some(guard) = snapshot.range(&db.rest, up_to).next_back() else { return Ok(true) };
+    let (key, value) = guard.into_inner().map_err(unknown)?;
+    Ok(message.0 >= seal::open_number(&key, &value)?)
+}

@@ -1,0 +1,92 @@
+//! Numbers that add up: what became of each copy of a message, as operators see it.
+
+use carillon_testkit::{AppFile, Process, TestServer, User};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::cli::{BINARY, done};
+
+/// What the native API says of a message, once the shards and the disk are done with it.
+async fn record(server: &TestServer, id: &Value) -> Value {
+    loop {
+        let request = reqwest::Client::new()
+            .get(format!("{}/carillon/v1/messages/{id}", server.url))
+            .bearer_auth(server.server().admin_token());
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        let record: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+        if record["complete"] == true {
+            return record;
+        }
+    }
+}
+
+fn fates(record: &Value) -> Vec<(&str, &str, &str)> {
+    let text = |copy: &'_ Value, key: &str| copy[key].as_str().unwrap_or_default().to_owned().leak() as &str;
+    let copies = record["copies"].as_array().unwrap();
+    copies.iter().map(|copy| (text(copy, "account"), text(copy, "fate"), text(copy, "reason"))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_has_a_record_of_who_got_it_who_will_and_who_does_not_and_why() {
+    let server = TestServer::start().await;
+    server.backend.create_accounts(&["ann", "bob", "carl", "dora"]).await;
+    let block = [("accid", "dora"), ("targetAcc", "ann"), ("relationType", "1"), ("value", "1")];
+    assert_eq!(server.backend.call("user/setSpecialRelation", &block).await["code"], 200);
+    let mut bob: User = server.connect("bob").await;
+
+    let sent = server.backend.send("ann", &["bob", "carl", "dora", "nobody"], "hi", &[("returnMsgid", "true")]).await;
+    bob.arrival().await;
+
+    let copy = &sent["msgids"]["carl"];
+    let found = record(&server, copy).await;
+    let dropped = json!({ "unregistered": 1, "blocked": 1, "offline": 0, "slow_connection": 0 });
+    let counts = json!({ "audience": 5, "delivered": 1, "stored": 2, "dropped": dropped, "unknown": 0 });
+    assert_eq!(found["counts"], counts, "{found}");
+    let expected = [("bob", "delivered", ""), ("carl", "stored", ""), ("dora", "dropped", "blocked")];
+    assert_eq!(fates(&found), expected);
+    assert_eq!((&found["app"], &found["sender"]), (&json!("shop"), &json!("ann")));
+    assert_eq!((&found["sender_copy"]["fate"], &found["copies"][1]["id"]), (&json!("stored"), copy));
+    // Who comes later changes nothing.
+    let mut carl = server.connect("carl").await;
+    assert_eq!(carl.texts(1).await, ["hi"]);
+    assert_eq!(record(&server, &found["id"]).await, found);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_for_who_is_online_has_a_record_too_also_after_a_restart() {
+    let mut server = TestServer::start().await;
+    server.backend.create_accounts(&["ann", "bob", "carl"]).await;
+    let mut bob = server.connect("bob").await;
+    let only = [("returnMsgid", "true"), ("option", r#"{"persistent":false,"history":false}"#)];
+    let sent = server.backend.send("ann", &["bob", "carl"], "now or never", &only).await;
+    bob.arrival().await;
+    let found = record(&server, &sent["msgids"]["bob"]).await;
+    assert_eq!(fates(&found), [("bob", "delivered", ""), ("carl", "dropped", "offline")]);
+    drop(bob);
+    server.restart().await;
+    assert_eq!(record(&server, &found["id"]).await, found);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_shows_a_record_of_a_running_and_of_a_stopped_server() {
+    let directory = TempDir::new().unwrap();
+    let data = directory.path().join("data");
+    let config = AppFile::default().write_config(directory.path(), "");
+    let server = Process::serve(BINARY, &config, &data).await;
+    for account in ["ann", "bob"] {
+        done(&data, &["account", "create", account]).await;
+    }
+    let send = ["call", "netease", "msg/sendMsg.action", "from=ann", "ope=0", "to=bob", "type=0"];
+    let sent = done(&data, &[&send[..], &[r#"body={"msg":"hello"}"#]].concat()).await;
+    let sent: Value = serde_json::from_str(&sent).unwrap();
+    let id = sent["data"]["msgid"].to_string();
+    let shown = done(&data, &["message", &id]).await;
+    assert!(shown.contains("2 copies = 0 delivered + 2 stored"), "{shown}");
+    assert!(shown.lines().any(|line| line.starts_with(&id) && line.ends_with("bob        stored")), "{shown}");
+    let record: Value = serde_json::from_str(&done(&data, &["message", &id, "--json"]).await).unwrap();
+    assert_eq!((&record["counts"]["audience"], &record["copies"][0]["account"]), (&json!(2), &json!("bob")));
+    server.kill().await;
+    let stopped: Value = serde_json::from_str(&done(&data, &["message", &id, "--json"]).await).unwrap();
+    assert_eq!(stopped["counts"], record["counts"]);
+}
