@@ -21,10 +21,14 @@ async fn record(server: &TestServer, id: &Value) -> Value {
     }
 }
 
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// Of each recipient's copy: whose it is, its fate, and why.
 fn fates(record: &Value) -> Vec<(&str, &str, &str)> {
-    let text = |copy: &'_ Value, key: &str| copy[key].as_str().unwrap_or_default().to_owned().leak() as &str;
     let copies = record["copies"].as_array().unwrap();
-    copies.iter().map(|copy| (text(copy, "account"), text(copy, "fate"), text(copy, "reason"))).collect()
+    copies.iter().map(|copy| (text(&copy["account"]), text(&copy["fate"]), text(&copy["reason"]))).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -87,8 +87,12 @@ impl Run<'_> {
         match self.rng.random_range(0..10) {
             0 => {
                 let name = self.pick(&ACCOUNTS);
-                // Not settled, so that what comes next may find it while it opens.
-                self.online.push(self.world.connecting(name, json!({"data": {"device": "d"}})).await);
+                let mut client = self.world.connecting(name, json!({"data": {"device": "d"}})).await;
+                // What comes next finds the others while they open.
+                if self.rng.random_bool(0.7) {
+                    is_live(&mut client).await;
+                }
+                self.online.push(client);
             }
             1 if !self.online.is_empty() => {
                 let at = self.rng.random_range(0..self.online.len());
@@ -132,6 +136,17 @@ impl Run<'_> {
 
     fn pick<T: Copy>(&mut self, all: &[T]) -> T {
         all[self.rng.random_range(0..all.len())]
+    }
+}
+
+/// Waits until the client is answered, or closed; what else arrives may be anything.
+async fn is_live(client: &mut Client) {
+    client.say(&json!({"id": 900, "history": {"channel": "inbox"}})).await;
+    loop {
+        let line = client.next().await;
+        if line["id"] == 900 || !line["close"].is_null() {
+            return;
+        }
     }
 }
 

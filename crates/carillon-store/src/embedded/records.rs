@@ -1,7 +1,7 @@
 //! Reading the record of a message: its fates, which lie with it, and what was noted when it was handed out.
 
 use carillon_core::MessageId;
-use carillon_core::model::Record;
+use carillon_core::model::{Fates, Heading, Noted, Record};
 use carillon_core::port::StoreError;
 use fjall::{Readable as _, Snapshot};
 
@@ -19,10 +19,10 @@ pub(crate) fn record(db: &Db, id: MessageId) -> Result<Option<Record>, StoreErro
     if id > first.plus(stored.copies as usize) {
         return Ok(None);
     }
-    let (heading, fates) = stored.try_into()?;
+    let (heading, fates) = <(Heading, Fates)>::try_from(stored)?;
     let key = format::by_message(Tag::Noted, first);
     let noted = match snapshot.get(&db.rest, &key).map_err(unknown)? {
-        Some(value) => record::decode::<NotedRecord>(&key, &value)?.try_into()?,
+        Some(value) => Vec::<Noted>::try_from(record::decode::<NotedRecord>(&key, &value)?)?,
         None => Vec::new(),
     };
     let is_complete = is_complete(&snapshot, db, first)?;

@@ -19,6 +19,7 @@ use carillon_core::port::{
 };
 use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 
+use self::record::{Records, Said};
 use crate::page::PageFill;
 use crate::row::Row;
 use crate::rules;
@@ -26,8 +27,6 @@ use crate::rules;
 mod change;
 mod conversation;
 mod record;
-
-use record::{Records, Said};
 
 /// A store that lives as long as its process.
 pub struct MemoryStore {
