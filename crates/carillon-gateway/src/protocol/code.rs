@@ -26,6 +26,7 @@ impl ErrorCode {
     pub(crate) const UNKNOWN_CHANNEL: Self = fail(102, "unknown channel");
     pub(crate) const METHOD_NOT_FOUND: Self = fail(104, "method not found");
     pub(crate) const ALREADY_SUBSCRIBED: Self = fail(105, "already subscribed");
+    pub(crate) const LIMIT_EXCEEDED: Self = fail(106, "limit exceeded");
     pub(crate) const BAD_REQUEST: Self = fail(107, "bad request");
     pub(crate) const NOT_AVAILABLE: Self = fail(108, "not available");
     pub(crate) const TOKEN_EXPIRED: Self = fail(109, "token expired");

@@ -9,6 +9,7 @@ mod held;
 mod live;
 mod login;
 mod options;
+mod presence;
 mod records;
 mod rpc;
 mod ruin;

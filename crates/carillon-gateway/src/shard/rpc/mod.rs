@@ -11,16 +11,17 @@ mod inbox_ack;
 mod message_original;
 mod message_recall;
 mod message_send;
+mod presence_get;
 
 use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use carillon_core::model::{App, Message};
-use carillon_core::port::Role;
+use carillon_core::port::{Role, SESSIONS_ACCOUNTS_MAX};
 use carillon_core::{AccountId, AccountNo, DeviceId, MessageId};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 pub(super) use message_send::Turns;
@@ -65,6 +66,7 @@ const RPCS: &[Rpc] = &[
     Rpc { method: "message.original", run: |shard, caller, data| Box::pin(message_original::run(shard, caller, data)) },
     Rpc { method: "message.recall", run: |shard, caller, data| Box::pin(message_recall::run(shard, caller, data)) },
     Rpc { method: "message.send", run: |shard, caller, data| Box::pin(message_send::run(shard, caller, data)) },
+    Rpc { method: "presence.get", run: |shard, caller, data| Box::pin(presence_get::run(shard, caller, data)) },
 ];
 
 impl Shard {
@@ -109,6 +111,17 @@ fn shown(caller: &Caller, copy: MessageId, message: &Message) -> Box<RawValue> {
     let (id, role) = if is_own { (message.id, Role::Sender) } else { (copy, Role::Recipient) };
     let data = String::from_utf8(Envelope::new(message).data(id, role)).expect("it is made of texts");
     RawValue::from_string(data).expect("it is JSON")
+}
+
+/// The accounts that the caller asks about.
+fn read_names(data: &[u8]) -> Result<Vec<String>, ErrorCode> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Request {
+        accounts: Vec<String>,
+    }
+    let Request { accounts } = read(data)?;
+    if accounts.len() > SESSIONS_ACCOUNTS_MAX { Err(ErrorCode::LIMIT_EXCEEDED) } else { Ok(accounts) }
 }
 
 /// What the caller is told.
