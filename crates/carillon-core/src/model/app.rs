@@ -94,6 +94,7 @@ pub enum Operation {
     SetDoNotDisturb,
     SetRelation,
     ReadRelations,
+    ReadPresence,
     SendBatch,
     SendMessage,
     SendNotice,
@@ -108,7 +109,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::CreateAccount,
         Self::RefreshToken,
         Self::SetToken,
@@ -121,6 +122,7 @@ impl Operation {
         Self::SetDoNotDisturb,
         Self::SetRelation,
         Self::ReadRelations,
+        Self::ReadPresence,
         Self::SendBatch,
         Self::SendMessage,
         Self::SendNotice,
@@ -149,6 +151,7 @@ impl Operation {
             Self::SetDoNotDisturb => "set_do_not_disturb",
             Self::SetRelation => "set_relation",
             Self::ReadRelations => "read_relations",
+            Self::ReadPresence => "read_presence",
             Self::SendBatch => "send_batch",
             Self::SendMessage => "send_message",
             Self::SendNotice => "send_notice",
@@ -216,6 +219,7 @@ impl Limits {
             | Operation::SetDoNotDisturb
             | Operation::SetRelation
             | Operation::ReadRelations
+            | Operation::ReadPresence
             | Operation::SendNotice
             | Operation::Recall
             | Operation::RecallOneWay

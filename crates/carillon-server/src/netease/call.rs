@@ -140,6 +140,7 @@ impl Netease {
             Endpoint::UserSetDonnop => user::set_donnop::run(self, &call.app, &form, key).await,
             Endpoint::UserSetSpecialRelation => user::set_special_relation::run(self, &call.app, &form, key).await,
             Endpoint::UserListBlackAndMuteList => user::list_black_and_mute_list::run(self, &call.app, &form).await,
+            Endpoint::UserOnlineStatus => user::user_online_status::run(self, &call.app, &form).await,
             Endpoint::SendBatchMsg => msg::send_batch::run(self, &call.app, &form, key).await,
             Endpoint::SendMsg => msg::send::run(self, &call.app, &form, key).await,
             Endpoint::SendAttachMsg => msg::send_attach::run(self, &call.app, &form, key).await,

@@ -6,6 +6,7 @@ mod failures;
 mod history;
 mod notice;
 mod past;
+mod presence;
 mod relation;
 mod request_id;
 mod send;

@@ -13,6 +13,7 @@ pub(super) mod set_special_relation;
 pub(super) mod unblock;
 pub(super) mod update;
 pub(super) mod update_uinfo;
+pub(super) mod user_online_status;
 
 use bytes::Bytes;
 use carillon_core::AccountId;
