@@ -5,7 +5,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use carillon_core::pipeline::Pipeline;
@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 pub use crate::clock::SystemClock;
 use crate::config::{Config, ConfigError, ShutdownConfig};
 use crate::files;
+use crate::http::addresses::Addresses;
 use crate::http::health::{self, Readiness};
 use crate::http::listener::Listener;
 use crate::http::stream::{self, Streams};
@@ -97,7 +98,7 @@ impl Server {
         let (public, admin) = routers(&config, &wired, &readiness, native, &admin_token);
 
         let logins = Arc::new(Tasks::default());
-        let public = public.merge(connections(&config, &ports, &wired, &logins));
+        let public = public.merge(connections(&config, &wired.gateway, &ports.clock, &logins));
         let (stop, stopped) = watch::channel(false);
         let mut listeners = JoinSet::new();
         let (addr, admin_addr) = (sockets.addr, sockets.admin_addr);
@@ -107,6 +108,7 @@ impl Server {
                 socket,
                 router,
                 config: config.http.clone(),
+                addresses: addresses(&config),
                 metrics: wired.http_metrics.clone(),
                 clock: ports.clock.clone(),
                 streams: logins.clone(),
@@ -197,6 +199,31 @@ impl Server {
     }
 }
 
+/// Where clients of the gateway connect, whichever transport they use.
+fn connections(config: &Config, gateway: &Gateway, clock: &Arc<dyn Clock>, tasks: &Arc<Tasks>) -> Router {
+    let trusted_proxies = &config.http.trusted_proxies;
+    let websocket =
+        Websocket { gateway: gateway.clone(), trusted_proxies: trusted_proxies.clone(), tasks: tasks.clone() };
+    let streams = Streams {
+        gateway: gateway.clone(),
+        trusted_proxies: trusted_proxies.clone(),
+        tasks: tasks.clone(),
+        clock: clock.clone(),
+        body_timeout_ms: config.gateway.login_timeout_ms,
+    };
+    websocket::router(websocket).merge(stream::router(streams))
+}
+
+/// The counts of one listener.
+fn addresses(config: &Config) -> Arc<Addresses> {
+    Arc::new(Addresses {
+        connections_max: config.http.connections_per_address_max,
+        trusted_proxies: config.http.trusted_proxies.clone(),
+        cap_loopback: config.gateway.cap_loopback,
+        open: Mutex::default(),
+    })
+}
+
 /// Whether `work` ended by then. What did not is dropped: that is what a deadline means.
 async fn ends_by(clock: &dyn Clock, at_us: u64, work: impl Future<Output = ()>) -> bool {
     tokio::select! {
@@ -240,23 +267,6 @@ async fn listen(addr: SocketAddr) -> Result<(TcpListener, SocketAddr), StartErro
     let socket = TcpListener::bind(addr).await.map_err(failed)?;
     let addr = socket.local_addr().map_err(failed)?;
     Ok((socket, addr))
-}
-
-/// Where clients connect, whichever way.
-fn connections(config: &Config, ports: &Ports, wired: &Wired, tasks: &Arc<Tasks>) -> Router {
-    let websocket = Websocket {
-        gateway: wired.gateway.clone(),
-        trusted_proxies: config.http.trusted_proxies.clone(),
-        tasks: tasks.clone(),
-    };
-    let streams = Streams {
-        gateway: wired.gateway.clone(),
-        trusted_proxies: config.http.trusted_proxies.clone(),
-        tasks: tasks.clone(),
-        clock: ports.clock.clone(),
-        body_timeout_ms: config.gateway.login_timeout_ms,
-    };
-    websocket::router(websocket).merge(stream::router(streams))
 }
 
 /// What each listener serves. Without one of its own, the native API is at the public one.

@@ -13,11 +13,16 @@ pub struct HttpConfig {
     pub headers_max: usize,
     /// How long a request's head may take to arrive, in seconds; also how long a connection may wait for its next request.
     pub head_timeout_s: u64,
+    /// How long a peer may take to read 16 KiB of an answer, or what is left of it, in seconds; then it is cut.
+    pub write_timeout_s: u64,
     /// Largest body of a call of the native API, in bytes; a larger one is answered with 413.
     pub body_bytes_max: usize,
     /// Connections to one listener that are served as HTTP at once (the gateway counts its own). At the limit, new ones
     /// wait in the system's queue.
     pub connections_max: usize,
+    /// Connections to one listener from one address (of IPv6: one network of /64); a further one is closed at once. Does
+    /// not hold for `trusted_proxies`, nor for loopback addresses unless `gateway.cap_loopback` is set.
+    pub connections_per_address_max: usize,
     /// Proxies whose `X-Forwarded-For` is believed: addresses, or networks as `10.0.0.0/8`.
     pub trusted_proxies: Vec<Network>,
 }
@@ -28,8 +33,10 @@ impl Default for HttpConfig {
             head_bytes_max: 65_536,
             headers_max: 100,
             head_timeout_s: 60,
+            write_timeout_s: 60,
             body_bytes_max: 65_536,
             connections_max: 10_000,
+            connections_per_address_max: 1_000,
             trusted_proxies: Vec::new(),
         }
     }

@@ -35,7 +35,9 @@ impl Config {
         for (key, is_zero) in [
             ("http.headers_max", self.http.headers_max == 0),
             ("http.head_timeout_s", self.http.head_timeout_s == 0),
+            ("http.write_timeout_s", self.http.write_timeout_s == 0),
             ("http.body_bytes_max", self.http.body_bytes_max == 0),
+            ("http.connections_per_address_max", self.http.connections_per_address_max == 0),
             ("http.connections_max", self.http.connections_max == 0),
             ("netease.body_bytes_max", self.netease.body_bytes_max == 0),
             ("netease.body_timeout_s", self.netease.body_timeout_s == 0),
@@ -82,6 +84,7 @@ impl Config {
         let (http, gateway, netease) = (&self.http, &self.gateway, &self.netease);
         for (key, value, max) in [
             ("http.head_timeout_s", http.head_timeout_s, YEAR_S),
+            ("http.write_timeout_s", http.write_timeout_s, YEAR_S),
             ("gateway.ping_interval_ms", gateway.ping_interval_ms, YEAR_S * 1_000),
             ("gateway.pong_timeout_ms", gateway.pong_timeout_ms, YEAR_S * 1_000),
             ("gateway.login_timeout_ms", gateway.login_timeout_ms, YEAR_S * 1_000),

@@ -19,8 +19,10 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tower::ServiceExt;
 
+use super::addresses::Addresses;
 use super::leave::Leave;
 use super::metrics::HttpMetrics;
+use super::patient::Patient;
 use super::tasks::Tasks;
 use crate::config::HttpConfig;
 
@@ -31,6 +33,7 @@ pub(crate) struct Listener {
     pub(crate) socket: TcpListener,
     pub(crate) router: Router,
     pub(crate) config: HttpConfig,
+    pub(crate) addresses: Arc<Addresses>,
     pub(crate) metrics: Arc<HttpMetrics>,
     pub(crate) clock: Arc<dyn Clock>,
     /// Where connections go on that carry a stream.
@@ -61,10 +64,15 @@ impl Listener {
             match accepted {
                 Ok((stream, peer)) => {
                     self.metrics.accepted.inc();
+                    // One answer to all of them would cost more than they do.
+                    let Some(own) = self.addresses.enter(peer.ip()) else {
+                        self.metrics.refused.inc();
+                        continue;
+                    };
                     let served = self.serve(stream, peer, stop.clone());
                     connections.spawn(async move {
                         served.await;
-                        drop(place);
+                        drop((place, own));
                     });
                 }
                 Err(error) => self.accept_failed(&error).await,
@@ -87,6 +95,8 @@ impl Listener {
             .header_read_timeout(Duration::from_secs(self.config.head_timeout_s))
             .max_buf_size(self.config.head_bytes_max)
             .max_headers(self.config.headers_max);
+        let write_timeout_s = self.config.write_timeout_s;
+        let (clock, metrics) = (self.clock.clone(), self.metrics.clone());
         let (leave, streams) = (Leave::default(), self.streams.clone());
         let leaving = leave.clone();
         let router = self.router.clone().map_request(move |mut request: http::Request<hyper::body::Incoming>| {
@@ -97,8 +107,9 @@ impl Listener {
         async move {
             // A socket that refuses is served all the same, only slower.
             let _ = stream.set_nodelay(true);
+            let socket = Patient::new(stream, write_timeout_s, clock, metrics);
             let service = TowerToHyperService::new(router);
-            let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
+            let connection = builder.serve_connection(TokioIo::new(socket), service).with_upgrades();
             let mut connection = Box::pin(connection);
             let mut stopping = false;
             // Polling the connection by reference, so that losing a race drops nothing of it.

@@ -17,6 +17,8 @@ pub(crate) struct HttpMetrics {
     pub(super) accepted: Counter<u64, AtomicU64>,
     pub(super) accept_errors: Counter<u64, AtomicU64>,
     pub(super) limit_reached: Counter<u64, AtomicU64>,
+    pub(super) refused: Counter<u64, AtomicU64>,
+    pub(super) write_timeouts: Counter<u64, AtomicU64>,
 }
 
 impl HttpMetrics {
@@ -32,6 +34,16 @@ impl HttpMetrics {
             "carillon_http_limit_reached",
             "Times that a listener stopped accepting because it had connections_max connections",
             self.limit_reached.clone(),
+        );
+        registry.register(
+            "carillon_http_refused",
+            "Connections refused because their address had connections_per_address_max",
+            self.refused.clone(),
+        );
+        registry.register(
+            "carillon_http_write_timeouts",
+            "Connections cut because the peer did not take what was written",
+            self.write_timeouts.clone(),
         );
     }
 }

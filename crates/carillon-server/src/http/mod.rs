@@ -2,11 +2,13 @@
 //!
 //! Invariant: nothing here knows what a call means.
 
+pub(crate) mod addresses;
 pub(crate) mod body;
 pub(crate) mod health;
 mod leave;
 pub(crate) mod listener;
 pub(crate) mod metrics;
+mod patient;
 mod peer;
 pub(crate) mod problem;
 pub(crate) mod stream;

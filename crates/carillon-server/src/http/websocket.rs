@@ -17,6 +17,7 @@ use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
+use super::patient::Patient;
 use super::peer::client_address;
 use super::problem::Problem;
 use super::tasks::Tasks;
@@ -65,6 +66,7 @@ async fn open(
 async fn hand_over(gateway: Gateway, accepted: Accepted, upgrade: OnUpgrade) {
     // Who has gone before the answer reached them is nobody's loss.
     let Ok(upgraded) = upgrade.await else { return };
-    let parts = Upgraded::downcast::<TokioIo<TcpStream>>(upgraded).expect("every listener is over TCP");
-    gateway.serve(accepted, parts.io.into_inner(), parts.read_buf).await;
+    let parts = Upgraded::downcast::<TokioIo<Patient<TcpStream>>>(upgraded);
+    let parts = parts.expect("every listener is over TCP");
+    gateway.serve(accepted, parts.io.into_inner().into_inner(), parts.read_buf).await;
 }
