@@ -156,6 +156,7 @@ async fn of_a_removed_app_nothing_is_found_and_nothing_is_written_to_it(it: Setu
         assert_eq!((page.state, page.entries.len()), (untouched.clone(), 0));
         assert_eq!(it.store.read_inbox_back(BOB, Offset(9), ALL).await.unwrap().entries.len(), 0);
         assert_eq!(it.store.message(APP, MessageId(1)).await, Ok(None));
+        assert_eq!(it.store.record(MessageId(1)).await, Ok(None));
         assert_eq!(ids(&it.conversation(SHOW, since(0), ALL).await), [0; 0]);
         assert_eq!(it.conversations(BOB).await, []);
         assert_eq!(it.store.read_mark(BOB, ANN).await, Ok(MessageId(0)));

@@ -20,6 +20,10 @@ pub(crate) fn record(db: &Db, id: MessageId) -> Result<Option<Record>, StoreErro
         return Ok(None);
     }
     let (heading, fates) = <(Heading, Fates)>::try_from(stored)?;
+    // Of a removed app's message that was stored nowhere else the row is left until it is too old.
+    if !state::apps(db)?.contains_key(&heading.app) {
+        return Ok(None);
+    }
     let key = format::by_message(Tag::Noted, first);
     let noted = match snapshot.get(&db.rest, &key).map_err(unknown)? {
         Some(value) => Vec::<Noted>::try_from(record::decode::<NotedRecord>(&key, &value)?)?,

@@ -35,7 +35,7 @@ impl State {
     pub(super) fn record(&self, id: MessageId) -> Option<Record> {
         let Records { said, noted, gaps, end, .. } = &self.records;
         let (base, said) = said.range(..=id).next_back()?;
-        if id > base.plus(said.fates.copies.len()) {
+        if id > base.plus(said.fates.copies.len()) || !self.apps.contains_key(&said.heading.app) {
             return None;
         }
         let is_lost = gaps.range(..=base).next_back().is_some_and(|(_, to)| base < to);
