@@ -13,6 +13,7 @@ mod cli;
 mod crash;
 mod delivery;
 mod devices;
+mod hostile;
 mod import;
 mod limits;
 mod options;

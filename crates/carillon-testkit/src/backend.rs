@@ -51,19 +51,24 @@ impl Backend {
     }
 
     async fn post(&self, path: &str, body: String, request: Option<&str>) -> Result<String, reqwest::Error> {
-        let (nonce, time) = ("42", now_s().to_string());
         let mut call = self
             .http
             .post(format!("{}/nimserver/{path}.action", self.base))
-            .header("AppKey", &self.key)
-            .header("Nonce", nonce)
-            .header("CurTime", &time)
-            .header("CheckSum", self.checksum(nonce, &time))
             .header("Content-Type", "application/x-www-form-urlencoded;charset=utf-8");
+        for (name, value) in self.signed_headers() {
+            call = call.header(name, value);
+        }
         if let Some(request) = request {
             call = call.header("RequestId", request);
         }
         call.body(body).send().await?.error_for_status()?.text().await
+    }
+
+    /// What makes a request a call of this app.
+    pub fn signed_headers(&self) -> [(&'static str, String); 4] {
+        let (nonce, time) = ("42", now_s().to_string());
+        let sum = self.checksum(nonce, &time);
+        [("AppKey", self.key.clone()), ("Nonce", nonce.into()), ("CurTime", time), ("CheckSum", sum)]
     }
 
     fn checksum(&self, nonce: &str, time: &str) -> String {

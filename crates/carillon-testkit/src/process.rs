@@ -14,6 +14,7 @@ pub struct Process {
     child: Child,
     /// `http://127.0.0.1:…`
     pub url: String,
+    pub pid: u64,
 }
 
 impl Process {
@@ -45,7 +46,8 @@ impl Process {
         tokio::task::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let text = std::fs::read(data.join("server.json")).expect("a running server says where it is");
         let file: Value = serde_json::from_slice(&text).expect("server.json is JSON");
-        Self { child, url: file["url"].as_str().expect("server.json names the address").into() }
+        let url = file["url"].as_str().expect("server.json names the address").into();
+        Self { child, url, pid: file["pid"].as_u64().expect("server.json names the process") }
     }
 
     /// Kills it as a power cut would, but for the page cache: SIGKILL, no farewell.
