@@ -20,6 +20,7 @@ mod options;
 mod past;
 mod records;
 mod request_id;
+mod rpcs;
 mod send;
 mod sessions;
 mod streams;

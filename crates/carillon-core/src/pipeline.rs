@@ -214,7 +214,11 @@ impl Pipeline {
         Ok(Relations { blocklisted, silenced })
     }
 
-    async fn names(&self, numbers: Vec<AccountNo>) -> Result<Vec<AccountId>, StoreError> {
+    /// The names of accounts, by number; without those that are gone.
+    ///
+    /// # Errors
+    /// As [`Store::account_by_no`].
+    pub async fn names(&self, numbers: Vec<AccountNo>) -> Result<Vec<AccountId>, StoreError> {
         let mut names = Vec::with_capacity(numbers.len());
         for no in numbers {
             names.extend(self.store.account_by_no(no).await?.map(|it| it.id));

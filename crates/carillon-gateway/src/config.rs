@@ -29,6 +29,8 @@ pub struct GatewayConfig {
     pub sends_per_second_max: usize,
     /// How long a message's `client_id` is remembered, in seconds: within it, a repeat gets the first answer.
     pub send_memory_s: u64,
+    /// Accounts that clients may put on a blocklist, and on a mute list; a further one gets error 106.
+    pub list_accounts_max: usize,
     /// Events that may wait for one shard. When it is full, the shard's connections read what they miss from the store.
     pub shard_queue_len_max: usize,
     /// Messages whose records wait for the disk. When it is full, the records of further ones stay incomplete.
@@ -71,6 +73,7 @@ impl Default for GatewayConfig {
             rpcs_per_second_max: 50,
             sends_per_second_max: 20,
             send_memory_s: 600,
+            list_accounts_max: 1_000,
             shard_queue_len_max: 65_536,
             record_queue_len_max: 65_536,
             shard_reads_max: 64,

@@ -296,6 +296,20 @@ for (const { transport, encoding } of WAYS) {
       await server.send(sender, [name], 'three');
       const entries = await again.inbox.untilCount(2);
       assert.deepEqual(entries.map((entry) => entry.offset), [2, 3]);
+    it('shows its profile to others, and sees who of them is online', async () => {
+      const [name, other, away] = await newAccounts(3);
+      const it = await user(name, { data: { platform: 'web' } }).connect();
+      const friend = await user(other).connect();
+      await it.rpc('profile.set', { nick: 'Ann', mobile: '+1' });
+      const { profiles } = await friend.rpc('profiles.get', { accounts: [name, 'nobody-here'] });
+      assert.deepEqual(profiles, [{ account: name, nick: 'Ann' }]);
+      const { accounts } = await friend.rpc('presence.get', { accounts: [name, away] });
+      assert.deepEqual(accounts, [
+        { account: name, online: true, platforms: ['web'] },
+        { account: away, online: false },
+      ]);
+      const tooMany = { accounts: Array(201).fill(away) };
+      assert.equal((await friend.rpc('presence.get', tooMany).catch((error) => error)).code, 106);
     });
 
     it('reads the history of its inbox in pages', async () => {

@@ -34,7 +34,7 @@ pub struct MutedIn {
     pub communities: bool,
 }
 
-/// What others may see of an account. Empty means not given.
+/// What an account says about itself: backends see all of it, other clients what the gateway lets them. Empty means not given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
     pub name: String,

@@ -34,6 +34,8 @@ pub struct GatewaySection {
     pub sends_per_second_max: usize,
     /// How long a message's `client_id` is remembered, in seconds: within it, a repeat gets the first answer.
     pub send_memory_s: u64,
+    /// Accounts that clients may put on a blocklist, and on a mute list; a further one gets error 106.
+    pub list_accounts_max: usize,
     /// Events that may wait for one shard. When it is full, the shard's connections read what they miss from the store.
     pub shard_queue_len_max: usize,
     /// Messages whose records wait for the disk. When it is full, the records of further ones stay incomplete.
@@ -78,6 +80,7 @@ impl Default for GatewaySection {
             rpcs_per_second_max: it.rpcs_per_second_max,
             sends_per_second_max: it.sends_per_second_max,
             send_memory_s: it.send_memory_s,
+            list_accounts_max: it.list_accounts_max,
             shard_queue_len_max: it.shard_queue_len_max,
             record_queue_len_max: it.record_queue_len_max,
             shard_reads_max: it.shard_reads_max,
@@ -110,6 +113,7 @@ impl From<&GatewaySection> for GatewayConfig {
             rpcs_per_second_max: it.rpcs_per_second_max,
             sends_per_second_max: it.sends_per_second_max,
             send_memory_s: it.send_memory_s,
+            list_accounts_max: it.list_accounts_max,
             shard_queue_len_max: it.shard_queue_len_max,
             record_queue_len_max: it.record_queue_len_max,
             shard_reads_max: it.shard_reads_max,

@@ -1,5 +1,5 @@
-//! Rpcs: what clients ask beyond the protocol's own commands. One file for each, one line in [`RPCS`]; docs/gateway.md
-//! lists them.
+//! Rpcs: what clients ask beyond the protocol's own commands. Each has a line in [`RPCS`], and a file, alone or with those
+//! that say the same things; docs/gateway.md lists them.
 //!
 //! An rpc runs beside the shard, as [`super::query`] lets it: it may wait for the store, and must not borrow the shard's
 //! state over an `await`.
@@ -8,22 +8,27 @@ mod conversation_history;
 mod conversation_list;
 mod conversation_read;
 mod inbox_ack;
+mod lists;
 mod message_original;
 mod message_recall;
 mod message_send;
 mod presence_get;
+mod profile;
+mod profiles_get;
 
 use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use carillon_core::model::{App, Message};
+use carillon_core::command::AccountChange;
+use carillon_core::model::{Account, App, Message};
 use carillon_core::port::{Role, SESSIONS_ACCOUNTS_MAX};
 use carillon_core::{AccountId, AccountNo, DeviceId, MessageId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use lists::List;
 pub(super) use message_send::Turns;
 
 use super::connection::Connection;
@@ -44,29 +49,35 @@ struct Caller {
 
 type Answer<'a> = Pin<Box<dyn Future<Output = Result<Bytes, Failed>> + 'a>>;
 
+type Run = for<'a> fn(&'a Shard, &'a Caller, &'a [u8]) -> Answer<'a>;
+
 struct Rpc {
     method: &'static str,
-    run: for<'a> fn(&'a Shard, &'a Caller, &'a [u8]) -> Answer<'a>,
+    run: Run,
+}
+
+const fn rpc(method: &'static str, run: Run) -> Rpc {
+    Rpc { method, run }
 }
 
 const RPCS: &[Rpc] = &[
-    Rpc {
-        method: "conversation.history",
-        run: |shard, caller, data| Box::pin(conversation_history::run(shard, caller, data)),
-    },
-    Rpc {
-        method: "conversation.list",
-        run: |shard, caller, data| Box::pin(conversation_list::run(shard, caller, data)),
-    },
-    Rpc {
-        method: "conversation.read",
-        run: |shard, caller, data| Box::pin(conversation_read::run(shard, caller, data)),
-    },
-    Rpc { method: "inbox.ack", run: |shard, caller, data| Box::pin(inbox_ack::run(shard, caller, data)) },
-    Rpc { method: "message.original", run: |shard, caller, data| Box::pin(message_original::run(shard, caller, data)) },
-    Rpc { method: "message.recall", run: |shard, caller, data| Box::pin(message_recall::run(shard, caller, data)) },
-    Rpc { method: "message.send", run: |shard, caller, data| Box::pin(message_send::run(shard, caller, data)) },
-    Rpc { method: "presence.get", run: |shard, caller, data| Box::pin(presence_get::run(shard, caller, data)) },
+    rpc("blocklist.add", |shard, caller, data| Box::pin(lists::add(shard, caller, data, List::Block))),
+    rpc("blocklist.get", |shard, caller, _| Box::pin(lists::get(shard, caller, List::Block))),
+    rpc("blocklist.remove", |shard, caller, data| Box::pin(lists::remove(shard, caller, data, List::Block))),
+    rpc("conversation.history", |shard, caller, data| Box::pin(conversation_history::run(shard, caller, data))),
+    rpc("conversation.list", |shard, caller, data| Box::pin(conversation_list::run(shard, caller, data))),
+    rpc("conversation.read", |shard, caller, data| Box::pin(conversation_read::run(shard, caller, data))),
+    rpc("inbox.ack", |shard, caller, data| Box::pin(inbox_ack::run(shard, caller, data))),
+    rpc("message.original", |shard, caller, data| Box::pin(message_original::run(shard, caller, data))),
+    rpc("message.recall", |shard, caller, data| Box::pin(message_recall::run(shard, caller, data))),
+    rpc("message.send", |shard, caller, data| Box::pin(message_send::run(shard, caller, data))),
+    rpc("mutelist.add", |shard, caller, data| Box::pin(lists::add(shard, caller, data, List::Mute))),
+    rpc("mutelist.get", |shard, caller, _| Box::pin(lists::get(shard, caller, List::Mute))),
+    rpc("mutelist.remove", |shard, caller, data| Box::pin(lists::remove(shard, caller, data, List::Mute))),
+    rpc("presence.get", |shard, caller, data| Box::pin(presence_get::run(shard, caller, data))),
+    rpc("profile.get", |shard, caller, _| Box::pin(profile::get(shard, caller))),
+    rpc("profile.set", |shard, caller, data| Box::pin(profile::set(shard, caller, data))),
+    rpc("profiles.get", |shard, caller, data| Box::pin(profiles_get::run(shard, caller, data))),
 ];
 
 impl Shard {
@@ -80,6 +91,20 @@ impl Shard {
         };
         self.server.metrics.rpc(rpc.method, answer.as_ref().map_or_else(Failed::name, |_| "ok"));
         answer
+    }
+
+    /// Changes the caller's account, but not where it is blocked: a session that outlived a block may listen, and no more.
+    async fn change(&self, caller: &Caller, change: AccountChange) -> Result<Account, Failed> {
+        self.charge_write(caller.account)?;
+        let pipeline = &self.server.pipeline;
+        let facts = {
+            let _permit = self.may_read().await;
+            pipeline.store.account_facts(caller.app.id, std::slice::from_ref(&caller.id)).await?
+        };
+        if facts.iter().flatten().any(|it| it.blocked) {
+            return Err(ErrorCode::BLOCKED.into());
+        }
+        Ok(pipeline.change_account(&caller.app, &caller.id, change, None).await?)
     }
 
     fn caller(&self, id: ConnId) -> Option<Caller> {
