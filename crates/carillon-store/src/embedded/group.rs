@@ -149,7 +149,7 @@ impl<'a> Group<'a> {
         if !self.heads.contains_key(&account) {
             let head = match self.state.head(account) {
                 Some(head) => head,
-                None => super::inbox::state(&self.db.database.snapshot(), self.db, account, "")?.top,
+                None => super::inbox::top(self.db, account)?,
             };
             self.heads.insert(account, head);
         }

@@ -35,6 +35,15 @@ pub(crate) fn state(
     Ok(InboxState { oldest, top, ..untouched(account, generation) })
 }
 
+/// The highest offset that the account was given: what a commit needs of the state, for half of the work.
+pub(crate) fn top(db: &Db, account: AccountNo) -> Result<Offset, StoreError> {
+    let all = format::inbox(account, Offset::ZERO)..=format::inbox(account, format::OFFSET_MAX);
+    match db.inbox.range(all).next_back() {
+        Some(last) => offset(&last.key().map_err(unknown)?),
+        None => trimmed_top(&db.database.snapshot(), db, account),
+    }
+}
+
 /// The state of an inbox that nothing was ever put into.
 pub(crate) fn untouched(account: AccountNo, generation: &str) -> InboxState {
     InboxState { epoch: format!("{generation}.{account}"), oldest: Offset::ZERO.next(), top: Offset::ZERO }
