@@ -296,6 +296,8 @@ for (const { transport, encoding } of WAYS) {
       await server.send(sender, [name], 'three');
       const entries = await again.inbox.untilCount(2);
       assert.deepEqual(entries.map((entry) => entry.offset), [2, 3]);
+    });
+
     it('shows its profile to others, and sees who of them is online', async () => {
       const [name, other, away] = await newAccounts(3);
       const it = await user(name, { data: { platform: 'web' } }).connect();
