@@ -208,7 +208,7 @@ impl Pipeline {
     /// # Errors
     /// [`Refusal::UnknownAccount`], [`Refusal::Store`].
     pub async fn relations(&self, app: &App, id: &AccountId) -> Result<Relations, Refusal> {
-        let owner = self.store.account(app.id, id).await?.ok_or_else(|| Refusal::UnknownAccount(id.clone()))?;
+        let owner = self.known(app, id).await?;
         let blocklisted = self.names(self.store.blocklist(owner.no).await?).await?;
         let silenced = self.names(self.store.silenced(owner.no).await?).await?;
         Ok(Relations { blocklisted, silenced })

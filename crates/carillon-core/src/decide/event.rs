@@ -95,11 +95,10 @@ fn plan(facts: EventFacts<'_>, event: Event) -> Result<InboxPlan, Refusal> {
     }
     let fate = if options.persistent { Fate::Inbox } else { Fate::OnlineOnly };
     let told_fate = if facts.is_blocked { Fate::Drop(DropReason::Blocked) } else { fate };
-    let Account { no, id, profile, .. } = facts.teller;
     let message = Message {
         id: MessageId(0),
         app: facts.app.id,
-        sender: Sender { no: *no, account: id.clone(), nick: profile.name.clone(), avatar: profile.icon.clone() },
+        sender: Sender::from(facts.teller),
         time_ms: facts.now_ms,
         client_id: facts.client_id,
         content: Content {

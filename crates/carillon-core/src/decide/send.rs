@@ -38,16 +38,11 @@ pub fn send(command: Send, facts: SendFacts<'_>) -> Result<InboxPlan, Refusal> {
     let unregistered = unregistered(&command, &facts);
     let recipients = registered(facts.recipients);
     let options = command.options;
-    let command_kind = command.content.kind;
+    let in_conversations = command.content.kind.is_said() && (options.persistent || options.history);
     let message = Message {
         id: MessageId(0),
         app: facts.app.id,
-        sender: Sender {
-            no: sender.no,
-            account: sender.id.clone(),
-            nick: sender.profile.name.clone(),
-            avatar: sender.profile.icon.clone(),
-        },
+        sender: Sender::from(sender),
         time_ms: facts.now_ms,
         client_id: facts.client_id,
         content: command.content,
@@ -64,7 +59,6 @@ pub fn send(command: Send, facts: SendFacts<'_>) -> Result<InboxPlan, Refusal> {
     };
     let sender_copy = (others && seen_by_sender && options.sender_sync)
         .then_some(PlannedCopy { to: sender.no, fate: reached(options) });
-    let in_conversations = command_kind.is_said() && (options.persistent || options.history);
     Ok(InboxPlan { message, copies, sender_copy, in_conversations, change: None, unregistered })
 }
 

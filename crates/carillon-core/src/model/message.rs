@@ -1,6 +1,7 @@
 //! Messages: content in neutral words, and how its copies are to be treated.
 
 use crate::id::{AccountId, AccountNo, AppId, MessageId};
+use crate::model::Account;
 use crate::model::Heading;
 
 /// A message as it is stored: once, however many copies it has.
@@ -56,6 +57,13 @@ pub struct Sender {
     pub account: AccountId,
     pub nick: String,
     pub avatar: String,
+}
+
+impl From<&Account> for Sender {
+    fn from(it: &Account) -> Self {
+        let Account { no, id, profile, .. } = it;
+        Self { no: *no, account: id.clone(), nick: profile.name.clone(), avatar: profile.icon.clone() }
+    }
 }
 
 /// What was said.

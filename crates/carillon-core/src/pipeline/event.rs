@@ -194,15 +194,22 @@ impl Pipeline {
         sender: &Account,
         recipient: &Account,
     ) -> Result<Option<(Arc<Message>, CopyPlace)>, StoreError> {
-        let limit = PageLimit { entries: Through::LOOKED_AT_MAX, bytes: 8 << 20 };
-        let span = Span { after: MessageId(0), before: MessageId(MessageId::END), newest_first: true };
-        let page = self.store.conversation((sender.no, recipient.no), View::All, span, limit).await?;
-        let is_it = |message: &Message| message.sender.no == sender.no && message.client_id == client_id;
-        let found = page.entries.into_iter().find(|(_, message)| is_it(message));
-        Ok(found.map(|(copy, message)| {
-            let place = CopyPlace { sender: sender.no, recipient: recipient.no, message: message.id, copy };
-            (message, place)
-        }))
+        // What was read is nearly always among the newest, and each message that is looked at is read whole.
+        const PAGE: PageLimit = PageLimit { entries: 50, bytes: 1 << 20 };
+        let mut span = Span { after: MessageId(0), before: MessageId(MessageId::END), newest_first: true };
+        let mut looked_at = 0;
+        while looked_at < Through::LOOKED_AT_MAX {
+            let page = self.store.conversation((sender.no, recipient.no), View::All, span, PAGE).await?.entries;
+            let Some((last, _)) = page.last() else { break };
+            span.before = *last;
+            looked_at += page.len();
+            let is_it = |message: &Message| message.sender.no == sender.no && message.client_id == client_id;
+            if let Some((copy, message)) = page.into_iter().find(|(_, message)| is_it(message)) {
+                let place = CopyPlace { sender: sender.no, recipient: recipient.no, message: message.id, copy };
+                return Ok(Some((message, place)));
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -93,13 +93,12 @@ pub(crate) fn acknowledged(db: &Db, account: AccountNo, device: &DeviceId) -> Re
     value.map(|value| seal::open_number(&key, &value).map(Offset)).transpose()
 }
 
-/// The first id of the first minute with a mark that is not before the time's; the id after the last, if there is none.
-pub(crate) fn first_id_at(db: &Db, time_ms: u64) -> Result<MessageId, StoreError> {
-    let snapshot = db.database.snapshot();
+/// The first id of the first minute with a mark that is not before the time's.
+pub(crate) fn first_id_at(db: &Db, time_ms: u64) -> Result<Option<MessageId>, StoreError> {
     let marks = format::mark(time_ms / format::MINUTE_MS)..=format::mark(u64::MAX);
-    let Some(guard) = snapshot.range(&db.rest, marks).next() else { return Ok(MessageId(MessageId::END)) };
+    let Some(guard) = db.rest.range(marks).next() else { return Ok(None) };
     let (key, value) = guard.into_inner().map_err(unknown)?;
-    Ok(MessageId(seal::open_number(&key, &value)?))
+    Ok(Some(MessageId(seal::open_number(&key, &value)?)))
 }
 
 pub(crate) fn remembered(db: &Db, app: AppId, request: &str, now_ms: u64) -> Result<Option<Remembered>, StoreError> {

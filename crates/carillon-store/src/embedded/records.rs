@@ -1,8 +1,8 @@
 //! Reading the record of a message: its fates, which lie with it, and what was noted when it was handed out.
 
-use carillon_core::MessageId;
 use carillon_core::model::{Fates, Heading, Noted, Record};
 use carillon_core::port::StoreError;
+use carillon_core::{AppId, MessageId};
 use fjall::{Readable as _, Snapshot};
 
 use super::db::{Db, unknown};
@@ -15,13 +15,14 @@ pub(crate) fn record(db: &Db, id: MessageId) -> Result<Option<Record>, StoreErro
         return Ok(None);
     }
     let snapshot = db.database.snapshot();
-    let Some((first, stored)) = stored(&snapshot, db, id)? else { return Ok(None) };
+    let apps = state::apps(db)?;
+    let Some((first, stored)) = stored(&snapshot, db, apps.keys(), id)? else { return Ok(None) };
     if id > first.plus(stored.copies as usize) {
         return Ok(None);
     }
     let (heading, fates) = <(Heading, Fates)>::try_from(stored)?;
     // Of a removed app's message that was stored nowhere else the row is left until it is too old.
-    if !state::apps(db)?.contains_key(&heading.app) {
+    if !apps.contains_key(&heading.app) {
         return Ok(None);
     }
     let key = format::by_message(Tag::Noted, first);
@@ -34,12 +35,17 @@ pub(crate) fn record(db: &Db, id: MessageId) -> Result<Option<Record>, StoreErro
 }
 
 /// The last message up to `id`, of whatever app. Ids are unique over all, so that no other one can be the owner of `id`.
-fn stored(snapshot: &Snapshot, db: &Db, id: MessageId) -> Result<Option<(MessageId, MessageRecord)>, StoreError> {
+fn stored<'a>(
+    snapshot: &Snapshot,
+    db: &Db,
+    apps: impl Iterator<Item = &'a AppId>,
+    id: MessageId,
+) -> Result<Option<(MessageId, MessageRecord)>, StoreError> {
     let up_to = format::by_message(Tag::Passing, MessageId(0))..=format::by_message(Tag::Passing, id);
     let passing = snapshot.range(&db.rest, up_to).next_back().map(fjall::Guard::into_inner).transpose();
     let mut last = passing.map_err(unknown)?.map(|(key, value)| (MessageId(format::number(&key[1..])), key, value));
-    for app in state::apps(db)?.into_keys() {
-        let up_to = format::body(app, MessageId(0))..=format::body(app, id);
+    for app in apps {
+        let up_to = format::body(*app, MessageId(0))..=format::body(*app, id);
         let Some(guard) = snapshot.range(&db.bodies, up_to).next_back() else { continue };
         let (key, value) = guard.into_inner().map_err(unknown)?;
         let base = MessageId(format::number(&key[4..]));

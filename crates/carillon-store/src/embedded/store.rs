@@ -333,7 +333,8 @@ impl Store for EmbeddedStore {
     }
 
     async fn first_id_at(&self, time_ms: u64) -> Result<MessageId, StoreError> {
-        self.threads.read(move |_, db| reads::first_id_at(db, time_ms)).await
+        let found = self.threads.read(move |_, db| reads::first_id_at(db, time_ms)).await?;
+        Ok(found.unwrap_or(MessageId(MessageId::END)))
     }
 
     async fn remembered(&self, app: AppId, request: &str, now_ms: u64) -> Result<Option<Remembered>, StoreError> {

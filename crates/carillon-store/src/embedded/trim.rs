@@ -11,9 +11,9 @@ use carillon_core::{AccountNo, AppId, MessageId, Offset};
 
 use super::apply;
 use super::db::{Db, unknown};
-use super::format::MINUTE_MS;
 use super::format::{self, Tag};
 use super::group::Group;
+use super::reads;
 use super::record::{self, RequestRecord};
 use super::removed::{self, Place};
 use super::seal;
@@ -74,15 +74,7 @@ fn bounds(group: &Group<'_>, now_ms: u64) -> Result<BTreeMap<AppId, (MessageId, 
 fn first_kept(group: &Group<'_>, retention_s: u64, now_ms: u64) -> Result<MessageId, StoreError> {
     let age_ms = retention_s.saturating_mul(1_000);
     let Some(past_ms) = now_ms.checked_sub(age_ms) else { return Ok(MessageId(0)) };
-    let minute = past_ms / MINUTE_MS;
-    let marks = format::mark(minute)..=format::mark(u64::MAX);
-    match group.db.rest.range(marks).next() {
-        Some(guard) => {
-            let (key, value) = guard.into_inner().map_err(unknown)?;
-            Ok(MessageId(seal::open_number(&key, &value)?))
-        }
-        None => Ok(group.state.next_id),
-    }
+    Ok(reads::first_id_at(group.db, past_ms)?.unwrap_or(group.state.next_id))
 }
 
 impl Cursor {

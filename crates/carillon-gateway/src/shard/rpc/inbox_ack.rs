@@ -3,9 +3,8 @@
 use bytes::Bytes;
 use carillon_core::Offset;
 use serde::Deserialize;
-use serde_json::json;
 
-use super::{Caller, read, word};
+use super::{Caller, Done, read, word};
 use crate::protocol::code::ErrorCode;
 use crate::shard::Shard;
 use crate::shard::query::Failed;
@@ -30,5 +29,5 @@ pub(super) async fn run(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<B
         return Err(ErrorCode::BAD_REQUEST.into());
     }
     pipeline.acknowledge(caller.app.id, caller.account, device, offset).await?;
-    Ok(word(&json!({})))
+    Ok(word(&Done {}))
 }

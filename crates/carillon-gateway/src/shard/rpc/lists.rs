@@ -6,7 +6,7 @@ use carillon_core::port::StoreError;
 use carillon_core::{AccountId, AccountNo};
 use serde::{Deserialize, Serialize};
 
-use super::{Caller, read, word};
+use super::{Caller, Done, account_id, read, word};
 use crate::protocol::code::ErrorCode;
 use crate::shard::Shard;
 use crate::shard::query::Failed;
@@ -29,9 +29,6 @@ struct Request {
 struct Answer<'a> {
     accounts: Vec<&'a str>,
 }
-
-#[derive(Serialize)]
-struct Done {}
 
 pub(super) async fn get(shard: &Shard, caller: &Caller, list: List) -> Result<Bytes, Failed> {
     let _permit = shard.may_read().await;
@@ -67,7 +64,7 @@ pub(super) async fn remove(shard: &Shard, caller: &Caller, data: &[u8], list: Li
 
 fn other(caller: &Caller, data: &[u8]) -> Result<AccountId, ErrorCode> {
     let Request { account } = read(data)?;
-    caller.app.account_id(&account).map_err(|_| ErrorCode::ACCOUNT_NOT_FOUND)
+    account_id(caller, &account)
 }
 
 impl List {

@@ -2,11 +2,10 @@
 //! was taken back since, does not exist for it.
 
 use bytes::Bytes;
-use carillon_core::MessageId;
 use carillon_core::model::Message;
 use serde::{Deserialize, Serialize};
 
-use super::{Caller, read, word};
+use super::{Caller, message_id, read, word};
 use crate::format;
 use crate::protocol::code::ErrorCode;
 use crate::shard::Shard;
@@ -26,13 +25,10 @@ struct Answer<'a> {
 
 pub(super) async fn run(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<Bytes, Failed> {
     let request: Request = read(data)?;
-    let message: u64 = request.id.parse().map_err(|_| ErrorCode::BAD_REQUEST)?;
-    if message >= MessageId::END {
-        return Err(ErrorCode::MESSAGE_NOT_FOUND.into());
-    }
+    let message = message_id(&request.id)?;
     let pipeline = &shard.server.pipeline;
     let _permit = shard.may_read().await;
-    let found = pipeline.store.message(caller.app.id, MessageId(message)).await?;
+    let found = pipeline.store.message(caller.app.id, message).await?;
     let found = found.filter(|it| is_theirs(it, caller)).ok_or(ErrorCode::MESSAGE_NOT_FOUND)?;
     if found.content.kind.is_said() && !pipeline.still_has(caller.account, &found).await? {
         return Err(ErrorCode::MESSAGE_NOT_FOUND.into());

@@ -5,9 +5,8 @@ use carillon_core::AccountId;
 use carillon_core::command::{MessageTo, Withdraw};
 use carillon_core::model::{Message, Push};
 use serde::Deserialize;
-use serde_json::json;
 
-use super::{Caller, account_id, message_id, read, word};
+use super::{Caller, Done, account_id, message_id, read, word};
 use crate::protocol::code::ErrorCode;
 use crate::shard::Shard;
 use crate::shard::query::Failed;
@@ -51,7 +50,7 @@ pub(super) async fn run(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<B
         environment: String::new(),
     };
     pipeline.withdraw(&caller.app, command, None).await?;
-    Ok(word(&json!({})))
+    Ok(word(&Done {}))
 }
 
 fn recipient(caller: &Caller, message: &Message, named: Option<&str>) -> Result<AccountId, ErrorCode> {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
-use super::{Caller, read, word};
+use super::{Caller, account_id, read, word};
 use crate::content;
 use crate::protocol::code::ErrorCode;
 use crate::shard::Shard;
@@ -112,7 +112,7 @@ fn command(caller: &Caller, request: Request) -> Result<Send, ErrorCode> {
     Ok(Send {
         sender: caller.id.clone(),
         from_backend: false,
-        to: Recipients::One(caller.app.account_id(&to).map_err(|_| ErrorCode::ACCOUNT_NOT_FOUND)?),
+        to: Recipients::One(account_id(caller, &to)?),
         client_id: Some(client_id),
         content: content::content(&element).map_err(|_| ErrorCode::BAD_REQUEST)?,
         subtype,

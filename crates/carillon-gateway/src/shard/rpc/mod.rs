@@ -114,6 +114,10 @@ impl Shard {
     }
 }
 
+/// There is no more to be told than that it is done.
+#[derive(Serialize)]
+struct Done {}
+
 /// What the caller says.
 fn read<T: DeserializeOwned>(data: &[u8]) -> Result<T, ErrorCode> {
     serde_json::from_slice(data).map_err(|_| ErrorCode::BAD_REQUEST)

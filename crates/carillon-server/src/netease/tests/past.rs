@@ -216,6 +216,19 @@ async fn a_reader_marks_what_the_other_wrote_and_the_other_hears_of_it() {
 }
 
 #[tokio::test]
+async fn a_message_is_found_however_many_came_after_it() {
+    let backend = backend().await;
+    let client_id = backend.sent()[0].message.client_id.clone();
+    for _ in 0..120 {
+        backend.send(&[("toAccids", r#"["bob"]"#)]).await;
+    }
+    backend.post(READ, &[("from", "bob"), ("to", "ann"), ("msgidClient", client_id.as_str())]).await;
+    let (message, ..) = told(&backend);
+    let [Element::Read(of)] = &message.content.elements[..] else { panic!() };
+    assert_eq!(of.copy.0, 2);
+}
+
+#[tokio::test]
 async fn a_message_that_is_not_found_is_marked_without_effect() {
     let backend = backend().await;
     let fields = [("from", "bob"), ("to", "ann"), ("msgidClient", "unknown")];
