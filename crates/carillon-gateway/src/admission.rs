@@ -33,6 +33,8 @@ pub(crate) struct Admission {
 #[derive(Default)]
 struct State {
     connections: usize,
+    /// How many there were.
+    entered: u64,
     networks: HashMap<IpAddr, Network>,
     /// When and from where logins failed, oldest first.
     failed: VecDeque<(u64, IpAddr)>,
@@ -47,6 +49,8 @@ struct Network {
 
 /// One connection's place; given back when it is dropped.
 pub(crate) struct Slot {
+    /// Rising in the order of requests to connect; of no other connection.
+    pub(crate) serial: u64,
     admission: Arc<Admission>,
     /// Whom it counts for; `None` where only the limit on all connections holds.
     network: Option<IpAddr>,
@@ -84,8 +88,9 @@ impl Admission {
             state.networks.entry(network).or_default().connections += 1;
         }
         state.connections += 1;
+        state.entered += 1;
         self.metrics.connections.inc();
-        Ok(Slot { admission: self.clone(), network })
+        Ok(Slot { serial: state.entered, admission: self.clone(), network })
     }
 
     /// Forgets failed logins that do not count any more.

@@ -1,7 +1,6 @@
 //! What all parts of one gateway share, and the gateway itself: shakes hands, lets in, drains.
 
 use std::net::IpAddr;
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -46,8 +45,6 @@ pub(crate) struct Server {
     pub(crate) verifiers: Vec<Arc<dyn TokenVerifier>>,
     pub(crate) admission: Arc<Admission>,
     pub(crate) streams: Arc<Sessions>,
-    /// How many connect commands there were.
-    pub(crate) logins: AtomicU64,
     pub(crate) draining: watch::Sender<bool>,
 }
 
@@ -74,9 +71,7 @@ impl Gateway {
         let admission = Admission::new(config.clone(), metrics.clone());
         let streams = Sessions::new(&pipeline.random);
         let draining = watch::Sender::new(false);
-        let logins = AtomicU64::new(0);
-        let server =
-            Server { hub, pipeline, config, metrics, version, verifiers, admission, streams, logins, draining };
+        let server = Server { hub, pipeline, config, metrics, version, verifiers, admission, streams, draining };
         let server = Arc::new(server);
         let threads = (0..server.hub.mailboxes.len()).map(|place| spawn(&server, place)).collect();
         Self { server, threads: Arc::new(Mutex::new(threads)) }

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
+use rustix::net::{RecvFlags, recv};
 use tokio::net::TcpStream;
 
 /// One connection's socket, on the runtime that it belongs to.
@@ -37,6 +38,17 @@ impl Socket {
         match self {
             Self::Tcp(stream) => stream.poll_write_ready(context),
             Self::Memory(socket) => socket.outgoing.poll_ready(context, Side::Writer).map(Ok),
+        }
+    }
+
+    /// Whether the other side has gone, asked of the system; what waits to be read hides that.
+    pub(crate) fn is_left(&self) -> bool {
+        match self {
+            Self::Tcp(stream) => match recv(stream, &mut [0_u8], RecvFlags::PEEK | RecvFlags::DONTWAIT) {
+                Ok((waiting, _)) => waiting == 0,
+                Err(error) => !is_passing(&error.into()),
+            },
+            Self::Memory(socket) => socket.incoming.with(|it| it.closed),
         }
     }
 
@@ -71,6 +83,11 @@ impl DetachedSocket {
             Self::Memory(socket) => Socket::Memory(socket),
         })
     }
+}
+
+/// Whether to try again is all that an error says.
+pub(crate) fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
 /// One end of a connection in memory.

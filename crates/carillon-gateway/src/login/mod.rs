@@ -6,7 +6,6 @@ pub(crate) mod stage;
 mod verify;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use carillon_core::command::CreateAccount;
 use carillon_core::decide::Refusal;
@@ -45,8 +44,6 @@ pub(crate) struct Position {
 /// Somebody who is let in.
 #[derive(Debug)]
 pub(crate) struct LoggedIn {
-    /// Rising in the order of connect commands; of no other login.
-    pub(crate) serial: u64,
     pub(crate) account: Account,
     /// Where the client names none, its connection is a device of its own.
     pub(crate) device: Option<DeviceId>,
@@ -58,7 +55,6 @@ pub(crate) struct LoggedIn {
 }
 
 pub(crate) async fn log_in(server: &Server, request: &ConnectRequest) -> Result<LoggedIn, Denied> {
-    let serial = server.logins.fetch_add(1, Ordering::Relaxed);
     let bad_request = Denied::Error(ErrorCode::BAD_REQUEST);
     let data = read_data(&request.data)?;
     let device = data.device.as_deref().map(DeviceId::new).transpose().map_err(|_| bad_request)?;
@@ -78,7 +74,7 @@ pub(crate) async fn log_in(server: &Server, request: &ConnectRequest) -> Result<
     if let Err(error) = server.pipeline.note_login(&account).await {
         tracing::warn!(%error, "a first login was not recorded, and will be with the next: {error}");
     }
-    Ok(LoggedIn { serial, account, device, platform, by_static_token, expires_ms, position })
+    Ok(LoggedIn { account, device, platform, by_static_token, expires_ms, position })
 }
 
 fn read_data(data: &[u8]) -> Result<LoginData, Denied> {

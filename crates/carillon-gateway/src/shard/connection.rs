@@ -2,7 +2,7 @@
 //!
 //! Invariant: what is queued is a run of whole frames, the first of which the socket may have taken a part of.
 
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::task::Waker;
 
 use bytes::{Buf, BytesMut};
@@ -14,13 +14,12 @@ use crate::admission::Slot;
 use crate::envelope::Frames;
 use crate::protocol::code::Close;
 use crate::protocol::{Encoding, Reply};
-use crate::socket::Socket;
+use crate::socket::{Socket, is_passing};
 use crate::stream::Session;
 use crate::wire::Wire;
 use crate::ws::read::Reader;
 
 pub(super) struct Connection {
-    pub(super) serial: u64,
     pub(super) socket: Socket,
     pub(super) reader: Reader,
     pub(super) wire: &'static dyn Wire,
@@ -55,7 +54,7 @@ pub(super) struct Connection {
     pub(super) bytes_out: Counter,
     /// What the connect reply has still to say.
     pub(super) session: Option<Box<Session>>,
-    pub(super) _slot: Slot,
+    slot: Slot,
 }
 
 /// A connection that reads what it missed.
@@ -99,7 +98,6 @@ impl Connection {
     ) -> Self {
         let (wire, reader, slot) = parts;
         Self {
-            serial: who.serial,
             socket,
             reader,
             wire,
@@ -124,8 +122,12 @@ impl Connection {
             cut: 0,
             bytes_out: start.bytes_out,
             session: None,
-            _slot: slot,
+            slot,
         }
+    }
+
+    pub(super) fn serial(&self) -> u64 {
+        self.slot.serial
     }
 
     pub(super) fn encoding(&self) -> Encoding {
@@ -268,10 +270,6 @@ impl Connection {
             Err(error) => is_passing(&error).then_some(None).ok_or(Gone),
         }
     }
-}
-
-fn is_passing(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
 #[cfg(test)]

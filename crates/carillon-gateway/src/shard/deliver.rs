@@ -94,7 +94,7 @@ impl Shard {
         let (mut taken, mut devices) = (false, Vec::new());
         for &place in places {
             let connection = &mut state.connections[place];
-            let id = ConnId { place, serial: connection.serial };
+            let id = ConnId { place, serial: connection.serial() };
             match offer(connection, &mut pushes, self.server.config.send_queue_bytes_max) {
                 it @ (Taken::First | Taken::Joined) => {
                     taken = true;

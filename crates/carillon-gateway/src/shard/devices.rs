@@ -1,7 +1,8 @@
 //! With which devices an account may be here at a time: who logs in last stays, the others are closed.
 //!
-//! Logins are in the order of their connect commands, whenever they are through: a client that is back after a cut is
-//! never closed for its own older connection, however long that one's login took. A login that fails closes nobody.
+//! Logins are in the order of their requests to connect, whenever they are through, and one whose client has gone
+//! meanwhile closes nobody: a client that is back after a cut is not to be closed for its own older connection, however
+//! long that one's way here took. Neither does a login that fails close anybody.
 
 use carillon_core::model::DevicePolicy;
 
@@ -11,9 +12,13 @@ use crate::protocol::code::Close;
 
 impl Shard {
     /// Closes the older connections that a login which is through takes the place of; `false` where it is over itself,
-    /// because a newer one was through before, or for another reason.
+    /// because a newer one was through before, its client is gone, or for another reason.
     pub(super) fn take_place(&self, id: ConnId) -> bool {
         if self.with(id, |it| it.is_closing()) != Some(false) {
+            return false;
+        }
+        if self.with(id, |it| it.socket.is_left()) == Some(true) {
+            self.close_and_send(id, Close::NORMAL);
             return false;
         }
         let rivals = self.rivals(id);
@@ -44,7 +49,7 @@ impl Shard {
         let others = state.accounts.of(account).iter().filter(|&&place| place != id.place);
         let rival = |&place: &usize| {
             let other = &state.connections[place];
-            Some((ConnId { place, serial: other.serial }, conflict(policy, connection, other)?))
+            Some((ConnId { place, serial: other.serial() }, conflict(policy, connection, other)?))
         };
         others.filter_map(rival).collect()
     }

@@ -53,7 +53,7 @@ impl Shard {
         let fed = {
             let mut state = self.state.borrow_mut();
             let super::State { connections, scratch, .. } = &mut *state;
-            let connection = connections.get_mut(id.place).filter(|it| it.serial == id.serial).ok_or(Gone)?;
+            let connection = connections.get_mut(id.place).filter(|it| it.serial() == id.serial).ok_or(Gone)?;
             match connection.read(scratch)? {
                 Some(read) if !connection.deaf => {
                     connection.reader.feed(&scratch[..read], self.server.config.frame_bytes_max, &mut incoming)

@@ -58,7 +58,7 @@ pub(crate) struct Newcomer {
     pub(crate) incoming: Vec<Incoming>,
 }
 
-/// A connection's name: places are used again, serials are not. They rise in the order of logins.
+/// A connection's name: places are used again, serials are not. They rise in the order of requests to connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct ConnId {
     place: usize,
@@ -157,18 +157,18 @@ impl Shard {
     fn connections_of(&self, account: AccountNo) -> Vec<ConnId> {
         let state = self.state.borrow();
         let places = state.accounts.of(account).iter();
-        places.map(|&place| ConnId { place, serial: state.connections[place].serial }).collect()
+        places.map(|&place| ConnId { place, serial: state.connections[place].serial() }).collect()
     }
 
     fn all(&self) -> Vec<ConnId> {
         let state = self.state.borrow();
-        state.connections.iter().map(|(place, it)| ConnId { place, serial: it.serial }).collect()
+        state.connections.iter().map(|(place, it)| ConnId { place, serial: it.serial() }).collect()
     }
 
     /// Does something with a connection, if it is still there.
     fn with<T>(&self, id: ConnId, change: impl FnOnce(&mut Connection) -> T) -> Option<T> {
         let mut state = self.state.borrow_mut();
-        let connection = state.connections.get_mut(id.place).filter(|it| it.serial == id.serial)?;
+        let connection = state.connections.get_mut(id.place).filter(|it| it.serial() == id.serial)?;
         Some(change(connection))
     }
 
@@ -193,7 +193,7 @@ impl Shard {
     /// Forgets a connection whose socket is done. Its tasks wait for what will not come, so they are told.
     fn remove(&self, id: ConnId) {
         let mut state = self.state.borrow_mut();
-        if state.connections.get(id.place).is_none_or(|it| it.serial != id.serial) {
+        if state.connections.get(id.place).is_none_or(|it| it.serial() != id.serial) {
             return;
         }
         let connection = state.connections.remove(id.place);

@@ -30,7 +30,7 @@ impl Shard {
     pub(super) fn adopt(self: &Rc<Self>, newcomer: Newcomer) {
         let Newcomer { socket, wire, slot, session, reader, connect_id, logged_in, commands, incoming } = newcomer;
         let Ok(socket) = socket.attach() else { return };
-        let account = logged_in.account.no;
+        let (account, serial) = (logged_in.account.no, slot.serial);
         let start = self.start();
         let id = {
             let mut state = self.state.borrow_mut();
@@ -38,7 +38,7 @@ impl Shard {
             connection.session = session;
             let place = state.connections.insert(connection);
             state.accounts.enter(account, &logged_in.account.id, place);
-            ConnId { place, serial: logged_in.serial }
+            ConnId { place, serial }
         };
         tokio::task::spawn_local(self.clone().drive(id));
         if self.connections_beside(id) >= self.server.config.connections_per_account_max {

@@ -22,7 +22,7 @@ async fn with_ann() -> (World, Rc<Shard>, TcpStream) {
         world.send("shop", &["ann"], &"x".repeat(100_000)).await;
     }
     let shard = idle_shard(&world, &account);
-    let (newcomer, client) = newcomer(&world, account, 0, None).await;
+    let (newcomer, client) = newcomer(&world, account, None).await;
     shard.adopt(newcomer);
     (world, shard, client)
 }
@@ -34,7 +34,8 @@ fn idle_shard(world: &World, account: &Account) -> Rc<Shard> {
     Rc::new(Shard::new(server, place))
 }
 
-async fn newcomer(world: &World, account: Account, serial: u64, device: Option<&str>) -> (Newcomer, TcpStream) {
+/// Somebody whose login is through, in the order of these calls, and the client.
+async fn newcomer(world: &World, account: Account, device: Option<&str>) -> (Newcomer, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (socket, peer) = listener.accept().await.unwrap();
@@ -46,7 +47,6 @@ async fn newcomer(world: &World, account: Account, serial: u64, device: Option<&
         reader: Reader::default(),
         connect_id: 1,
         logged_in: LoggedIn {
-            serial,
             account,
             device: device.map(|name| DeviceId::new(name).unwrap()),
             platform: None,
@@ -136,14 +136,38 @@ async fn a_login_that_was_overtaken_by_a_newer_one_of_its_device_does_not_close_
             let world = World::new().await;
             let account = world.account("ann").await;
             let shard = idle_shard(&world, &account);
-            let (newer, mut newer_client) = newcomer(&world, account.clone(), 8, Some("phone")).await;
+            let (older, mut older_client) = newcomer(&world, account.clone(), Some("phone")).await;
+            let (newer, mut newer_client) = newcomer(&world, account.clone(), Some("phone")).await;
+            let serial = newer.slot.serial;
             shard.adopt(newer);
             told(&mut newer_client, b"\"connect\"").await;
-            let (older, mut older_client) = newcomer(&world, account.clone(), 7, Some("phone")).await;
             shard.adopt(older);
             let words = told(&mut older_client, b"device connected again").await;
             assert!(!words.contains("connect\""), "{words}");
-            assert_eq!(shard.connections_of(account.no), [ConnId { place: 0, serial: 8 }]);
+            assert_eq!(shard.connections_of(account.no), [ConnId { place: 0, serial }]);
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_login_whose_client_has_gone_meanwhile_closes_nobody() {
+    LocalSet::new()
+        .run_until(async {
+            let world = World::new().await;
+            let account = world.account("ann").await;
+            let shard = idle_shard(&world, &account);
+            let (stays, mut client) = newcomer(&world, account.clone(), Some("phone")).await;
+            // Two proxies may hand on what a client did in another order.
+            let (cut, cut_client) = newcomer(&world, account.clone(), Some("phone")).await;
+            let serial = stays.slot.serial;
+            shard.adopt(stays);
+            told(&mut client, b"\"connect\"").await;
+            drop(cut_client);
+            shard.adopt(cut);
+            while shard.connections_of(account.no).len() > 1 {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(shard.connections_of(account.no), [ConnId { place: 0, serial }]);
         })
         .await;
 }
