@@ -15,7 +15,7 @@ use crate::line::{Line, Used};
 use crate::store::RealClock;
 
 /// The writer's own records, one of each in each group: how many groups there were, and the next id.
-const OF_GROUP: [&[u8]; 2] = [b"g", b"n"];
+const OF_GROUP: [(&[u8], [u8; 13]); 2] = [(b"g", [1; 13]), (b"n", [1; 13])];
 
 /// The records of a message, each with the place of its keyspace.
 type Records = Vec<(usize, UserKey, UserValue)>;
@@ -47,8 +47,6 @@ impl Engine {
     /// Writes the messages' records, as many messages to a group as there were in that line.
     pub(crate) fn line(&mut self, messages: Vec<Records>, like: &Line) -> Result<Line> {
         let rest = &self.keyspaces[3];
-        let of_group = OF_GROUP.map(|key| Ok((key, rest.get(key)?.context("the writer's records are not there")?)));
-        let of_group = of_group.into_iter().collect::<Result<Vec<_>>>()?;
         let calls = messages.len();
         let mut messages = messages.into_iter();
         let (mut written, mut took_us) = (0, Vec::new());
@@ -61,8 +59,8 @@ impl Engine {
             for (keyspace, key, value) in messages.by_ref().take(count).flatten() {
                 batch.insert(&self.keyspaces[keyspace], key, value);
             }
-            for (key, value) in &of_group {
-                batch.insert(rest, *key, value.clone());
+            for (key, value) in OF_GROUP {
+                batch.insert(rest, key, value);
             }
             batch.commit()?;
             written += count;

@@ -120,8 +120,9 @@ impl World {
         }
         let load = Load { callers: FILLERS, rate: None, until: Until::Calls(calls) };
         let bar = progress::bar("filling inboxes", calls);
+        // All entries of some accounts before those of others: a server knows for a while whom it has met.
         let call = move |this: &Self, n: u64| {
-            let first = usize::try_from(n).expect("it is below a number of calls") % calls_each * RECIPIENTS_MAX;
+            let first = usize::try_from(n).expect("it is below a number of calls") / entries * RECIPIENTS_MAX;
             let to: Vec<String> = (first..count.min(first + RECIPIENTS_MAX)).map(account).collect();
             this.send(&to)
         };
