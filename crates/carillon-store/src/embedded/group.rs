@@ -65,6 +65,11 @@ impl<'a> Group<'a> {
         self.bytes
     }
 
+    /// Whether nothing was put in or taken out.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes == 0
+    }
+
     /// Writes and syncs the group, and hands back what others are to be told.
     pub(crate) fn sync(mut self) -> Result<Told, StoreError> {
         let groups = self.state.groups + 1;

@@ -123,8 +123,8 @@ impl Writer {
             afters.extend((job.run)(Turn::Apply(&mut group)));
             writes += 1;
         }
-        if afters.is_empty() {
-            // Nothing was put in, or by a lone write that failed half way.
+        if afters.is_empty() || group.is_empty() {
+            // Nothing was put in, or by a lone write that failed half way. What the others have read is synced already.
             return (afters, Ok(Told::default()));
         }
         let started_us = self.shared.clock.monotonic_us();

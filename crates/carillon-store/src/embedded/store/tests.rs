@@ -245,3 +245,18 @@ async fn the_records_of_a_removed_app_go_in_rounds_also_across_restarts_and_none
     let store = open(directory.path());
     assert_eq!(store.create_app(new_app("shop")).await.unwrap().id, AppId(2), "no number is given twice");
 }
+
+#[tokio::test]
+async fn what_changes_nothing_waits_for_no_sync() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    store.create_app(new_app("shop")).await.unwrap();
+    send(&store).await.unwrap();
+    let commits = store.metrics().commits.get();
+    assert_eq!(store.trim(NOW_MS, 1_000).await, Ok(Trimmed::default()));
+    assert_eq!(store.claim(BOB, &[Offset(9)], &[crate::fixture::device("phone")], false).await, Ok(vec![false]));
+    assert_eq!(store.remove_app(AppId(9)).await, Ok(false));
+    assert_eq!(store.metrics().commits.get(), commits);
+    assert_eq!(send(&store).await.unwrap().copies[0].offset, Some(Offset(2)));
+    assert_eq!(store.metrics().commits.get(), commits + 1);
+}
