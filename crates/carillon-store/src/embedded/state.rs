@@ -12,7 +12,7 @@ use super::db::{Db, unknown};
 use super::format::{self, Tag};
 use super::record::{self, AppRecord};
 use super::seal;
-use super::trim::Cursor;
+use super::trim::{Bounds, Cursor};
 
 pub(crate) struct State {
     pub(crate) apps: BTreeMap<AppId, App>,
@@ -30,6 +30,8 @@ pub(crate) struct State {
     pub(crate) record_retention_s: u64,
     /// Where trimming goes on.
     pub(crate) cursor: Option<Cursor>,
+    /// The bounds of the last cycle that ended.
+    pub(crate) trimmed_to: Bounds,
     heads: Cache<AccountNo, Offset>,
     /// Conversations, lower account first, that have their pointers.
     pointed: Cache<(AccountNo, AccountNo), ()>,
@@ -64,6 +66,7 @@ impl State {
             gaps,
             record_retention_s,
             cursor: None,
+            trimmed_to: Bounds::new(),
             heads,
             pointed,
         })

@@ -3,8 +3,11 @@
 //!
 //! A cycle fixes its bounds when it begins, and removes entries and rows before the bodies that they name: no entry is
 //! ever left whose body is gone. Age is judged by id, through the marks of minutes, without reading a message.
+//!
+//! To find what is old, every inbox and conversation of an app must be looked at. So bounds move by hundredths of the
+//! retention, and an app is passed over whose bounds have not moved since it was looked at, or that has no message as old.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use carillon_core::port::{StoreError, Trimmed};
 use carillon_core::{AccountNo, AppId, MessageId, Offset};
@@ -18,11 +21,15 @@ use super::record::{self, RequestRecord};
 use super::removed::{self, Place};
 use super::seal;
 
+/// For each app the first ids that inbox and history still keep.
+pub(crate) type Bounds = BTreeMap<AppId, (MessageId, MessageId)>;
+
 /// Where a cycle is.
 pub(crate) struct Cursor {
     now_ms: u64,
-    /// For each app the first ids that inbox and history still keep.
-    bounds: BTreeMap<AppId, (MessageId, MessageId)>,
+    bounds: Bounds,
+    /// The apps of which something may be old.
+    due: BTreeSet<AppId>,
     /// The first id whose record is kept.
     records_from: MessageId,
     phase: Phase,
@@ -45,12 +52,7 @@ enum Phase {
 pub(crate) fn round(group: &mut Group<'_>, now_ms: u64, budget: usize) -> Result<Trimmed, StoreError> {
     let mut cursor = match group.state.cursor.take() {
         Some(cursor) => cursor,
-        None => Cursor {
-            now_ms,
-            bounds: bounds(group, now_ms)?,
-            records_from: first_kept(group, group.state.record_retention_s, now_ms)?,
-            phase: Phase::Removed(None),
-        },
+        None => Cursor::new(group, now_ms)?,
     };
     // The look at an inbox or conversation is a step of its own: with one step only, nothing would ever be removed.
     let mut left = budget.max(2);
@@ -59,12 +61,19 @@ pub(crate) fn round(group: &mut Group<'_>, now_ms: u64, budget: usize) -> Result
         cursor.step(group, &mut left, &mut trimmed)?;
     }
     trimmed.more = !matches!(cursor.phase, Phase::Done);
-    group.state.cursor = trimmed.more.then_some(cursor);
+    if trimmed.more {
+        group.state.cursor = Some(cursor);
+    } else {
+        group.state.trimmed_to = cursor.bounds;
+    }
     Ok(trimmed)
 }
 
-fn bounds(group: &Group<'_>, now_ms: u64) -> Result<BTreeMap<AppId, (MessageId, MessageId)>, StoreError> {
-    let bound = |retention_s| first_kept(group, retention_s, now_ms);
+fn bounds(group: &Group<'_>, now_ms: u64) -> Result<Bounds, StoreError> {
+    let bound = |retention_s: u64| {
+        let step_ms = (retention_s.saturating_mul(10) / format::MINUTE_MS * format::MINUTE_MS).max(1);
+        first_kept(group, retention_s, now_ms / step_ms * step_ms)
+    };
     let apps = group.state.apps.iter();
     apps.map(|(id, app)| Ok((*id, (bound(app.settings.inbox_retention_s)?, bound(app.settings.history_retention_s)?))))
         .collect()
@@ -77,7 +86,31 @@ fn first_kept(group: &Group<'_>, retention_s: u64, now_ms: u64) -> Result<Messag
     Ok(reads::first_id_at(group.db, past_ms)?.unwrap_or(group.state.next_id))
 }
 
+/// The apps of which something may be older than these bounds.
+fn due(group: &Group<'_>, bounds: &Bounds) -> Result<BTreeSet<AppId>, StoreError> {
+    let mut due = BTreeSet::new();
+    for (&app, bound) in bounds {
+        if group.state.trimmed_to.get(&app) == Some(bound) {
+            continue;
+        }
+        // Bodies stay for as long as anything names them.
+        let old = format::body(app, MessageId(0))..format::body(app, bound.0.max(bound.1));
+        if let Some(guard) = group.db.bodies.range(old).next() {
+            guard.key().map_err(unknown)?;
+            due.insert(app);
+        }
+    }
+    Ok(due)
+}
+
 impl Cursor {
+    fn new(group: &Group<'_>, now_ms: u64) -> Result<Self, StoreError> {
+        let bounds = bounds(group, now_ms)?;
+        let due = due(group, &bounds)?;
+        let records_from = first_kept(group, group.state.record_retention_s, now_ms)?;
+        Ok(Self { now_ms, bounds, due, records_from, phase: Phase::Removed(None) })
+    }
+
     fn step(&mut self, group: &mut Group<'_>, left: &mut usize, trimmed: &mut Trimmed) -> Result<(), StoreError> {
         let phase = std::mem::replace(&mut self.phase, Phase::Done);
         self.phase = match phase {
@@ -101,6 +134,12 @@ impl Cursor {
         self.bounds.get(&app).copied().unwrap_or((MessageId(0), MessageId(0)))
     }
 
+    /// Where the keys of the next app begin that is not passed over.
+    fn next_due(&self, app: AppId) -> Option<Vec<u8>> {
+        let next = self.due.range(app..).next()?;
+        Some(format::accounts_of(*next).to_vec())
+    }
+
     /// One inbox: its old entries, as far as the budget goes.
     fn inbox(
         &self,
@@ -114,6 +153,9 @@ impl Cursor {
         let Some(first) = entries.next() else { return Ok(Phase::History(Vec::new())) };
         let first = first.into_inner().map_err(unknown)?;
         let (account, _) = parse(format::parse_inbox(&first.0))?;
+        if !self.due.contains(&account.app()) {
+            return Ok(self.next_due(account.app()).map_or(Phase::History(Vec::new()), Phase::Inbox));
+        }
         let (bound, _) = self.bound(account.app());
         let (mut last, mut next) = (None, Some(first));
         // Ids rise with offsets, so an entry that does not verify is as old as the next one at least.
@@ -175,6 +217,10 @@ impl Cursor {
             if *left == 0 {
                 return Ok(Phase::History(key.to_vec()));
             }
+            let app = AccountNo(format::number(&key[..8])).app();
+            if !self.due.contains(&app) {
+                return Ok(self.next_due(app).map_or(Phase::Bodies(AppId(0)), Phase::History));
+            }
             if key.len() == format::POINTER_KEY {
                 // Goes with the last row that it leads to.
                 *left -= 1;
@@ -216,7 +262,8 @@ impl Cursor {
         left: &mut usize,
         trimmed: &mut Trimmed,
     ) -> Result<Phase, StoreError> {
-        let Some((&app, &(inbox, history))) = self.bounds.range(from..).next() else { return Ok(Phase::Records) };
+        let Some(&app) = self.due.range(from..).next() else { return Ok(Phase::Records) };
+        let (inbox, history) = self.bound(app);
         let db: &Db = group.db;
         for guard in db.bodies.range(format::body(app, MessageId(0))..format::body(app, inbox.min(history))) {
             if *left == 0 {

@@ -260,3 +260,34 @@ async fn what_changes_nothing_waits_for_no_sync() {
     assert_eq!(send(&store).await.unwrap().copies[0].offset, Some(Offset(2)));
     assert_eq!(store.metrics().commits.get(), commits + 1);
 }
+
+#[tokio::test]
+async fn inboxes_are_looked_at_only_when_something_in_them_may_be_old() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    let mut app = store.create_app(new_app("shop")).await.unwrap();
+    app.settings.inbox_retention_s = 604_800;
+    app.settings.history_retention_s = 1_209_600;
+    store.replace_app(app).await.unwrap();
+    for account in 2..=9 {
+        store.commit_message(plan(APP, 1, &[(account, Fate::Inbox)], NOW_MS), None).await.unwrap();
+    }
+    let minute = 60_000;
+    let week_ends = NOW_MS + 604_800_000;
+    // A round of two steps cannot look at eight inboxes.
+    for (now_ms, looks) in [
+        (NOW_MS, false),
+        (week_ends - 100 * minute, false),
+        // A hundredth of the retention later, at the latest.
+        (week_ends + 101 * minute, true),
+        // The messages are there still, for the history's sake; but all inboxes have been looked at.
+        (week_ends + 102 * minute, false),
+    ] {
+        let mut round = store.trim(now_ms, 2).await.unwrap();
+        assert_eq!(round.more, looks, "{}", now_ms - NOW_MS);
+        while round.more {
+            round = store.trim(now_ms, 2).await.unwrap();
+        }
+    }
+    assert!(offsets(&store).await.is_empty());
+}
