@@ -5,6 +5,7 @@ mod catch_up;
 mod commands;
 mod conversation;
 mod devices;
+mod do_not_disturb;
 mod held;
 mod lists;
 mod live;

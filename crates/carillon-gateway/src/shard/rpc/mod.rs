@@ -7,6 +7,7 @@
 mod conversation_history;
 mod conversation_list;
 mod conversation_read;
+mod do_not_disturb;
 mod inbox_ack;
 mod lists;
 mod message_original;
@@ -67,6 +68,8 @@ const RPCS: &[Rpc] = &[
     rpc("conversation.history", |shard, caller, data| Box::pin(conversation_history::run(shard, caller, data))),
     rpc("conversation.list", |shard, caller, data| Box::pin(conversation_list::run(shard, caller, data))),
     rpc("conversation.read", |shard, caller, data| Box::pin(conversation_read::run(shard, caller, data))),
+    rpc("do_not_disturb.get", |shard, caller, _| Box::pin(do_not_disturb::get(shard, caller))),
+    rpc("do_not_disturb.set", |shard, caller, data| Box::pin(do_not_disturb::set(shard, caller, data))),
     rpc("inbox.ack", |shard, caller, data| Box::pin(inbox_ack::run(shard, caller, data))),
     rpc("message.original", |shard, caller, data| Box::pin(message_original::run(shard, caller, data))),
     rpc("message.recall", |shard, caller, data| Box::pin(message_recall::run(shard, caller, data))),
