@@ -29,6 +29,11 @@ pub struct Send {
     pub recipients_see: bool,
 }
 
+impl Send {
+    /// Largest subtype: what every language has a number for.
+    pub const SUBTYPE_MAX: u32 = i32::MAX.cast_unsigned();
+}
+
 /// Who a message is for.
 #[derive(Clone, Debug)]
 pub enum Recipients {

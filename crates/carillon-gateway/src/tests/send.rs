@@ -86,6 +86,8 @@ async fn what_may_not_be_sent_is_refused_and_changes_nothing() {
     misspelt["exts"] = json!("x");
     let mut long = text("bob", "c1", "hi");
     long["ext"] = json!("x".repeat(1_025));
+    let mut large = text("bob", "c1", "hi");
+    large["subtype"] = json!(2_147_483_648_u32);
     let no_element = json!({"to": "bob", "client_id": "c1", "element": {"type": "dance"}});
     for bad in [
         text("bob", "", "hi"),
@@ -93,6 +95,7 @@ async fn what_may_not_be_sent_is_refused_and_changes_nothing() {
         text("bob", &"c".repeat(65), "hi"),
         misspelt,
         long,
+        large,
         no_element,
     ] {
         assert_eq!(code(&mut ann, &bad).await, 107, "{bad}");

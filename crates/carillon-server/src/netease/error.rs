@@ -6,6 +6,7 @@
 use std::fmt;
 
 use carillon_core::AccountId;
+use carillon_core::command::Send;
 use carillon_core::decide::Refusal;
 use carillon_core::port::StoreError;
 
@@ -113,7 +114,7 @@ impl fmt::Display for Problem {
             Self::MemberNotBoolean(name) => write!(f, "has a {name} that is not true or false"),
             Self::NotPrintable => f.write_str("is not printable ASCII"),
             Self::NoTeams(value) => write!(f, "{value} is for teams, and teams are not served yet"),
-            Self::NotSubtype => write!(f, "is not a whole number from 0 to {}", i32::MAX),
+            Self::NotSubtype => write!(f, "is not a whole number from 0 to {}", Send::SUBTYPE_MAX),
             Self::NotNumber => f.write_str("is not a whole number"),
             Self::NotBetween { min, max } => write!(f, "is not a whole number from {min} to {max}"),
         }

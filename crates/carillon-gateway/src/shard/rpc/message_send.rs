@@ -106,7 +106,7 @@ fn command(caller: &Caller, request: Request) -> Result<Send, ErrorCode> {
     let Request { to, client_id, element, ext, subtype } = request;
     let is_word =
         (1..=CLIENT_ID_BYTES_MAX).contains(&client_id.len()) && client_id.bytes().all(|it| it.is_ascii_graphic());
-    if !is_word || ext.chars().count() > EXT_CHARS_MAX {
+    if !is_word || ext.chars().count() > EXT_CHARS_MAX || subtype > Send::SUBTYPE_MAX {
         return Err(ErrorCode::BAD_REQUEST);
     }
     Ok(Send {

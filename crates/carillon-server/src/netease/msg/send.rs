@@ -49,7 +49,7 @@ fn parse(form: &Form, body_chars_max: usize) -> Result<Send, CallError> {
 /// A whole number; callers that mean none send 0.
 fn subtype(form: &Form) -> Result<u32, FieldError> {
     let Some(text) = form.optional("subType") else { return Ok(0) };
-    let number = text.parse().ok().filter(|number| i32::try_from(*number).is_ok());
+    let number = text.parse().ok().filter(|number| *number <= Send::SUBTYPE_MAX);
     number.ok_or(FieldError { field: "subType", problem: Problem::NotSubtype })
 }
 
