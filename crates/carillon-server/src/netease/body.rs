@@ -4,6 +4,7 @@
 //! place for stays in the original, and `elements_say_all` tells whether clients need that.
 
 use carillon_core::model::{Content, Element, Kind, Media, Place};
+use carillon_gateway::nests_too_deep;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
@@ -52,7 +53,7 @@ pub(super) fn takes_description(kind: Kind) -> bool {
 pub(super) fn content(kind: Kind, body: &str) -> Result<Content, FieldError> {
     let not_json = FieldError { field: "body", problem: Problem::NotJson };
     let json: Value = serde_json::from_str(body).map_err(|_| not_json)?;
-    if kind == Kind::Custom && levels(&json) > CUSTOM_LEVELS_MAX {
+    if kind == Kind::Custom && nests_too_deep(&json) {
         return Err(not_json);
     }
     let element = element(kind, body, &json);
@@ -70,18 +71,6 @@ pub(super) fn written(content: &Content) -> Box<RawValue> {
     let original = || RawValue::from_string(content.original.clone());
     // A body is JSON, or it was refused.
     rendered.or_else(|| original().ok()).unwrap_or_else(|| RawValue::NULL.to_owned())
-}
-
-/// Many parsers take 127 levels, and a client finds the body below up to nine that are the message's own.
-const CUSTOM_LEVELS_MAX: usize = 100;
-
-/// How deep it nests; the parser has bounded that.
-fn levels(json: &Value) -> usize {
-    match json {
-        Value::Array(items) => 1 + items.iter().map(levels).max().unwrap_or_default(),
-        Value::Object(members) => 1 + members.values().map(levels).max().unwrap_or_default(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
-    }
 }
 
 fn element(kind: Kind, body: &str, json: &Value) -> Element {
