@@ -84,6 +84,7 @@ struct State {
     draining: bool,
     rates: rate::Rates,
     turns: rpc::Turns,
+    adding: rpc::Adding,
 }
 
 const SCRATCH_BYTES: usize = 64 * 1024;
@@ -105,6 +106,7 @@ impl Shard {
             draining: false,
             rates: rate::Rates::default(),
             turns: rpc::Turns::default(),
+            adding: rpc::Adding::default(),
         };
         let reads = Semaphore::new(server.config.shard_reads_max);
         Self { server, mailbox, place, state: RefCell::new(state), reads, ended: Notify::new() }

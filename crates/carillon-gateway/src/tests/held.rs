@@ -95,6 +95,8 @@ impl Store for HeldStore {
     ) -> Result<Option<Account>, StoreError> {
         let take = |room: usize| room.checked_sub(1);
         self.room.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take).map_err(|_| StoreError::Full)?;
+        // Others go on while a change waits for the disk.
+        tokio::task::yield_now().await;
         self.inner.change_account(app, id, change, remember).await
     }
 

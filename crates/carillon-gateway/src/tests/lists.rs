@@ -78,3 +78,23 @@ async fn a_client_fills_a_list_up_to_its_limit() {
     remove(&mut ann, "blocklist", "bob").await.unwrap();
     assert_eq!(add(&mut ann, "blocklist", "dora").await, Ok(json!({})));
 }
+
+#[tokio::test]
+async fn calls_at_once_fill_a_list_up_to_its_limit_too() {
+    let world = World::with(GatewayConfig { list_accounts_max: 2, ..GatewayConfig::default() }).await;
+    world.accounts(&["ann", "bob", "carl", "dora"]).await;
+    let mut ann = world.connected("ann", "phone").await;
+    for (id, account) in [(11, "bob"), (12, "carl"), (13, "bob"), (14, "dora"), (15, "carl")] {
+        let rpc = json!({"method": "blocklist.add", "data": {"account": account}});
+        ann.say(&json!({"id": id, "rpc": rpc})).await;
+    }
+    let mut refused = Vec::new();
+    for _ in 11..=15 {
+        let reply = ann.next().await;
+        if !reply["error"].is_null() {
+            refused.push((reply["id"].clone(), reply["error"]["code"].clone()));
+        }
+    }
+    assert_eq!(refused, [(json!(14), json!(106))]);
+    assert_eq!(listed(&mut ann, "blocklist").await, json!(["bob", "carl"]));
+}

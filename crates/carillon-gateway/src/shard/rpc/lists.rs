@@ -1,10 +1,14 @@
 //! `blocklist.get`, `.add` and `.remove`, and the same of `mutelist`: whom the caller keeps on its lists.
 
+use std::collections::HashMap;
+use std::rc::Rc;
+
 use bytes::Bytes;
 use carillon_core::command::AccountChange;
 use carillon_core::port::StoreError;
 use carillon_core::{AccountId, AccountNo};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 
 use super::{Caller, Done, account_id, read, word};
 use crate::protocol::code::ErrorCode;
@@ -37,9 +41,39 @@ pub(super) async fn get(shard: &Shard, caller: &Caller, list: List) -> Result<By
     Ok(word(&Answer { accounts: names.iter().map(AccountId::as_str).collect() }))
 }
 
-/// Who is on the list already is not written again. Several calls at once may go a little beyond the limit.
+/// The accounts of a shard that add somebody to a list: the one permit of each is whose turn it is.
+pub(in crate::shard) type Adding = HashMap<AccountNo, Rc<Semaphore>>;
+
+/// An account's additions, while one of them runs or waits.
+struct Additions<'a> {
+    shard: &'a Shard,
+    account: AccountNo,
+    turn: Rc<Semaphore>,
+}
+
+impl<'a> Additions<'a> {
+    fn of(shard: &'a Shard, account: AccountNo) -> Self {
+        let mut state = shard.state.borrow_mut();
+        let turn = state.adding.entry(account).or_insert_with(|| Rc::new(Semaphore::new(1))).clone();
+        Self { shard, account, turn }
+    }
+}
+
+impl Drop for Additions<'_> {
+    fn drop(&mut self) {
+        // The map's and this one.
+        if Rc::strong_count(&self.turn) == 2 {
+            self.shard.state.borrow_mut().adding.remove(&self.account);
+        }
+    }
+}
+
+/// Who is on the list already is not written again. The additions of an account, all of which are on this shard, run one
+/// after the other, so that each counts those before.
 pub(super) async fn add(shard: &Shard, caller: &Caller, data: &[u8], list: List) -> Result<Bytes, Failed> {
     let other = other(caller, data)?;
+    let additions = Additions::of(shard, caller.account);
+    let _turn = additions.turn.acquire().await.expect("it is never closed");
     let (facts, listed) = {
         let _permit = shard.may_read().await;
         let store = &shard.server.pipeline.store;

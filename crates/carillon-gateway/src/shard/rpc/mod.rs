@@ -29,6 +29,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+pub(super) use lists::Adding;
 use lists::List;
 pub(super) use message_send::Turns;
 
