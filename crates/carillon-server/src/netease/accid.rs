@@ -1,7 +1,9 @@
 //! Accounts' names as this vendor has them: at most 32 letters, digits and `_ @ . -`, without regard to case.
 
+use std::fmt;
+
 use carillon_core::AccountId;
-use serde_json::Value;
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
 
 use super::error::{FieldError, Problem};
 
@@ -14,20 +16,74 @@ pub(crate) fn parse(text: &str) -> Option<AccountId> {
     AccountId::new(&text.to_ascii_lowercase()).ok()
 }
 
-/// The names in a JSON array that is not empty, repeats included; they need not be accounts' names. Integers are taken for
-/// their digits; other numbers have no one way to write them.
-pub(super) fn array(field: &'static str, text: &str) -> Result<Vec<String>, FieldError> {
-    let malformed = FieldError { field, problem: Problem::NotAccids };
-    let values: Vec<Value> = serde_json::from_str(text).map_err(|_| malformed)?;
-    if values.is_empty() {
+/// The names in a JSON array that is not empty, repeats included; they need not be accounts' names. `None` where there are
+/// more than `max`: those are not kept, nor looked at more closely than that they are JSON.
+pub(super) fn array(field: &'static str, text: &str, max: usize) -> Result<Option<Vec<String>>, FieldError> {
+    let malformed = |_| FieldError { field, problem: Problem::NotAccids };
+    let mut parser = serde_json::Deserializer::from_str(text);
+    let names = parser.deserialize_seq(Names { max }).map_err(malformed)?;
+    parser.end().map_err(malformed)?;
+    if names.as_ref().is_some_and(Vec::is_empty) {
         return Err(FieldError { field, problem: Problem::Empty });
     }
-    let name = |value| match value {
-        Value::String(name) => Ok(name),
-        Value::Number(number) if !number.is_f64() => Ok(number.to_string()),
-        Value::Number(_) | Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => Err(malformed),
-    };
-    values.into_iter().map(name).collect()
+    Ok(names)
+}
+
+/// Reads an array of at most `max` names.
+struct Names {
+    max: usize,
+}
+
+impl<'de> Visitor<'de> for Names {
+    type Value = Option<Vec<String>>;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("an array of names")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let mut names = Vec::new();
+        while names.len() < self.max {
+            let Some(Name(name)) = items.next_element()? else { return Ok(Some(names)) };
+            names.push(name);
+        }
+        if items.next_element::<IgnoredAny>()?.is_none() {
+            return Ok(Some(names));
+        }
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+}
+
+/// Integers are taken for their digits; other numbers have no one way to write them.
+struct Name(String);
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyName)
+    }
+}
+
+struct AnyName;
+
+impl Visitor<'_> for AnyName {
+    type Value = Name;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a text or an integer")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Name, E> {
+        Ok(Name(text.to_owned()))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Name, E> {
+        Ok(Name(number.to_string()))
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Name, E> {
+        Ok(Name(number.to_string()))
+    }
 }
 
 #[cfg(test)]
@@ -42,5 +98,29 @@ mod tests {
         for bad in ["", "a b", "a/b", "ä", "a\0", &"a".repeat(33)] {
             assert_eq!(check(bad), None, "{bad:?}");
         }
+    }
+
+    #[test]
+    fn an_array_holds_texts_and_integers_and_nothing_else() {
+        let check = |text| array("accids", text, 3);
+        let refused = |problem| Err(FieldError { field: "accids", problem });
+        let names = ["ann".to_owned(), "7".to_owned(), "-7".to_owned()];
+        assert_eq!(check(r#" ["ann", 7, -7] "#), Ok(Some(names.to_vec())));
+        assert_eq!(check("[]"), refused(Problem::Empty));
+        for bad in ["", "{}", "7", "[", "[1]x", "[1.5]", "[1e3]", "[null]", "[true]", "[[1]]", "[{}]", "[1,]"] {
+            assert_eq!(check(bad), refused(Problem::NotAccids), "{bad}");
+        }
+    }
+
+    #[test]
+    fn names_beyond_the_limit_are_not_kept_nor_looked_at() {
+        let check = |text| array("accids", text, 2);
+        assert_eq!(check("[1,2]").map(|names| names.map(|it| it.len())), Ok(Some(2)));
+        assert_eq!(check("[1,2,3]"), Ok(None));
+        assert_eq!(check(r#"[1,2,3,{"no":["name"]}]"#), Ok(None));
+        let malformed = Err(FieldError { field: "accids", problem: Problem::NotAccids });
+        assert_eq!(check("[1,2,3,]"), malformed, "it must be JSON all the same");
+        assert_eq!(check("[1,2,3"), malformed);
+        assert_eq!(check("[null,2,3]"), malformed);
     }
 }

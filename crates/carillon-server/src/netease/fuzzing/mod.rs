@@ -40,7 +40,7 @@ pub fn form(input: &[u8]) {
 pub fn fields(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     check_accid(text);
-    if let Ok(names) = accid::array("toAccids", text) {
+    if let Ok(Some(names)) = accid::array("toAccids", text, 500) {
         assert!(!names.is_empty() && 2 * names.len() < text.len() + 1, "more names than the text has room for");
         names.iter().for_each(|name| check_accid(name));
     }

@@ -45,10 +45,8 @@ struct Wording {
 fn parse(form: &Form, body_chars_max: usize) -> Result<(Send, Wording), CallError> {
     let sender = form.accid("fromAccid")?;
     let with_ids = form.boolean("returnMsgid")?.unwrap_or(false);
-    let named = accid::array("toAccids", form.required("toAccids")?)?;
-    if named.len() > if with_ids { MEMBERS_WITH_IDS_MAX } else { MEMBERS_MAX } {
-        return Err(CallError::TooManyMembers);
-    }
+    let members_max = if with_ids { MEMBERS_WITH_IDS_MAX } else { MEMBERS_MAX };
+    let named = accid::array("toAccids", form.required("toAccids")?, members_max)?.ok_or(CallError::TooManyMembers)?;
     let (to, impossible) = recipients::of(named);
     let command = fields::message(form, sender, to, body_chars_max)?;
     Ok((command, Wording { with_ids, impossible }))

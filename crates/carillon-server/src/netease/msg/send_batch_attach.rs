@@ -41,10 +41,7 @@ struct Wording {
 fn parse(form: &Form, members_max: usize) -> Result<(Send, Wording), CallError> {
     let sender = form.accid("fromAccid")?;
     let lists_unregistered = !form.boolean("checkAccidAsyncEnable")?.unwrap_or(false);
-    let named = accid::array("toAccids", form.required("toAccids")?)?;
-    if named.len() > members_max {
-        return Err(CallError::TooManyMembers);
-    }
+    let named = accid::array("toAccids", form.required("toAccids")?, members_max)?.ok_or(CallError::TooManyMembers)?;
     let (to, impossible) = recipients::of(named);
     Ok((notice::notice(form, sender, to)?, Wording { lists_unregistered, impossible }))
 }

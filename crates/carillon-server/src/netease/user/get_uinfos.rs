@@ -58,10 +58,8 @@ pub(in crate::netease) async fn run(netease: &Netease, app: &App, form: &Form) -
 
 /// The distinct accounts that are asked for, in the order of the call.
 fn accids(form: &Form) -> Result<Vec<AccountId>, FieldError> {
-    let named = accid::array("accids", form.required("accids")?)?;
-    if named.len() > ACCIDS_MAX {
-        return Err(FieldError { field: "accids", problem: Problem::TooManyAccids { max: ACCIDS_MAX } });
-    }
+    let too_many = FieldError { field: "accids", problem: Problem::TooManyAccids { max: ACCIDS_MAX } };
+    let named = accid::array("accids", form.required("accids")?, ACCIDS_MAX)?.ok_or(too_many)?;
     let mut seen = HashSet::with_capacity(named.len());
     let ids = named.iter().filter_map(|name| accid::parse(name));
     Ok(ids.filter(|id| seen.insert(id.clone())).collect())

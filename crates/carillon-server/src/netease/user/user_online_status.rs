@@ -54,10 +54,8 @@ pub(in crate::netease) async fn run(netease: &Netease, app: &App, form: &Form) -
 
 /// What the call names, each once: those that can be accounts, and those that cannot.
 fn accids(form: &Form) -> Result<(Vec<AccountId>, Vec<String>), FieldError> {
-    let named = accid::array("accids", form.required("accids")?)?;
-    if named.len() > ACCIDS_MAX {
-        return Err(FieldError { field: "accids", problem: Problem::TooManyAccids { max: ACCIDS_MAX } });
-    }
+    let too_many = FieldError { field: "accids", problem: Problem::TooManyAccids { max: ACCIDS_MAX } };
+    let named = accid::array("accids", form.required("accids")?, ACCIDS_MAX)?.ok_or(too_many)?;
     let (mut ids, mut impossible) = (Vec::new(), Vec::new());
     for name in named {
         match accid::parse(&name) {
