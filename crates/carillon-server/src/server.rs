@@ -94,7 +94,7 @@ impl Server {
         };
         let info = ServerInfo::new(&config, sockets.addr, ports.clock.now_ms());
         let readiness = Readiness::new(wired.pipeline.store.clone());
-        let native = Native::new(wired.pipeline.clone(), info, config.store.record_retention_s);
+        let native = Native::new(wired.pipeline.clone(), info, &config);
         let (public, admin) = routers(&config, &wired, &readiness, native, &admin_token);
 
         let logins = Arc::new(Tasks::default());
@@ -278,11 +278,7 @@ fn routers(
     token: &str,
 ) -> (Router, Router) {
     let health = || health::router(readiness.clone());
-    let admin = metrics::router(wired.registry.clone()).merge(native::router(
-        Arc::new(native),
-        token,
-        config.http.body_bytes_max,
-    ));
+    let admin = metrics::router(wired.registry.clone()).merge(native::router(Arc::new(native), token));
     let public = wired.dialects.clone().merge(health());
     let (public, admin) = match config.admin_listen {
         Some(_) => (public, admin.merge(health())),

@@ -17,6 +17,8 @@ pub struct HttpConfig {
     pub write_timeout_s: u64,
     /// Largest body of a call of the native API, in bytes; a larger one is answered with 413.
     pub body_bytes_max: usize,
+    /// How long the body of a call of the native API may take to arrive, in seconds; then it is answered with 408.
+    pub body_timeout_s: u64,
     /// Connections to one listener that are served as HTTP at once (the gateway counts its own). At the limit, new ones
     /// wait in the system's queue.
     pub connections_max: usize,
@@ -35,6 +37,7 @@ impl Default for HttpConfig {
             head_timeout_s: 60,
             write_timeout_s: 60,
             body_bytes_max: 65_536,
+            body_timeout_s: 30,
             connections_max: 10_000,
             connections_per_address_max: 1_000,
             trusted_proxies: Vec::new(),

@@ -27,6 +27,7 @@ impl Config {
             problems.push("`log.level`: is no level; use error, warn, info, debug or trace".to_owned());
         }
         self.check_numbers(&mut problems);
+        self.check_times(&mut problems);
         self.check_apps(&mut problems);
         if problems.is_empty() { Ok(()) } else { Err(ConfigError::Invalid(problems)) }
     }
@@ -37,6 +38,7 @@ impl Config {
             ("http.head_timeout_s", self.http.head_timeout_s == 0),
             ("http.write_timeout_s", self.http.write_timeout_s == 0),
             ("http.body_bytes_max", self.http.body_bytes_max == 0),
+            ("http.body_timeout_s", self.http.body_timeout_s == 0),
             ("http.connections_per_address_max", self.http.connections_per_address_max == 0),
             ("http.connections_max", self.http.connections_max == 0),
             ("netease.body_bytes_max", self.netease.body_bytes_max == 0),
@@ -81,10 +83,14 @@ impl Config {
                 problems.push(format!("`{key}`: must be at least {min}"));
             }
         }
+    }
+
+    fn check_times(&self, problems: &mut Vec<String>) {
         let (http, gateway, netease) = (&self.http, &self.gateway, &self.netease);
         for (key, value, max) in [
             ("http.head_timeout_s", http.head_timeout_s, YEAR_S),
             ("http.write_timeout_s", http.write_timeout_s, YEAR_S),
+            ("http.body_timeout_s", http.body_timeout_s, YEAR_S),
             ("gateway.ping_interval_ms", gateway.ping_interval_ms, YEAR_S * 1_000),
             ("gateway.pong_timeout_ms", gateway.pong_timeout_ms, YEAR_S * 1_000),
             ("gateway.login_timeout_ms", gateway.login_timeout_ms, YEAR_S * 1_000),

@@ -1,5 +1,7 @@
-//! Bodies of requests: JSON, whatever the content type says; nothing at all means an empty object. And what a refusal of the
-//! pipeline is in this API.
+//! Bodies of requests: JSON, whatever the content type says, bounded in size and in time; nothing at all means an empty
+//! object. And what a refusal of the pipeline is in this API.
+
+use std::sync::Arc;
 
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
@@ -8,18 +10,34 @@ use carillon_core::port::{CreateError, StoreError};
 use http::StatusCode;
 use serde::de::DeserializeOwned;
 
+use super::Native;
+use crate::config::HttpConfig;
+use crate::http::body::{self, BodyError};
 use crate::http::problem::Problem;
+
+/// What a body may cost.
+#[derive(Clone, Copy)]
+pub struct BodyLimits {
+    pub(super) bytes_max: usize,
+    pub(super) timeout_s: u64,
+}
+
+impl From<&HttpConfig> for BodyLimits {
+    fn from(it: &HttpConfig) -> Self {
+        Self { bytes_max: it.body_bytes_max, timeout_s: it.body_timeout_s }
+    }
+}
 
 /// The body of a request.
 pub(super) struct Body<T>(pub(super) T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+impl<T: DeserializeOwned> FromRequest<Arc<Native>> for Body<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let bytes = Bytes::from_request(request, state)
-            .await
-            .map_err(|rejection| Problem::new(rejection.status(), "the body is too large, or broke off"))?;
+    async fn from_request(request: Request, native: &Arc<Native>) -> Result<Self, Problem> {
+        let BodyLimits { bytes_max, timeout_s } = native.body_limits;
+        let (timeout_ms, clock) = (timeout_s.saturating_mul(1_000), &*native.pipeline.clock);
+        let bytes = body::read(request.into_body(), bytes_max, timeout_ms, clock).await?;
         let bytes = if bytes.is_empty() { Bytes::from_static(b"{}") } else { bytes };
         let refused = |error| Problem::bad_request(format!("the body is not what this takes: {}", reason(&error)));
         serde_json::from_slice(&bytes).map(Self).map_err(refused)
@@ -32,6 +50,16 @@ pub(super) fn reason(error: &serde_json::Error) -> String {
     match reason.strip_prefix("unknown field ").or(reason.strip_prefix("missing field ")) {
         Some(_) => reason,
         None => format!("look at line {}, column {}", error.line(), error.column()),
+    }
+}
+
+impl From<BodyError> for Problem {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLarge => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large"),
+            BodyError::TooSlow => Self::new(StatusCode::REQUEST_TIMEOUT, "the body took too long to arrive"),
+            BodyError::Broken => Self::bad_request("the body broke off"),
+        }
     }
 }
 

@@ -19,17 +19,18 @@ mod wanted;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post, put};
 use carillon_core::model::App;
 use carillon_core::pipeline::Pipeline;
 
+pub use body::BodyLimits;
 pub use info::ServerInfo;
 pub(crate) use info::reachable;
 pub(crate) use jwt::signed;
 pub use offline::{Offline, OfflineError, offline};
 
+use crate::config::Config;
 use crate::http::problem::{self, Problem};
 
 /// The API's state.
@@ -37,11 +38,13 @@ pub struct Native {
     pipeline: Arc<Pipeline>,
     info: ServerInfo,
     record_retention_s: u64,
+    body_limits: BodyLimits,
 }
 
 impl Native {
-    pub fn new(pipeline: Arc<Pipeline>, info: ServerInfo, record_retention_s: u64) -> Self {
-        Self { pipeline, info, record_retention_s }
+    pub fn new(pipeline: Arc<Pipeline>, info: ServerInfo, config: &Config) -> Self {
+        let (record_retention_s, body_limits) = (config.store.record_retention_s, (&config.http).into());
+        Self { pipeline, info, record_retention_s, body_limits }
     }
 
     fn app(&self, name: &str) -> Result<Arc<App>, Problem> {
@@ -50,12 +53,12 @@ impl Native {
 }
 
 /// The API for those who know the token.
-pub fn router(native: Arc<Native>, token: &str, body_bytes_max: usize) -> Router {
-    let guarded = routes(native, body_bytes_max).layer(from_fn_with_state(Arc::from(token), guard::check));
+pub fn router(native: Arc<Native>, token: &str) -> Router {
+    let guarded = routes(native).layer(from_fn_with_state(Arc::from(token), guard::check));
     Router::new().nest("/carillon/v1", guarded)
 }
 
-fn routes(native: Arc<Native>, body_bytes_max: usize) -> Router {
+fn routes(native: Arc<Native>) -> Router {
     Router::new()
         .route("/server", get(info::show))
         .route("/apps", get(app::list).post(app::create))
@@ -76,6 +79,5 @@ fn routes(native: Arc<Native>, body_bytes_max: usize) -> Router {
         .method_not_allowed_fallback(|| async {
             Problem::new(http::StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method")
         })
-        .layer(DefaultBodyLimit::max(body_bytes_max))
         .with_state(native)
 }

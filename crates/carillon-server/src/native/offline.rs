@@ -41,8 +41,8 @@ pub async fn offline(config: &Config, ports: Ports) -> Result<Offline, OfflineEr
         wire::open_store(config, &ports, Arc::new(Nobody), &mut Registry::default()).map_err(StoreStartError::from)?;
     let pipeline = wire::pipeline(store.clone(), Arc::new(Nobody), &ports).await.map_err(StoreStartError::from)?;
     let info = ServerInfo::without_listener(ports.clock.now_ms());
-    let native = Native::new(pipeline, info, config.store.record_retention_s);
-    let routes = routes(Arc::new(native), config.http.body_bytes_max);
+    let native = Native::new(pipeline, info, config);
+    let routes = routes(Arc::new(native));
     Ok(Offline { router: Router::new().nest("/carillon/v1", routes), store })
 }
 

@@ -1,10 +1,13 @@
 //! The native API in process: its router over a memory engine, without a listener and without a token.
 
+use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
 use carillon_core::port::{FakeClock, SeededRandom};
+use futures_util::{FutureExt as _, StreamExt as _, stream};
 use http::Request;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
@@ -18,6 +21,7 @@ use crate::ports::Ports;
 
 struct Operator {
     router: Router,
+    clock: Arc<FakeClock>,
     _data: TempDir,
 }
 
@@ -27,15 +31,19 @@ impl Operator {
         let data = TempDir::new().unwrap();
         let store = StoreSection { engine: StoreEngine::Memory, ..StoreSection::default() };
         let config = Config { data: data.path().to_owned(), store, ..Config::default() };
-        let ports =
-            Ports { clock: Arc::new(FakeClock::new(1_700_000_000_000)), random: Arc::new(SeededRandom::new(7)) };
-        let operator = Self { router: offline(&config, ports).await.unwrap().router(), _data: data };
+        let clock = Arc::new(FakeClock::new(1_700_000_000_000));
+        let ports = Ports { clock: clock.clone(), random: Arc::new(SeededRandom::new(7)) };
+        let operator = Self { router: offline(&config, ports).await.unwrap().router(), clock, _data: data };
         assert_eq!(operator.post("/apps", &json!({ "name": "shop" })).await.0, 201);
         operator
     }
 
     async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
-        let request = Request::post(format!("/carillon/v1{path}")).body(Body::from(body.to_string())).unwrap();
+        self.post_body(path, Body::from(body.to_string())).await
+    }
+
+    async fn post_body(&self, path: &str, body: Body) -> (u16, Value) {
+        let request = Request::post(format!("/carillon/v1{path}")).body(body).unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
         let status = response.status().as_u16();
         let body = response.into_body().collect().await.unwrap().to_bytes();
@@ -161,4 +169,22 @@ async fn a_batch_is_refused_as_a_whole_where_it_is_too_large_or_for_no_app() {
     assert_eq!(operator.post("/apps/none/accounts/batch", &entries(1)).await.0, 404);
     operator.post("/apps", &json!({ "name": "closed", "disabled": true })).await;
     assert_eq!(operator.post("/apps/closed/accounts/batch", &entries(1)).await.0, 403);
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_or_does_not_arrive_in_time_is_refused_and_does_nothing() {
+    let operator = Operator::new().await;
+    let (status, problem) = operator.post("/apps", &json!({ "name": "x".repeat(65_536) })).await;
+    assert_eq!((status, &problem["detail"]), (413, &json!("the body is too large")));
+    let start = stream::iter([Ok::<_, Infallible>(r#"{"name":"late"}"#)]);
+    let call = operator.post_body("/apps", Body::from_stream(start.chain(stream::pending())));
+    // Runs until it waits for more.
+    let mut call = pin!(call);
+    assert!(call.as_mut().now_or_never().is_none());
+    operator.clock.advance_ms(29_999);
+    assert!(call.as_mut().now_or_never().is_none());
+    operator.clock.advance_ms(1);
+    let (status, problem) = call.await;
+    assert_eq!((status, &problem["detail"]), (408, &json!("the body took too long to arrive")));
+    assert_eq!(operator.post("/apps/late/accounts", &json!({ "account": "ann" })).await.0, 404);
 }
