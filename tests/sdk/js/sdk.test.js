@@ -312,6 +312,40 @@ for (const { transport, encoding } of WAYS) {
       ]);
       const tooMany = { accounts: Array(201).fill(away) };
       assert.equal((await friend.rpc('presence.get', tooMany).catch((error) => error)).code, 106);
+      const own = await it.rpc('profile.set', { nick: 'Anna' });
+      assert.deepEqual(own, { account: name, nick: 'Anna', mobile: '+1' });
+      assert.deepEqual(await it.rpc('profile.get', {}), own);
+    });
+
+    it('keeps a blocklist and a mute list', async () => {
+      const [name, blocked, muted] = await newAccounts(3);
+      const it = await user(name).connect();
+      for (const list of ['blocklist', 'mutelist']) {
+        for (const account of [blocked, muted]) assert.deepEqual(await it.rpc(`${list}.add`, { account }), {});
+      }
+      await it.rpc('blocklist.remove', { account: muted });
+      await it.rpc('mutelist.remove', { account: blocked });
+      assert.deepEqual(await it.rpc('blocklist.get', {}), { accounts: [blocked] });
+      assert.deepEqual(await it.rpc('mutelist.get', {}), { accounts: [muted] });
+      const unknown = await it.rpc('blocklist.add', { account: 'nobody-here' }).catch((error) => error);
+      assert.equal(unknown.code, 1001);
+      await server.send(blocked, [name], 'unwanted');
+      await server.send(muted, [name], 'wanted');
+      const [{ data }] = await it.inbox.untilCount(1);
+      assert.equal(textOf(data), 'wanted');
+    });
+
+    it('is not to be disturbed on any device, until it says otherwise', async () => {
+      const [name] = await newAccounts(1);
+      const phone = await user(name, { data: { device: 'phone' } }).connect();
+      const desk = await user(name, { data: { device: 'desk' } }).connect();
+      assert.deepEqual(await desk.rpc('do_not_disturb.get', {}), { on: false });
+      for (const on of [true, false]) {
+        assert.deepEqual(await phone.rpc('do_not_disturb.set', { on }), { on });
+        assert.deepEqual(await desk.rpc('do_not_disturb.get', {}), { on });
+      }
+      const refused = await phone.rpc('do_not_disturb.set', { on: 'yes' }).catch((error) => error);
+      assert.equal(refused.code, 107);
     });
 
     it('reads the history of its inbox in pages', async () => {

@@ -52,6 +52,11 @@ class Shared:
     async def connected(self, account, **options):
         return await self.user(account, **options).connect()
 
+    async def refused(self, code, user, method, params):
+        with self.assertRaises(ReplyError) as refused:
+            await user.rpc(method, params)
+        self.assertEqual(refused.exception.code, code)
+
     async def test_a_message_reaches_all_its_recipients_while_they_are_online(self):
         sender, *names = await self.new_accounts(4)
         users = [await self.connected(name) for name in names]
@@ -198,9 +203,7 @@ class Shared:
     async def test_an_unknown_method_is_refused(self):
         [name] = await self.new_accounts(1)
         user = await self.connected(name)
-        with self.assertRaises(ReplyError) as refused:
-            await user.rpc("no.such.method", {})
-        self.assertEqual(refused.exception.code, 104)
+        await self.refused(104, user, "no.such.method", {})
 
     async def test_the_original_of_a_message_can_be_had(self):
         sender, name = await self.new_accounts(2)
@@ -247,6 +250,58 @@ class Shared:
         (_, tombstone), (_, recall) = await peer.inbox.until_count(2)
         self.assertEqual((tombstone["type"], tombstone["elements"]), ("withdrawn", []))
         self.assertEqual((recall["type"], recall["elements"][0]["message"]), ("recall", tombstone["id"]))
+
+    async def test_a_device_goes_on_where_it_acknowledged(self):
+        sender, name = await self.new_accounts(2)
+        user = await self.connected(name, data={"device": "phone"})
+        for text in ("one", "two"):
+            await self.server.send(sender, [name], text)
+        (offset, _), _ = await user.inbox.until_count(2)
+        self.assertEqual(await user.rpc("inbox.ack", {"offset": offset}), {})
+        again = await self.connected(name, data={"device": "phone"})
+        await self.server.send(sender, [name], "three")
+        await again.inbox.until_count(2)
+        self.assertEqual(again.texts(), ["two", "three"])
+
+    async def test_others_see_the_public_profile_and_who_is_online(self):
+        name, other, away = await self.new_accounts(3)
+        user = await self.connected(name, data={"platform": "linux"})
+        friend = await self.connected(other)
+        own = await user.rpc("profile.set", {"nick": "Ann", "mobile": "+1"})
+        self.assertEqual(own, {"account": name, "nick": "Ann", "mobile": "+1"})
+        self.assertEqual(await user.rpc("profile.get", {}), own)
+        seen = await friend.rpc("profiles.get", {"accounts": [name, "nobody-here"]})
+        self.assertEqual(seen, {"profiles": [{"account": name, "nick": "Ann"}]})
+        online = await friend.rpc("presence.get", {"accounts": [name, away]})
+        present = {"account": name, "online": True, "platforms": ["linux"]}
+        self.assertEqual(online, {"accounts": [present, {"account": away, "online": False}]})
+        await self.refused(106, friend, "presence.get", {"accounts": [away] * 201})
+
+    async def test_a_user_keeps_a_blocklist_and_a_mute_list(self):
+        name, blocked, muted = await self.new_accounts(3)
+        user = await self.connected(name)
+        for method in ("blocklist.add", "mutelist.add"):
+            for account in (blocked, muted):
+                self.assertEqual(await user.rpc(method, {"account": account}), {})
+        await user.rpc("blocklist.remove", {"account": muted})
+        await user.rpc("mutelist.remove", {"account": blocked})
+        self.assertEqual(await user.rpc("blocklist.get", {}), {"accounts": [blocked]})
+        self.assertEqual(await user.rpc("mutelist.get", {}), {"accounts": [muted]})
+        await self.refused(1001, user, "blocklist.add", {"account": "nobody-here"})
+        await self.server.send(blocked, [name], "unwanted")
+        await self.server.send(muted, [name], "wanted")
+        await user.inbox.until_count(1)
+        self.assertEqual(user.texts(), ["wanted"])
+
+    async def test_who_is_not_to_be_disturbed_is_so_on_every_device(self):
+        [name] = await self.new_accounts(1)
+        phone = await self.connected(name, data={"device": "phone"})
+        desk = await self.connected(name, data={"device": "desk"})
+        self.assertEqual(await desk.rpc("do_not_disturb.get", {}), {"on": False})
+        for on in (True, False):
+            self.assertEqual(await phone.rpc("do_not_disturb.set", {"on": on}), {"on": on})
+            self.assertEqual(await desk.rpc("do_not_disturb.get", {}), {"on": on})
+        await self.refused(107, phone, "do_not_disturb.set", {"on": "yes"})
 
     async def test_the_history_of_an_inbox_comes_in_pages(self):
         sender, name = await self.new_accounts(2)
