@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use carillon_testkit::{AppFile, Backend, Process, User, UserBuilder, soon};
+use centrifuge::ClientEvent;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -32,7 +33,7 @@ impl Siege {
         let server = Process::serve(BINARY, &config, &directory.path().join("data")).await;
         let backend = Backend::new(&server.url, app.key, app.secret);
         backend.create_accounts(&["shop", "bob", "eve"]).await;
-        let bob = UserBuilder::new(&server.url, &app.token("bob", None)).connect().await;
+        let bob = let_in(&server.url, &app.token("bob", None)).await;
         let addr = server.url.strip_prefix("http://").unwrap().parse().unwrap();
         let mut siege = Self { addr, backend, server, app, bob, sent: 0, before_kib: None, _directory: directory };
         siege.serves().await;
@@ -99,5 +100,21 @@ impl Siege {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.server.pid)).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
         line.trim().strip_suffix(" kB")?.parse().ok()
+    }
+}
+
+/// A user that is connected. On a busy machine a login may take longer than a test lets it, after which the SDK stays away:
+/// then another one tries.
+async fn let_in(url: &str, token: &str) -> User {
+    loop {
+        let mut user = UserBuilder::new(url, token).start();
+        let is_in = user.until("let in, or not", |event| match event {
+            ClientEvent::Connected(_) => Some(true),
+            ClientEvent::Disconnected(_) => Some(false),
+            _ => None,
+        });
+        if is_in.await {
+            return user;
+        }
     }
 }

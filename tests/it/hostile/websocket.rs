@@ -5,8 +5,11 @@ use std::net::IpAddr;
 use carillon_testkit::UserBuilder;
 use serde_json::json;
 
-use super::raw::{Raw, UPGRADE, frame};
+use super::raw::{Raw, Socket, UPGRADE, frame};
 use super::siege::Siege;
+
+/// Leaves logins all their time: on a busy machine they may take longer than these.
+const IMPATIENT: &str = "[gateway]\nping_interval_ms = 1000\npong_timeout_ms = 1000";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_never_reads_is_closed_as_slow_and_cut() {
@@ -21,41 +24,57 @@ async fn a_client_that_never_reads_is_closed_as_slow_and_cut() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_trickles_is_closed_before_and_after_its_login() {
-    let settings = "[gateway]\nlogin_timeout_ms = 2000\nping_interval_ms = 1000\npong_timeout_ms = 1000";
-    let mut siege = Siege::start(settings).await;
+async fn a_client_that_trickles_is_closed_before_its_login() {
+    let mut siege = Siege::start("[gateway]\nlogin_timeout_ms = 2000").await;
+    let stranger = Raw::open(siege.addr).await.upgraded().await;
+    assert_eq!(trickled(&mut siege, stranger).await, 3502);
+    siege.ends("a client that trickles before its login").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_trickles_is_closed_after_its_login() {
+    let mut siege = Siege::start(IMPATIENT).await;
+    let known = Raw::open(siege.addr).await.logged_in(&siege).await;
+    assert_eq!(trickled(&mut siege, known).await, 3012);
+    siege.ends("a client that trickles after its login").await;
+}
+
+/// The code that ends a socket that says a byte with each message that somebody else gets, so never as much as a command.
+async fn trickled(siege: &mut Siege, mut socket: Socket) -> u16 {
     let connect = frame(0x81, siege.connect().as_bytes());
-    let mut stranger = Raw::open(siege.addr).await.upgraded().await;
-    let mut known = Raw::open(siege.addr).await.logged_in(&siege).await;
-    // A byte with each message that somebody else gets, so never as much as a command.
     for byte in connect.iter().take(100) {
-        if !(stranger.say([*byte]).await && known.say([*byte]).await) {
+        if !socket.say([*byte]).await {
             break;
         }
         siege.serves().await;
     }
-    assert_eq!(stranger.close_code().await, 3502);
-    assert_eq!(known.close_code().await, 3012);
-    siege.ends("a client that trickles").await;
+    socket.close_code().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_of_endless_fragments_ends_with_its_connection() {
-    let settings = "[gateway]\nlogin_timeout_ms = 2000\nping_interval_ms = 1000\npong_timeout_ms = 1000";
-    let mut siege = Siege::start(settings).await;
-    for fragment in [frame(0x00, &[b' '; 1_024]), frame(0x00, &[])] {
-        let is_empty = fragment.len() < 1_024;
-        let many = fragment.repeat(64);
-        let mut eve = Raw::open(siege.addr).await.logged_in(&siege).await;
-        assert!(eve.say(frame(0x01, b"[")).await);
-        while eve.say(&many).await {
-            siege.serves().await;
-        }
-        // Where nothing is ever too long, the ping that is not answered ends it.
-        let code = if is_empty { "3012" } else { "1009" };
-        siege.counts(&format!("carillon_closes_total{{code=\"{code}\"}}")).await;
-    }
+    let mut siege = Siege::start("").await;
+    fragmented(&mut siege, &[b' '; 1_024]).await;
+    siege.counts("carillon_closes_total{code=\"1009\"}").await;
     siege.ends("endless fragments").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn endless_fragments_that_are_empty_are_no_answer_to_a_ping() {
+    let mut siege = Siege::start(IMPATIENT).await;
+    fragmented(&mut siege, &[]).await;
+    siege.counts("carillon_closes_total{code=\"3012\"}").await;
+    siege.ends("endless fragments that are empty").await;
+}
+
+/// Says fragments of one message until the server hangs up.
+async fn fragmented(siege: &mut Siege, fragment: &[u8]) {
+    let many = frame(0x00, fragment).repeat(64);
+    let mut eve = Raw::open(siege.addr).await.logged_in(siege).await;
+    eve.say(frame(0x01, b"[")).await;
+    while eve.say(&many).await {
+        siege.serves().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
