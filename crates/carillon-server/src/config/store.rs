@@ -39,6 +39,7 @@ pub struct StoreSection {
     pub journal_bytes_max: u64,
     /// Files that the engine keeps open. At least 10.
     pub open_files_max: usize,
+    pub engine_threads: usize,
     /// Time between two rounds that remove what is older than its app keeps it, in seconds.
     pub trim_interval_s: u64,
     /// Records that such a round removes at a time, so that calls do not wait for it.
@@ -74,6 +75,7 @@ impl Default for StoreSection {
             memtable_bytes: it.memtable_bytes,
             journal_bytes_max: it.journal_bytes_max,
             open_files_max: it.open_files_max,
+            engine_threads: it.engine_threads,
             trim_interval_s: 60,
             trim_records_max: 1_000,
         }
@@ -98,6 +100,7 @@ impl From<&StoreSection> for EmbeddedConfig {
             memtable_bytes: it.memtable_bytes,
             journal_bytes_max: it.journal_bytes_max,
             open_files_max: it.open_files_max,
+            engine_threads: it.engine_threads,
         }
     }
 }

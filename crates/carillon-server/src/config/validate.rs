@@ -53,6 +53,7 @@ impl Config {
             ("store.facts_cache_accounts", self.store.facts_cache_accounts == 0),
             ("store.heads_cache_accounts", self.store.heads_cache_accounts == 0),
             ("store.conversations_cache", self.store.conversations_cache == 0),
+            ("store.engine_threads", self.store.engine_threads == 0),
             ("store.trim_interval_s", self.store.trim_interval_s == 0),
             ("store.trim_records_max", self.store.trim_records_max == 0),
             ("gateway.ping_interval_ms", self.gateway.ping_interval_ms == 0),

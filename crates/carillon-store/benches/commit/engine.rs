@@ -35,7 +35,7 @@ impl Engine {
             .cache_size(config.cache_bytes)
             .max_journaling_size(config.journal_bytes_max)
             .max_cached_files(Some(config.open_files_max))
-            .worker_threads(1)
+            .worker_threads(config.engine_threads)
             .open()?;
         let open = |name| {
             database.keyspace(name, || KeyspaceCreateOptions::default().max_memtable_size(config.memtable_bytes))

@@ -32,6 +32,8 @@ pub struct EmbeddedConfig {
     pub journal_bytes_max: u64,
     /// Open files of the engine; at least 10.
     pub open_files_max: usize,
+    /// Threads of the engine that write tables out and merge those on disk. With one, nothing is written out during a merge.
+    pub engine_threads: usize,
 }
 
 impl Default for EmbeddedConfig {
@@ -53,6 +55,7 @@ impl Default for EmbeddedConfig {
             memtable_bytes: 32 * MIB,
             journal_bytes_max: 512 * MIB,
             open_files_max: 256,
+            engine_threads: 3,
         }
     }
 }
@@ -68,6 +71,7 @@ impl EmbeddedConfig {
             &mut self.facts_cache_accounts,
             &mut self.heads_cache_accounts,
             &mut self.conversations_cache,
+            &mut self.engine_threads,
         ] {
             *at_least_one = (*at_least_one).max(1);
         }

@@ -32,7 +32,7 @@ impl Db {
             .cache_size(config.cache_bytes)
             .max_journaling_size(config.journal_bytes_max)
             .max_cached_files(Some(config.open_files_max))
-            .worker_threads(1)
+            .worker_threads(config.engine_threads)
             .open()?;
         let options = || KeyspaceCreateOptions::default().max_memtable_size(config.memtable_bytes);
         let (inbox, history) = (database.keyspace("inbox", options)?, database.keyspace("history", options)?);
