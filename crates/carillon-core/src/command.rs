@@ -2,7 +2,7 @@
 //! for [`crate::decide`].
 
 use crate::id::{AccountId, MessageId};
-use crate::model::{Content, CopyOptions, Gender, Moderation, MutedIn, Profile, Push, Secret};
+use crate::model::{Content, CopyOptions, Gender, Moderation, MutedIn, Platform, Profile, Push, Secret};
 
 /// Send one message, to one account or to many.
 #[derive(Clone, Debug)]
@@ -45,6 +45,18 @@ pub enum Recipients {
         /// How many others were named, in words that no account can have for a name.
         impossible: usize,
     },
+}
+
+/// Speak to everyone in the app.
+#[derive(Clone, Debug)]
+pub struct Broadcast {
+    pub from: Option<AccountId>,
+    pub body: String,
+    /// What it is for, each once.
+    pub platforms: Vec<Platform>,
+    /// Whether it is kept for who is offline now.
+    pub offline: bool,
+    pub lives_ms: u64,
 }
 
 /// Which message to one account.

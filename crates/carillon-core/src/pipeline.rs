@@ -16,6 +16,7 @@ use crate::port::{
     Clock, CreateError, EndReason, Fanout, InboxPlan, NewAccount, Random, Remember, Sessions, Store, StoreError,
 };
 
+mod broadcast;
 mod conversation;
 mod event;
 

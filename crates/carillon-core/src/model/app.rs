@@ -49,6 +49,8 @@ pub struct AppSettings {
     pub history_retention_s: u64,
     /// Whether one message may be sent to many accounts by one call.
     pub batch_enabled: bool,
+    /// Whether one call may speak to everyone in the app.
+    pub broadcast_enabled: bool,
     /// Whether a signed call whose nonce was seen within the signature's life is refused.
     pub nonce_once: bool,
     /// Whether a valid token of an unknown account creates the account.
@@ -70,6 +72,7 @@ impl Default for AppSettings {
             inbox_retention_s: 7 * DAY_S,
             history_retention_s: 365 * DAY_S,
             batch_enabled: true,
+            broadcast_enabled: true,
             nonce_once: false,
             create_unknown_accounts: false,
             recall_window_s: 120,
@@ -99,6 +102,7 @@ pub enum Operation {
     SendMessage,
     SendNotice,
     SendNoticeBatch,
+    Broadcast,
     Recall,
     RecallOneWay,
     DeleteMessage,
@@ -109,7 +113,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::CreateAccount,
         Self::RefreshToken,
         Self::SetToken,
@@ -127,6 +131,7 @@ impl Operation {
         Self::SendMessage,
         Self::SendNotice,
         Self::SendNoticeBatch,
+        Self::Broadcast,
         Self::Recall,
         Self::RecallOneWay,
         Self::DeleteMessage,
@@ -156,6 +161,7 @@ impl Operation {
             Self::SendMessage => "send_message",
             Self::SendNotice => "send_notice",
             Self::SendNoticeBatch => "send_notice_batch",
+            Self::Broadcast => "broadcast",
             Self::Recall => "recall",
             Self::RecallOneWay => "recall_one_way",
             Self::DeleteMessage => "delete_message",
@@ -200,13 +206,14 @@ impl Limits {
         self.own.get(&operation).copied().unwrap_or(Self::default_of(operation))
     }
 
-    /// 100 calls a second with 10 seconds of shut-out; for batches 120 a minute with one minute. These are the numbers
-    /// of the cloud vendor whose calls are served (its pages on frequency control, 2024).
+    /// 100 calls a second with 10 seconds of shut-out; with one minute for batches, 120 a minute, and for broadcasts, 10 a
+    /// minute. These are the numbers of the cloud vendor whose calls are served (its pages on frequency control, 2024).
     pub fn default_of(operation: Operation) -> Limit {
         match operation {
             Operation::SendBatch | Operation::SendNoticeBatch => {
                 Limit::Sliding { calls: 120, window_ms: 60_000, shut_out_ms: 60_000 }
             }
+            Operation::Broadcast => Limit::Sliding { calls: 10, window_ms: 60_000, shut_out_ms: 60_000 },
             Operation::CreateAccount
             | Operation::RefreshToken
             | Operation::SetToken

@@ -2,6 +2,7 @@
 
 mod account;
 mod app;
+mod broadcast;
 mod copy;
 mod device;
 mod message;
@@ -10,6 +11,7 @@ mod secret;
 
 pub use account::{Account, AccountFacts, Gender, MutedIn, Profile};
 pub use app::{ApiKey, App, AppSettings, Limit, Limits, NewApp, Operation};
+pub use broadcast::Broadcast;
 pub use copy::{Committed, CommittedCopy, DropReason, Fate};
 pub use device::{DevicePolicy, Platform};
 pub use message::{

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::Committed;
+use crate::model::{Broadcast, Committed};
 
 /// Hands committed messages to connections.
 pub trait Fanout: Send + Sync {
@@ -10,6 +10,9 @@ pub trait Fanout: Send + Sync {
     /// in the order of commits: within one inbox, offsets rise. Never blocks and never fails: whoever cannot take a copy
     /// now reads it from the store later.
     fn committed(&self, message: &Arc<Committed>);
+
+    /// Called by the store once for each committed broadcast, as [`Fanout::committed`] is, in the order of their ids.
+    fn broadcast(&self, broadcast: &Arc<Broadcast>);
 
     /// Called for a message all of whose recipients are no accounts, so that there is nothing to commit: with how many were
     /// named. Like the others, these count as dropped.

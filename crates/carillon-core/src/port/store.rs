@@ -11,7 +11,7 @@ use bytes::Bytes;
 use crate::command::AccountChange;
 use crate::id::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 use crate::model::{
-    Account, AccountFacts, App, Committed, Fate, Fates, Message, NewApp, Noted, Profile, Record, Secret,
+    Account, AccountFacts, App, Broadcast, Committed, Fate, Fates, Message, NewApp, Noted, Profile, Record, Secret,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -158,6 +158,8 @@ pub enum Change {
     Forget { account: AccountNo, other: AccountNo, other_id: AccountId },
     /// The device has everything up to this offset. Never goes back.
     Acknowledge { account: AccountNo, device: DeviceId, offset: Offset },
+    /// The device was handed the broadcasts up to this one. Never goes back.
+    NoteBroadcasts { account: AccountNo, device: DeviceId, through: MessageId },
 }
 
 /// Where a copy is.
@@ -283,6 +285,7 @@ pub struct Trimmed {
     pub history_entries: u64,
     pub messages: u64,
     pub requests: u64,
+    pub broadcasts: u64,
     /// Records of whatever kind that removed apps had left. An engine that removes an app at once has none.
     pub of_removed_apps: u64,
     /// Outcomes, and what was kept of messages that are stored nowhere else.
@@ -354,6 +357,22 @@ pub trait Store: Send + Sync {
         plan: InboxPlan,
         remember: Option<Remember<Committed>>,
     ) -> Result<Arc<Committed>, StoreError>;
+
+    /// Commits a broadcast, complete but for its id, which is given: higher than that of whatever was committed before. Its
+    /// app must be there. It is kept where it is for who is offline. [`crate::port::Fanout::broadcast`] is called before this
+    /// returns.
+    async fn commit_broadcast(
+        &self,
+        broadcast: Broadcast,
+        remember: Option<Remember<Broadcast>>,
+    ) -> Result<Arc<Broadcast>, StoreError>;
+
+    /// The app's broadcasts for who was offline, oldest first: the newest [`Broadcast::KEPT_MAX`] of those that have not
+    /// expired at `now_ms`. The others may be gone.
+    async fn broadcasts(&self, app: AppId, now_ms: u64) -> Result<Vec<Arc<Broadcast>>, StoreError>;
+
+    /// The newest broadcast that the device was handed, as far as that was noted; 0 for none.
+    async fn noted_broadcast(&self, account: AccountNo, device: &DeviceId) -> Result<MessageId, StoreError>;
 
     /// What `account`'s inbox holds.
     async fn inbox_state(&self, account: AccountNo) -> Result<InboxState, StoreError>;
