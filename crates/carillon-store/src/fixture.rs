@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use carillon_core::model::{
-    AppSettings, Committed, Content, CopyOptions, Fate, Kind, Message, Moderation, NewApp, Profile, Push, Secret,
-    Sender,
+    AppSettings, Broadcast, Committed, Content, CopyOptions, Fate, Kind, Message, Moderation, NewApp, Platform,
+    Profile, Push, Secret, Sender,
 };
 use carillon_core::port::{Fanout, InboxPlan, NewAccount, PageLimit, PlannedCopy, Remember};
 use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId};
@@ -14,11 +14,15 @@ pub(crate) const NOW_MS: u64 = 1_800_000_000_000 / 60_000 * 60_000;
 pub(crate) const ALL: PageLimit = PageLimit { entries: 1_000, bytes: usize::MAX };
 
 #[derive(Default)]
-pub(crate) struct Heard(pub(crate) Mutex<Vec<Arc<Committed>>>);
+pub(crate) struct Heard(pub(crate) Mutex<Vec<Arc<Committed>>>, pub(crate) Mutex<Vec<Arc<Broadcast>>>);
 
 impl Fanout for Heard {
     fn committed(&self, message: &Arc<Committed>) {
         self.0.lock().unwrap().push(Arc::clone(message));
+    }
+
+    fn broadcast(&self, broadcast: &Arc<Broadcast>) {
+        self.1.lock().unwrap().push(Arc::clone(broadcast));
     }
 
     fn nobody(&self, _unregistered: usize) {}
@@ -84,4 +88,10 @@ pub(crate) fn remember<T>(
 ) -> Option<Remember<T>> {
     let answer = Box::new(move |done: &T| Bytes::from(answer(done)));
     Some(Remember { request: request.into(), fingerprint: [7; 32], expires_ms, answer })
+}
+
+/// A broadcast in nobody's name.
+pub(crate) fn broadcast(app: AppId, body: &str, offline: bool, (created_ms, expires_ms): (u64, u64)) -> Broadcast {
+    let platforms = Platform::ALL.to_vec();
+    Broadcast { id: MessageId(0), app, from: None, body: body.into(), platforms, offline, created_ms, expires_ms }
 }

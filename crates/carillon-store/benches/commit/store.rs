@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use async_trait::async_trait;
-use carillon_core::model::Committed;
+use carillon_core::model::{Broadcast, Committed};
 use carillon_core::port::{Clock, Fanout, InboxPlan, Store};
 use carillon_store::{EmbeddedConfig, EmbeddedStore};
 use tokio::task::JoinSet;
@@ -43,6 +43,8 @@ struct Nobody;
 
 impl Fanout for Nobody {
     fn committed(&self, _: &Arc<Committed>) {}
+
+    fn broadcast(&self, _: &Arc<Broadcast>) {}
 
     fn nobody(&self, _unregistered: usize) {}
 }

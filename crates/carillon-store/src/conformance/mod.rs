@@ -76,6 +76,7 @@ impl Setup {
             all.history_entries += round.history_entries;
             all.messages += round.messages;
             all.requests += round.requests;
+            all.broadcasts += round.broadcasts;
             all.of_removed_apps += round.of_removed_apps;
             all.records += round.records;
             if !round.more {
@@ -413,6 +414,7 @@ async fn what_is_too_old_goes_and_offsets_go_on(it: Setup) {
     assert_eq!(it.send(&[(2, Fate::Inbox)]).await.copies[0].offset, Some(Offset(4)));
 }
 
+mod broadcasts;
 mod conversations;
 mod record;
 

@@ -4,8 +4,9 @@ use std::ops::RangeInclusive;
 
 use carillon_core::command::{AccountChange, MuteChange, ProfileChange};
 use carillon_core::model::{
-    ApiKey, App, AppSettings, Content, CopyOptions, CopyRef, DevicePolicy, DropReason, Element, Fate, Gender, Kind,
-    Limit, Limits, Media, NewApp, Noted, Operation, Outcome, Place, Profile, Recall, Secret,
+    ApiKey, App, AppSettings, Broadcast, Content, CopyOptions, CopyRef, DevicePolicy, DropReason, Element, Fate,
+    Gender, Kind, Limit, Limits, Media, NewApp, Noted, Operation, Outcome, Place, Platform, Profile, Recall, Secret,
+    Sender,
 };
 use carillon_core::port::{
     Change, CopyPlace, InboxPlan, NewAccount, NotedCopies, PageLimit, PlannedCopy, Settled, Span, View,
@@ -15,7 +16,7 @@ use rand::RngExt as _;
 use rand::rngs::StdRng;
 
 use super::op::{Op, Request};
-use crate::fixture::{device, id, new_account, new_app, plan};
+use crate::fixture::{broadcast, device, id, new_account, new_app, plan};
 
 /// Apps that there are at a time.
 pub(super) const APPS: u32 = 3;
@@ -41,13 +42,14 @@ pub(super) fn latest(last_app: u32) -> RangeInclusive<u32> {
 impl Make<'_> {
     /// A write that may share a group with others.
     pub(super) fn write(&mut self) -> Op {
-        match self.rng.random_range(0..13) {
+        match self.rng.random_range(0..14) {
             12 => Op::Settle(self.settled()),
             0 => Op::CreateAccount(self.account(), self.request()),
             10 | 11 => {
                 let app = self.app();
                 Op::Rewrite(app, self.rewrite(app), self.request())
             }
+            13 => Op::Broadcast(self.broadcast(), self.request()),
             1 | 2 => Op::Change(self.app(), self.name(), self.change(), self.request()),
             _ => Op::Commit(Box::new(self.plan()), self.request()),
         }
@@ -75,7 +77,7 @@ impl Make<'_> {
     }
 
     pub(super) fn read(&mut self) -> Op {
-        match self.rng.random_range(0..22) {
+        match self.rng.random_range(0..24) {
             0 => Op::Apps,
             20 | 21 => Op::Record(self.message_id()),
             1 => Op::Account(self.app(), self.name()),
@@ -98,6 +100,8 @@ impl Make<'_> {
             }
             18 => Op::ReadMark(self.no(), self.no()),
             19 => Op::Acknowledged(self.no(), device(self.pick(&["d", "de", "pad"]))),
+            22 => Op::Broadcasts(self.app(), self.now_ms + self.rng.random_range(0..300_000)),
+            23 => Op::NotedBroadcast(self.no(), device(self.pick(&["d", "de", "pad"]))),
             _ => Op::Remembered(self.app(), self.request_id(), self.now_ms + self.rng.random_range(0..300_000)),
         }
     }
@@ -155,7 +159,12 @@ impl Make<'_> {
     }
 
     fn rewrite(&mut self, app: AppId) -> Change {
-        match self.rng.random_range(0..9) {
+        match self.rng.random_range(0..10) {
+            9 => Change::NoteBroadcasts {
+                account: self.no_of(app),
+                device: device(self.pick(&["d", "de", "pad"])),
+                through: self.message_id(),
+            },
             0 | 1 => Change::Withdraw { place: self.place(app), from_sender: self.rng.random() },
             2 | 3 => Change::Delete { place: self.place(app) },
             4 | 5 => Change::Read { reader: self.no_of(app), other: self.no_of(app), through: self.message_id() },
@@ -283,6 +292,7 @@ impl Make<'_> {
             inbox_retention_s: self.pick(&RETENTIONS_S),
             history_retention_s: self.pick(&RETENTIONS_S),
             batch_enabled: self.rng.random(),
+            broadcast_enabled: self.rng.random(),
             nonce_once: self.rng.random(),
             create_unknown_accounts: self.rng.random(),
             blocklist_applies: self.rng.random(),
@@ -290,6 +300,15 @@ impl Make<'_> {
             devices: self.pick(&DevicePolicy::ALL),
         };
         NewApp { keys, settings, ..new_app(self.pick(&["shop", "chat", "game", "bank", "mail"])) }
+    }
+
+    fn broadcast(&mut self) -> Broadcast {
+        let app = self.app();
+        let from = Sender { no: self.no_of(app), account: self.name(), nick: self.text(5), avatar: self.text(5) };
+        let times = (self.now_ms, self.now_ms + self.rng.random_range(0..300_000));
+        let platforms = Platform::ALL.into_iter().filter(|_| self.rng.random()).collect();
+        let from = self.rng.random_bool(0.5).then_some(from);
+        Broadcast { from, platforms, ..broadcast(app, &self.text(9), self.rng.random_bool(0.8), times) }
     }
 
     fn fate(&mut self) -> Fate {

@@ -129,9 +129,11 @@ impl Pair {
             expected.iter().map(|it| committed(it)).collect::<Vec<_>>()
         );
         expected.iter().for_each(|it| self.check_offsets(it));
-        if let Some(last) = expected.last() {
-            self.ids = last.message.id.0 + last.copies.len() as u64;
-        }
+        let [told, heard] = self.heard.each_ref().map(|it| std::mem::take(&mut *it.1.lock().unwrap()));
+        assert_eq!(heard, told);
+        let of_messages = expected.last().map_or(0, |last| last.message.id.0 + last.copies.len() as u64);
+        let of_broadcasts = told.last().map_or(0, |last| last.id.0);
+        self.ids = self.ids.max(of_messages).max(of_broadcasts);
     }
 
     /// Trims to the end, in rounds between which others write and the engine may be opened again.
@@ -192,6 +194,7 @@ impl Pair {
                 assert_eq!(*self.epochs.entry(no).or_insert_with(|| epoch.clone()), epoch);
             }
             ops.push(Op::Facts(app, names));
+            ops.push(Op::Broadcasts(app, self.clock.now_ms()));
             let ids = (0..20).map(|_| MessageId(self.rng.random_range(0..=self.ids)));
             ops.extend(ids.flat_map(|id| [Op::Message(app, id), Op::Record(id)]));
         }
@@ -235,6 +238,7 @@ fn add(sum: &mut Trimmed, round: Trimmed) {
     sum.messages += round.messages;
     sum.requests += round.requests;
     sum.records += round.records;
+    sum.broadcasts += round.broadcasts;
 }
 
 /// Starts all in their order, and waits for all.

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use carillon_core::command::AccountChange;
-use carillon_core::model::{Account, App, Committed, NewApp};
+use carillon_core::model::{Account, App, Broadcast, Committed, NewApp};
 use carillon_core::port::{
     Change, CopyPlace, InboxPage, InboxPlan, NewAccount, PageLimit, Remember, Settled, Span, Store, View,
 };
@@ -42,6 +42,9 @@ pub(super) enum Op {
     Sees(AccountNo, CopyPlace),
     ReadMark(AccountNo, AccountNo),
     Acknowledged(AccountNo, DeviceId),
+    Broadcast(Broadcast, Option<Request>),
+    Broadcasts(AppId, u64),
+    NotedBroadcast(AccountNo, DeviceId),
     Remembered(AppId, String, u64),
 }
 
@@ -61,7 +64,7 @@ impl Op {
         } else if let Self::Commit(plan, request) = &mut self {
             (plan.in_conversations, plan.change) = (false, None);
             *request = None;
-        } else if let Self::Rewrite(..) | Self::Settle(_) = &self {
+        } else if let Self::Rewrite(..) | Self::Settle(_) | Self::Broadcast(..) = &self {
             self = Self::Apps;
         }
         self
@@ -126,6 +129,12 @@ impl Op {
             Self::Sees(account, place) => format!("{:?}", store.sees(account, place).await),
             Self::ReadMark(reader, other) => format!("{:?}", store.read_mark(reader, other).await),
             Self::Acknowledged(account, device) => format!("{:?}", store.acknowledged(account, &device).await),
+            Self::Broadcast(broadcast, request) => {
+                let done = store.commit_broadcast(broadcast, asked(request, |it| format!("{it:?}"))).await;
+                format!("{done:?}")
+            }
+            Self::Broadcasts(app, now_ms) => format!("{:?}", store.broadcasts(app, now_ms).await),
+            Self::NotedBroadcast(no, device) => format!("{:?}", store.noted_broadcast(no, &device).await),
             Self::Remembered(app, request, now_ms) => {
                 format!("{:?}", store.remembered(app, &request, now_ms).await)
             }

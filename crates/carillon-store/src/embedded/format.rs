@@ -27,6 +27,10 @@ pub(crate) enum Tag {
     Forgotten = b'f',
     /// An app that was removed, as long as records of it are left.
     Removed = b'd',
+    /// One that is kept for who is offline.
+    Broadcast = b'B',
+    /// The newest broadcast that a device was handed.
+    NotedBroadcast = b'j',
     /// How many groups were written.
     Groups = b'g',
     /// Messages of which nothing was noted, by the first one.
@@ -148,6 +152,16 @@ pub(crate) fn related(tag: Tag, owner: AccountNo, other: AccountNo) -> Vec<u8> {
 
 pub(crate) fn acknowledged(account: AccountNo, device: &DeviceId) -> Vec<u8> {
     let mut key = by_account(Tag::Acknowledged, account);
+    key.extend_from_slice(device.as_str().as_bytes());
+    key
+}
+
+pub(crate) fn broadcast(app: AppId, id: MessageId) -> Vec<u8> {
+    [&[Tag::Broadcast as u8][..], &app.0.to_be_bytes(), &id.0.to_be_bytes()].concat()
+}
+
+pub(crate) fn noted_broadcast(account: AccountNo, device: &DeviceId) -> Vec<u8> {
+    let mut key = by_account(Tag::NotedBroadcast, account);
     key.extend_from_slice(device.as_str().as_bytes());
     key
 }

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use carillon_core::model::Committed;
+use carillon_core::model::{Broadcast, Committed};
 use carillon_core::port::{Remember, StoreError};
 use carillon_core::{AccountId, AccountNo, AppId, MessageId, Offset};
 use fjall::{Keyspace, PersistMode, UserKey, UserValue};
@@ -33,6 +33,7 @@ pub(crate) struct Group<'a> {
     /// Conversations that this group gave their pointers.
     pointed: HashSet<(AccountNo, AccountNo)>,
     pub(crate) committed: Vec<Arc<Committed>>,
+    pub(crate) broadcasts: Vec<Arc<Broadcast>>,
     /// Accounts whose facts have changed.
     pub(crate) changed: Vec<(AppId, AccountId)>,
     /// Apps that were removed.
@@ -53,6 +54,7 @@ impl<'a> Group<'a> {
             heads: HashMap::new(),
             pointed: HashSet::new(),
             committed: Vec::new(),
+            broadcasts: Vec::new(),
             changed: Vec::new(),
             removed: Vec::new(),
             cleared: Vec::new(),
@@ -95,8 +97,8 @@ impl<'a> Group<'a> {
         self.state.groups = groups;
         self.state.keep_heads(self.heads);
         self.state.keep_pointed(self.pointed);
-        let Self { committed, changed, removed, cleared, .. } = self;
-        Ok(Told { committed, changed, removed, cleared })
+        let Self { committed, broadcasts, changed, removed, cleared, .. } = self;
+        Ok(Told { committed, broadcasts, changed, removed, cleared })
     }
 
     pub(crate) fn put<const K: usize, const V: usize>(&mut self, keyspace: &'a Keyspace, key: [u8; K], value: [u8; V]) {
@@ -210,6 +212,7 @@ impl<'a> Group<'a> {
 #[derive(Default)]
 pub(crate) struct Told {
     pub(crate) committed: Vec<Arc<Committed>>,
+    pub(crate) broadcasts: Vec<Arc<Broadcast>>,
     pub(crate) changed: Vec<(AppId, AccountId)>,
     pub(crate) removed: Vec<AppId>,
     pub(crate) cleared: Vec<AppId>,

@@ -1,6 +1,6 @@
 //! Reads beside inboxes: accounts and their facts, their lists, messages and requests.
 
-use carillon_core::model::{Account, AccountFacts, Message};
+use carillon_core::model::{Account, AccountFacts, Broadcast, Message};
 use carillon_core::port::{CopyPlace, Remembered, StoreError};
 use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 use fjall::{Readable as _, Snapshot};
@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::db::{Db, unknown};
 use super::format::{self, Tag};
-use super::record::{self, AccountRecord, MessageRecord, RequestRecord};
+use super::record::{self, AccountRecord, BroadcastRecord, MessageRecord, RequestRecord};
 use super::seal;
 use crate::rules::ordered;
 
@@ -91,6 +91,24 @@ pub(crate) fn acknowledged(db: &Db, account: AccountNo, device: &DeviceId) -> Re
     let key = format::acknowledged(account, device);
     let value = db.rest.get(&key).map_err(unknown)?;
     value.map(|value| seal::open_number(&key, &value).map(Offset)).transpose()
+}
+
+pub(crate) fn noted_broadcast(db: &Db, account: AccountNo, device: &DeviceId) -> Result<MessageId, StoreError> {
+    let key = format::noted_broadcast(account, device);
+    let value = db.rest.get(&key).map_err(unknown)?;
+    value.map_or(Ok(MessageId(0)), |value| seal::open_number(&key, &value).map(MessageId))
+}
+
+/// All of an app's broadcasts that lie there, oldest first: each by itself, because one that is damaged must not keep the
+/// others away.
+pub(crate) fn broadcasts(db: &Db, app: AppId) -> Result<Vec<Result<Arc<Broadcast>, StoreError>>, StoreError> {
+    let mut all = Vec::new();
+    for guard in db.rest.prefix(format::app(Tag::Broadcast, app)) {
+        let (key, value) = guard.into_inner().map_err(unknown)?;
+        let record = record::decode::<BroadcastRecord>(&key, &value);
+        all.push(record.and_then(Broadcast::try_from).map(Arc::new));
+    }
+    Ok(all)
 }
 
 /// The first id of the first minute with a mark that is not before the time's.

@@ -104,7 +104,7 @@ fn ranges(db: &Db, app: AppId) -> Vec<(&Keyspace, Vec<u8>)> {
     let accounts = format::accounts_of(app);
     let mut ranges = vec![(&db.inbox, accounts.to_vec()), (&db.history, accounts.to_vec())];
     ranges.push((&db.bodies, app.0.to_be_bytes().to_vec()));
-    let by_app = [Tag::Account, Tag::Serial, Tag::Request];
+    let by_app = [Tag::Account, Tag::Serial, Tag::Request, Tag::Broadcast];
     ranges.extend(by_app.map(|tag| (&db.rest, format::app(tag, app))));
     let by_account = [
         Tag::AccountById,
@@ -115,6 +115,7 @@ fn ranges(db: &Db, app: AppId) -> Vec<(&Keyspace, Vec<u8>)> {
         Tag::Read,
         Tag::Forgotten,
         Tag::Acknowledged,
+        Tag::NotedBroadcast,
     ];
     ranges.extend(by_account.map(|tag| (&db.rest, [&[tag as u8][..], &accounts].concat())));
     ranges

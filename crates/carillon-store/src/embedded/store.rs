@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use carillon_core::command::AccountChange;
-use carillon_core::model::{Account, AccountFacts, App, Committed, Message, NewApp, Record};
+use carillon_core::model::{Account, AccountFacts, App, Broadcast, Committed, Message, NewApp, Record};
 use carillon_core::port::{
     Change, Clock, Conversations, CopyPlace, CreateError, Fanout, HistoryPage, InboxPage, InboxPlan, InboxState,
     NewAccount, PageLimit, Remember, Remembered, Settled, Span, Store, StoreError, Trimmed, View,
@@ -110,6 +110,7 @@ impl EmbeddedStore {
             ("history_entry", trimmed.history_entries),
             ("message", trimmed.messages),
             ("request", trimmed.requests),
+            ("broadcast", trimmed.broadcasts),
             ("of_removed_app", trimmed.of_removed_apps),
             ("record", trimmed.records),
         ];
@@ -250,6 +251,28 @@ impl Store for EmbeddedStore {
             Ok(())
         };
         self.write(kind, write).await
+    }
+
+    async fn commit_broadcast(
+        &self,
+        broadcast: Broadcast,
+        remember: Option<Remember<Broadcast>>,
+    ) -> Result<Arc<Broadcast>, StoreError> {
+        self.write(Kind::Grouped, |group| apply::broadcast::commit(group, broadcast, remember)).await
+    }
+
+    async fn broadcasts(&self, app: AppId, now_ms: u64) -> Result<Vec<Arc<Broadcast>>, StoreError> {
+        let read = move |shared: &Shared, db: &Db| {
+            let all = reads::broadcasts(db, app)?.into_iter();
+            let all: Vec<_> = all.filter_map(|it| shared.report(it).ok()).collect();
+            Ok(Broadcast::current(&all, now_ms).cloned().collect())
+        };
+        self.read(app, Vec::new(), read).await
+    }
+
+    async fn noted_broadcast(&self, account: AccountNo, device: &DeviceId) -> Result<MessageId, StoreError> {
+        let device = device.clone();
+        self.read(account.app(), MessageId(0), move |_, db| reads::noted_broadcast(db, account, &device)).await
     }
 
     async fn inbox_state(&self, account: AccountNo) -> Result<InboxState, StoreError> {

@@ -9,6 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use carillon_core::model::Broadcast;
 use carillon_core::port::{StoreError, Trimmed};
 use carillon_core::{AccountNo, AppId, MessageId, Offset};
 
@@ -44,6 +45,8 @@ enum Phase {
     Bodies(AppId),
     Records,
     Requests,
+    /// Of this app, or of the next one that there is.
+    Broadcasts(AppId),
     Marks,
     Done,
 }
@@ -123,6 +126,7 @@ impl Cursor {
             Phase::Bodies(app) => self.bodies(group, app, left, trimmed)?,
             Phase::Records => self.records(group, left, trimmed)?,
             Phase::Requests => self.requests(group, left, trimmed)?,
+            Phase::Broadcasts(app) => self.broadcasts(group, app, left, trimmed)?,
             Phase::Marks => self.marks(group, left)?,
             Phase::Done => Phase::Done,
         };
@@ -333,7 +337,27 @@ impl Cursor {
             group.remove_rest(key.to_vec());
             *left -= 1;
         }
-        Ok(Phase::Marks)
+        Ok(Phase::Broadcasts(AppId(0)))
+    }
+
+    /// The broadcasts of one app that are not current any more: all at once, as they are few.
+    fn broadcasts(
+        &self,
+        group: &mut Group<'_>,
+        from: AppId,
+        left: &mut usize,
+        trimmed: &mut Trimmed,
+    ) -> Result<Phase, StoreError> {
+        let Some((&app, _)) = self.bounds.range(from..).next() else { return Ok(Phase::Marks) };
+        // Nothing says how old a damaged one is: it stays as long as its app.
+        let all: Vec<_> = reads::broadcasts(group.db, app)?.into_iter().flatten().collect();
+        let current: Vec<MessageId> = Broadcast::current(&all, self.now_ms).map(|it| it.id).collect();
+        for old in all.iter().filter(|it| !current.contains(&it.id)) {
+            group.remove_rest(format::broadcast(app, old.id));
+            trimmed.broadcasts += 1;
+            *left = left.saturating_sub(1);
+        }
+        Ok(Phase::Broadcasts(AppId(app.0 + 1)))
     }
 
     /// The marks that no app's retention reaches any more.

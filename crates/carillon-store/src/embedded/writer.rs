@@ -7,12 +7,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use carillon_core::MessageId;
+use carillon_core::model::Broadcast;
 use carillon_core::port::{Fanout, StoreError};
 use tokio::sync::mpsc;
 
 use super::db::Db;
 use super::group::{Group, Told};
 use super::metrics::Reason;
+use super::reads;
 use super::shared::Shared;
 use super::state::State;
 
@@ -131,7 +133,6 @@ impl Writer {
         let outcome = group.sync();
         if outcome.is_ok() {
             self.shared.home.synced.note(state.groups);
-            self.told = state.next_id;
             let took_us = self.shared.clock.monotonic_us() - started_us;
             self.shared.metrics.commits.inc();
             self.shared.metrics.group_writes.observe(f64::from(u32::try_from(writes).unwrap_or(u32::MAX)));
@@ -140,7 +141,7 @@ impl Writer {
         (afters, outcome)
     }
 
-    fn tell(&self, told: &Told) {
+    fn tell(&mut self, told: &Told) {
         self.shared.removed.tell(&told.removed, &told.cleared);
         if told.removed.is_empty() {
             self.shared.facts.forget(&told.changed);
@@ -150,6 +151,10 @@ impl Writer {
         for committed in &told.committed {
             self.fanout.committed(committed);
         }
+        for broadcast in &told.broadcasts {
+            self.fanout.broadcast(broadcast);
+        }
+        self.told = self.state.as_ref().map_or(self.told, |state| state.next_id);
     }
 
     fn refuse(&self, job: Job, error: StoreError) {
@@ -170,7 +175,7 @@ impl Writer {
             return Ok(());
         }
         let shared = &self.shared;
-        let mut state = None;
+        let (mut state, mut untold) = (None, Vec::new());
         shared.slot.reopen(|| {
             shared.facts.forget_all();
             shared.messages.clear();
@@ -179,6 +184,7 @@ impl Writer {
             let loaded = State::load(&db, &shared.config)?;
             shared.home.synced.lost(loaded.groups).map_or(Ok(()), |lost| Err(StoreError::Damaged(lost)))?;
             shared.removed.load(&db)?;
+            untold = broadcasts_from(shared, &db, &loaded, self.told)?;
             state = Some(loaded);
             Ok::<_, StoreError>(db)
         })?;
@@ -191,10 +197,28 @@ impl Writer {
             state.gaps.clone_from(&self.gaps);
         }
         self.state = state;
+        // Nobody would find out about these, as they are in no inbox.
+        untold.iter().for_each(|it| self.fanout.broadcast(it));
         shared.metrics.reopened.inc();
         tracing::info!("the storage engine is open again");
         Ok(())
     }
+}
+
+/// The broadcasts on disk from this id on, in the order of their ids.
+fn broadcasts_from(
+    shared: &Shared,
+    db: &Db,
+    state: &State,
+    from: MessageId,
+) -> Result<Vec<Arc<Broadcast>>, StoreError> {
+    let mut found = Vec::new();
+    for &app in state.apps.keys() {
+        let all = reads::broadcasts(db, app)?.into_iter();
+        found.extend(all.filter_map(|it| shared.report(it).ok()).filter(|it| it.id >= from));
+    }
+    found.sort_by_key(|it| it.id);
+    Ok(found)
 }
 
 fn refuse(shared: &Shared, job: Job, error: StoreError) {

@@ -34,6 +34,10 @@ impl State {
                 let has = self.acknowledged.entry((account, device)).or_insert(offset);
                 *has = offset.max(*has);
             }
+            Change::NoteBroadcasts { account, device, through } => {
+                let has = self.noted_broadcasts.entry((account, device)).or_insert(through);
+                *has = through.max(*has);
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use carillon_core::command::AccountChange;
 use carillon_core::model::{
-    Account, AccountFacts, App, Committed, CommittedCopy, Fate, Message, MutedIn, NewApp, Record,
+    Account, AccountFacts, App, Broadcast, Committed, CommittedCopy, Fate, Message, MutedIn, NewApp, Record,
 };
 use carillon_core::port::{
     Change, Conversations, CopyPlace, CreateError, Fanout, HistoryPage, InboxEntry, InboxPage, InboxPlan, InboxState,
@@ -24,6 +24,7 @@ use crate::page::PageFill;
 use crate::row::Row;
 use crate::rules;
 
+mod broadcast;
 mod change;
 mod conversation;
 mod record;
@@ -58,6 +59,8 @@ struct State {
     /// By who forgot and the other: up to where, and the other's name.
     forgotten: BTreeMap<(AccountNo, AccountNo), (MessageId, AccountId)>,
     acknowledged: HashMap<(AccountNo, DeviceId), Offset>,
+    broadcasts: BTreeMap<AppId, Vec<Arc<Broadcast>>>,
+    noted_broadcasts: HashMap<(AccountNo, DeviceId), MessageId>,
     /// The first id of each minute.
     minutes: BTreeMap<u64, MessageId>,
     claims: BTreeMap<(AccountNo, Offset), BTreeSet<DeviceId>>,
@@ -244,6 +247,28 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    async fn commit_broadcast(
+        &self,
+        broadcast: Broadcast,
+        remember: Option<Remember<Broadcast>>,
+    ) -> Result<Arc<Broadcast>, StoreError> {
+        let mut state = self.lock();
+        state.check(broadcast.app)?;
+        let broadcast = state.broadcast(broadcast);
+        state.remember(broadcast.app, remember, &broadcast);
+        self.fanout.broadcast(&broadcast);
+        Ok(broadcast)
+    }
+
+    async fn broadcasts(&self, app: AppId, now_ms: u64) -> Result<Vec<Arc<Broadcast>>, StoreError> {
+        Ok(self.lock().current_broadcasts(app, now_ms))
+    }
+
+    async fn noted_broadcast(&self, account: AccountNo, device: &DeviceId) -> Result<MessageId, StoreError> {
+        let state = self.lock();
+        Ok(state.noted_broadcasts.get(&(account, device.clone())).copied().unwrap_or(MessageId(0)))
+    }
+
     async fn inbox_state(&self, account: AccountNo) -> Result<InboxState, StoreError> {
         Ok(self.lock().inbox_state(account))
     }
@@ -398,6 +423,8 @@ impl State {
         self.read.retain(|(reader, _), _| reader.app() != app);
         self.forgotten.retain(|(owner, _), _| owner.app() != app);
         self.acknowledged.retain(|(no, _), _| no.app() != app);
+        self.broadcasts.remove(&app);
+        self.noted_broadcasts.retain(|(no, _), _| no.app() != app);
         self.claims.retain(|(no, _), _| no.app() != app);
         self.requests.retain(|(of, _), _| *of != app);
         true
@@ -506,6 +533,7 @@ impl State {
         self.history.retain(|_, (base, _)| in_history(&messages[base].0));
         self.messages.retain(|_, (message, _)| in_inbox(message) || in_history(message));
         self.requests.retain(|_, (expires_ms, _)| *expires_ms > now_ms);
+        trimmed.broadcasts = self.trim_broadcasts(now_ms);
         trimmed.history_entries = (before.0 - self.history.len()) as u64;
         trimmed.messages = (before.1 - self.messages.len()) as u64;
         trimmed.requests = (before.2 - self.requests.len()) as u64;

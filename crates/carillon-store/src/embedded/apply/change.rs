@@ -17,7 +17,9 @@ use crate::rules::ordered;
 pub(crate) fn is_alone(change: &Change) -> bool {
     match change {
         Change::Withdraw { .. } | Change::Delete { .. } => true,
-        Change::Read { .. } | Change::Forget { .. } | Change::Acknowledge { .. } => false,
+        Change::Read { .. } | Change::Forget { .. } | Change::Acknowledge { .. } | Change::NoteBroadcasts { .. } => {
+            false
+        }
     }
 }
 
@@ -40,6 +42,9 @@ pub(crate) fn apply(group: &mut Group<'_>, change: Change) -> Result<(), StoreEr
         Change::Read { reader, other, through } => raise(group, format::related(Tag::Read, reader, other), through.0),
         Change::Acknowledge { account, device, offset } => {
             raise(group, format::acknowledged(account, &device), offset.0)
+        }
+        Change::NoteBroadcasts { account, device, through } => {
+            raise(group, format::noted_broadcast(account, &device), through.0)
         }
         Change::Forget { account, other, other_id } => {
             let key = format::related(Tag::Forgotten, account, other);

@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod app;
+pub(crate) mod broadcast;
 pub(crate) mod change;
 pub(crate) mod claim;
 pub(crate) mod message;

@@ -38,6 +38,8 @@ pub(crate) struct AppRecord {
     limits: Vec<LimitRecord>,
     #[prost(uint64, optional, tag = "15")]
     recall_window_s: Option<u64>,
+    #[prost(bool, optional, tag = "16")]
+    broadcast_enabled: Option<bool>,
     #[prost(string, optional, tag = "14")]
     devices: Option<String>,
 }
@@ -88,6 +90,7 @@ impl From<&App> for AppRecord {
             inbox_retention_s: Some(settings.inbox_retention_s),
             history_retention_s: Some(settings.history_retention_s),
             batch_enabled: Some(settings.batch_enabled),
+            broadcast_enabled: Some(settings.broadcast_enabled),
             nonce_once: Some(settings.nonce_once),
             create_unknown_accounts: Some(settings.create_unknown_accounts),
             blocklist_applies: Some(settings.blocklist_applies),
@@ -134,6 +137,7 @@ impl TryFrom<AppRecord> for App {
             inbox_retention_s: record.inbox_retention_s.unwrap_or(default.inbox_retention_s),
             history_retention_s: record.history_retention_s.unwrap_or(default.history_retention_s),
             batch_enabled: record.batch_enabled.unwrap_or(default.batch_enabled),
+            broadcast_enabled: record.broadcast_enabled.unwrap_or(default.broadcast_enabled),
             nonce_once: record.nonce_once.unwrap_or(default.nonce_once),
             create_unknown_accounts: record.create_unknown_accounts.unwrap_or(default.create_unknown_accounts),
             blocklist_applies: record.blocklist_applies.unwrap_or(default.blocklist_applies),

@@ -4,6 +4,7 @@
 
 mod account;
 mod app;
+mod broadcast;
 mod fate;
 mod message;
 
@@ -14,6 +15,7 @@ use crate::rules;
 
 pub(crate) use account::AccountRecord;
 pub(crate) use app::AppRecord;
+pub(crate) use broadcast::BroadcastRecord;
 pub(crate) use fate::NotedRecord;
 pub(crate) use message::MessageRecord;
 

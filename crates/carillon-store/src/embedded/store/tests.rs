@@ -1,5 +1,6 @@
 //! What must not happen when something inside goes wrong: a hang, a lost offset, an `Ok` for nothing.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use carillon_core::model::Fate;
@@ -8,7 +9,7 @@ use carillon_core::port::FakeClock;
 use super::*;
 use crate::embedded::format;
 use crate::embedded::format::Tag;
-use crate::fixture::{ALL, Heard, NOW_MS, id, new_account, new_app, plan, remember};
+use crate::fixture::{ALL, Heard, NOW_MS, broadcast, id, new_account, new_app, plan, remember};
 
 const APP: AppId = AppId(1);
 const BOB: AccountNo = AccountNo(1 << 40 | 2);
@@ -50,11 +51,15 @@ async fn a_write_that_panics_fails_with_its_group_and_the_next_one_goes_on() {
 
 /// Panics when it is told to.
 #[derive(Default)]
-struct Fragile(AtomicBool);
+struct Fragile(AtomicBool, Mutex<Vec<Arc<Broadcast>>>);
 
 impl Fanout for Fragile {
     fn committed(&self, _: &Arc<Committed>) {
         assert!(!self.0.load(Ordering::Relaxed), "as a test");
+    }
+
+    fn broadcast(&self, broadcast: &Arc<Broadcast>) {
+        self.1.lock().unwrap().push(Arc::clone(broadcast));
     }
 
     fn nobody(&self, _unregistered: usize) {}
@@ -71,6 +76,44 @@ async fn a_fan_out_that_panics_leaves_a_store_that_goes_on() {
     fanout.0.store(false, Ordering::Relaxed);
     assert_eq!(send(&store).await.unwrap().copies[0].offset, Some(Offset(2)));
     assert_eq!(offsets(&store).await, [1, 2]);
+}
+
+#[tokio::test]
+async fn broadcasts_that_nobody_was_told_of_in_a_failure_are_told_once_the_engine_is_open_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let fanout: Arc<Fragile> = Arc::default();
+    let store = open_with(directory.path(), EmbeddedConfig::default(), Arc::clone(&fanout) as Arc<_>);
+    store.create_app(new_app("shop")).await.unwrap();
+    let cast = |body: &str| broadcast(APP, body, true, (NOW_MS, NOW_MS + 1));
+    store.commit_broadcast(cast("first"), None).await.unwrap();
+    fanout.0.store(true, Ordering::Relaxed);
+    let second = cast("second");
+    let both = |group: &mut Group<'_>| {
+        apply::message::commit(group, plan(APP, 1, &[(2, Fate::Inbox)], NOW_MS), None)?;
+        apply::broadcast::commit(group, second, None)
+    };
+    assert!(store.threads.write(Kind::Grouped, both).await.is_err());
+    fanout.0.store(false, Ordering::Relaxed);
+    store.commit_broadcast(cast("third"), None).await.unwrap();
+    let told = fanout.1.lock().unwrap().clone();
+    assert_eq!(told.iter().map(|it| it.body.as_str()).collect::<Vec<_>>(), ["first", "second", "third"]);
+    assert_eq!(store.broadcasts(APP, NOW_MS).await, Ok(told));
+}
+
+#[tokio::test]
+async fn a_damaged_broadcast_keeps_no_other_away_and_is_counted() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    store.create_app(new_app("shop")).await.unwrap();
+    for (body, lives_ms) in [("one", 2), ("two", 1), ("three", 2)] {
+        store.commit_broadcast(broadcast(APP, body, true, (NOW_MS, NOW_MS + lives_ms)), None).await.unwrap();
+    }
+    let key = format::broadcast(APP, MessageId(1));
+    store.shared.slot.get().unwrap().as_ref().unwrap().rest.insert(key, "junk").unwrap();
+    let bodies = store.broadcasts(APP, NOW_MS).await.unwrap().iter().map(|it| it.body.clone()).collect::<Vec<_>>();
+    assert_eq!((bodies, store.metrics().damaged.get()), (vec!["two".into(), "three".into()], 1));
+    assert_eq!(store.trim(NOW_MS + 1, 100).await.map(|it| it.broadcasts), Ok(1));
+    assert_eq!(store.broadcasts(APP, NOW_MS).await.map(|it| it.len()), Ok(1));
 }
 
 #[tokio::test]

@@ -1,0 +1,89 @@
+//! Broadcasts: one record each, for as long as they are current.
+
+use carillon_core::model::{Broadcast, Platform, Sender};
+
+use super::*;
+use crate::fixture::broadcast;
+
+const LATER_MS: u64 = NOW_MS + 60_000;
+
+impl Setup {
+    async fn broadcast(&self, body: &str, offline: bool, expires_ms: u64) -> Arc<Broadcast> {
+        self.store.commit_broadcast(broadcast(APP, body, offline, (NOW_MS, expires_ms)), None).await.unwrap()
+    }
+
+    /// The bodies of the app's current broadcasts.
+    async fn bodies(&self, now_ms: u64) -> Vec<String> {
+        self.store.broadcasts(APP, now_ms).await.unwrap().iter().map(|it| it.body.clone()).collect()
+    }
+}
+
+async fn a_broadcast_has_an_id_among_those_of_messages_and_is_told_once(it: Setup) {
+    let before = it.send(&[(2, Fate::Inbox)]).await;
+    let sender = Sender { no: ANN, account: id("ann"), nick: "Ann".into(), avatar: "a.png".into() };
+    let platforms = vec![Platform::Ios, Platform::Web];
+    let planned = Broadcast { from: Some(sender), platforms, ..broadcast(APP, "noon", true, (NOW_MS, LATER_MS)) };
+    let done = it.store.commit_broadcast(planned.clone(), None).await.unwrap();
+    let passing = it.broadcast("now", false, LATER_MS).await;
+    let after = it.send(&[(2, Fate::Inbox)]).await;
+    assert_eq!(*done, Broadcast { id: before.message.id.plus(2), ..planned });
+    assert_eq!((passing.id, after.message.id), (done.id.plus(1), done.id.plus(2)));
+    assert_eq!(*it.heard.1.lock().unwrap(), [done.clone(), passing]);
+    assert_eq!(it.store.broadcasts(APP, NOW_MS).await.unwrap(), [done]);
+}
+
+async fn a_broadcast_is_kept_until_it_expires_and_trimming_takes_it_away(it: Setup) {
+    it.broadcast("short", true, LATER_MS).await;
+    it.broadcast("long", true, LATER_MS + 1).await;
+    assert_eq!(it.bodies(LATER_MS - 1).await, ["short", "long"]);
+    assert_eq!(it.bodies(LATER_MS).await, ["long"]);
+    assert_eq!(it.trim(LATER_MS, 1).await.broadcasts, 1);
+    assert_eq!(it.bodies(NOW_MS).await, ["long"]);
+}
+
+async fn no_more_than_the_newest_hundred_broadcasts_are_current(it: Setup) {
+    for n in 0..Broadcast::KEPT_MAX + 2 {
+        it.broadcast(&n.to_string(), true, LATER_MS).await;
+    }
+    let bodies = it.bodies(NOW_MS).await;
+    assert_eq!((bodies.len(), bodies[0].as_str()), (Broadcast::KEPT_MAX, "2"));
+    assert_eq!(it.trim(NOW_MS, 1_000).await.broadcasts, 2);
+    assert_eq!(it.bodies(NOW_MS).await, bodies);
+}
+
+async fn what_a_device_was_handed_never_goes_back(it: Setup) {
+    let note = |device, through| Change::NoteBroadcasts { account: ANN, device, through: MessageId(through) };
+    for through in [5, 9, 7] {
+        it.change(note(device("phone"), through)).await;
+    }
+    assert_eq!(it.store.noted_broadcast(ANN, &device("phone")).await, Ok(MessageId(9)));
+    assert_eq!(it.store.noted_broadcast(ANN, &device("pho")).await, Ok(MessageId(0)));
+    assert_eq!(it.store.noted_broadcast(BOB, &device("phone")).await, Ok(MessageId(0)));
+}
+
+async fn a_repeated_broadcast_is_remembered_and_a_removed_app_leaves_none(it: Setup) {
+    let request = remember("r", LATER_MS, |it: &Broadcast| it.id.to_string());
+    let planned = broadcast(APP, "noon", true, (NOW_MS, LATER_MS));
+    let done = it.store.commit_broadcast(planned.clone(), request).await.unwrap();
+    let first = it.store.remembered(APP, "r", NOW_MS).await.unwrap().unwrap();
+    assert_eq!(first.answer, done.id.to_string());
+    it.change(Change::NoteBroadcasts { account: ANN, device: device("phone"), through: done.id }).await;
+    assert_eq!(it.store.remove_app(APP).await, Ok(true));
+    assert_eq!(it.store.broadcasts(APP, NOW_MS).await, Ok(Vec::new()));
+    assert_eq!(it.store.noted_broadcast(ANN, &device("phone")).await, Ok(MessageId(0)));
+    assert_eq!(it.store.commit_broadcast(planned, None).await, Err(StoreError::NoApp));
+    it.trim(NOW_MS, 10).await;
+    assert_eq!(it.store.broadcasts(APP, NOW_MS).await, Ok(Vec::new()));
+}
+
+mod each {
+    use super::super::Setup;
+
+    on_each_engine! {
+        a_broadcast_has_an_id_among_those_of_messages_and_is_told_once
+        a_broadcast_is_kept_until_it_expires_and_trimming_takes_it_away
+        no_more_than_the_newest_hundred_broadcasts_are_current
+        what_a_device_was_handed_never_goes_back
+        a_repeated_broadcast_is_remembered_and_a_removed_app_leaves_none
+    }
+}

@@ -1,0 +1,27 @@
+//! Committing a broadcast: one record, where it is kept at all.
+
+use std::sync::Arc;
+
+use carillon_core::model::Broadcast;
+use carillon_core::port::{Remember, StoreError};
+
+use crate::embedded::format;
+use crate::embedded::group::Group;
+use crate::embedded::record::{self, BroadcastRecord};
+
+pub(crate) fn commit(
+    group: &mut Group<'_>,
+    broadcast: Broadcast,
+    remember: Option<Remember<Broadcast>>,
+) -> Result<Arc<Broadcast>, StoreError> {
+    group.check(broadcast.app)?;
+    let broadcast = Arc::new(Broadcast { id: group.take_ids(1), ..broadcast });
+    if broadcast.offline {
+        let key = format::broadcast(broadcast.app, broadcast.id);
+        let value = record::encode(&key, &BroadcastRecord::from(&*broadcast));
+        group.put_rest(key, value);
+    }
+    group.remember(broadcast.app, remember, &broadcast);
+    group.broadcasts.push(Arc::clone(&broadcast));
+    Ok(broadcast)
+}
