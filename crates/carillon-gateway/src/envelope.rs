@@ -7,7 +7,7 @@ use std::cell::OnceCell;
 use std::io::Write as _;
 
 use bytes::BytesMut;
-use carillon_core::model::Message;
+use carillon_core::model::{Broadcast, Message};
 use carillon_core::port::{InboxEntry, Role, Standing};
 use carillon_core::{MessageId, Offset};
 
@@ -56,12 +56,23 @@ impl<'a> Envelope<'a> {
 
     /// Appends the push of one copy, as one message of `encoding`. Without an offset it is no inbox entry.
     pub(crate) fn push(&self, encoding: Encoding, copy: Copy, out: &mut Vec<u8>) {
-        let shared = self.shared(copy.role);
-        out.reserve(shared.len() + OWN_BYTES_MAX);
-        match encoding {
-            Encoding::Json => push_json(shared, copy, out),
-            Encoding::Protobuf => push_protobuf(shared, copy, out),
-        }
+        push(encoding, self.shared(copy.role), copy, out);
+    }
+}
+
+/// The push of a broadcast, as one message of `encoding`.
+pub(crate) fn push_broadcast(encoding: Encoding, broadcast: &Broadcast) -> Vec<u8> {
+    let mut out = Vec::new();
+    let copy = Copy { id: broadcast.id, offset: None, role: Role::Recipient };
+    push(encoding, &format::broadcast(broadcast), copy, &mut out);
+    out
+}
+
+fn push(encoding: Encoding, shared: &str, copy: Copy, out: &mut Vec<u8>) {
+    out.reserve(shared.len() + OWN_BYTES_MAX);
+    match encoding {
+        Encoding::Json => push_json(shared, copy, out),
+        Encoding::Protobuf => push_protobuf(shared, copy, out),
     }
 }
 

@@ -3,10 +3,14 @@
 //! A copy's own part (its id) comes first, so that everything after it is the same for all recipients and is written once.
 
 use carillon_core::MessageId;
-use carillon_core::model::{CopyOptions, CopyRef, Element, Kind, Media, Message};
+use carillon_core::model::{self, CopyOptions, CopyRef, Element, Kind, Media, Message};
 use carillon_core::port::Role;
 use serde::Serialize;
 use serde_json::value::RawValue;
+
+mod broadcast;
+
+pub(crate) use broadcast::broadcast;
 
 /// All of a message but a copy's id: the members of a JSON object, without the braces.
 pub(crate) fn shared(message: &Message, role: Role) -> String {
@@ -26,7 +30,11 @@ pub(crate) fn tombstone(message: &Message, role: Role) -> String {
     object(&who_and_when(message, role))
 }
 
-fn object(shared: &Shared<'_>) -> String {
+fn sender(it: &model::Sender) -> Sender<'_> {
+    Sender { account: it.account.as_str(), nick: &it.nick, avatar: &it.avatar }
+}
+
+fn object(shared: &impl Serialize) -> String {
     let object = serde_json::to_string(shared).expect("texts and numbers are JSON");
     object[1..object.len() - 1].to_owned()
 }
@@ -41,11 +49,7 @@ fn who_and_when(message: &Message, role: Role) -> Shared<'_> {
         client_id: &message.client_id,
         r#type: "withdrawn",
         subtype: 0,
-        sender: Sender {
-            account: message.sender.account.as_str(),
-            nick: &message.sender.nick,
-            avatar: &message.sender.avatar,
-        },
+        sender: sender(&message.sender),
         conversation,
         recipients,
         time: message.time_ms,

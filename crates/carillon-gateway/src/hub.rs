@@ -6,11 +6,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use carillon_core::model::{Committed, DropReason, Fate, Noted, Outcome};
+use carillon_core::model::{Broadcast, Committed, DropReason, Fate, Noted, Outcome};
 use carillon_core::port::{EndReason, Fanout, Session, Sessions};
 use carillon_core::{AccountId, AccountNo, AppId};
 use tokio::sync::oneshot;
 
+use crate::board::Board;
 use crate::config::GatewayConfig;
 use crate::mailbox::{Ask, Mailbox};
 use crate::metrics::GatewayMetrics;
@@ -19,6 +20,7 @@ use crate::record::{Published, Tallies, Tally};
 pub struct Hub {
     pub(crate) mailboxes: Vec<Arc<Mailbox>>,
     pub(crate) tallies: Tallies,
+    pub(crate) board: Board,
     metrics: Arc<GatewayMetrics>,
 }
 
@@ -27,8 +29,14 @@ impl Hub {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let shards = if config.shards == 0 { cores() } else { config.shards };
         let mailbox = || Arc::new(Mailbox::new(config.shard_queue_len_max));
+        let mailboxes = (0..shards).map(|_| mailbox()).collect();
         let tallies = Tallies::new(config.record_queue_len_max);
-        Arc::new(Self { mailboxes: (0..shards).map(|_| mailbox()).collect(), tallies, metrics })
+        Arc::new(Self { mailboxes, board: Board::default(), tallies, metrics })
+    }
+
+    /// Takes in an app's broadcasts that the store kept while no server ran, oldest first; before anybody is let in.
+    pub fn restore(&self, broadcasts: &[Arc<Broadcast>]) {
+        broadcasts.iter().for_each(|it| self.board.pin(it));
     }
 
     /// The shard that an account belongs to.
@@ -91,6 +99,13 @@ impl Fanout for Hub {
         }
     }
 
+    fn broadcast(&self, broadcast: &Arc<Broadcast>) {
+        self.metrics.broadcasts.broadcasts.inc();
+        // Before the shards hear of it, so that whoever connects meanwhile finds it in one of the two places at least.
+        self.board.pin(broadcast);
+        self.mailboxes.iter().for_each(|mailbox| mailbox.broadcast(broadcast));
+    }
+
     fn nobody(&self, unregistered: usize) {
         self.metrics.dropped(DropReason::Unregistered, unregistered);
     }
@@ -103,6 +118,7 @@ impl Sessions for Hub {
     }
 
     fn end_app(&self, app: AppId) {
+        self.board.forget(app);
         self.mailboxes.iter().for_each(|mailbox| mailbox.end_app(app));
     }
 

@@ -6,6 +6,7 @@
 //! Invariant: nothing here knows HTTP beyond the heads of requests, and nothing here knows a vendor's words.
 
 mod admission;
+mod board;
 mod config;
 mod content;
 mod envelope;

@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
+use carillon_core::model::Broadcast;
 use carillon_core::port::{EndReason, Session};
 use carillon_core::{AccountId, AccountNo, AppId};
 use tokio::sync::{Notify, oneshot};
@@ -18,7 +19,8 @@ use crate::shard::Newcomer;
 pub(crate) struct Mail {
     pub(crate) newcomers: Vec<Newcomer>,
     pub(crate) committed: Vec<Published>,
-    /// Whether messages were left out.
+    pub(crate) broadcasts: Vec<Arc<Broadcast>>,
+    /// Whether messages or broadcasts were left out.
     pub(crate) overrun: bool,
     pub(crate) ends: Vec<(AccountNo, EndReason)>,
     /// Apps that were removed: a handful at most.
@@ -66,6 +68,17 @@ impl Mailbox {
             state.mail.overrun |= !fits;
             fits
         })
+    }
+
+    /// Queues the broadcast, within the same bound of their own; beyond it the shard is overrun.
+    pub(crate) fn broadcast(&self, broadcast: &Arc<Broadcast>) {
+        self.change(|state| {
+            let fits = state.mail.broadcasts.len() < self.len_max && !state.closed;
+            if fits {
+                state.mail.broadcasts.push(broadcast.clone());
+            }
+            state.mail.overrun |= !fits;
+        });
     }
 
     pub(crate) fn end(&self, account: AccountNo, reason: EndReason) {

@@ -7,6 +7,10 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+mod broadcast;
+
+pub(crate) use broadcast::BroadcastMetrics;
+
 /// One server's counters; cheap to update from any thread.
 #[derive(Debug)]
 pub struct GatewayMetrics {
@@ -30,6 +34,7 @@ pub struct GatewayMetrics {
     pub(crate) frames_out: Counter,
     pub(crate) bytes_out: Counter,
     pub(crate) incomplete_records: Counter,
+    pub(crate) broadcasts: BroadcastMetrics,
     copies: Family<CopyFate, Counter>,
     /// Resolved once: fan-out counts on its hot path.
     pub(crate) delivered: Counter,
@@ -105,6 +110,7 @@ impl GatewayMetrics {
             "Requests with commands of streams' clients, by outcome",
             requests,
         );
+        self.register_broadcasts(registry);
         registry.register("carillon_gateway_received_frames", "Frames read from sockets", self.frames_in.clone());
         registry.register("carillon_gateway_sent_frames", "Frames queued for sockets", self.frames_out.clone());
         registry.register("carillon_gateway_sent_bytes", "Bytes written to sockets", self.bytes_out.clone());
@@ -155,6 +161,15 @@ impl GatewayMetrics {
     pub(crate) fn close(&self, code: u16) {
         self.closes.get_or_create(&Code { code }).inc();
     }
+
+    fn register_broadcasts(&self, registry: &mut Registry) {
+        let BroadcastMetrics { broadcasts, copies, caught_up, .. } = &self.broadcasts;
+        registry.register("carillon_broadcasts", "Broadcasts that were committed", broadcasts.clone());
+        let help = "Broadcasts to connections that were there, by fate";
+        registry.register("carillon_broadcast_copies", help, copies.clone());
+        let help = "Kept broadcasts handed to connections later";
+        registry.register("carillon_broadcasts_caught_up", help, caught_up.clone());
+    }
 }
 
 impl Default for GatewayMetrics {
@@ -178,6 +193,7 @@ impl Default for GatewayMetrics {
             cuts: Counter::default(),
             read_waits: Counter::default(),
             requests: Family::default(),
+            broadcasts: BroadcastMetrics::default(),
             frames_in: Counter::default(),
             frames_out: Counter::default(),
             bytes_out: Counter::default(),

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use carillon_core::command::CreateAccount;
 use carillon_core::decide::Refusal;
 use carillon_core::model::{Account, App, Platform, Profile};
-use carillon_core::{AccountId, DeviceId, Offset};
+use carillon_core::{AccountId, DeviceId, MessageId, Offset};
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
 
@@ -52,6 +52,8 @@ pub(crate) struct LoggedIn {
     pub(crate) by_static_token: bool,
     pub(crate) expires_ms: Option<u64>,
     pub(crate) position: Option<Position>,
+    /// The newest broadcast that the client has handled, where it says that.
+    pub(crate) broadcast: Option<MessageId>,
 }
 
 pub(crate) async fn log_in(server: &Server, request: &ConnectRequest) -> Result<LoggedIn, Denied> {
@@ -59,6 +61,8 @@ pub(crate) async fn log_in(server: &Server, request: &ConnectRequest) -> Result<
     let data = read_data(&request.data)?;
     let device = data.device.as_deref().map(DeviceId::new).transpose().map_err(|_| bad_request)?;
     let platform = data.platform.as_deref().map(|name| Platform::from_name(name).ok_or(bad_request)).transpose()?;
+    let broadcast =
+        data.broadcast.as_deref().map(|id| id.parse().map(MessageId)).transpose().map_err(|_| bad_request)?;
     let position = position(request, &data);
     let (account, by_static_token, expires_ms) = match verify(server, &request.token, &data) {
         Verdict::Accepted(it) => (by_claim(server, &it).await?, false, it.expires_ms),
@@ -74,7 +78,7 @@ pub(crate) async fn log_in(server: &Server, request: &ConnectRequest) -> Result<
     if let Err(error) = server.pipeline.note_login(&account).await {
         tracing::warn!(%error, "a first login was not recorded, and will be with the next: {error}");
     }
-    Ok(LoggedIn { account, device, platform, by_static_token, expires_ms, position })
+    Ok(LoggedIn { account, device, platform, by_static_token, expires_ms, position, broadcast })
 }
 
 fn read_data(data: &[u8]) -> Result<LoginData, Denied> {

@@ -24,6 +24,8 @@ pub struct LoginData {
     pub platform: Option<String>,
     /// Where the app's last run ended.
     pub inbox: Option<SavedPosition>,
+    /// The newest kept broadcast that the app has handled.
+    pub broadcast: Option<String>,
 }
 
 /// A token that is to be judged.

@@ -31,11 +31,11 @@ impl Shard {
     pub(super) fn begin_catch_up(self: &Rc<Self>, id: ConnId, top: Offset) {
         let begun = self.with(id, |it| {
             if let Some(catch_up) = &mut it.catch_up {
-                catch_up.again = true;
+                (catch_up.again, catch_up.broadcasts) = (true, true);
                 return false;
             }
             if !it.is_closing() {
-                it.catch_up = Some(Box::new(CatchUp { top, ..CatchUp::default() }));
+                it.catch_up = Some(Box::new(CatchUp { top, broadcasts: true, ..CatchUp::default() }));
             }
             !it.is_closing()
         });
@@ -45,8 +45,11 @@ impl Shard {
         }
     }
 
-    pub(super) async fn catch_up(&self, id: ConnId) {
+    pub(super) async fn catch_up(self: &Rc<Self>, id: ConnId) {
         while self.drained(id).await {
+            if self.hand_broadcasts(id) {
+                continue;
+            }
             match self.next_page(id).await {
                 Ok(true) => {}
                 Ok(false) => return,
@@ -92,7 +95,7 @@ impl Shard {
         let mut end = page.entries.last().map_or(page.state.top, |last| last.offset);
         let more = self.with(id, |it| {
             let catch_up = it.catch_up.as_ref()?;
-            let (top, again) = (catch_up.top.max(page.state.top), catch_up.again);
+            let (top, again) = (catch_up.top.max(page.state.top), catch_up.again || catch_up.broadcasts);
             let encoding = it.encoding();
             let mut frames = it.frames(FRAME_BYTES);
             for entry in &entries {

@@ -76,16 +76,14 @@ impl Shard {
         }
     }
 
-    fn take_pong(&self, id: ConnId, command: &Command) {
+    fn take_pong(self: &Rc<Self>, id: ConnId, command: &Command) {
         let is_bare = *command == Command::default();
-        let awaited = self.with(id, |it| {
-            it.pings.unanswered = it.pings.unanswered.checked_sub(1)?;
-            it.pings.asked_us = None;
-            Some(())
-        });
-        if !is_bare || awaited == Some(None) {
-            self.close_and_send(id, Close::BAD_REQUEST);
+        let now_us = self.server.pipeline.clock.monotonic_us();
+        let awaited = self.with(id, |it| it.pings.answered(now_us));
+        if !is_bare || awaited == Some(false) {
+            return self.close_and_send(id, Close::BAD_REQUEST);
         }
+        self.hear_pong(id, now_us);
     }
 
     fn presence_stats(&self, id: ConnId, command: u32, channel: &str) {
@@ -100,7 +98,7 @@ impl Shard {
 
     /// A new token for the same account puts off the connection's end.
     fn refresh(&self, id: ConnId, command: u32, request: &RefreshRequest) {
-        let Some((app, account, client)) = self.with(id, |it| (it.app, it.account_id.clone(), it.client)) else {
+        let Some((app, account, client)) = self.with(id, |it| (it.app(), it.account_id.clone(), it.client)) else {
             return;
         };
         let name = self.server.pipeline.apps.get(app).map(|app| app.name.clone());

@@ -10,6 +10,7 @@ use carillon_core::model::Platform;
 use carillon_core::{AccountId, AccountNo, AppId, DeviceId, Offset};
 use prometheus_client::metrics::counter::Counter;
 
+use super::heard::Heard;
 use crate::admission::Slot;
 use crate::envelope::Frames;
 use crate::protocol::code::Close;
@@ -25,17 +26,19 @@ pub(super) struct Connection {
     pub(super) wire: &'static dyn Wire,
     /// The client's name, as it is told.
     pub(super) client: u64,
-    pub(super) app: AppId,
     pub(super) account: AccountNo,
     pub(super) account_id: AccountId,
     pub(super) device: Option<DeviceId>,
     pub(super) platform: Option<Platform>,
     pub(super) by_static_token: bool,
+    /// Whether the server notes which broadcasts the device has: it has a name, and the client does not say it itself.
+    pub(super) is_noted: bool,
     /// When the login was through.
     pub(super) since_ms: u64,
     pub(super) expires_ms: Option<u64>,
     /// The last inbox entry that was handed to the client.
     pub(super) mark: Offset,
+    pub(super) heard: Heard,
     /// Set while the connection is not live.
     pub(super) catch_up: Option<Box<CatchUp>>,
     pub(super) pings: Pings,
@@ -66,6 +69,9 @@ pub(super) struct CatchUp {
     pub(super) top: Offset,
     /// Whether to read once more, however far the last page went.
     pub(super) again: bool,
+    /// Whether to look for broadcasts that are kept; until that is done none of them is handed over live, so that they come
+    /// in the order of their ids.
+    pub(super) broadcasts: bool,
     /// Waits for the queue to be empty.
     pub(super) waker: Option<Waker>,
 }
@@ -73,8 +79,8 @@ pub(super) struct CatchUp {
 #[derive(Debug, Default)]
 pub(super) struct Pings {
     pub(super) next_us: u64,
-    /// When the oldest ping that is not answered was sent.
-    pub(super) asked_us: Option<u64>,
+    /// Since when a pong is awaited, where one is.
+    pub(super) since_us: u64,
     pub(super) unanswered: u32,
 }
 
@@ -102,7 +108,6 @@ impl Connection {
             reader,
             wire,
             client: start.client,
-            app: who.account.no.app(),
             account: who.account.no,
             account_id: who.account.id.clone(),
             device: who.device.clone(),
@@ -111,7 +116,9 @@ impl Connection {
             since_ms: 0,
             expires_ms: who.expires_ms,
             mark: Offset::ZERO,
-            catch_up: Some(Box::new(CatchUp { opening: true, ..CatchUp::default() })),
+            heard: Heard::new(),
+            is_noted: who.device.is_some() && who.broadcast.is_none(),
+            catch_up: Some(Box::new(CatchUp { opening: true, broadcasts: true, ..CatchUp::default() })),
             pings: Pings { next_us: start.first_ping_us, ..Pings::default() },
             running: 0,
             waker: None,
@@ -128,6 +135,10 @@ impl Connection {
 
     pub(super) fn serial(&self) -> u64 {
         self.slot.serial
+    }
+
+    pub(super) fn app(&self) -> AppId {
+        self.account.app()
     }
 
     pub(super) fn encoding(&self) -> Encoding {
@@ -162,6 +173,12 @@ impl Connection {
         if !self.is_closing() {
             self.wire.put(payload, &mut self.queue);
         }
+    }
+
+    /// Queues a ping.
+    pub(super) fn ping(&mut self, now_us: u64) {
+        self.pings.asked(now_us);
+        self.put(self.encoding().ping());
     }
 
     /// Queues the answer to a ping of the client's own.
@@ -269,6 +286,26 @@ impl Connection {
             Ok(read) => Ok(Some(read)),
             Err(error) => is_passing(&error).then_some(None).ok_or(Gone),
         }
+    }
+}
+
+impl Pings {
+    fn asked(&mut self, now_us: u64) {
+        if self.unanswered == 0 {
+            self.since_us = now_us;
+        }
+        self.unanswered = self.unanswered.saturating_add(1);
+    }
+
+    /// Whether an answer was awaited. Each answer gives the next one its full time.
+    pub(super) fn answered(&mut self, now_us: u64) -> bool {
+        let Some(left) = self.unanswered.checked_sub(1) else { return false };
+        (self.unanswered, self.since_us) = (left, now_us);
+        true
+    }
+
+    pub(super) fn are_overdue(&self, now_us: u64, timeout_us: u64) -> bool {
+        self.unanswered > 0 && now_us >= self.since_us + timeout_us
     }
 }
 

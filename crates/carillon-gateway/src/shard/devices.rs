@@ -42,7 +42,7 @@ impl Shard {
 
     /// The connections of the same account that cannot stay beside this one, with the close of whichever goes.
     fn rivals(&self, id: ConnId) -> Vec<(ConnId, Close)> {
-        let Some((account, app)) = self.with(id, |it| (it.account, it.app)) else { return Vec::new() };
+        let Some((account, app)) = self.with(id, |it| (it.account, it.app())) else { return Vec::new() };
         let policy = self.server.pipeline.apps.get(app).map_or(DevicePolicy::Any, |app| app.settings.devices);
         let state = self.state.borrow();
         let connection = &state.connections[id.place];

@@ -1,16 +1,18 @@
 //! A shard: a thread with its own runtime that owns its connections for life. Nothing in it is locked.
 //!
-//! [`deliver`] hands out messages, [`devices`] lets the last login stay, [`drive`] reads and writes sockets, [`catch_up`] reads what a connection missed,
+//! [`deliver`] hands out messages, [`broadcast`] broadcasts, which [`heard`] notes, [`devices`] lets the last login stay, [`drive`] reads and writes sockets, [`catch_up`] reads what a connection missed,
 //! [`command`] answers, [`tick`] keeps the time. State is borrowed for moments, never over an `await`; what does await
 //! finds its connection again by [`ConnId`], or finds that it is gone.
 
 mod accounts;
+mod broadcast;
 mod catch_up;
 mod command;
 mod connection;
 mod deliver;
 mod devices;
 mod drive;
+mod heard;
 mod open;
 mod query;
 mod rate;
@@ -21,11 +23,12 @@ mod tests;
 mod tick;
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use carillon_core::port::EndReason;
-use carillon_core::{AccountNo, AppId};
+use carillon_core::{AccountNo, AppId, DeviceId, MessageId};
 use slab::Slab;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio::task::LocalSet;
@@ -72,8 +75,10 @@ struct Shard {
     state: RefCell<State>,
     /// Bounds reads of the store that are under way.
     reads: Semaphore,
-    /// Rings when a connection has ended while the shard drains.
+    /// Rings when a connection, or a note of what one has, has ended while the shard drains.
     ended: Notify,
+    /// Up to where devices have the broadcasts, while that is being written.
+    notes: RefCell<HashMap<(AccountNo, DeviceId), MessageId>>,
 }
 
 struct State {
@@ -109,7 +114,8 @@ impl Shard {
             adding: rpc::Adding::default(),
         };
         let reads = Semaphore::new(server.config.shard_reads_max);
-        Self { server, mailbox, place, state: RefCell::new(state), reads, ended: Notify::new() }
+        let (state, notes) = (RefCell::new(state), RefCell::default());
+        Self { server, mailbox, place, state, reads, ended: Notify::new(), notes }
     }
 
     async fn live(self: Rc<Self>) {
@@ -124,9 +130,10 @@ impl Shard {
 
     /// Newcomers come first: what was committed before they were here, they read from the store.
     fn sort(self: &Rc<Self>, mail: Mail) {
-        let Mail { newcomers, committed, overrun, ends, removed_apps, asks, draining } = mail;
+        let Mail { newcomers, committed, broadcasts, overrun, ends, removed_apps, asks, draining } = mail;
         newcomers.into_iter().for_each(|newcomer| self.adopt(newcomer));
         self.deliver(&committed);
+        broadcasts.iter().for_each(|broadcast| self.hand_to_all(broadcast));
         if overrun {
             self.server.metrics.overruns.inc();
             self.resynchronise();
@@ -152,7 +159,7 @@ impl Shard {
     }
 
     fn end_app(&self, app: AppId) {
-        let is_its_own = |id: &ConnId| self.with(*id, |it| it.app == app) == Some(true);
+        let is_its_own = |id: &ConnId| self.with(*id, |it| it.app() == app) == Some(true);
         self.all().into_iter().filter(is_its_own).for_each(|id| self.close(id, Close::APP_REMOVED));
     }
 
@@ -212,7 +219,7 @@ impl Shard {
         let clock = &self.server.pipeline.clock;
         let until_us = clock.monotonic_us() + self.server.config.close_timeout_ms * 1_000;
         let all_gone = async {
-            while !self.state.borrow().connections.is_empty() {
+            while !self.state.borrow().connections.is_empty() || !self.notes.borrow().is_empty() {
                 self.ended.notified().await;
             }
         };

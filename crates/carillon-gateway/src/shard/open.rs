@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use carillon_core::Offset;
 use carillon_core::port::{InboxPage, InboxState, StoreError};
+use carillon_core::{MessageId, Offset};
 
 use super::connection::{Connection, Start};
 use super::{ConnId, Newcomer, Shard};
@@ -66,8 +66,11 @@ impl Shard {
 
     async fn open(self: Rc<Self>, id: ConnId, opening: Opening) {
         let Opening { connect_id, logged_in, commands, incoming } = opening;
-        match self.first_page(id, &logged_in).await {
-            Ok(Some((inbox, mark))) if self.take_place(id) => self.welcome(id, connect_id, inbox, mark),
+        match self.first_look(id, &logged_in).await {
+            Ok(Some((inbox, mark, heard))) if self.take_place(id) => {
+                self.with(id, |it| it.heard.through = heard);
+                self.welcome(id, connect_id, inbox, mark);
+            }
             Ok(_) => return,
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be opened because the store failed: {error}");
@@ -79,6 +82,16 @@ impl Shard {
         self.take_in(id, incoming);
         self.with(id, |it| it.wake());
         self.catch_up(id).await;
+    }
+
+    /// The first page, and up to where the client has the broadcasts.
+    async fn first_look(
+        &self,
+        id: ConnId,
+        who: &LoggedIn,
+    ) -> Result<Option<(SubscribeResult, Offset, MessageId)>, StoreError> {
+        let Some((inbox, mark)) = self.first_page(id, who).await? else { return Ok(None) };
+        Ok(Some((inbox, mark, self.heard_before(who).await?)))
     }
 
     /// The subscription to the inbox with its first page, and the offset that it ends at; `None` when the account may not

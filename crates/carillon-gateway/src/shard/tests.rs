@@ -53,6 +53,7 @@ async fn newcomer(world: &World, account: Account, device: Option<&str>) -> (New
             by_static_token: true,
             expires_ms: None,
             position: None,
+            broadcast: None,
         },
         commands: Vec::new(),
         incoming: Vec::new(),

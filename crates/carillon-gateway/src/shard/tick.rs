@@ -51,9 +51,7 @@ impl Shard {
         let interval_us = self.server.config.ping_interval_ms * 1_000;
         self.answer(id, |it| {
             it.pings.next_us = now_us + interval_us;
-            it.pings.unanswered = it.pings.unanswered.saturating_add(1);
-            it.pings.asked_us.get_or_insert(now_us);
-            it.put(it.encoding().ping());
+            it.ping(now_us);
         });
     }
 }
@@ -67,7 +65,7 @@ fn due(connection: &Connection, config: &GatewayConfig, now_us: u64, now_ms: u64
     if let Some(until_us) = connection.closing_until_us() {
         return if now_us >= until_us { Due::Cut } else { Due::Nothing };
     }
-    if connection.pings.asked_us.is_some_and(|at| now_us >= at + config.pong_timeout_ms * 1_000) {
+    if connection.pings.are_overdue(now_us, config.pong_timeout_ms * 1_000) {
         return Due::Close(Close::NO_PONG);
     }
     if connection.expires_ms.is_some_and(|at| now_ms >= at.saturating_add(config.expiry_grace_ms)) {

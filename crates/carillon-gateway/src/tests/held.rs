@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use carillon_core::command::AccountChange;
-use carillon_core::model::{Account, AccountFacts, App, Committed, Message, NewApp, Record};
+use carillon_core::model::{Account, AccountFacts, App, Broadcast, Committed, Message, NewApp, Record};
 use carillon_core::port::{
     Change, Conversations, CopyPlace, CreateError, HistoryPage, InboxPage, InboxPlan, InboxState, NewAccount,
     PageLimit, Remember, Remembered, Settled, Span, Store, StoreError, Trimmed, View,
@@ -138,6 +138,22 @@ impl Store for HeldStore {
 
     async fn change(&self, app: AppId, change: Change, remember: Option<Remember<()>>) -> Result<(), StoreError> {
         self.inner.change(app, change, remember).await
+    }
+
+    async fn commit_broadcast(
+        &self,
+        broadcast: Broadcast,
+        remember: Option<Remember<Broadcast>>,
+    ) -> Result<Arc<Broadcast>, StoreError> {
+        self.inner.commit_broadcast(broadcast, remember).await
+    }
+
+    async fn broadcasts(&self, app: AppId, now_ms: u64) -> Result<Vec<Arc<Broadcast>>, StoreError> {
+        self.inner.broadcasts(app, now_ms).await
+    }
+
+    async fn noted_broadcast(&self, account: AccountNo, device: &DeviceId) -> Result<MessageId, StoreError> {
+        self.inner.noted_broadcast(account, device).await
     }
 
     async fn inbox_state(&self, account: AccountNo) -> Result<InboxState, StoreError> {

@@ -1,6 +1,7 @@
 //! The gateway as clients see it: real shards and the memory engine, over sockets in memory and a clock that only the
 //! tests move.
 
+mod broadcast;
 mod catch_up;
 mod commands;
 mod conversation;

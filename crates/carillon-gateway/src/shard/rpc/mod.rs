@@ -112,7 +112,7 @@ impl Shard {
     }
 
     fn caller(&self, id: ConnId) -> Option<Caller> {
-        let who = |it: &mut Connection| (it.app, it.account, it.account_id.clone(), it.device.clone());
+        let who = |it: &mut Connection| (it.app(), it.account, it.account_id.clone(), it.device.clone());
         let (app, account, id, device) = self.with(id, who)?;
         Some(Caller { app: self.server.pipeline.apps.get(app)?, account, id, device })
     }
