@@ -7,6 +7,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "the SDK's events may grow, and a test awaits one of them")]
 
 mod bench;
+mod broadcast;
 mod catch_up;
 mod churn;
 mod cli;

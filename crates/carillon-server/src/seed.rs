@@ -118,6 +118,7 @@ fn differences(stored: &App, app: &AppConfig, wanted: &NewApp) -> Vec<&'static s
             app.history_retention_days.is_some() && own.history_retention_s != new.history_retention_s,
         ),
         ("batch_enabled", app.batch_enabled.is_some_and(|it| it != own.batch_enabled)),
+        ("broadcast_enabled", app.broadcast_enabled.is_some_and(|it| it != own.broadcast_enabled)),
         ("nonce_once", app.nonce_once.is_some_and(|it| it != own.nonce_once)),
         ("create_unknown_accounts", app.create_unknown_accounts.is_some_and(|it| it != own.create_unknown_accounts)),
         ("recall_window_s", app.recall_window_s.is_some_and(|it| it != own.recall_window_s)),

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use axum::Router;
 use carillon_core::apps::Apps;
 use carillon_core::limit::Limiter;
-use carillon_core::model::Committed;
+use carillon_core::model::{Broadcast, Committed};
 use carillon_core::pipeline::Pipeline;
 use carillon_core::port::{EndReason, Fanout, Session, Sessions, Store, StoreError};
 use carillon_core::{AccountId, AccountNo, AppId};
@@ -37,6 +37,8 @@ pub(crate) struct Nobody;
 
 impl Fanout for Nobody {
     fn committed(&self, _message: &Arc<Committed>) {}
+
+    fn broadcast(&self, _broadcast: &Arc<Broadcast>) {}
 
     fn nobody(&self, _unregistered: usize) {}
 }
@@ -76,6 +78,9 @@ pub(crate) async fn wire(config: &Config, ports: &Ports) -> Result<Wired, StoreS
     let hub = Hub::new(&gateway_config, gateway_metrics.clone());
     let store = open_store(config, ports, hub.clone(), &mut registry)?;
     let pipeline = pipeline(store, hub.clone(), ports).await?;
+    for app in pipeline.apps.all() {
+        hub.restore(&pipeline.store.broadcasts(app.id, ports.clock.now_ms()).await?);
+    }
     let gateway = Gateway::start(
         hub,
         GatewayDeps {

@@ -24,6 +24,8 @@ pub struct AppConfig {
     pub history_retention_days: Option<u64>,
     /// Whether one call may send one message to many accounts.
     pub batch_enabled: Option<bool>,
+    /// Whether one call may speak to everyone in the app.
+    pub broadcast_enabled: Option<bool>,
     /// Whether a signed call is refused whose nonce was seen within the signature's life.
     pub nonce_once: Option<bool>,
     /// Whether a valid token of an unknown account creates the account.
@@ -103,6 +105,7 @@ impl AppConfig {
                 .history_retention_days
                 .map_or(usual.history_retention_s, |it| it.saturating_mul(DAY_S)),
             batch_enabled: self.batch_enabled.unwrap_or(usual.batch_enabled),
+            broadcast_enabled: self.broadcast_enabled.unwrap_or(usual.broadcast_enabled),
             nonce_once: self.nonce_once.unwrap_or(usual.nonce_once),
             create_unknown_accounts: self.create_unknown_accounts.unwrap_or(usual.create_unknown_accounts),
             recall_window_s: self.recall_window_s.unwrap_or(usual.recall_window_s),

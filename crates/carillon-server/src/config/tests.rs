@@ -122,6 +122,7 @@ fn the_app_in_the_reference_has_the_defaults_and_names_every_key() {
         inbox_retention_days: Some(_),
         history_retention_days: Some(_),
         batch_enabled: Some(_),
+        broadcast_enabled: Some(_),
         nonce_once: Some(_),
         create_unknown_accounts: Some(_),
         recall_window_s: Some(_),

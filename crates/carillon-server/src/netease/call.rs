@@ -145,6 +145,7 @@ impl Netease {
             Endpoint::SendMsg => msg::send::run(self, &call.app, &form, key).await,
             Endpoint::SendAttachMsg => msg::send_attach::run(self, &call.app, &form, key).await,
             Endpoint::SendBatchAttachMsg => msg::send_batch_attach::run(self, &call.app, &form, key).await,
+            Endpoint::BroadcastMsg => msg::broadcast::run(self, &call.app, &form, key).await,
             Endpoint::Recall => msg::recall::run(self, &call.app, &form, key).await,
             Endpoint::DelMsgOneWay => msg::del_msg_one_way::run(self, &call.app, &form, key).await,
             Endpoint::DelMsg => msg::del_msg::run(self, &call.app, &form, key).await,

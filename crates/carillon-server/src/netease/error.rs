@@ -93,6 +93,8 @@ pub(super) enum Problem {
     NoTeams(&'static str),
     NotSubtype,
     NotNumber,
+    /// Holds what the members of the JSON array may be.
+    NotArrayOf(&'static str),
     NotBetween {
         min: u64,
         max: u64,
@@ -116,6 +118,7 @@ impl fmt::Display for Problem {
             Self::NoTeams(value) => write!(f, "{value} is for teams, and teams are not served yet"),
             Self::NotSubtype => write!(f, "is not a whole number from 0 to {}", Send::SUBTYPE_MAX),
             Self::NotNumber => f.write_str("is not a whole number"),
+            Self::NotArrayOf(values) => write!(f, "is not a JSON array of {values}"),
             Self::NotBetween { min, max } => write!(f, "is not a whole number from {min} to {max}"),
         }
     }

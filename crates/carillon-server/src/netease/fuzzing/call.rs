@@ -7,7 +7,7 @@ use axum::body::Body;
 use carillon_core::apps::Apps;
 use carillon_core::command::CreateAccount;
 use carillon_core::limit::Limiter;
-use carillon_core::model::{ApiKey, App, AppSettings, Committed, Limits, NewApp, Profile, Secret};
+use carillon_core::model::{ApiKey, App, AppSettings, Broadcast, Committed, Limits, NewApp, Profile, Secret};
 use carillon_core::pipeline::Pipeline;
 use carillon_core::port::{EndReason, FakeClock, Fanout, SeededRandom, Session, Sessions};
 use carillon_core::{AccountId, AccountNo, AppId, MessageId};
@@ -127,6 +127,8 @@ impl Fanout for Heard {
     fn committed(&self, message: &Arc<Committed>) {
         self.0.lock().expect("no holder of this lock panics").push(message.clone());
     }
+
+    fn broadcast(&self, _broadcast: &Arc<Broadcast>) {}
 
     fn nobody(&self, _unregistered: usize) {}
 }

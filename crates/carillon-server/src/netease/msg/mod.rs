@@ -1,5 +1,6 @@
 //! The endpoints of messages.
 
+pub(super) mod broadcast;
 pub(super) mod del_msg;
 pub(super) mod del_msg_one_way;
 pub(super) mod del_roam_session;

@@ -2,6 +2,7 @@
 //! recorder in place of connections.
 
 mod auth;
+mod broadcast;
 mod failures;
 mod history;
 mod notice;
@@ -23,7 +24,7 @@ use axum::Router;
 use axum::body::Body;
 use carillon_core::apps::Apps;
 use carillon_core::limit::Limiter;
-use carillon_core::model::{ApiKey, AppSettings, Committed, Limits, NewApp, Secret};
+use carillon_core::model::{ApiKey, AppSettings, Broadcast, Committed, Limits, NewApp, Secret};
 use carillon_core::pipeline::Pipeline;
 use carillon_core::port::{EndReason, FakeClock, Fanout, Random, SeededRandom, Session, Sessions, Store};
 use carillon_core::{AccountId, AccountNo, AppId};
@@ -63,6 +64,7 @@ struct Backend {
 #[derive(Default)]
 struct Recorder {
     committed: Mutex<Vec<Arc<Committed>>>,
+    broadcasts: Mutex<Vec<Arc<Broadcast>>>,
     ended: Mutex<Vec<(AccountNo, EndReason)>>,
     online: Mutex<HashMap<(AppId, AccountId), Vec<Session>>>,
     /// Recipients of messages that nobody got.
@@ -78,6 +80,10 @@ impl Fanout for Recorder {
         if let Some(gate) = gate {
             let _ = gate.recv();
         }
+    }
+
+    fn broadcast(&self, broadcast: &Arc<Broadcast>) {
+        self.broadcasts.lock().unwrap().push(broadcast.clone());
     }
 
     fn nobody(&self, unregistered: usize) {
