@@ -9,6 +9,7 @@ use carillon_core::model::{Committed, CommittedCopy};
 use carillon_core::port::Clock as _;
 use carillon_core::{AccountNo, MessageId, Offset};
 use carillon_store::EmbeddedConfig;
+use fjall::config::FilterPolicy;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, UserKey, UserValue};
 
 use crate::line::{Line, Used};
@@ -37,10 +38,14 @@ impl Engine {
             .max_cached_files(Some(config.open_files_max))
             .worker_threads(config.engine_threads)
             .open()?;
-        let open = |name| {
-            database.keyspace(name, || KeyspaceCreateOptions::default().max_memtable_size(config.memtable_bytes))
-        };
-        let keyspaces = [open("inbox")?, open("history")?, open("bodies")?, open("rest")?];
+        let options = || KeyspaceCreateOptions::default().max_memtable_size(config.memtable_bytes);
+        let in_ranges = || options().filter_policy(FilterPolicy::disabled());
+        let keyspaces = [
+            database.keyspace("inbox", in_ranges)?,
+            database.keyspace("history", in_ranges)?,
+            database.keyspace("bodies", options)?,
+            database.keyspace("rest", options)?,
+        ];
         Ok(Self { database, keyspaces, clock: RealClock::new() })
     }
 
