@@ -44,9 +44,11 @@ async fn a_batch_has_a_record_of_who_got_it_who_will_and_who_does_not_and_why() 
 
     let copy = &sent["msgids"]["carl"];
     let found = record(&server, copy).await;
-    let dropped = json!({ "unregistered": 1, "blocked": 1, "offline": 0, "slow_connection": 0 });
-    let counts = json!({ "audience": 5, "delivered": 1, "stored": 2, "dropped": dropped, "unknown": 0 });
-    assert_eq!(found["counts"], counts, "{found}");
+    let counted = |key: &str| found["counts"][key].as_u64().unwrap();
+    assert_eq!(["audience", "delivered", "stored", "unknown"].map(counted), [5, 1, 2, 0], "{found}");
+    let dropped = found["counts"]["dropped"].as_object().unwrap();
+    let reasons = dropped.iter().filter(|(_, copies)| **copies != 0).map(|(reason, copies)| (reason.as_str(), copies));
+    assert_eq!(reasons.collect::<Vec<_>>(), [("blocked", &json!(1)), ("unregistered", &json!(1))]);
     let expected = [("bob", "delivered", ""), ("carl", "stored", ""), ("dora", "dropped", "blocked")];
     assert_eq!(fates(&found), expected);
     assert_eq!((&found["app"], &found["sender"]), (&json!("shop"), &json!("ann")));

@@ -18,7 +18,7 @@ pub enum Fate {
     Drop(DropReason),
 }
 
-/// Why a copy did not reach its recipient: the whole list. Reasons of rooms join it with the rooms.
+/// Why a copy did not reach its recipient: the whole list. Records name a reason by its place: new ones join at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DropReason {
     /// No such account in the app.
@@ -29,6 +29,20 @@ pub enum DropReason {
     Offline,
     /// It was for who is online, and the recipient's connection could not take it.
     SlowConnection,
+    /// The member had as many normal messages of the room within a second as one gets.
+    FlowLimit,
+    /// The member had as many messages of high priority within a second as one gets.
+    FlowLimitHigh,
+    /// The share of messages that its sender gave up took this one.
+    Abandoned,
+    /// The member's tags are not those that the message is for.
+    TagMismatch,
+    /// The message was said further away than the member wants to hear.
+    OutOfRange,
+    /// It was for an account that is not in the room.
+    NotInRoom,
+    /// It was sent again, and the member had it the first time.
+    AlreadyReceived,
 }
 
 impl Fate {
@@ -42,7 +56,19 @@ impl Fate {
 }
 
 impl DropReason {
-    pub const ALL: [Self; 4] = [Self::Unregistered, Self::Blocked, Self::Offline, Self::SlowConnection];
+    pub const ALL: [Self; 11] = [
+        Self::Unregistered,
+        Self::Blocked,
+        Self::Offline,
+        Self::SlowConnection,
+        Self::FlowLimit,
+        Self::FlowLimitHigh,
+        Self::Abandoned,
+        Self::TagMismatch,
+        Self::OutOfRange,
+        Self::NotInRoom,
+        Self::AlreadyReceived,
+    ];
 
     /// Its name in metrics and records.
     pub fn name(self) -> &'static str {
@@ -51,6 +77,13 @@ impl DropReason {
             Self::Blocked => "blocked",
             Self::Offline => "offline",
             Self::SlowConnection => "slow_connection",
+            Self::FlowLimit => "flow_limit",
+            Self::FlowLimitHigh => "flow_limit_high",
+            Self::Abandoned => "abandoned",
+            Self::TagMismatch => "tag_mismatch",
+            Self::OutOfRange => "out_of_range",
+            Self::NotInRoom => "not_in_room",
+            Self::AlreadyReceived => "already_received",
         }
     }
 }
