@@ -14,5 +14,6 @@ pub mod limit;
 pub mod model;
 pub mod pipeline;
 pub mod port;
+pub mod room;
 
 pub use id::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};

@@ -36,7 +36,7 @@ const ARROWS: &[Arrows] = &[
 ];
 
 /// All that the core may use of others: nothing that speaks HTTP, reads a clock, opens a socket or brings a runtime.
-const CORE_USES: &[&str] = &["async-trait", "bytes", "rand", "thiserror", "tracing"];
+const CORE_USES: &[&str] = &["async-trait", "bytes", "rand", "regex", "thiserror", "tracing"];
 
 pub(super) fn check(tree: &Tree) -> Vec<Problem> {
     let mut problems = Vec::new();
