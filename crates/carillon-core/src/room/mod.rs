@@ -4,6 +4,10 @@
 //! handed over, in µs of a clock that is never set, and so is chance.
 
 mod abandon;
+mod choose;
+#[cfg(test)]
+mod choose_tests;
+mod members;
 mod seen;
 mod skipped;
 mod space;
@@ -11,6 +15,8 @@ mod tags;
 mod window;
 
 pub use abandon::AbandonRatio;
+pub use choose::{Audience, Choice, Named, Pass, Priority, Rules, To};
+pub use members::Members;
 pub use seen::{FanoutNo, Seen};
 pub use skipped::Skipped;
 pub use space::{Origin, Point, Reach, SpaceError};
