@@ -1,8 +1,15 @@
 //! Commands: what a dialect makes of a request. Ids are valid and limits of wording are checked; whether it may happen is
 //! for [`crate::decide`].
 
+mod room;
+
 use crate::id::{AccountId, MessageId};
 use crate::model::{Content, CopyOptions, Gender, Moderation, MutedIn, Platform, Profile, Push, Secret};
+
+pub use room::{
+    CloseAfter, CreateRoom, EnterRoom, MembershipChange, Notify, Resend, RoomChange, RoomInfoChange, RoomRecipients,
+    RoomSend,
+};
 
 /// Send one message, to one account or to many.
 #[derive(Clone, Debug)]

@@ -100,6 +100,24 @@ impl Offset {
     }
 }
 
+/// A chat room's number, unique in its app. Below 2^53, so that every JSON reader keeps it exactly; 0 is no room's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RoomNo(u64);
+
+impl RoomNo {
+    /// The first number that is no room's.
+    pub const END: u64 = 1 << 53;
+
+    /// `None` where no room can have the number.
+    pub fn new(no: u64) -> Option<Self> {
+        (1..Self::END).contains(&no).then_some(Self(no))
+    }
+
+    pub fn get(self) -> u64 {
+        self.0
+    }
+}
+
 /// What a client calls its device: 1 to 128 bytes of printable ASCII.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeviceId(Arc<str>);
@@ -141,7 +159,7 @@ macro_rules! display_inner {
         }
     )*};
 }
-display_inner!(AppId, AccountId, AccountNo, MessageId, Offset, DeviceId);
+display_inner!(AppId, AccountId, AccountNo, MessageId, Offset, RoomNo, DeviceId);
 
 #[cfg(test)]
 mod tests {

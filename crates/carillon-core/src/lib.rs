@@ -16,4 +16,4 @@ pub mod pipeline;
 pub mod port;
 pub mod room;
 
-pub use id::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
+pub use id::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset, RoomNo};

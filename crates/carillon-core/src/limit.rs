@@ -4,6 +4,7 @@
 //! operation, in memory: a restart forgets it.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
 use std::sync::Mutex;
 
 use crate::id::AppId;
@@ -16,27 +17,33 @@ pub struct ShutOut {
     pub until_ms: u64,
 }
 
-/// The windows of every app and operation.
-#[derive(Debug, Default)]
-pub struct Limiter {
-    windows: Mutex<HashMap<(AppId, Operation), Window>>,
+/// The windows of every app and operation, or of whatever else is limited.
+#[derive(Debug)]
+pub struct Limiter<K = (AppId, Operation)> {
+    windows: Mutex<HashMap<K, Window>>,
 }
 
-impl Limiter {
+impl<K> Default for Limiter<K> {
+    fn default() -> Self {
+        Self { windows: Mutex::default() }
+    }
+}
+
+impl<K: Eq + Hash> Limiter<K> {
     /// Charges one call at `now_ms`, of a clock that is never set, or refuses it. A refused call is not charged; the first
     /// refusal starts the shut-out, and later ones do not prolong it.
     ///
     /// # Errors
     /// [`ShutOut`] with the time from which calls are let in again.
-    pub fn charge(&self, app: AppId, operation: Operation, limit: Limit, now_ms: u64) -> Result<(), ShutOut> {
+    pub fn charge(&self, key: K, limit: Limit, now_ms: u64) -> Result<(), ShutOut> {
         let Limit::Sliding { calls, window_ms, shut_out_ms } = limit else { return Ok(()) };
         let mut windows = self.windows.lock().expect("no holder of this lock panics");
-        windows.entry((app, operation)).or_default().charge(calls, window_ms, shut_out_ms, now_ms)
+        windows.entry(key).or_default().charge(calls, window_ms, shut_out_ms, now_ms)
     }
 
-    /// Forgets an app that was removed.
-    pub fn forget(&self, app: AppId) {
-        self.windows.lock().expect("no holder of this lock panics").retain(|(of, _), _| *of != app);
+    /// Forgets what is not there any more.
+    pub fn retain(&self, is_there: impl Fn(&K) -> bool) {
+        self.windows.lock().expect("no holder of this lock panics").retain(|key, _| is_there(key));
     }
 }
 
@@ -73,7 +80,7 @@ mod tests {
     fn check(times: &[(u64, bool)]) {
         let limiter = Limiter::default();
         for &(now, allowed) in times {
-            let charged = limiter.charge(AppId(1), Operation::SendBatch, LIMIT, now);
+            let charged = limiter.charge((AppId(1), Operation::SendBatch), LIMIT, now);
             assert_eq!(charged.is_ok(), allowed, "at {now} ms");
         }
     }
@@ -92,7 +99,7 @@ mod tests {
     fn a_limit_holds_for_one_app_and_one_operation() {
         let limiter = Limiter::default();
         let once = Limit::Sliding { calls: 1, window_ms: 1_000, shut_out_ms: 1_000 };
-        let charge = |app, operation| limiter.charge(AppId(app), operation, once, 0).is_ok();
+        let charge = |app, operation| limiter.charge((AppId(app), operation), once, 0).is_ok();
         assert!(charge(1, Operation::SendBatch));
         assert!(charge(2, Operation::SendBatch));
         assert!(charge(1, Operation::CreateAccount));
@@ -102,14 +109,14 @@ mod tests {
     #[test]
     fn unlimited_never_refuses() {
         let limiter = Limiter::default();
-        assert!((0..1_000).all(|_| limiter.charge(AppId(1), Operation::SendBatch, Limit::Unlimited, 0).is_ok()));
+        assert!((0..1_000).all(|_| limiter.charge((AppId(1), Operation::SendBatch), Limit::Unlimited, 0).is_ok()));
     }
 
     #[test]
     fn windows_and_shut_outs_beyond_the_end_of_time_last_for_ever() {
         let limiter = Limiter::default();
         let once = Limit::Sliding { calls: 1, window_ms: u64::MAX, shut_out_ms: u64::MAX };
-        let charge = |now_ms| limiter.charge(AppId(1), Operation::SendBatch, once, now_ms);
+        let charge = |now_ms| limiter.charge((AppId(1), Operation::SendBatch), once, now_ms);
         assert_eq!(charge(5), Ok(()));
         assert_eq!(charge(6), Err(ShutOut { until_ms: u64::MAX }));
         assert_eq!(charge(7), Err(ShutOut { until_ms: u64::MAX }));

@@ -11,16 +11,19 @@ use crate::command::{AccountChange, CreateAccount, Recipients, Send};
 use crate::decide::{self, Refusal, SendFacts};
 use crate::id::{AccountId, AccountNo, AppId, MessageId};
 use crate::limit::Limiter;
-use crate::model::{Account, AccountFacts, App, Committed, NewApp, Operation, Secret};
+use crate::model::{Account, AccountFacts, App, Committed, NewApp, Operation, RoomKey, Secret};
 use crate::port::{
-    Clock, CreateError, EndReason, Fanout, InboxPlan, NewAccount, Random, Remember, Sessions, Store, StoreError,
+    Clock, CreateError, EndReason, Fanout, InboxPlan, LiveRooms, NewAccount, Random, Remember, Sessions, Store,
+    StoreError,
 };
 
 mod broadcast;
 mod conversation;
 mod event;
+mod room;
 
 pub use conversation::{ConversationQuery, HistoryQuery, Listed};
+pub use room::{Entered, First, RoomMessageAt, SentToRoom};
 
 /// The server's ports, and the state that is neither stored nor a connection's.
 pub struct Pipeline {
@@ -31,6 +34,9 @@ pub struct Pipeline {
     pub random: Arc<dyn Random>,
     pub apps: Arc<Apps>,
     pub limiter: Limiter,
+    pub live: Arc<dyn LiveRooms>,
+    /// Messages of high priority of each room.
+    pub high_rates: Limiter<RoomKey>,
 }
 
 /// What became of a message.
@@ -63,7 +69,7 @@ impl Pipeline {
         let limit = app.settings.limits.of(operation);
         // Monotonic, so that nobody is shut out for longer because the wall clock was set back.
         let now_ms = self.clock.monotonic_us() / 1_000;
-        let charged = self.limiter.charge(app.id, operation, limit, now_ms);
+        let charged = self.limiter.charge((app.id, operation), limit, now_ms);
         charged.map_err(|shut_out| Refusal::TooManyCalls { operation, shut_out })
     }
 
@@ -263,7 +269,8 @@ impl Pipeline {
         // Where the store had none any more, an earlier call did not get to the rest.
         self.store.remove_app(app).await?;
         self.apps.remove(app);
-        self.limiter.forget(app);
+        self.limiter.retain(|(of, _)| *of != app);
+        self.high_rates.retain(|room| room.app != app);
         self.sessions.end_app(app);
         Ok(())
     }

@@ -3,9 +3,13 @@
 mod broadcast;
 mod event;
 mod refusal;
+mod room;
+mod room_member;
 mod send;
 
 pub use broadcast::broadcast;
 pub use event::{EventFacts, mark_read, withdraw};
 pub use refusal::Refusal;
+pub use room::{RoomFacts, over_high_rate, role, send_to_room};
+pub use room_member::{MemberAction, Operator, act_on_member};
 pub use send::{SendFacts, send};

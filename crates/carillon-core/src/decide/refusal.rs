@@ -26,6 +26,26 @@ pub enum Refusal {
     TooOld,
     #[error("the sender is muted")]
     SenderMuted,
+    #[error("there is no such room")]
+    NoSuchRoom,
+    #[error("the room is closed")]
+    RoomClosed,
+    #[error("the room is so already")]
+    RoomIsSo,
+    #[error("the app has as many rooms as it may have")]
+    TooManyRooms,
+    #[error("rooms of this app do not close by themselves")]
+    NoDelayedClosing,
+    #[error("the account is on the room's blocklist")]
+    BlockedInRoom,
+    #[error("the account is not in the room")]
+    NotInRoom,
+    #[error("the operator may not do this in the room")]
+    NotAllowed,
+    #[error("too many messages of high priority in the room")]
+    TooManyHighPriority,
+    #[error("a message that was never sent cannot be sent again")]
+    NothingToResend,
     #[error(transparent)]
     Store(#[from] StoreError),
 }

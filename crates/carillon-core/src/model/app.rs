@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::id::{AccountId, AppId};
-use crate::model::{DevicePolicy, Secret};
+use crate::model::{DevicePolicy, RoomSettings, Secret};
 
 /// An app as it is stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,6 +61,7 @@ pub struct AppSettings {
     pub blocklist_applies: bool,
     /// With how many devices an account may be online at a time.
     pub devices: DevicePolicy,
+    pub rooms: RoomSettings,
 }
 
 impl Default for AppSettings {
@@ -78,6 +79,7 @@ impl Default for AppSettings {
             recall_window_s: 120,
             blocklist_applies: true,
             devices: DevicePolicy::default(),
+            rooms: RoomSettings::default(),
         }
     }
 }

@@ -7,6 +7,9 @@ mod copy;
 mod device;
 mod message;
 mod record;
+mod room;
+mod room_message;
+mod room_settings;
 mod secret;
 
 pub use account::{Account, AccountFacts, Gender, MutedIn, Profile};
@@ -18,4 +21,9 @@ pub use message::{
     Content, CopyOptions, CopyRef, Element, Kind, Media, Message, Moderation, Place, Push, Recall, Sender,
 };
 pub use record::{Counts, Fates, Heading, Noted, Outcome, Record};
+pub use room::{Closing, ClosingPolicy, Membership, NewRoom, Room, RoomCard, RoomInfo, RoomKey, RoomRole};
+pub use room_message::{
+    Point, RoomCommitted, RoomEvent, RoomMessage, RoomNews, RoomNotice, RoomPriority, RoomSender, RoomTo,
+};
+pub use room_settings::RoomSettings;
 pub use secret::Secret;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{Broadcast, Committed};
+use crate::model::{Broadcast, Committed, RoomCommitted};
 
 /// Hands committed messages to connections.
 pub trait Fanout: Send + Sync {
@@ -13,6 +13,9 @@ pub trait Fanout: Send + Sync {
 
     /// Called by the store once for each committed broadcast, as [`Fanout::committed`] is, in the order of their ids.
     fn broadcast(&self, broadcast: &Arc<Broadcast>);
+
+    /// As [`Fanout::committed`], for what is new in a room.
+    fn room(&self, news: &Arc<RoomCommitted>);
 
     /// Called for a message all of whose recipients are no accounts, so that there is nothing to commit: with how many were
     /// named. Like the others, these count as dropped.

@@ -3,12 +3,16 @@
 mod clock;
 mod fanout;
 mod random;
+mod rooms;
 mod sessions;
 mod store;
 
 pub use clock::{Clock, FakeClock};
 pub use fanout::Fanout;
 pub use random::{Random, SeededRandom};
+pub use rooms::{
+    CreateRoomError, Kept, LiveRooms, Member, Present, RoomMessageChange, RoomPlan, RoomSpan, RoomStore, Whom,
+};
 pub use sessions::{EndReason, SESSIONS_ACCOUNTS_MAX, Session, Sessions};
 pub use store::{
     Answer, Change, Conversation, Conversations, CopyPlace, CreateError, Epoch, HistoryPage, InboxEntry, InboxPage,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use super::rooms::RoomStore;
 use crate::command::AccountChange;
 use crate::id::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 use crate::model::{
@@ -295,7 +296,7 @@ pub struct Trimmed {
 }
 
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: RoomStore {
     /// Every app, by number.
     async fn apps(&self) -> Result<Vec<App>, StoreError>;
 

@@ -1,0 +1,59 @@
+//! What can be set for an app's chat rooms.
+
+/// Times are in seconds; of limits, 0 means none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoomSettings {
+    /// Rooms that the app may have, closed ones included.
+    pub rooms_max: u64,
+    /// How long a room's history keeps a message.
+    pub history_retention_s: u64,
+    /// How long a message's id is known, for sending it again: at least [`RoomSettings::RESEND_WINDOW_S_MIN`].
+    pub resend_window_s: u64,
+    /// Whether a message that is said to be sent again, in a call for several, must have been sent before.
+    pub resend_must_be_known: bool,
+    /// Messages that a connection takes from one room in any second, those of high priority not counted.
+    pub normal_per_s: u32,
+    /// Messages of high priority that a connection takes from one room in any second.
+    pub high_per_s: u32,
+    /// Messages of high priority that a room takes in any second; those above are usual ones.
+    pub high_per_room_s: u32,
+    /// How long a member that comes back gets the messages of high priority that it missed.
+    pub high_return_s: u64,
+    /// Whether rooms may close by themselves.
+    pub delayed_closing: bool,
+    /// Whether one call may send to all rooms.
+    pub broadcast_enabled: bool,
+    /// Whether clients without an account may come in and read.
+    pub anonymous: bool,
+    /// Whether members without a position get what is sent to a point.
+    pub unplaced_get_placed: bool,
+    /// Whether a point whose coordinates are all 0 is none.
+    pub zero_is_no_point: bool,
+    /// How long a member that lost its connection still counts as there.
+    pub grace_s: u64,
+}
+
+impl RoomSettings {
+    pub const RESEND_WINDOW_S_MIN: u64 = 600;
+}
+
+impl Default for RoomSettings {
+    fn default() -> Self {
+        Self {
+            rooms_max: 100_000,
+            history_retention_s: 10 * 86_400,
+            resend_window_s: 600,
+            resend_must_be_known: true,
+            normal_per_s: 20,
+            high_per_s: 10,
+            high_per_room_s: 10,
+            high_return_s: 30,
+            delayed_closing: true,
+            broadcast_enabled: false,
+            anonymous: false,
+            unplaced_get_placed: true,
+            zero_is_no_point: true,
+            grace_s: 10,
+        }
+    }
+}
