@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use carillon_core::model::{Broadcast, Committed, DropReason, Fate, Noted, Outcome};
-use carillon_core::port::{EndReason, Fanout, Session, Sessions};
+use carillon_core::model::{Broadcast, Committed, DropReason, Fate, Noted, Outcome, RoomCommitted, RoomKey};
+use carillon_core::port::{EndReason, Fanout, LiveRooms, Present, Session, Sessions, Whom};
 use carillon_core::{AccountId, AccountNo, AppId};
 use tokio::sync::oneshot;
 
@@ -105,6 +105,8 @@ impl Fanout for Hub {
         self.board.pin(broadcast);
         self.mailboxes.iter().for_each(|mailbox| mailbox.broadcast(broadcast));
     }
+    /// Nobody is in a room here, so nobody is told.
+    fn room(&self, _news: &Arc<RoomCommitted>) {}
 
     fn nobody(&self, unregistered: usize) {
         self.metrics.dropped(DropReason::Unregistered, unregistered);
@@ -139,5 +141,17 @@ impl Sessions for Hub {
             }
         }
         sessions
+    }
+}
+
+/// Connections do not enter rooms here, so that they are all empty.
+#[async_trait]
+impl LiveRooms for Hub {
+    fn head_count(&self, _room: RoomKey) -> usize {
+        0
+    }
+
+    async fn present(&self, _room: RoomKey, _whom: Whom) -> Vec<Present> {
+        Vec::new()
     }
 }

@@ -8,9 +8,9 @@ use async_trait::async_trait;
 use axum::Router;
 use carillon_core::apps::Apps;
 use carillon_core::limit::Limiter;
-use carillon_core::model::{Broadcast, Committed};
+use carillon_core::model::{Broadcast, Committed, RoomCommitted, RoomKey};
 use carillon_core::pipeline::Pipeline;
-use carillon_core::port::{EndReason, Fanout, Session, Sessions, Store, StoreError};
+use carillon_core::port::{EndReason, Fanout, LiveRooms, Present, Session, Sessions, Store, StoreError, Whom};
 use carillon_core::{AccountId, AccountNo, AppId};
 use carillon_gateway::{Gateway, GatewayConfig, GatewayDeps, GatewayMetrics, Hub};
 use carillon_store::{EmbeddedStore, MemoryStore, OpenError};
@@ -39,6 +39,7 @@ impl Fanout for Nobody {
     fn committed(&self, _message: &Arc<Committed>) {}
 
     fn broadcast(&self, _broadcast: &Arc<Broadcast>) {}
+    fn room(&self, _news: &Arc<RoomCommitted>) {}
 
     fn nobody(&self, _unregistered: usize) {}
 }
@@ -51,6 +52,17 @@ impl Sessions for Nobody {
 
     async fn online(&self, _app: AppId, accounts: &[AccountId]) -> Vec<Vec<Session>> {
         vec![Vec::new(); accounts.len()]
+    }
+}
+
+#[async_trait]
+impl LiveRooms for Nobody {
+    fn head_count(&self, _room: RoomKey) -> usize {
+        0
+    }
+
+    async fn present(&self, _room: RoomKey, _whom: Whom) -> Vec<Present> {
+        Vec::new()
     }
 }
 
@@ -121,17 +133,19 @@ pub(crate) fn open_store(
 
 pub(crate) async fn pipeline(
     store: Arc<dyn Store>,
-    online: Arc<impl Fanout + Sessions + 'static>,
+    online: Arc<impl Fanout + Sessions + LiveRooms + 'static>,
     ports: &Ports,
 ) -> Result<Arc<Pipeline>, StoreError> {
     let apps = Arc::new(Apps::new(store.apps().await?));
     Ok(Arc::new(Pipeline {
         store,
         fanout: online.clone(),
-        sessions: online,
+        sessions: online.clone(),
+        live: online,
         clock: ports.clock.clone(),
         random: ports.random.clone(),
         apps,
         limiter: Limiter::default(),
+        high_rates: Limiter::default(),
     }))
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use carillon_core::model::{
     AppSettings, Broadcast, Committed, Content, CopyOptions, Fate, Kind, Message, Moderation, NewApp, Platform,
-    Profile, Push, Secret, Sender,
+    Profile, Push, RoomCommitted, Secret, Sender,
 };
 use carillon_core::port::{Fanout, InboxPlan, NewAccount, PageLimit, PlannedCopy, Remember};
 use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId};
@@ -14,7 +14,11 @@ pub(crate) const NOW_MS: u64 = 1_800_000_000_000 / 60_000 * 60_000;
 pub(crate) const ALL: PageLimit = PageLimit { entries: 1_000, bytes: usize::MAX };
 
 #[derive(Default)]
-pub(crate) struct Heard(pub(crate) Mutex<Vec<Arc<Committed>>>, pub(crate) Mutex<Vec<Arc<Broadcast>>>);
+pub(crate) struct Heard(
+    pub(crate) Mutex<Vec<Arc<Committed>>>,
+    pub(crate) Mutex<Vec<Arc<Broadcast>>>,
+    pub(crate) Mutex<Vec<Arc<RoomCommitted>>>,
+);
 
 impl Fanout for Heard {
     fn committed(&self, message: &Arc<Committed>) {
@@ -23,6 +27,10 @@ impl Fanout for Heard {
 
     fn broadcast(&self, broadcast: &Arc<Broadcast>) {
         self.1.lock().unwrap().push(Arc::clone(broadcast));
+    }
+
+    fn room(&self, news: &Arc<RoomCommitted>) {
+        self.2.lock().unwrap().push(Arc::clone(news));
     }
 
     fn nobody(&self, _unregistered: usize) {}

@@ -1,8 +1,9 @@
 //! Rules that every engine applies in the same way.
 
-use carillon_core::AccountNo;
-use carillon_core::model::{ApiKey, App};
-use carillon_core::port::{CreateError, InboxEntry, Role};
+use carillon_core::command::MembershipChange;
+use carillon_core::model::{ApiKey, App, ClosingPolicy, Membership, NewRoom, Room, RoomKey};
+use carillon_core::port::{CreateError, CreateRoomError, InboxEntry, Role, StoreError};
+use carillon_core::{AccountNo, RoomNo};
 
 /// Refuses an app whose name or key is another one's.
 pub(crate) fn check_app<'a>(app: &App, mut all: impl Iterator<Item = &'a App>) -> Result<(), CreateError> {
@@ -28,4 +29,46 @@ pub(crate) fn is_forgotten(entry: &InboxEntry, other: &str, through: u64) -> boo
 /// The two accounts of a conversation, lower first.
 pub(crate) fn ordered((a, b): (AccountNo, AccountNo)) -> (AccountNo, AccountNo) {
     if a <= b { (a, b) } else { (b, a) }
+}
+
+/// The room under the number after `last`, which is also how many rooms the app has: only apps lose theirs.
+pub(crate) fn new_room(room: NewRoom, last: u64, rooms_max: u64) -> Result<Room, CreateRoomError> {
+    if rooms_max != 0 && last >= rooms_max {
+        return Err(CreateRoomError::TooMany);
+    }
+    let no = RoomNo::new(last + 1).ok_or(CreateRoomError::TooMany)?;
+    let NewRoom { app, creator, creator_id, created_ms, info, tells_presence, closing } = room;
+    let key = RoomKey { app, no };
+    Ok(Room { key, creator, creator_id, created_ms, info, open: true, muted: false, tells_presence, closing })
+}
+
+/// Whether the room is one that closes by itself.
+pub(crate) fn is_closing(room: &Room) -> bool {
+    room.open && room.closing.policy != ClosingPolicy::Never
+}
+
+/// What is kept of an account in a room after a change; `None` where nothing is.
+pub(crate) fn changed_membership(
+    kept: Option<Membership>,
+    change: MembershipChange,
+    now_ms: u64,
+) -> Option<Membership> {
+    let of_kept_only = match &change {
+        MembershipChange::SetCard(_) | MembershipChange::NoteEntered(_) => true,
+        MembershipChange::SetRole(_)
+        | MembershipChange::SetBlocked(_)
+        | MembershipChange::SetMuted(_)
+        | MembershipChange::SetMutedUntil(_) => false,
+    };
+    if of_kept_only && kept.is_none() {
+        return None;
+    }
+    let mut membership = kept.unwrap_or_default();
+    change.apply(&mut membership);
+    (!membership.is_nothing(now_ms)).then_some(membership)
+}
+
+/// Whoever sends to a room has found it, and rooms go with their apps only.
+pub(crate) fn no_room() -> StoreError {
+    StoreError::Unknown("there is no such room".into())
 }

@@ -284,6 +284,7 @@ pub struct Conversations {
 pub struct Trimmed {
     pub inbox_entries: u64,
     pub history_entries: u64,
+    pub room_messages: u64,
     pub messages: u64,
     pub requests: u64,
     pub broadcasts: u64,

@@ -59,7 +59,16 @@ impl From<Refusal> for Failed {
             Refusal::SenderMuted => ErrorCode::MUTED,
             Refusal::SenderBlocked => ErrorCode::BLOCKED,
             Refusal::AppDisabled | Refusal::SwitchedOff(_) => ErrorCode::NOT_AVAILABLE,
-            Refusal::TooManyCalls { .. } => ErrorCode::TOO_MANY_REQUESTS,
+            Refusal::TooManyCalls { .. } | Refusal::TooManyHighPriority => ErrorCode::TOO_MANY_REQUESTS,
+            Refusal::BlockedInRoom => ErrorCode::BLOCKED,
+            Refusal::NothingToResend => ErrorCode::MESSAGE_NOT_FOUND,
+            Refusal::NoSuchRoom
+            | Refusal::RoomClosed
+            | Refusal::RoomIsSo
+            | Refusal::TooManyRooms
+            | Refusal::NoDelayedClosing
+            | Refusal::NotInRoom
+            | Refusal::NotAllowed => ErrorCode::NOT_AVAILABLE,
             Refusal::AccountExists(_) => ErrorCode::INTERNAL,
         })
     }

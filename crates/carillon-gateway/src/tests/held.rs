@@ -15,6 +15,8 @@ use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 use carillon_store::MemoryStore;
 use tokio::sync::{Semaphore, watch};
 
+mod rooms;
+
 pub(crate) struct HeldStore {
     inner: Arc<MemoryStore>,
     /// One for each page that may be handed out.

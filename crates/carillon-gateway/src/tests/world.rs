@@ -47,6 +47,8 @@ impl World {
             random: Arc::new(SeededRandom::new(7)),
             apps: Arc::new(Apps::default()),
             limiter: Limiter::default(),
+            live: hub.clone(),
+            high_rates: Limiter::default(),
         });
         let limits = Limits { unlimited: true, ..Limits::default() };
         let settings = AppSettings { limits, ..AppSettings::default() };

@@ -111,6 +111,7 @@ impl AppConfig {
             recall_window_s: self.recall_window_s.unwrap_or(usual.recall_window_s),
             blocklist_applies: self.blocklist_applies.unwrap_or(usual.blocklist_applies),
             devices: self.devices.map_or(usual.devices, DevicePolicy::from),
+            rooms: usual.rooms,
         })
     }
 }

@@ -81,14 +81,23 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let status = match &refusal {
             Refusal::Store(error) => return error.clone().into(),
-            Refusal::UnknownAccount(_) | Refusal::NoSuchMessage => StatusCode::NOT_FOUND,
-            Refusal::AccountExists(_) => StatusCode::CONFLICT,
-            Refusal::TooManyCalls { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Refusal::UnknownAccount(_)
+            | Refusal::NoSuchMessage
+            | Refusal::NoSuchRoom
+            | Refusal::NotInRoom
+            | Refusal::NothingToResend => StatusCode::NOT_FOUND,
+            Refusal::AccountExists(_) | Refusal::RoomIsSo => StatusCode::CONFLICT,
+            Refusal::TooManyCalls { .. } | Refusal::TooManyHighPriority => StatusCode::TOO_MANY_REQUESTS,
             Refusal::AppDisabled
             | Refusal::SwitchedOff(_)
             | Refusal::SenderBlocked
             | Refusal::SenderMuted
-            | Refusal::TooOld => StatusCode::FORBIDDEN,
+            | Refusal::TooOld
+            | Refusal::RoomClosed
+            | Refusal::TooManyRooms
+            | Refusal::NoDelayedClosing
+            | Refusal::BlockedInRoom
+            | Refusal::NotAllowed => StatusCode::FORBIDDEN,
         };
         Self::new(status, refusal.to_string())
     }

@@ -200,7 +200,17 @@ impl Netease {
                 | Refusal::SenderBlocked
                 | Refusal::SenderMuted
                 | Refusal::NoSuchMessage
-                | Refusal::TooOld,
+                | Refusal::TooOld
+                | Refusal::NoSuchRoom
+                | Refusal::RoomClosed
+                | Refusal::RoomIsSo
+                | Refusal::TooManyRooms
+                | Refusal::NoDelayedClosing
+                | Refusal::BlockedInRoom
+                | Refusal::NotInRoom
+                | Refusal::NotAllowed
+                | Refusal::TooManyHighPriority
+                | Refusal::NothingToResend,
             ) => {}
         }
     }

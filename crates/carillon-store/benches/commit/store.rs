@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use async_trait::async_trait;
-use carillon_core::model::{Broadcast, Committed};
+use carillon_core::model::{Broadcast, Committed, RoomCommitted};
 use carillon_core::port::{Clock, Fanout, InboxPlan, Store};
 use carillon_store::{EmbeddedConfig, EmbeddedStore};
 use tokio::task::JoinSet;
@@ -45,6 +45,7 @@ impl Fanout for Nobody {
     fn committed(&self, _: &Arc<Committed>) {}
 
     fn broadcast(&self, _: &Arc<Broadcast>) {}
+    fn room(&self, _: &Arc<RoomCommitted>) {}
 
     fn nobody(&self, _unregistered: usize) {}
 }

@@ -5,8 +5,8 @@ use std::ops::RangeInclusive;
 use carillon_core::command::{AccountChange, MuteChange, ProfileChange};
 use carillon_core::model::{
     ApiKey, App, AppSettings, Broadcast, Content, CopyOptions, CopyRef, DevicePolicy, DropReason, Element, Fate,
-    Gender, Kind, Limit, Limits, Media, NewApp, Noted, Operation, Outcome, Place, Platform, Profile, Recall, Secret,
-    Sender,
+    Gender, Kind, Limit, Limits, Media, NewApp, Noted, Operation, Outcome, Place, Platform, Profile, Recall,
+    RoomSettings, Secret, Sender,
 };
 use carillon_core::port::{
     Change, CopyPlace, InboxPlan, NewAccount, NotedCopies, PageLimit, PlannedCopy, Settled, Span, View,
@@ -298,6 +298,7 @@ impl Make<'_> {
             blocklist_applies: self.rng.random(),
             recall_window_s: self.pick(&RETENTIONS_S),
             devices: self.pick(&DevicePolicy::ALL),
+            rooms: self.room_settings(),
         };
         NewApp { keys, settings, ..new_app(self.pick(&["shop", "chat", "game", "bank", "mail"])) }
     }
@@ -309,6 +310,25 @@ impl Make<'_> {
         let platforms = Platform::ALL.into_iter().filter(|_| self.rng.random()).collect();
         let from = self.rng.random_bool(0.5).then_some(from);
         Broadcast { from, platforms, ..broadcast(app, &self.text(9), self.rng.random_bool(0.8), times) }
+    }
+
+    fn room_settings(&mut self) -> RoomSettings {
+        RoomSettings {
+            rooms_max: self.rng.random_range(0..5),
+            history_retention_s: self.pick(&RETENTIONS_S),
+            resend_window_s: self.rng.random(),
+            resend_must_be_known: self.rng.random(),
+            normal_per_s: self.rng.random(),
+            high_per_s: self.rng.random(),
+            high_per_room_s: self.rng.random(),
+            high_return_s: self.rng.random(),
+            delayed_closing: self.rng.random(),
+            broadcast_enabled: self.rng.random(),
+            anonymous: self.rng.random(),
+            unplaced_get_placed: self.rng.random(),
+            zero_is_no_point: self.rng.random(),
+            grace_s: self.rng.random(),
+        }
     }
 
     fn fate(&mut self) -> Fate {

@@ -21,6 +21,7 @@ mod reads;
 mod record;
 mod records;
 mod removed;
+mod rooms;
 mod seal;
 mod shared;
 mod space;

@@ -20,6 +20,7 @@ use carillon_core::port::{
 use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 
 use self::record::{Records, Said};
+use self::room::Rooms;
 use crate::page::PageFill;
 use crate::row::Row;
 use crate::rules;
@@ -28,6 +29,7 @@ mod broadcast;
 mod change;
 mod conversation;
 mod record;
+mod room;
 
 /// A store that lives as long as its process.
 pub struct MemoryStore {
@@ -66,6 +68,7 @@ struct State {
     claims: BTreeMap<(AccountNo, Offset), BTreeSet<DeviceId>>,
     requests: BTreeMap<(AppId, String), (u64, Remembered)>,
     records: Records,
+    rooms: Rooms,
 }
 
 #[derive(Default)]
@@ -427,6 +430,7 @@ impl State {
         self.noted_broadcasts.retain(|(no, _), _| no.app() != app);
         self.claims.retain(|(no, _), _| no.app() != app);
         self.requests.retain(|(of, _), _| *of != app);
+        self.rooms.remove_app(app);
         true
     }
 
@@ -533,10 +537,14 @@ impl State {
         self.history.retain(|_, (base, _)| in_history(&messages[base].0));
         self.messages.retain(|_, (message, _)| in_inbox(message) || in_history(message));
         self.requests.retain(|_, (expires_ms, _)| *expires_ms > now_ms);
-        trimmed.broadcasts = self.trim_broadcasts(now_ms);
         trimmed.history_entries = (before.0 - self.history.len()) as u64;
         trimmed.messages = (before.1 - self.messages.len()) as u64;
         trimmed.requests = (before.2 - self.requests.len()) as u64;
+        let retention_ms = |app: &App| app.settings.rooms.history_retention_s.saturating_mul(1_000);
+        trimmed.room_messages = self
+            .rooms
+            .trim(|app, time_ms| apps.get(&app).is_none_or(|app| time_ms.saturating_add(retention_ms(app)) > now_ms));
+        trimmed.broadcasts = self.trim_broadcasts(now_ms);
         trimmed.records = self.trim_records(now_ms);
         for between in talked.difference(&pairs(&self.history)) {
             self.end_conversation(*between);

@@ -7,9 +7,11 @@ use axum::body::Body;
 use carillon_core::apps::Apps;
 use carillon_core::command::CreateAccount;
 use carillon_core::limit::Limiter;
-use carillon_core::model::{ApiKey, App, AppSettings, Broadcast, Committed, Limits, NewApp, Profile, Secret};
+use carillon_core::model::{
+    ApiKey, App, AppSettings, Broadcast, Committed, Limits, NewApp, Profile, RoomCommitted, RoomKey, Secret,
+};
 use carillon_core::pipeline::Pipeline;
-use carillon_core::port::{EndReason, FakeClock, Fanout, SeededRandom, Session, Sessions};
+use carillon_core::port::{EndReason, FakeClock, Fanout, LiveRooms, Present, SeededRandom, Session, Sessions, Whom};
 use carillon_core::{AccountId, AccountNo, AppId, MessageId};
 use carillon_store::MemoryStore;
 use http::Request;
@@ -96,11 +98,13 @@ async fn server(heard: Arc<Heard>) -> Netease {
     let pipeline = Arc::new(Pipeline {
         store,
         fanout: heard.clone(),
-        sessions: heard,
+        sessions: heard.clone(),
+        live: heard,
         clock: Arc::new(FakeClock::new(NOW_S * 1_000)),
         random: Arc::new(SeededRandom::new(1)),
         apps: Arc::new(Apps::new(Vec::new())),
         limiter: Limiter::default(),
+        high_rates: Limiter::default(),
     });
     let key = ApiKey { dialect: DIALECT.into(), key: "key".into(), secret: Secret::new("secret") };
     let limits = Limits { unlimited: true, ..Limits::default() };
@@ -129,6 +133,7 @@ impl Fanout for Heard {
     }
 
     fn broadcast(&self, _broadcast: &Arc<Broadcast>) {}
+    fn room(&self, _news: &Arc<RoomCommitted>) {}
 
     fn nobody(&self, _unregistered: usize) {}
 }
@@ -141,5 +146,16 @@ impl Sessions for Heard {
 
     async fn online(&self, _app: AppId, accounts: &[AccountId]) -> Vec<Vec<Session>> {
         vec![Vec::new(); accounts.len()]
+    }
+}
+
+#[async_trait]
+impl LiveRooms for Heard {
+    fn head_count(&self, _room: RoomKey) -> usize {
+        0
+    }
+
+    async fn present(&self, _room: RoomKey, _whom: Whom) -> Vec<Present> {
+        Vec::new()
     }
 }

@@ -24,9 +24,11 @@ use axum::Router;
 use axum::body::Body;
 use carillon_core::apps::Apps;
 use carillon_core::limit::Limiter;
-use carillon_core::model::{ApiKey, AppSettings, Broadcast, Committed, Limits, NewApp, Secret};
+use carillon_core::model::{ApiKey, AppSettings, Broadcast, Committed, Limits, NewApp, RoomCommitted, RoomKey, Secret};
 use carillon_core::pipeline::Pipeline;
-use carillon_core::port::{EndReason, FakeClock, Fanout, Random, SeededRandom, Session, Sessions, Store};
+use carillon_core::port::{
+    EndReason, FakeClock, Fanout, LiveRooms, Present, Random, SeededRandom, Session, Sessions, Store, Whom,
+};
 use carillon_core::{AccountId, AccountNo, AppId};
 use carillon_store::MemoryStore;
 use http::Request;
@@ -85,6 +87,7 @@ impl Fanout for Recorder {
     fn broadcast(&self, broadcast: &Arc<Broadcast>) {
         self.broadcasts.lock().unwrap().push(broadcast.clone());
     }
+    fn room(&self, _news: &Arc<RoomCommitted>) {}
 
     fn nobody(&self, unregistered: usize) {
         *self.nobody.lock().unwrap() += unregistered;
@@ -102,6 +105,17 @@ impl Sessions for Recorder {
     async fn online(&self, app: AppId, accounts: &[AccountId]) -> Vec<Vec<Session>> {
         let online = self.online.lock().unwrap();
         accounts.iter().map(|id| online.get(&(app, id.clone())).cloned().unwrap_or_default()).collect()
+    }
+}
+
+#[async_trait]
+impl LiveRooms for Recorder {
+    fn head_count(&self, _room: RoomKey) -> usize {
+        0
+    }
+
+    async fn present(&self, _room: RoomKey, _whom: Whom) -> Vec<Present> {
+        Vec::new()
     }
 }
 
@@ -132,8 +146,17 @@ impl Backend {
     ) -> Self {
         let clock = Arc::new(FakeClock::new(NOW_MS));
         let apps = Arc::new(Apps::new(store.apps().await.unwrap()));
-        let (fanout, sessions, limiter) = (seen.clone(), seen.clone(), Limiter::default());
-        let pipeline = Pipeline { store, fanout, sessions, clock: clock.clone(), random, apps, limiter };
+        let pipeline = Pipeline {
+            store,
+            fanout: seen.clone(),
+            sessions: seen.clone(),
+            live: seen.clone(),
+            clock: clock.clone(),
+            random,
+            apps,
+            limiter: Limiter::default(),
+            high_rates: Limiter::default(),
+        };
         let pipeline = Arc::new(pipeline);
         let key = ApiKey { dialect: "netease".into(), key: "key".into(), secret: Secret::new("secret") };
         let app = NewApp { name: "shop".into(), token_secret: Secret::new("s".repeat(32)), keys: vec![key], settings };

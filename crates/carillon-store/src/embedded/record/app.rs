@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use carillon_core::AppId;
-use carillon_core::model::{ApiKey, App, AppSettings, DevicePolicy, Limit, Limits, Operation, Secret};
+use carillon_core::model::{ApiKey, App, AppSettings, DevicePolicy, Limit, Limits, Operation, RoomSettings, Secret};
 use carillon_core::port::StoreError;
 
 use super::wrong;
@@ -42,6 +42,40 @@ pub(crate) struct AppRecord {
     broadcast_enabled: Option<bool>,
     #[prost(string, optional, tag = "14")]
     devices: Option<String>,
+    #[prost(message, optional, tag = "17")]
+    rooms: Option<RoomSettingsRecord>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct RoomSettingsRecord {
+    #[prost(uint64, optional, tag = "1")]
+    rooms_max: Option<u64>,
+    #[prost(uint64, optional, tag = "2")]
+    history_retention_s: Option<u64>,
+    #[prost(uint64, optional, tag = "3")]
+    resend_window_s: Option<u64>,
+    #[prost(bool, optional, tag = "4")]
+    resend_must_be_known: Option<bool>,
+    #[prost(uint32, optional, tag = "5")]
+    normal_per_s: Option<u32>,
+    #[prost(uint32, optional, tag = "6")]
+    high_per_s: Option<u32>,
+    #[prost(uint32, optional, tag = "7")]
+    high_per_room_s: Option<u32>,
+    #[prost(uint64, optional, tag = "8")]
+    high_return_s: Option<u64>,
+    #[prost(bool, optional, tag = "9")]
+    delayed_closing: Option<bool>,
+    #[prost(bool, optional, tag = "10")]
+    broadcast_enabled: Option<bool>,
+    #[prost(bool, optional, tag = "11")]
+    anonymous: Option<bool>,
+    #[prost(bool, optional, tag = "12")]
+    unplaced_get_placed: Option<bool>,
+    #[prost(bool, optional, tag = "13")]
+    zero_is_no_point: Option<bool>,
+    #[prost(uint64, optional, tag = "14")]
+    grace_s: Option<u64>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -98,6 +132,50 @@ impl From<&App> for AppRecord {
             unlimited: settings.limits.unlimited,
             limits: settings.limits.own.iter().map(|(operation, limit)| limit_record(*operation, *limit)).collect(),
             devices: Some(settings.devices.name().into()),
+            rooms: Some(settings.rooms.into()),
+        }
+    }
+}
+
+impl From<RoomSettings> for RoomSettingsRecord {
+    fn from(it: RoomSettings) -> Self {
+        Self {
+            rooms_max: Some(it.rooms_max),
+            history_retention_s: Some(it.history_retention_s),
+            resend_window_s: Some(it.resend_window_s),
+            resend_must_be_known: Some(it.resend_must_be_known),
+            normal_per_s: Some(it.normal_per_s),
+            high_per_s: Some(it.high_per_s),
+            high_per_room_s: Some(it.high_per_room_s),
+            high_return_s: Some(it.high_return_s),
+            delayed_closing: Some(it.delayed_closing),
+            broadcast_enabled: Some(it.broadcast_enabled),
+            anonymous: Some(it.anonymous),
+            unplaced_get_placed: Some(it.unplaced_get_placed),
+            zero_is_no_point: Some(it.zero_is_no_point),
+            grace_s: Some(it.grace_s),
+        }
+    }
+}
+
+impl From<RoomSettingsRecord> for RoomSettings {
+    fn from(it: RoomSettingsRecord) -> Self {
+        let default = Self::default();
+        Self {
+            rooms_max: it.rooms_max.unwrap_or(default.rooms_max),
+            history_retention_s: it.history_retention_s.unwrap_or(default.history_retention_s),
+            resend_window_s: it.resend_window_s.unwrap_or(default.resend_window_s),
+            resend_must_be_known: it.resend_must_be_known.unwrap_or(default.resend_must_be_known),
+            normal_per_s: it.normal_per_s.unwrap_or(default.normal_per_s),
+            high_per_s: it.high_per_s.unwrap_or(default.high_per_s),
+            high_per_room_s: it.high_per_room_s.unwrap_or(default.high_per_room_s),
+            high_return_s: it.high_return_s.unwrap_or(default.high_return_s),
+            delayed_closing: it.delayed_closing.unwrap_or(default.delayed_closing),
+            broadcast_enabled: it.broadcast_enabled.unwrap_or(default.broadcast_enabled),
+            anonymous: it.anonymous.unwrap_or(default.anonymous),
+            unplaced_get_placed: it.unplaced_get_placed.unwrap_or(default.unplaced_get_placed),
+            zero_is_no_point: it.zero_is_no_point.unwrap_or(default.zero_is_no_point),
+            grace_s: it.grace_s.unwrap_or(default.grace_s),
         }
     }
 }
@@ -143,6 +221,7 @@ impl TryFrom<AppRecord> for App {
             blocklist_applies: record.blocklist_applies.unwrap_or(default.blocklist_applies),
             recall_window_s: record.recall_window_s.unwrap_or(default.recall_window_s),
             devices: record.devices.map_or(Ok(default.devices), |it| policy(&it))?,
+            rooms: record.rooms.unwrap_or_default().into(),
         };
         Ok(Self {
             id: AppId(record.id),

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use carillon_core::model::Fate;
+use carillon_core::model::{Fate, RoomCommitted};
 use carillon_core::port::FakeClock;
 
 use super::*;
@@ -60,6 +60,10 @@ impl Fanout for Fragile {
 
     fn broadcast(&self, broadcast: &Arc<Broadcast>) {
         self.1.lock().unwrap().push(Arc::clone(broadcast));
+    }
+
+    fn room(&self, _: &Arc<RoomCommitted>) {
+        assert!(!self.0.load(Ordering::Relaxed), "as a test");
     }
 
     fn nobody(&self, _unregistered: usize) {}
