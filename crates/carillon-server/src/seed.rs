@@ -124,6 +124,7 @@ fn differences(stored: &App, app: &AppConfig, wanted: &NewApp) -> Vec<&'static s
         ("recall_window_s", app.recall_window_s.is_some_and(|it| it != own.recall_window_s)),
         ("blocklist_applies", app.blocklist_applies.is_some_and(|it| it != own.blocklist_applies)),
         ("devices", app.devices.is_some_and(|it| DevicePolicy::from(it) != own.devices)),
+        ("rooms", app.rooms.as_ref().is_some_and(|it| it.settings_over(own.rooms) != own.rooms)),
         ("disabled", app.disabled.is_some_and(|it| it != own.disabled)),
     ]
     .into_iter()

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use carillon_core::model::{AppSettings, DevicePolicy, Limit, Limits, Operation};
 use serde::{Deserialize, Serialize};
 
-const DAY_S: u64 = 86_400;
+use super::RoomsConfig;
+
+pub(super) const DAY_S: u64 = 86_400;
 
 #[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -36,6 +38,8 @@ pub struct AppConfig {
     pub blocklist_applies: Option<bool>,
     /// With how many devices an account may be online at a time.
     pub devices: Option<DevicesConfig>,
+    /// What can be set for its chat rooms.
+    pub rooms: Option<RoomsConfig>,
     /// Refuses the app's calls and logins.
     pub disabled: Option<bool>,
 }
@@ -111,7 +115,7 @@ impl AppConfig {
             recall_window_s: self.recall_window_s.unwrap_or(usual.recall_window_s),
             blocklist_applies: self.blocklist_applies.unwrap_or(usual.blocklist_applies),
             devices: self.devices.map_or(usual.devices, DevicePolicy::from),
-            rooms: usual.rooms,
+            rooms: self.rooms.as_ref().map_or(usual.rooms, |it| it.settings_over(usual.rooms)),
         })
     }
 }

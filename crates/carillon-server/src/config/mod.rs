@@ -12,6 +12,7 @@ mod log;
 mod net;
 mod netease;
 mod read;
+mod rooms;
 mod shutdown;
 mod store;
 #[cfg(test)]
@@ -30,6 +31,8 @@ pub use http::HttpConfig;
 pub use log::{LogConfig, LogFormat};
 pub use net::Network;
 pub use netease::NeteaseSection;
+pub use rooms::RoomsConfig;
+pub(crate) use rooms::rooms_problem;
 pub use shutdown::ShutdownConfig;
 pub use store::{StoreEngine, StoreSection};
 pub(crate) use validate::app_problems;

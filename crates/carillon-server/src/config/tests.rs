@@ -1,6 +1,6 @@
 //! What is read, what is refused and in which words; and that the documents say the same.
 
-use carillon_core::model::{AppSettings, DevicePolicy, Operation};
+use carillon_core::model::{AppSettings, DevicePolicy, Operation, RoomSettings};
 
 use super::*;
 
@@ -76,6 +76,9 @@ fn numbers_that_nothing_can_run_with_are_refused() {
     check_refused("[gateway]\nshard_reads_max = 0", &[], "`gateway.shard_reads_max`: must not be 0");
     check_refused("[store]\njournal_bytes_max = 1", &[], "`store.journal_bytes_max`: must be at least 67108864");
     let long = "[netease]\nclock_window_s = 9223372036854775807";
+    let short =
+        "[[apps]]\nname = \"a\"\ntoken_secret = \"0123456789abcdef0123456789abcdef\"\nrooms.resend_window_s = 599";
+    check_refused(short, &[], "`apps[0].rooms.resend_window_s`: must be at least 600");
     check_refused(long, &[], "`netease.clock_window_s`: must be at most 31622400");
 }
 
@@ -128,11 +131,15 @@ fn the_app_in_the_reference_has_the_defaults_and_names_every_key() {
         recall_window_s: Some(_),
         blocklist_applies: Some(_),
         devices: Some(_),
+        rooms: Some(rooms),
         disabled: Some(_),
     } = &config.apps[0]
     else {
         panic!("a key of [[apps]] is not in reference.toml")
     };
+    let all = toml::Table::try_from(rooms).unwrap();
+    let known = format!("{:?}", RoomsConfig::default()).matches(": None").count();
+    assert_eq!(all.len(), known, "a key of [apps.rooms] is not in reference.toml");
 }
 
 #[test]
@@ -141,7 +148,11 @@ fn settings_that_are_not_given_stay() {
     assert_eq!(AppConfig::default().settings_over(usual.clone()), Ok(usual.clone()));
     let change = AppConfig { devices: Some(DevicesConfig::One), disabled: Some(true), ..AppConfig::default() };
     let changed = AppSettings { devices: DevicePolicy::One, disabled: true, ..usual.clone() };
-    assert_eq!(change.settings_over(usual), Ok(changed));
+    assert_eq!(change.settings_over(usual.clone()), Ok(changed));
+    let rooms = RoomsConfig { grace_s: Some(99), ..RoomsConfig::default() };
+    let change = AppConfig { rooms: Some(rooms), ..AppConfig::default() };
+    let rooms = RoomSettings { grace_s: 99, ..usual.rooms };
+    assert_eq!(change.settings_over(usual.clone()), Ok(AppSettings { rooms, ..usual }));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use carillon_core::model::Operation;
 
-use super::{AppConfig, Config, ConfigError};
+use super::{AppConfig, Config, ConfigError, rooms_problem};
 
 /// Longer times are mistakes, and would overflow sums.
 const YEAR_S: u64 = 366 * 86_400;
@@ -145,6 +145,7 @@ pub(crate) fn app_problems(app: &AppConfig) -> Vec<(&'static str, String)> {
             problems.push(("netease.app_secret", "must not be empty".to_owned()));
         }
     }
+    problems.extend(rooms_problem(app.rooms.as_ref()));
     if let Err(name) = app.settings() {
         let known: Vec<&str> = Operation::ALL.into_iter().map(Operation::name).collect();
         problems.push(("limits", format!("`{name}` is no operation; there are {}", known.join(", "))));

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Native;
 use super::body::{Body, app_not_stored};
-use crate::config::{AppConfig, DevicesConfig, LimitsConfig, NeteaseKeyConfig, app_problems};
+use crate::config::{
+    AppConfig, DevicesConfig, LimitsConfig, NeteaseKeyConfig, RoomsConfig, app_problems, rooms_problem,
+};
 use crate::http::problem::Problem;
 use crate::netease::DIALECT;
 use crate::seed;
@@ -47,6 +49,7 @@ pub(super) struct Wanted {
     recall_window_s: Option<u64>,
     blocklist_applies: Option<bool>,
     devices: Option<DevicesConfig>,
+    rooms: Option<RoomsConfig>,
     disabled: Option<bool>,
 }
 
@@ -105,6 +108,9 @@ pub(super) async fn change(
 ) -> Result<Json<Listed>, Problem> {
     if !wanted.name.is_empty() || !wanted.token_secret.is_empty() || wanted.netease.is_some() {
         return Err(Problem::bad_request("names and keys do not change, and secrets do by rotate-secret"));
+    }
+    if let Some((key, reason)) = rooms_problem(wanted.rooms.as_ref()) {
+        return Err(Problem::bad_request(format!("`{key}`: {reason}")));
     }
     let mut app = (*native.app(&name)?).clone();
     let settings = wanted.settings_over(app.settings);
@@ -172,6 +178,7 @@ impl Wanted {
             recall_window_s: self.recall_window_s,
             blocklist_applies: self.blocklist_applies,
             devices: self.devices,
+            rooms: self.rooms,
             disabled: self.disabled,
         }
     }

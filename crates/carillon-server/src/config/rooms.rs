@@ -1,0 +1,70 @@
+//! `[apps.rooms]`: what can be set for an app's chat rooms. What is not given keeps its default.
+
+use carillon_core::model::RoomSettings;
+use serde::{Deserialize, Serialize};
+
+use super::app::DAY_S;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RoomsConfig {
+    /// Rooms that the app may have, closed ones included; 0 means any number.
+    pub rooms_max: Option<u64>,
+    /// How long a room's history keeps a message, in days.
+    pub history_retention_days: Option<u64>,
+    /// How long a message's id is known, for sending it again, in seconds.
+    pub resend_window_s: Option<u64>,
+    /// Whether a message that is said to be sent again, in a call for several, must have been sent before.
+    pub resend_must_be_known: Option<bool>,
+    /// Messages that a connection takes from one room in any second, those of high priority not counted; 0 means any number.
+    pub normal_per_s: Option<u32>,
+    /// Messages of high priority that a connection takes from one room in any second; 0 means any number.
+    pub high_per_s: Option<u32>,
+    /// Messages of high priority that a room takes in any second; 0 means any number.
+    pub high_per_room_s: Option<u32>,
+    /// How long a member that comes back gets the messages of high priority that it missed, in seconds.
+    pub high_return_s: Option<u64>,
+    /// Whether rooms may close by themselves.
+    pub delayed_closing: Option<bool>,
+    /// Whether one call may send to all rooms.
+    pub broadcast_enabled: Option<bool>,
+    /// Whether clients without an account may come in and read.
+    pub anonymous: Option<bool>,
+    /// Whether members without a position get what is sent to a point.
+    pub unplaced_get_placed: Option<bool>,
+    /// Whether a point whose coordinates are all 0 is none.
+    pub zero_is_no_point: Option<bool>,
+    /// How long a member that lost its connection still counts as there, in seconds.
+    pub grace_s: Option<u64>,
+}
+
+impl RoomsConfig {
+    /// The settings `usual` with those that are given in their place.
+    pub fn settings_over(&self, usual: RoomSettings) -> RoomSettings {
+        RoomSettings {
+            rooms_max: self.rooms_max.unwrap_or(usual.rooms_max),
+            history_retention_s: self
+                .history_retention_days
+                .map_or(usual.history_retention_s, |it| it.saturating_mul(DAY_S)),
+            resend_window_s: self.resend_window_s.unwrap_or(usual.resend_window_s),
+            resend_must_be_known: self.resend_must_be_known.unwrap_or(usual.resend_must_be_known),
+            normal_per_s: self.normal_per_s.unwrap_or(usual.normal_per_s),
+            high_per_s: self.high_per_s.unwrap_or(usual.high_per_s),
+            high_per_room_s: self.high_per_room_s.unwrap_or(usual.high_per_room_s),
+            high_return_s: self.high_return_s.unwrap_or(usual.high_return_s),
+            delayed_closing: self.delayed_closing.unwrap_or(usual.delayed_closing),
+            broadcast_enabled: self.broadcast_enabled.unwrap_or(usual.broadcast_enabled),
+            anonymous: self.anonymous.unwrap_or(usual.anonymous),
+            unplaced_get_placed: self.unplaced_get_placed.unwrap_or(usual.unplaced_get_placed),
+            zero_is_no_point: self.zero_is_no_point.unwrap_or(usual.zero_is_no_point),
+            grace_s: self.grace_s.unwrap_or(usual.grace_s),
+        }
+    }
+}
+
+/// Key and reason of what is wrong with the settings of an app's rooms.
+pub(crate) fn rooms_problem(rooms: Option<&RoomsConfig>) -> Option<(&'static str, String)> {
+    const MIN: u64 = RoomSettings::RESEND_WINDOW_S_MIN;
+    let is_short = rooms.and_then(|it| it.resend_window_s).is_some_and(|it| it < MIN);
+    is_short.then(|| ("rooms.resend_window_s", format!("must be at least {MIN}")))
+}
