@@ -107,3 +107,224 @@ pub fn over_high_rate(mut plan: RoomPlan, is_refused: bool) -> Result<RoomPlan, 
     plan.message.priority = RoomPriority { high: false, for_returning: false, ..plan.message.priority };
     Ok(plan)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::Resend;
+    use crate::id::{AccountId, AppId, RoomNo};
+    use crate::model::{
+        AppSettings, Closing, Content, Element, Kind, Moderation, MutedIn, Profile, RoomCard, RoomInfo, RoomKey, Secret,
+    };
+
+    const NOW_MS: u64 = 1_000;
+
+    fn account(name: &str, serial: u64) -> Account {
+        Account {
+            no: AccountNo::new(AppId(1), serial),
+            id: AccountId::new(name).unwrap(),
+            token: Secret::new("t"),
+            profile: Profile { name: "Ann".into(), icon: "a.png".into(), ..Profile::default() },
+            blocked: false,
+            muted: false,
+            muted_in: MutedIn::default(),
+            do_not_disturb: false,
+            has_logged_in: false,
+            created_ms: 0,
+        }
+    }
+
+    fn command() -> RoomSend {
+        RoomSend {
+            room: RoomNo::new(7).unwrap(),
+            sender: AccountId::new("ann").unwrap(),
+            from_backend: true,
+            client_id: "m1".into(),
+            content: Content {
+                kind: Kind::Text,
+                elements: vec![Element::Text { text: "hi".into() }],
+                original: "hi".into(),
+                dialect: "test".into(),
+                elements_say_all: true,
+            },
+            subtype: 0,
+            ext: String::new(),
+            to: RoomRecipients::Members { tags: None, point: None },
+            although_muted: false,
+            resend: Resend::No,
+            in_history: true,
+            abandon_ratio: AbandonRatio::default(),
+            priority: RoomPriority::default(),
+            refused_if_too_frequent: false,
+            route: true,
+            moderation: Moderation::default(),
+            environment: String::new(),
+        }
+    }
+
+    struct Case {
+        settings: AppSettings,
+        room: Option<Room>,
+        sender: Option<Account>,
+        membership: Membership,
+        command: RoomSend,
+    }
+
+    impl Case {
+        fn new() -> Self {
+            let room = Room {
+                key: RoomKey { app: AppId(1), no: RoomNo::new(7).unwrap() },
+                creator: AccountNo::new(AppId(1), 9),
+                creator_id: AccountId::new("zoe").unwrap(),
+                created_ms: 0,
+                info: RoomInfo::default(),
+                open: true,
+                muted: false,
+                tells_presence: true,
+                closing: Closing::default(),
+            };
+            Self {
+                settings: AppSettings::default(),
+                room: Some(room),
+                sender: Some(account("ann", 1)),
+                membership: Membership::default(),
+                command: command(),
+            }
+        }
+
+        fn decide(self) -> Result<RoomPlan, Refusal> {
+            let app = App {
+                id: AppId(1),
+                name: "shop".into(),
+                token_secret: Secret::new("s"),
+                keys: Vec::new(),
+                settings: self.settings,
+            };
+            let room = self.room.map(Arc::new);
+            let facts = RoomFacts {
+                app: &app,
+                room: room.as_ref(),
+                sender: self.sender.as_ref(),
+                membership: &self.membership,
+                recipients: &[AccountNo::new(AppId(1), 2)],
+                now_ms: NOW_MS,
+            };
+            send_to_room(self.command, &facts)
+        }
+    }
+
+    fn decide(change: impl FnOnce(&mut Case)) -> Result<RoomPlan, Refusal> {
+        let mut case = Case::new();
+        change(&mut case);
+        case.decide()
+    }
+
+    #[test]
+    fn who_may_send_and_who_may_not() {
+        let sender = |change: fn(&mut Account)| decide(|it| change(it.sender.as_mut().unwrap())).err();
+        let member = |change: fn(&mut Membership)| decide(|it| change(&mut it.membership)).err();
+        let room = |change: fn(&mut Room)| decide(|it| change(it.room.as_mut().unwrap())).err();
+        assert_eq!(decide(|_| ()).err(), None);
+        assert_eq!(decide(|it| it.settings.disabled = true).err(), Some(Refusal::AppDisabled));
+        assert_eq!(decide(|it| it.room = None).err(), Some(Refusal::NoSuchRoom));
+        let unknown = Refusal::UnknownAccount(AccountId::new("ann").unwrap());
+        assert_eq!(decide(|it| it.sender = None).err(), Some(unknown));
+        assert_eq!(room(|it| it.open = false), Some(Refusal::RoomClosed));
+        assert_eq!(room(|it| it.muted = true), Some(Refusal::SenderMuted));
+        assert_eq!(sender(|it| it.blocked = true), Some(Refusal::SenderBlocked));
+        assert_eq!(sender(|it| it.muted = true), Some(Refusal::SenderMuted));
+        assert_eq!(sender(|it| it.muted_in.rooms = true), Some(Refusal::SenderMuted));
+        assert_eq!(sender(|it| it.muted_in.direct = true), None);
+        assert_eq!(member(|it| it.blocked = true), Some(Refusal::BlockedInRoom));
+        assert_eq!(member(|it| it.muted = true), Some(Refusal::SenderMuted));
+        assert_eq!(member(|it| it.muted_until_ms = NOW_MS + 1), Some(Refusal::SenderMuted));
+        assert_eq!(member(|it| it.muted_until_ms = NOW_MS), None);
+    }
+
+    #[test]
+    fn a_muted_room_hears_those_in_charge() {
+        for (role, may) in [
+            (RoomRole::Guest, false),
+            (RoomRole::Fixed, false),
+            (RoomRole::Manager, true),
+            (RoomRole::Creator, true),
+            (RoomRole::Anonymous, false),
+        ] {
+            let plan = decide(|it| {
+                it.room.as_mut().unwrap().muted = true;
+                it.membership.role = role;
+            });
+            assert_eq!(plan.is_ok(), may, "{role:?}");
+        }
+        let by_creator = decide(|it| {
+            let room = it.room.as_mut().unwrap();
+            (room.muted, room.creator) = (true, AccountNo::new(AppId(1), 1));
+        });
+        assert_eq!(by_creator.unwrap().message.sender.role, RoomRole::Creator, "whatever is kept of it");
+    }
+
+    #[test]
+    fn only_a_mute_for_a_time_can_be_ignored() {
+        let muted = |change: fn(&mut Case)| {
+            decide(|it| {
+                it.command.although_muted = true;
+                change(it);
+            })
+        };
+        assert!(muted(|it| it.membership.muted_until_ms = NOW_MS + 1).is_ok());
+        assert!(muted(|it| it.membership.muted = true).is_err());
+        assert!(muted(|it| it.room.as_mut().unwrap().muted = true).is_err());
+        assert!(muted(|it| it.sender.as_mut().unwrap().muted = true).is_err());
+    }
+
+    #[test]
+    fn a_sender_shows_what_it_shows_in_the_room_and_else_its_profile() {
+        let card = |nick: &str| {
+            let nick = nick.to_owned();
+            let plan = decide(|it| it.membership.card = RoomCard { nick, ..RoomCard::default() }).unwrap();
+            (plan.message.sender.card.nick, plan.message.sender.card.avatar)
+        };
+        assert_eq!(card(""), ("Ann".into(), "a.png".into()));
+        assert_eq!(card("Queen"), ("Queen".into(), "a.png".into()));
+    }
+
+    #[test]
+    fn what_nobody_is_to_see_is_not_in_the_history() {
+        let in_history = |change: fn(&mut RoomSend)| decide(|it| change(&mut it.command)).unwrap().in_history;
+        assert!(in_history(|_| ()));
+        assert!(!in_history(|it| it.in_history = false));
+        assert!(!in_history(|it| it.to = RoomRecipients::Accounts(Vec::new())));
+        let abandoned = (0..).map(|n| format!("m{n}")).map(|client_id| {
+            decide(|it| {
+                it.command.client_id = client_id;
+                it.command.abandon_ratio = AbandonRatio::new(5_000).unwrap();
+            })
+            .unwrap()
+        });
+        for plan in abandoned.take(20) {
+            assert_eq!(plan.in_history, !plan.message.abandoned);
+        }
+    }
+
+    #[test]
+    fn a_message_that_chance_may_keep_back_has_no_high_priority() {
+        let high = |ratio| {
+            let plan = decide(|it| {
+                it.command.priority = RoomPriority { high: true, for_returning: true, rank: 2 };
+                it.command.abandon_ratio = AbandonRatio::new(ratio).unwrap();
+            });
+            plan.unwrap().message.priority
+        };
+        assert_eq!(high(0), RoomPriority { high: true, for_returning: true, rank: 2 });
+        assert_eq!(high(1), RoomPriority { high: false, for_returning: false, rank: 2 });
+    }
+
+    #[test]
+    fn one_of_high_priority_too_many_is_a_usual_one_or_refused() {
+        let plan =
+            decide(|it| it.command.priority = RoomPriority { high: true, for_returning: true, rank: 1 }).unwrap();
+        let usual = over_high_rate(plan.clone(), false).unwrap();
+        assert_eq!(usual.message.priority, RoomPriority { high: false, for_returning: false, rank: 1 });
+        assert_eq!(over_high_rate(plan, true).err(), Some(Refusal::TooManyHighPriority));
+    }
+}

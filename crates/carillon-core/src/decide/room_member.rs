@@ -66,3 +66,102 @@ pub fn act_on_member(
         MemberAction::Kick => (None, RoomEvent::Kicked { account, id }),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::id::{AccountId, AppId, RoomNo};
+    use crate::model::{Closing, MutedIn, Profile, RoomInfo, RoomKey, Secret};
+
+    fn no(serial: u64) -> AccountNo {
+        AccountNo::new(AppId(1), serial)
+    }
+
+    fn room() -> Room {
+        Room {
+            key: RoomKey { app: AppId(1), no: RoomNo::new(7).unwrap() },
+            creator: no(1),
+            creator_id: AccountId::new("creator").unwrap(),
+            created_ms: 0,
+            info: RoomInfo::default(),
+            open: true,
+            muted: false,
+            tells_presence: true,
+            closing: Closing::default(),
+        }
+    }
+
+    fn account(serial: u64) -> Account {
+        Account {
+            no: no(serial),
+            id: AccountId::new("target").unwrap(),
+            token: Secret::new("t"),
+            profile: Profile::default(),
+            blocked: false,
+            muted: false,
+            muted_in: MutedIn::default(),
+            do_not_disturb: false,
+            has_logged_in: false,
+            created_ms: 0,
+        }
+    }
+
+    fn of(role: RoomRole) -> Membership {
+        Membership { role, ..Membership::default() }
+    }
+
+    /// Who may do what to whom: a row for each kind of operator, a letter for each kind of target (guest, fixed member,
+    /// manager, creator), `x` where they may.
+    #[test]
+    fn who_may_do_what_to_whom() {
+        let operators = [
+            ("backend", None),
+            ("creator", Some((no(1), RoomRole::Guest))),
+            ("manager", Some((no(2), RoomRole::Manager))),
+            ("fixed", Some((no(3), RoomRole::Fixed))),
+            ("guest", Some((no(4), RoomRole::Guest))),
+        ];
+        let targets =
+            [(no(5), RoomRole::Guest), (no(6), RoomRole::Fixed), (no(7), RoomRole::Manager), (no(1), RoomRole::Guest)];
+        let check = |action| -> BTreeMap<&str, String> {
+            let row = |operator: Option<(AccountNo, RoomRole)>| {
+                let membership = operator.map(|(_, role)| of(role));
+                let operator = operator.zip(membership.as_ref()).map(|((no, _), membership)| (no, membership));
+                let may = |(target, role): (AccountNo, RoomRole)| {
+                    let target = Account { no: target, ..account(0) };
+                    act_on_member(&room(), operator, (&target, &of(role)), action, 0).is_ok()
+                };
+                targets.map(|target| if may(target) { 'x' } else { '.' }).iter().collect()
+            };
+            operators.into_iter().map(|(name, operator)| (name, row(operator))).collect()
+        };
+        let rows = |rows: [&str; 5]| operators.map(|(name, _)| name).into_iter().zip(rows.map(String::from)).collect();
+        for on in [true, false] {
+            assert_eq!(check(MemberAction::SetManager(on)), rows(["xxx.", "xxx.", "....", "....", "...."]));
+            assert_eq!(check(MemberAction::SetFixed(on)), rows(["xx..", "xx..", "xx..", "....", "...."]));
+            assert_eq!(check(MemberAction::SetBlocked(on)), rows(["xxx.", "xxx.", "xx..", "....", "...."]));
+            assert_eq!(check(MemberAction::SetMuted(on)), rows(["xxx.", "xxx.", "xx..", "....", "...."]));
+        }
+        assert_eq!(check(MemberAction::MuteFor(60)), rows(["xxx.", "xxx.", "xx..", "....", "...."]));
+        assert_eq!(check(MemberAction::Kick), rows(["xxx.", "xxx.", "xx..", "....", "...."]));
+    }
+
+    #[test]
+    fn what_is_kept_and_what_is_told() {
+        let act = |action| act_on_member(&room(), None, (&account(5), &of(RoomRole::Guest)), action, 1_000).unwrap();
+        let (account, id) = (no(5), AccountId::new("target").unwrap());
+        let role = |role| (Some(MembershipChange::SetRole(role)), RoomEvent::Role { account, id: id.clone(), role });
+        assert_eq!(act(MemberAction::SetManager(true)), role(RoomRole::Manager));
+        assert_eq!(act(MemberAction::SetFixed(true)), role(RoomRole::Fixed));
+        assert_eq!(act(MemberAction::SetFixed(false)), role(RoomRole::Guest));
+        let blocked = RoomEvent::Blocked { account, id: id.clone(), on: true };
+        assert_eq!(act(MemberAction::SetBlocked(true)), (Some(MembershipChange::SetBlocked(true)), blocked));
+        for (seconds, until_ms) in [(60, 61_000), (0, 0)] {
+            let muted = RoomEvent::MutedFor { account, id: id.clone(), seconds };
+            assert_eq!(act(MemberAction::MuteFor(seconds)), (Some(MembershipChange::SetMutedUntil(until_ms)), muted));
+        }
+        assert_eq!(act(MemberAction::Kick), (None, RoomEvent::Kicked { account, id: id.clone() }));
+    }
+}
