@@ -4,11 +4,12 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use carillon_core::model::{
-    AppSettings, Broadcast, Committed, Content, CopyOptions, Fate, Kind, Message, Moderation, NewApp, Platform,
-    Profile, Push, RoomCommitted, Secret, Sender,
+    AppSettings, Broadcast, Closing, Committed, Content, CopyOptions, Fate, Kind, Message, Moderation, NewApp, NewRoom,
+    Platform, Profile, Push, Room, RoomCard, RoomCommitted, RoomEvent, RoomInfo, RoomKey, RoomMessage, RoomNotice,
+    RoomPriority, RoomRole, RoomSender, RoomSettings, RoomTo, Secret, Sender,
 };
-use carillon_core::port::{Fanout, InboxPlan, NewAccount, PageLimit, PlannedCopy, Remember};
-use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId};
+use carillon_core::port::{Fanout, InboxPlan, NewAccount, PageLimit, PlannedCopy, Remember, RoomPlan};
+use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, RoomNo};
 
 pub(crate) const NOW_MS: u64 = 1_800_000_000_000 / 60_000 * 60_000;
 pub(crate) const ALL: PageLimit = PageLimit { entries: 1_000, bytes: usize::MAX };
@@ -45,7 +46,8 @@ pub(crate) fn device(name: &str) -> DeviceId {
 }
 
 pub(crate) fn new_app(name: &str) -> NewApp {
-    let settings = AppSettings { inbox_retention_s: 600, history_retention_s: 1_200, ..AppSettings::default() };
+    let rooms = RoomSettings { history_retention_s: 600, ..RoomSettings::default() };
+    let settings = AppSettings { inbox_retention_s: 600, history_retention_s: 1_200, rooms, ..AppSettings::default() };
     NewApp { name: name.into(), token_secret: Secret::new("s".repeat(32)), keys: Vec::new(), settings }
 }
 
@@ -67,13 +69,7 @@ pub(crate) fn plan(app: AppId, from: u64, to: &[(u64, Fate)], now_ms: u64) -> In
         },
         time_ms: now_ms,
         client_id: "c".into(),
-        content: Content {
-            kind: Kind::Text,
-            elements: vec![carillon_core::model::Element::Text { text: "hello".into() }],
-            original: "{\"msg\":\"hello\"}".into(),
-            dialect: "test".into(),
-            elements_say_all: true,
-        },
+        content: hello(),
         subtype: 0,
         ext: String::new(),
         options: CopyOptions { roam: false, ..CopyOptions::default() },
@@ -87,6 +83,66 @@ pub(crate) fn plan(app: AppId, from: u64, to: &[(u64, Fate)], now_ms: u64) -> In
     };
     let copies = to.iter().map(|(to, fate)| PlannedCopy { to: AccountNo::new(app, *to), fate: *fate }).collect();
     InboxPlan { message, copies, sender_copy: None, in_conversations: true, change: None, unregistered: 0 }
+}
+
+fn hello() -> Content {
+    Content {
+        kind: Kind::Text,
+        elements: vec![carillon_core::model::Element::Text { text: "hello".into() }],
+        original: "{\"msg\":\"hello\"}".into(),
+        dialect: "test".into(),
+        elements_say_all: true,
+    }
+}
+
+pub(crate) fn room_key(app: AppId, no: u64) -> RoomKey {
+    RoomKey { app, no: RoomNo::new(no).unwrap() }
+}
+
+pub(crate) fn new_room(app: AppId, name: &str) -> NewRoom {
+    NewRoom {
+        app,
+        creator: AccountNo::new(app, 1),
+        creator_id: id("ann"),
+        created_ms: NOW_MS,
+        info: RoomInfo { name: name.into(), ..RoomInfo::default() },
+        tells_presence: true,
+        closing: Closing::default(),
+    }
+}
+
+/// A message of the first account to the members of a room.
+pub(crate) fn room_plan(room: RoomKey, client_id: &str, time_ms: u64) -> RoomPlan {
+    let NewRoom { app, creator, creator_id, created_ms, info, tells_presence, closing } = new_room(room.app, "planned");
+    let message = RoomMessage {
+        id: MessageId(0),
+        room,
+        seq: None,
+        sender: RoomSender {
+            no: AccountNo::new(app, 1),
+            account: id("ann"),
+            role: RoomRole::Creator,
+            card: RoomCard::default(),
+        },
+        time_ms,
+        client_id: client_id.into(),
+        content: hello(),
+        subtype: 0,
+        ext: String::new(),
+        to: RoomTo::Members { tags: None, point: None },
+        priority: RoomPriority::default(),
+        abandoned: false,
+        route: true,
+        moderation: Moderation::default(),
+        environment: String::new(),
+    };
+    let planned =
+        Room { key: room, creator, creator_id, created_ms, info, open: true, muted: false, tells_presence, closing };
+    RoomPlan { room: Arc::new(planned), message, in_history: true }
+}
+
+pub(crate) fn notice(event: RoomEvent) -> Option<RoomNotice> {
+    Some(RoomNotice { event, time_ms: NOW_MS, by: None, is_told: true, ext: String::new() })
 }
 
 pub(crate) fn remember<T>(

@@ -74,6 +74,7 @@ impl Setup {
             let round = self.store.trim(now_ms, budget).await.unwrap();
             all.inbox_entries += round.inbox_entries;
             all.history_entries += round.history_entries;
+            all.room_messages += round.room_messages;
             all.messages += round.messages;
             all.requests += round.requests;
             all.broadcasts += round.broadcasts;
@@ -417,6 +418,7 @@ async fn what_is_too_old_goes_and_offsets_go_on(it: Setup) {
 mod broadcasts;
 mod conversations;
 mod record;
+mod rooms;
 
 mod each {
     use super::*;

@@ -42,7 +42,8 @@ pub(super) fn latest(last_app: u32) -> RangeInclusive<u32> {
 impl Make<'_> {
     /// A write that may share a group with others.
     pub(super) fn write(&mut self) -> Op {
-        match self.rng.random_range(0..14) {
+        match self.rng.random_range(0..19) {
+            14.. => self.write_in_room(),
             12 => Op::Settle(self.settled()),
             0 => Op::CreateAccount(self.account(), self.request()),
             10 | 11 => {
@@ -77,8 +78,9 @@ impl Make<'_> {
     }
 
     pub(super) fn read(&mut self) -> Op {
-        match self.rng.random_range(0..24) {
+        match self.rng.random_range(0..28) {
             0 => Op::Apps,
+            24.. => self.read_room(),
             20 | 21 => Op::Record(self.message_id()),
             1 => Op::Account(self.app(), self.name()),
             2 => Op::AccountByNo(self.no()),
@@ -106,15 +108,15 @@ impl Make<'_> {
         }
     }
 
-    fn pick<T: Copy>(&mut self, all: &[T]) -> T {
+    pub(super) fn pick<T: Copy>(&mut self, all: &[T]) -> T {
         all[self.rng.random_range(0..all.len())]
     }
 
-    fn app(&mut self) -> AppId {
+    pub(super) fn app(&mut self) -> AppId {
         AppId(self.rng.random_range(latest(self.last_app)))
     }
 
-    fn name(&mut self) -> AccountId {
+    pub(super) fn name(&mut self) -> AccountId {
         let n = self.rng.random_range(1..=ACCOUNTS + 1);
         // Each is the beginning of the next, as in keys.
         id(&"ab".repeat(8)[..usize::try_from(n).unwrap()])
@@ -124,7 +126,7 @@ impl Make<'_> {
         (0..self.rng.random_range(0..5)).map(|_| self.name()).collect()
     }
 
-    fn no(&mut self) -> AccountNo {
+    pub(super) fn no(&mut self) -> AccountNo {
         if self.rng.random_bool(0.02) {
             return self.pick(&[AccountNo(0), AccountNo(u64::MAX)]);
         }
@@ -139,7 +141,7 @@ impl Make<'_> {
         }
     }
 
-    fn message_id(&mut self) -> MessageId {
+    pub(super) fn message_id(&mut self) -> MessageId {
         match self.rng.random_range(0..12) {
             0 => MessageId(self.pick(&[u64::MAX, u64::MAX - 1, MessageId::END, MessageId::END - 1])),
             1 => MessageId(0),
@@ -213,7 +215,7 @@ impl Make<'_> {
         Span { after: self.message_id(), before, newest_first: self.rng.random() }
     }
 
-    fn limit(&mut self) -> PageLimit {
+    pub(super) fn limit(&mut self) -> PageLimit {
         let bytes = self.pick(&[0, 1_000, 10_000, usize::MAX]);
         PageLimit { entries: self.rng.random_range(0..30), bytes }
     }
@@ -222,7 +224,7 @@ impl Make<'_> {
         self.pick(&["", "r", "r1", "r2", "ra\0", "ü"]).to_owned()
     }
 
-    fn request(&mut self) -> Option<Request> {
+    pub(super) fn request(&mut self) -> Option<Request> {
         let expires_ms = self.now_ms + self.rng.random_range(0..300_000);
         self.rng.random_bool(0.3).then(|| Request { id: self.request_id(), expires_ms })
     }
@@ -389,7 +391,7 @@ impl Make<'_> {
         plan
     }
 
-    fn content(&mut self) -> Content {
+    pub(super) fn content(&mut self) -> Content {
         let elements = (0..self.rng.random_range(0..3)).map(|_| self.element()).collect();
         let length = self.pick(&[10, 10, 10, 10, 100, 3_000]);
         let kinds = [Kind::Text, Kind::Image, Kind::Audio, Kind::Video];
@@ -456,12 +458,12 @@ impl Make<'_> {
         }
     }
 
-    fn maybe<T>(&mut self, make: impl FnOnce(&mut Self) -> T) -> Option<T> {
+    pub(super) fn maybe<T>(&mut self, make: impl FnOnce(&mut Self) -> T) -> Option<T> {
         if self.rng.random() { Some(make(self)) } else { None }
     }
 
     /// Up to so many characters, some of them of two bytes.
-    fn text(&mut self, max: usize) -> String {
+    pub(super) fn text(&mut self, max: usize) -> String {
         let length = self.rng.random_range(0..=max);
         (0..length).map(|_| self.pick(&['a', 'Z', '0', 'é', '"', '\0'])).collect()
     }

@@ -8,7 +8,9 @@
 //! to keep exactly the same, and one that judges a minute wrongly differs.
 
 mod make;
+mod make_room;
 mod op;
+mod room;
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -123,6 +125,9 @@ impl Pair {
         for (op, (found, expected)) in ops.iter().zip(found.iter().zip(&expected)) {
             assert!(found == expected, "after {op:?}\nthe engine answers {found}\nand its model    {expected}");
         }
+        let [said, heard] = self.heard.each_ref().map(|it| std::mem::take(&mut *it.2.lock().unwrap()));
+        assert_eq!(format!("{heard:?}"), format!("{said:?}"));
+        self.ids = self.ids.max(said.iter().filter_map(|it| room::id(it)).max().unwrap_or(0));
         let [expected, found] = self.heard.each_ref().map(|it| std::mem::take(&mut *it.0.lock().unwrap()));
         assert_eq!(
             found.iter().map(|it| committed(it)).collect::<Vec<_>>(),
@@ -175,7 +180,7 @@ impl Pair {
     }
 
     async fn look_at_everything(&mut self) {
-        let mut ops = vec![Op::Apps];
+        let mut ops = vec![Op::Apps, Op::Room(room::RoomOp::Closing)];
         for app in latest(self.last_app).map(AppId) {
             let mut names = Vec::new();
             for no in (1..=ACCOUNTS).map(|serial| AccountNo::new(app, serial)) {
@@ -195,6 +200,7 @@ impl Pair {
             }
             ops.push(Op::Facts(app, names));
             ops.push(Op::Broadcasts(app, self.clock.now_ms()));
+            ops.extend(room::everything_of(app).map(Op::Room));
             let ids = (0..20).map(|_| MessageId(self.rng.random_range(0..=self.ids)));
             ops.extend(ids.flat_map(|id| [Op::Message(app, id), Op::Record(id)]));
         }
@@ -224,6 +230,7 @@ fn open(
         facts_cache_accounts: rng.random_range(1..10),
         heads_cache_accounts: rng.random_range(1..10),
         conversations_cache: rng.random_range(1..10),
+        rooms_cache: rng.random_range(1..4),
         record_retention_s: RECORD_RETENTION_S,
         memtable_bytes: 1 << 20,
         ..EmbeddedConfig::default()
@@ -235,6 +242,7 @@ fn open(
 fn add(sum: &mut Trimmed, round: Trimmed) {
     sum.inbox_entries += round.inbox_entries;
     sum.history_entries += round.history_entries;
+    sum.room_messages += round.room_messages;
     sum.messages += round.messages;
     sum.requests += round.requests;
     sum.records += round.records;

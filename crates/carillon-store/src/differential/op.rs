@@ -11,6 +11,7 @@ use carillon_core::port::{
 };
 use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 
+use super::room::RoomOp;
 use crate::fixture::remember;
 
 #[derive(Clone, Debug)]
@@ -46,6 +47,7 @@ pub(super) enum Op {
     Broadcasts(AppId, u64),
     NotedBroadcast(AccountNo, DeviceId),
     Remembered(AppId, String, u64),
+    Room(RoomOp),
 }
 
 /// What is to be remembered; the answer tells all of the outcome.
@@ -64,7 +66,13 @@ impl Op {
         } else if let Self::Commit(plan, request) = &mut self {
             (plan.in_conversations, plan.change) = (false, None);
             *request = None;
-        } else if let Self::Rewrite(..) | Self::Settle(_) | Self::Broadcast(..) = &self {
+        } else if let Self::Room(RoomOp::Say(_, request)) = &mut self {
+            *request = None;
+        } else if let Self::Rewrite(..)
+        | Self::Settle(_)
+        | Self::Broadcast(..)
+        | Self::Room(RoomOp::ChangeMessage(..)) = &self
+        {
             self = Self::Apps;
         }
         self
@@ -138,6 +146,7 @@ impl Op {
             Self::Remembered(app, request, now_ms) => {
                 format!("{:?}", store.remembered(app, &request, now_ms).await)
             }
+            Self::Room(op) => op.run(store).await,
         }
     }
 }
@@ -147,7 +156,7 @@ pub(super) fn committed(done: &Committed) -> String {
     format!("{done:?}")
 }
 
-fn asked<T: 'static>(request: Option<Request>, show: fn(&T) -> String) -> Option<Remember<T>> {
+pub(super) fn asked<T: 'static>(request: Option<Request>, show: fn(&T) -> String) -> Option<Remember<T>> {
     let Request { id, expires_ms } = request?;
     remember(&id, expires_ms, show)
 }

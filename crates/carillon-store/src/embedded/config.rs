@@ -24,9 +24,11 @@ pub struct EmbeddedConfig {
     pub heads_cache_accounts: usize,
     /// Pairs of accounts that are known to have a conversation; what others have is noted again.
     pub conversations_cache: usize,
+    /// Rooms that the writer has at hand, with the last place in their history.
+    pub rooms_cache: usize,
     /// Time for which records of messages are kept, in seconds.
     pub record_retention_s: u64,
-    /// Size at which a table in memory is written out, in bytes; there are four.
+    /// Size at which a table in memory is written out, in bytes; there are five.
     pub memtable_bytes: u64,
     /// All journals together, in bytes; at least 64 MiB.
     pub journal_bytes_max: u64,
@@ -51,6 +53,7 @@ impl Default for EmbeddedConfig {
             facts_cache_accounts: 1_000_000,
             heads_cache_accounts: 1_000_000,
             conversations_cache: 1_000_000,
+            rooms_cache: 10_000,
             record_retention_s: 86_400,
             memtable_bytes: 32 * MIB,
             journal_bytes_max: 512 * MIB,
@@ -72,6 +75,7 @@ impl EmbeddedConfig {
             &mut self.heads_cache_accounts,
             &mut self.conversations_cache,
             &mut self.engine_threads,
+            &mut self.rooms_cache,
         ] {
             *at_least_one = (*at_least_one).max(1);
         }

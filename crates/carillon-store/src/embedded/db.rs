@@ -16,6 +16,7 @@ pub(crate) struct Db {
     pub(crate) inbox: Keyspace,
     pub(crate) history: Keyspace,
     pub(crate) bodies: Keyspace,
+    pub(crate) rooms: Keyspace,
     pub(crate) rest: Keyspace,
 }
 
@@ -42,8 +43,10 @@ impl Db {
         let in_ranges = || options().filter_policy(FilterPolicy::disabled());
         let (inbox, history) = (database.keyspace("inbox", in_ranges)?, database.keyspace("history", in_ranges)?);
         let (bodies, rest) = (database.keyspace("bodies", options)?, database.keyspace("rest", options)?);
+        // A directory that an older server wrote has none.
+        let rooms = database.keyspace("rooms", options)?;
         database.persist(PersistMode::SyncAll)?;
-        Ok(Self { database, inbox, history, bodies, rest })
+        Ok(Self { database, inbox, history, bodies, rooms, rest })
     }
 }
 

@@ -1,10 +1,13 @@
 //! The keys of the disk format, version 2: big-endian, so that the engine's order is ours.
 //!
-//! Four keyspaces: `inbox`, `history` and `bodies` hold what is many, `rest` everything else under a tag byte.
+//! Five keyspaces: `inbox`, `history` and `bodies` hold what is many, `rooms` all of each room together (`format/room.rs`),
+//! `rest` everything else under a tag byte.
 //! A conversation lies within one app, so of the second account its key holds the serial only. Its rows lie under the lower
 //! account; the upper one has a pointer, so that the keys that begin with an account name all of its conversations.
 
 use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
+
+pub(crate) mod room;
 
 pub(crate) const VERSION: u32 = 2;
 

@@ -1,9 +1,12 @@
 //! Records as they may lie on a damaged disk, or as another version wrote them: whatever the checksum lets through is the
 //! model or is refused, and what is the model is written and read again as the same.
 
-use carillon_core::model::{Account, App, Fates, Message};
+use carillon_core::AccountId;
+use carillon_core::model::{Account, App, Fates, Membership, Message, Room, RoomMessage};
 
-use super::record::{self, AccountRecord, AppRecord, MessageRecord, RequestRecord};
+use super::record::{
+    self, AccountRecord, AppRecord, MemberRecord, MessageRecord, RequestRecord, RoomMessageRecord, RoomRecord,
+};
 use super::{format, seal};
 
 const KEY: &[u8] = b"key";
@@ -11,11 +14,14 @@ const KEY: &[u8] = b"key";
 /// The first byte says what the others are.
 pub fn record(input: &[u8]) {
     let Some((kind, bytes)) = input.split_first() else { return };
-    match kind % 5 {
+    match kind % 8 {
         0 => round_trip(bytes, |account: &Account| AccountRecord::from(account)),
         1 => round_trip(bytes, |app: &App| AppRecord::from(app)),
         2 => round_trip(bytes, |message: &Message| MessageRecord::new(message, 0, &fates())),
         3 => round_trip(bytes, |request: &RequestRecord| request.clone()),
+        5 => round_trip(bytes, |room: &Room| RoomRecord::from(room)),
+        6 => round_trip(bytes, |membership: &Membership| MemberRecord::new(&somebody(), membership)),
+        7 => round_trip(bytes, |message: &RoomMessage| RoomMessageRecord::from(message)),
         _ => keys_and_numbers(bytes),
     }
     // Without its seal nothing is a record.
@@ -38,6 +44,10 @@ where
 /// Of a message without copies.
 fn fates() -> Fates {
     Fates { copies: Vec::new(), sender_copy: None, unregistered: 0 }
+}
+
+fn somebody() -> AccountId {
+    AccountId::new("somebody").expect("it is a name")
 }
 
 fn keys_and_numbers(bytes: &[u8]) {

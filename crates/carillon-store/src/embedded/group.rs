@@ -2,19 +2,21 @@
 //!
 //! Invariant: a write either puts everything into the group or nothing; reading comes first, and putting cannot fail.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use carillon_core::model::{Broadcast, Committed};
+use carillon_core::model::{Broadcast, Committed, Room, RoomCommitted, RoomKey, RoomNews, RoomNotice};
 use carillon_core::port::{Remember, StoreError};
 use carillon_core::{AccountId, AccountNo, AppId, MessageId, Offset};
 use fjall::{Keyspace, PersistMode, UserKey, UserValue};
 
 use super::db::{Db, unknown};
 use super::format::{self, Tag};
+use super::overlay::Overlay;
 use super::record::{self, RequestRecord};
+use super::room;
 use super::seal;
-use super::state::State;
+use super::state::{RoomHead, State};
 
 /// A value under its key in a keyspace, or none any more.
 type Row<'a> = (&'a Keyspace, UserKey, Option<UserValue>);
@@ -26,14 +28,16 @@ pub(crate) struct Group<'a> {
     /// What this group did to the other keyspaces, each key once.
     rows: Vec<Row<'a>>,
     bytes: usize,
-    /// What this group did to `rest`, for those of its writes that read there.
-    rest: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    rest: Overlay<'a>,
+    /// What is changed of rooms; what is said there goes into the batch at once.
+    rooms: Overlay<'a>,
     /// The highest offsets as this group leaves them.
     heads: HashMap<AccountNo, Offset>,
     /// Conversations that this group gave their pointers.
     pointed: HashSet<(AccountNo, AccountNo)>,
-    pub(crate) committed: Vec<Arc<Committed>>,
-    pub(crate) broadcasts: Vec<Arc<Broadcast>>,
+    /// Rooms as this group leaves them.
+    room_heads: HashMap<RoomKey, RoomHead>,
+    pub(crate) news: Vec<News>,
     /// Accounts whose facts have changed.
     pub(crate) changed: Vec<(AppId, AccountId)>,
     /// Apps that were removed.
@@ -50,11 +54,12 @@ impl<'a> Group<'a> {
             now_ms,
             rows: Vec::new(),
             bytes: 0,
-            rest: BTreeMap::new(),
+            rest: Overlay::new(&db.rest),
+            rooms: Overlay::new(&db.rooms),
             heads: HashMap::new(),
             pointed: HashSet::new(),
-            committed: Vec::new(),
-            broadcasts: Vec::new(),
+            room_heads: HashMap::new(),
+            news: Vec::new(),
             changed: Vec::new(),
             removed: Vec::new(),
             cleared: Vec::new(),
@@ -84,21 +89,27 @@ impl<'a> Group<'a> {
         // In order, so that the places in the engine's tables are near each other: of a group of many calls to accounts
         // all over, those are most of the cost.
         self.rows.sort_unstable_by(|(a, a_key, _), (b, b_key, _)| (a.id(), a_key).cmp(&(b.id(), b_key)));
-        let rest = self.rest.into_iter().map(|(key, value)| (&self.db.rest, key.into(), value.map(Into::into)));
         let mut batch = self.db.database.batch().durability(Some(PersistMode::SyncData));
-        // Each key once: of two values under one key in one batch, the engine does not say which one holds.
-        for (keyspace, key, value) in self.rows.into_iter().chain(rest) {
+        for (keyspace, key, value) in self.rows {
             match value {
                 Some(value) => batch.insert(keyspace, key, value),
                 None => batch.remove(keyspace, key),
             }
         }
+        self.rest.write(&mut batch);
+        self.rooms.write(&mut batch);
         batch.commit().map_err(unknown)?;
         self.state.groups = groups;
         self.state.keep_heads(self.heads);
         self.state.keep_pointed(self.pointed);
-        let Self { committed, broadcasts, changed, removed, cleared, .. } = self;
-        Ok(Told { committed, broadcasts, changed, removed, cleared })
+        self.state.keep_rooms(self.room_heads);
+        let Self { news, changed, removed, cleared, .. } = self;
+        Ok(Told { news, changed, removed, cleared })
+    }
+
+    /// What others are to be told of a group that has nothing to write.
+    pub(crate) fn into_told(self) -> Told {
+        Told { news: self.news, ..Told::default() }
     }
 
     pub(crate) fn put<const K: usize, const V: usize>(&mut self, keyspace: &'a Keyspace, key: [u8; K], value: [u8; V]) {
@@ -119,35 +130,62 @@ impl<'a> Group<'a> {
     /// Puts a sealed value into `rest`, where the group's later writes see it.
     pub(crate) fn put_rest(&mut self, key: Vec<u8>, value: Vec<u8>) {
         self.bytes += key.len() + value.len();
-        self.rest.insert(key, Some(value));
+        self.rest.put(key, value);
     }
 
     pub(crate) fn remove_rest(&mut self, key: Vec<u8>) {
         self.bytes += key.len();
-        self.rest.insert(key, None);
+        self.rest.remove(key);
     }
 
     /// A value of `rest`, as the group leaves it so far.
     pub(crate) fn rest(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        match self.rest.get(key) {
-            Some(value) => Ok(value.clone()),
-            None => Ok(self.db.rest.get(key).map_err(unknown)?.map(|value| value.to_vec())),
-        }
+        self.rest.get(key)
     }
 
     /// Whether any key of `rest` begins with `prefix`.
     pub(crate) fn has_prefix(&self, prefix: &[u8]) -> Result<bool, StoreError> {
-        let own = self.rest.range(prefix.to_vec()..).take_while(|(key, _)| key.starts_with(prefix));
-        if own.into_iter().any(|(_, value)| value.is_some()) {
-            return Ok(true);
+        self.rest.has_prefix(prefix)
+    }
+
+    /// As [`Group::put_rest`], for `rooms`.
+    pub(crate) fn put_room(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.bytes += key.len() + value.len();
+        self.rooms.put(key, value);
+    }
+
+    pub(crate) fn remove_room(&mut self, key: Vec<u8>) {
+        self.bytes += key.len();
+        self.rooms.remove(key);
+    }
+
+    /// A value of `rooms`, as the group leaves it so far.
+    pub(crate) fn room(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.rooms.get(key)
+    }
+
+    /// Puts in what was said in a room: once under its key, and nobody reads it in this group.
+    pub(crate) fn put_said(&mut self, key: &[u8], value: Vec<u8>) {
+        self.bytes += key.len() + value.len();
+        self.rows.push((&self.db.rooms, key.into(), Some(value.into())));
+    }
+
+    /// The room and its last place, as the group leaves them so far.
+    pub(crate) fn room_head(&self, room: RoomKey) -> Result<Option<RoomHead>, StoreError> {
+        match self.room_heads.get(&room).or_else(|| self.state.room(room)) {
+            Some(head) => Ok(Some(head.clone())),
+            None => room::head(self.db, room),
         }
-        for guard in self.db.rest.prefix(prefix) {
-            let key = guard.key().map_err(unknown)?;
-            if !matches!(self.rest.get(&key[..]), Some(None)) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+    }
+
+    pub(crate) fn keep_room(&mut self, head: RoomHead) {
+        self.room_heads.insert(head.room.key, head);
+    }
+
+    /// Has whoever is in the room told, once this is synced.
+    pub(crate) fn tell(&mut self, room: &Arc<Room>, notice: Option<RoomNotice>) {
+        let news = notice.map(|it| RoomCommitted { room: Arc::clone(room), news: RoomNews::Notice(it) });
+        self.news.extend(news.map(|it| News::Room(Arc::new(it))));
     }
 
     /// Gives the upper account its pointer to the conversation, unless it is known to have it. Written without a look, as
@@ -211,9 +249,16 @@ impl<'a> Group<'a> {
 /// What a synced group has for others.
 #[derive(Default)]
 pub(crate) struct Told {
-    pub(crate) committed: Vec<Arc<Committed>>,
-    pub(crate) broadcasts: Vec<Arc<Broadcast>>,
+    /// In the order of commits.
+    pub(crate) news: Vec<News>,
     pub(crate) changed: Vec<(AppId, AccountId)>,
     pub(crate) removed: Vec<AppId>,
     pub(crate) cleared: Vec<AppId>,
+}
+
+/// What who is online is told.
+pub(crate) enum News {
+    Message(Arc<Committed>),
+    Broadcast(Arc<Broadcast>),
+    Room(Arc<RoomCommitted>),
 }

@@ -1,7 +1,7 @@
 //! The embedded engine: everything in one directory, on a log-structured store in this process.
 //!
 //! One writer thread (`writer`) syncs groups of writes (`group`, `apply`); a few reader threads (`threads`) read from
-//! snapshots (`inbox`, `reads`). `trim` and `removed` take away what is not kept. What lies on disk is in `format`, `seal`
+//! snapshots (`inbox`, `reads`, `room`). `trim` and `removed` take away what is not kept. What lies on disk is in `format`, `seal`
 //! and `record`.
 
 mod apply;
@@ -17,11 +17,12 @@ mod home;
 mod inbox;
 mod messages;
 mod metrics;
+mod overlay;
 mod reads;
 mod record;
 mod records;
 mod removed;
-mod rooms;
+mod room;
 mod seal;
 mod shared;
 mod space;

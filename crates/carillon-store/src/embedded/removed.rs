@@ -103,7 +103,7 @@ fn first(db: &Db, app: AppId) -> Result<Option<Place>, StoreError> {
 fn ranges(db: &Db, app: AppId) -> Vec<(&Keyspace, Vec<u8>)> {
     let accounts = format::accounts_of(app);
     let mut ranges = vec![(&db.inbox, accounts.to_vec()), (&db.history, accounts.to_vec())];
-    ranges.push((&db.bodies, app.0.to_be_bytes().to_vec()));
+    ranges.extend([&db.bodies, &db.rooms].map(|keyspace| (keyspace, app.0.to_be_bytes().to_vec())));
     let by_app = [Tag::Account, Tag::Serial, Tag::Request, Tag::Broadcast];
     ranges.extend(by_app.map(|tag| (&db.rest, format::app(tag, app))));
     let by_account = [

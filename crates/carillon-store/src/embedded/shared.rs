@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use carillon_core::port::{Clock, CreateError, StoreError};
+use carillon_core::port::{Clock, CreateError, CreateRoomError, StoreError};
 
 use super::config::EmbeddedConfig;
 use super::db::Slot;
@@ -55,6 +55,15 @@ impl Failure for CreateError {
     fn of_store(&self) -> Option<&StoreError> {
         match self {
             Self::Exists => None,
+            Self::Store(error) => Some(error),
+        }
+    }
+}
+
+impl Failure for CreateRoomError {
+    fn of_store(&self) -> Option<&StoreError> {
+        match self {
+            Self::TooMany => None,
             Self::Store(error) => Some(error),
         }
     }

@@ -1,8 +1,9 @@
 //! What the writer keeps in memory between groups. All of it can be read again from disk, and is after a failure.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
-use carillon_core::model::App;
+use carillon_core::model::{App, Room, RoomKey};
 use carillon_core::port::StoreError;
 use carillon_core::{AccountNo, AppId, MessageId, Offset};
 use quick_cache::unsync::Cache;
@@ -35,6 +36,15 @@ pub(crate) struct State {
     heads: Cache<AccountNo, Offset>,
     /// Conversations, lower account first, that have their pointers.
     pointed: Cache<(AccountNo, AccountNo), ()>,
+    rooms: Cache<RoomKey, RoomHead>,
+}
+
+/// What a commit needs to know of a room.
+#[derive(Clone)]
+pub(crate) struct RoomHead {
+    pub(crate) room: Arc<Room>,
+    /// The last place in its history that was given.
+    pub(crate) seq: u64,
 }
 
 impl State {
@@ -54,6 +64,7 @@ impl State {
         let gaps = if settled < next_id { vec![(settled, next_id)] } else { Vec::new() };
         let heads = Cache::new(config.heads_cache_accounts);
         let pointed = Cache::new(config.conversations_cache);
+        let rooms = Cache::new(config.rooms_cache);
         let last_app = number(Tag::LastApp, 0)?;
         let record_retention_s = config.record_retention_s;
         Ok(Self {
@@ -69,6 +80,7 @@ impl State {
             trimmed_to: Bounds::new(),
             heads,
             pointed,
+            rooms,
         })
     }
 
@@ -94,6 +106,16 @@ impl State {
 
     pub(crate) fn forget_pointed(&mut self, low: AccountNo, high: AccountNo) {
         self.pointed.remove(&(low, high));
+    }
+
+    pub(crate) fn room(&self, room: RoomKey) -> Option<&RoomHead> {
+        self.rooms.get(&room)
+    }
+
+    pub(crate) fn keep_rooms(&mut self, heads: HashMap<RoomKey, RoomHead>) {
+        for (room, head) in heads {
+            self.rooms.insert(room, head);
+        }
     }
 }
 

@@ -30,6 +30,8 @@ use super::threads::{Kind, Threads};
 use super::writer::Writer;
 use super::{conversation, reads, records, trim};
 
+mod rooms;
+
 /// A store in a directory of its own, which one process has at a time.
 pub struct EmbeddedStore {
     threads: Threads,
@@ -108,6 +110,7 @@ impl EmbeddedStore {
         let counts = [
             ("inbox_entry", trimmed.inbox_entries),
             ("history_entry", trimmed.history_entries),
+            ("room_message", trimmed.room_messages),
             ("message", trimmed.messages),
             ("request", trimmed.requests),
             ("broadcast", trimmed.broadcasts),

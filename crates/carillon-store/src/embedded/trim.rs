@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use carillon_core::model::Broadcast;
+use carillon_core::model::{App, Broadcast};
 use carillon_core::port::{StoreError, Trimmed};
 use carillon_core::{AccountNo, AppId, MessageId, Offset};
 
@@ -22,8 +22,19 @@ use super::record::{self, RequestRecord};
 use super::removed::{self, Place};
 use super::seal;
 
-/// For each app the first ids that inbox and history still keep.
-pub(crate) type Bounds = BTreeMap<AppId, (MessageId, MessageId)>;
+mod rooms;
+
+pub(crate) type Bounds = BTreeMap<AppId, Bound>;
+
+/// What an app still keeps.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bound {
+    /// The first ids that inboxes and histories keep.
+    inbox: MessageId,
+    history: MessageId,
+    /// The first time of which rooms keep what was said.
+    rooms_ms: u64,
+}
 
 /// Where a cycle is.
 pub(crate) struct Cursor {
@@ -31,6 +42,8 @@ pub(crate) struct Cursor {
     bounds: Bounds,
     /// The apps of which something may be old.
     due: BTreeSet<AppId>,
+    /// The apps in whose rooms something may be old.
+    due_rooms: BTreeSet<AppId>,
     /// The first id whose record is kept.
     records_from: MessageId,
     phase: Phase,
@@ -42,6 +55,7 @@ enum Phase {
     /// From this key on.
     Inbox(Vec<u8>),
     History(Vec<u8>),
+    Rooms(Vec<u8>),
     Bodies(AppId),
     Records,
     Requests,
@@ -73,13 +87,22 @@ pub(crate) fn round(group: &mut Group<'_>, now_ms: u64, budget: usize) -> Result
 }
 
 fn bounds(group: &Group<'_>, now_ms: u64) -> Result<Bounds, StoreError> {
-    let bound = |retention_s: u64| {
+    // Steps of a hundredth.
+    let stepped = |retention_s: u64| {
         let step_ms = (retention_s.saturating_mul(10) / format::MINUTE_MS * format::MINUTE_MS).max(1);
-        first_kept(group, retention_s, now_ms / step_ms * step_ms)
+        now_ms / step_ms * step_ms
     };
-    let apps = group.state.apps.iter();
-    apps.map(|(id, app)| Ok((*id, (bound(app.settings.inbox_retention_s)?, bound(app.settings.history_retention_s)?))))
-        .collect()
+    let first_kept = |retention_s| first_kept(group, retention_s, stepped(retention_s));
+    let bound = |app: &App| {
+        let rooms_s = app.settings.rooms.history_retention_s;
+        let old_ms = stepped(rooms_s).checked_sub(rooms_s.saturating_mul(1_000));
+        Ok(Bound {
+            inbox: first_kept(app.settings.inbox_retention_s)?,
+            history: first_kept(app.settings.history_retention_s)?,
+            rooms_ms: old_ms.map_or(0, |last_ms| last_ms + 1),
+        })
+    };
+    group.state.apps.iter().map(|(id, app)| Ok((*id, bound(app)?))).collect()
 }
 
 /// The first id whose minute is within the retention; the next id to be given, if there is none.
@@ -93,11 +116,12 @@ fn first_kept(group: &Group<'_>, retention_s: u64, now_ms: u64) -> Result<Messag
 fn due(group: &Group<'_>, bounds: &Bounds) -> Result<BTreeSet<AppId>, StoreError> {
     let mut due = BTreeSet::new();
     for (&app, bound) in bounds {
-        if group.state.trimmed_to.get(&app) == Some(bound) {
+        let seen = group.state.trimmed_to.get(&app);
+        if seen.is_some_and(|seen| (seen.inbox, seen.history) == (bound.inbox, bound.history)) {
             continue;
         }
         // Bodies stay for as long as anything names them.
-        let old = format::body(app, MessageId(0))..format::body(app, bound.0.max(bound.1));
+        let old = format::body(app, MessageId(0))..format::body(app, bound.inbox.max(bound.history));
         if let Some(guard) = group.db.bodies.range(old).next() {
             guard.key().map_err(unknown)?;
             due.insert(app);
@@ -109,9 +133,9 @@ fn due(group: &Group<'_>, bounds: &Bounds) -> Result<BTreeSet<AppId>, StoreError
 impl Cursor {
     fn new(group: &Group<'_>, now_ms: u64) -> Result<Self, StoreError> {
         let bounds = bounds(group, now_ms)?;
-        let due = due(group, &bounds)?;
+        let (due, due_rooms) = (due(group, &bounds)?, rooms::due(group, &bounds)?);
         let records_from = first_kept(group, group.state.record_retention_s, now_ms)?;
-        Ok(Self { now_ms, bounds, due, records_from, phase: Phase::Removed(None) })
+        Ok(Self { now_ms, bounds, due, due_rooms, records_from, phase: Phase::Removed(None) })
     }
 
     fn step(&mut self, group: &mut Group<'_>, left: &mut usize, trimmed: &mut Trimmed) -> Result<(), StoreError> {
@@ -123,6 +147,7 @@ impl Cursor {
             }
             Phase::Inbox(from) => self.inbox(group, from, left, trimmed)?,
             Phase::History(from) => self.history(group, from, left, trimmed)?,
+            Phase::Rooms(from) => self.rooms(group, from, left, trimmed)?,
             Phase::Bodies(app) => self.bodies(group, app, left, trimmed)?,
             Phase::Records => self.records(group, left, trimmed)?,
             Phase::Requests => self.requests(group, left, trimmed)?,
@@ -133,9 +158,10 @@ impl Cursor {
         Ok(())
     }
 
-    /// The first ids that the inboxes and histories of the app keep; everything of an app that is not there.
-    fn bound(&self, app: AppId) -> (MessageId, MessageId) {
-        self.bounds.get(&app).copied().unwrap_or((MessageId(0), MessageId(0)))
+    /// What the app keeps; everything of an app that is not there.
+    fn bound(&self, app: AppId) -> Bound {
+        let everything = Bound { inbox: MessageId(0), history: MessageId(0), rooms_ms: 0 };
+        self.bounds.get(&app).copied().unwrap_or(everything)
     }
 
     /// Where the keys of the next app begin that is not passed over.
@@ -160,7 +186,7 @@ impl Cursor {
         if !self.due.contains(&account.app()) {
             return Ok(self.next_due(account.app()).map_or(Phase::History(Vec::new()), Phase::Inbox));
         }
-        let (bound, _) = self.bound(account.app());
+        let bound = self.bound(account.app()).inbox;
         let (mut last, mut next) = (None, Some(first));
         // Ids rise with offsets, so an entry that does not verify is as old as the next one at least.
         let mut damaged: Vec<(Vec<u8>, Offset)> = Vec::new();
@@ -223,7 +249,7 @@ impl Cursor {
             }
             let app = AccountNo(format::number(&key[..8])).app();
             if !self.due.contains(&app) {
-                return Ok(self.next_due(app).map_or(Phase::Bodies(AppId(0)), Phase::History));
+                return Ok(self.next_due(app).map_or(Phase::Rooms(Vec::new()), Phase::History));
             }
             if key.len() == format::POINTER_KEY {
                 // Goes with the last row that it leads to.
@@ -232,7 +258,7 @@ impl Cursor {
             }
             let (low, high, id) = parse(row)?;
             between = Some((low, high));
-            if id >= self.bound(low.app()).1 {
+            if id >= self.bound(low.app()).history {
                 return Ok(Phase::History(format::history(low, high, MessageId((1 << 56) - 1)).to_vec()));
             }
             group.remove(&db.history, &key);
@@ -240,7 +266,7 @@ impl Cursor {
             *left -= 1;
         }
         self.end_conversation(group, between)?;
-        Ok(Phase::Bodies(AppId(0)))
+        Ok(Phase::Rooms(Vec::new()))
     }
 
     /// Removes what is kept of a conversation beside its rows, the last of which go.
@@ -252,7 +278,8 @@ impl Cursor {
         let Some((low, high)) = between else { return Ok(()) };
         apply::change::end_conversation(group, (low, high))?;
         // Where inboxes keep more than histories do, what was forgotten must not come back.
-        if self.bound(low.app()).0 >= self.bound(low.app()).1 {
+        let bound = self.bound(low.app());
+        if bound.inbox >= bound.history {
             apply::change::unforget(group, (low, high))?;
         }
         Ok(())
@@ -267,7 +294,7 @@ impl Cursor {
         trimmed: &mut Trimmed,
     ) -> Result<Phase, StoreError> {
         let Some(&app) = self.due.range(from..).next() else { return Ok(Phase::Records) };
-        let (inbox, history) = self.bound(app);
+        let Bound { inbox, history, .. } = self.bound(app);
         let db: &Db = group.db;
         for guard in db.bodies.range(format::body(app, MessageId(0))..format::body(app, inbox.min(history))) {
             if *left == 0 {
@@ -363,7 +390,7 @@ impl Cursor {
     /// The marks that no app's retention reaches any more.
     fn marks(&self, group: &mut Group<'_>, left: &mut usize) -> Result<Phase, StoreError> {
         let db: &Db = group.db;
-        let of_apps = self.bounds.values().map(|(inbox, history)| *inbox.min(history));
+        let of_apps = self.bounds.values().map(|it| it.inbox.min(it.history));
         let kept = of_apps.fold(self.records_from, MessageId::min);
         for guard in db.rest.prefix(format::rest(Tag::Mark)) {
             let (key, value) = guard.into_inner().map_err(unknown)?;

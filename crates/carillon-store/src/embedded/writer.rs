@@ -12,7 +12,7 @@ use carillon_core::port::{Fanout, StoreError};
 use tokio::sync::mpsc;
 
 use super::db::Db;
-use super::group::{Group, Told};
+use super::group::{Group, News, Told};
 use super::metrics::Reason;
 use super::reads;
 use super::shared::Shared;
@@ -125,9 +125,13 @@ impl Writer {
             afters.extend((job.run)(Turn::Apply(&mut group)));
             writes += 1;
         }
-        if afters.is_empty() || group.is_empty() {
-            // Nothing was put in, or by a lone write that failed half way. What the others have read is synced already.
+        if afters.is_empty() {
+            // Nothing was put in, or by a lone write that failed half way.
             return (afters, Ok(Told::default()));
+        }
+        if group.is_empty() {
+            // What these have read is synced already.
+            return (afters, Ok(group.into_told()));
         }
         let started_us = self.shared.clock.monotonic_us();
         let outcome = group.sync();
@@ -148,11 +152,12 @@ impl Writer {
         } else {
             self.shared.facts.forget_all();
         }
-        for committed in &told.committed {
-            self.fanout.committed(committed);
-        }
-        for broadcast in &told.broadcasts {
-            self.fanout.broadcast(broadcast);
+        for news in &told.news {
+            match news {
+                News::Message(committed) => self.fanout.committed(committed),
+                News::Broadcast(broadcast) => self.fanout.broadcast(broadcast),
+                News::Room(committed) => self.fanout.room(committed),
+            }
         }
         self.told = self.state.as_ref().map_or(self.told, |state| state.next_id);
     }

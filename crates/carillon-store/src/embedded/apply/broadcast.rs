@@ -6,7 +6,7 @@ use carillon_core::model::Broadcast;
 use carillon_core::port::{Remember, StoreError};
 
 use crate::embedded::format;
-use crate::embedded::group::Group;
+use crate::embedded::group::{Group, News};
 use crate::embedded::record::{self, BroadcastRecord};
 
 pub(crate) fn commit(
@@ -22,6 +22,6 @@ pub(crate) fn commit(
         group.put_rest(key, value);
     }
     group.remember(broadcast.app, remember, &broadcast);
-    group.broadcasts.push(Arc::clone(&broadcast));
+    group.news.push(News::Broadcast(Arc::clone(&broadcast)));
     Ok(broadcast)
 }

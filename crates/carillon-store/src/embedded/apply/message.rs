@@ -7,7 +7,7 @@ use carillon_core::model::{Committed, CommittedCopy, Fate};
 use carillon_core::port::{InboxPlan, PlannedCopy, Remember, Standing, StoreError};
 
 use crate::embedded::format::{self, Tag};
-use crate::embedded::group::Group;
+use crate::embedded::group::{Group, News};
 use crate::embedded::record::{self, MessageRecord};
 use crate::embedded::seal::{self, Entry};
 use crate::row::Row;
@@ -58,7 +58,7 @@ pub(crate) fn commit(
     let app = message.app;
     let committed = Arc::new(Committed { message: Arc::new(message), copies: placed, sender_copy, unregistered });
     group.remember(app, remember, &committed);
-    group.committed.push(Arc::clone(&committed));
+    group.news.push(News::Message(Arc::clone(&committed)));
     Ok(committed)
 }
 

@@ -7,3 +7,4 @@ pub(crate) mod change;
 pub(crate) mod claim;
 pub(crate) mod message;
 pub(crate) mod record;
+pub(crate) mod room;

@@ -5,8 +5,11 @@
 mod account;
 mod app;
 mod broadcast;
+mod content;
 mod fate;
 mod message;
+mod room;
+mod room_message;
 
 use carillon_core::port::{InboxEntry, StoreError};
 
@@ -18,6 +21,8 @@ pub(crate) use app::AppRecord;
 pub(crate) use broadcast::BroadcastRecord;
 pub(crate) use fate::NotedRecord;
 pub(crate) use message::MessageRecord;
+pub(crate) use room::{MemberRecord, RoomRecord};
+pub(crate) use room_message::RoomMessageRecord;
 
 /// A remembered request.
 #[derive(Clone, PartialEq, prost::Message)]

@@ -1,0 +1,147 @@
+//! Random operations on rooms.
+
+use carillon_core::AccountNo;
+use carillon_core::command::{CloseAfter, MembershipChange, RoomChange, RoomInfoChange};
+use carillon_core::model::{
+    ClosingPolicy, NewRoom, Point, RoomCard, RoomInfo, RoomKey, RoomPriority, RoomRole, RoomTo,
+};
+use carillon_core::port::{Member, RoomPlan, RoomSpan};
+use rand::RngExt as _;
+
+use super::make::{ACCOUNTS, Make};
+use super::op::Op;
+use super::room::{ROOMS, RoomOp};
+use crate::fixture::{new_room, room_key, room_plan};
+
+impl Make<'_> {
+    /// A write that may share a group with others.
+    pub(super) fn write_in_room(&mut self) -> Op {
+        let is_told = self.rng.random();
+        Op::Room(match self.rng.random_range(0..10) {
+            0 | 1 => RoomOp::Create(self.new_room(), self.rng.random_range(0..ROOMS).max(2)),
+            2 => RoomOp::Change(self.room(), self.room_change(), self.now_ms, is_told),
+            3 | 4 => RoomOp::ChangeMembership(self.member(), self.membership_change(), self.now_ms, is_told),
+            5 => RoomOp::ChangeMessage(self.room(), self.message_id(), is_told),
+            _ => RoomOp::Say(Box::new(self.room_plan()), self.request()),
+        })
+    }
+
+    pub(super) fn read_room(&mut self) -> Op {
+        Op::Room(match self.rng.random_range(0..6) {
+            0 => RoomOp::Rooms(self.app(), (0..3).map(|_| self.room().no).collect()),
+            1 => RoomOp::Closing,
+            2 => RoomOp::Memberships(self.room(), (0..3).map(|_| self.no()).collect()),
+            3 => RoomOp::Members(self.room(), self.no(), self.rng.random_range(0..4)),
+            4 => RoomOp::Message(self.room(), self.message_id()),
+            _ => RoomOp::History(self.room(), self.room_span(), self.limit()),
+        })
+    }
+
+    fn room(&mut self) -> RoomKey {
+        room_key(self.app(), self.rng.random_range(1..=ROOMS))
+    }
+
+    fn new_room(&mut self) -> NewRoom {
+        let app = self.app();
+        let info = RoomInfo {
+            name: self.text(9),
+            announcement: self.text(9),
+            live_url: self.text(9),
+            ext: self.text(9),
+            queue_is_managed: self.rng.random(),
+            moderation: self.text(9),
+        };
+        NewRoom {
+            creator: AccountNo::new(app, self.rng.random_range(1..=ACCOUNTS)),
+            creator_id: self.name(),
+            created_ms: self.now_ms,
+            info,
+            tells_presence: self.rng.random(),
+            closing: self.close_after().from(self.now_ms),
+            ..new_room(app, "")
+        }
+    }
+
+    fn close_after(&mut self) -> CloseAfter {
+        let policy = self.pick(&[ClosingPolicy::Never, ClosingPolicy::AtTime, ClosingPolicy::WhenEmpty]);
+        CloseAfter { policy, delay_s: self.rng.random_range(0..1_000) }
+    }
+
+    fn room_change(&mut self) -> RoomChange {
+        match self.rng.random_range(0..6) {
+            0 => RoomChange::SetInfo(RoomInfoChange {
+                name: self.maybe(|it| it.text(9)),
+                announcement: self.maybe(|it| it.text(9)),
+                live_url: self.maybe(|it| it.text(9)),
+                ext: self.maybe(|it| it.text(9)),
+                queue_is_managed: self.maybe(|it| it.rng.random()),
+                moderation: self.maybe(|it| it.text(9)),
+            }),
+            1 => RoomChange::SetOpen { open: self.rng.random(), closing: self.maybe(Self::close_after) },
+            2 => RoomChange::SetMuted(self.rng.random()),
+            3 => RoomChange::SetClosing(self.close_after()),
+            4 => RoomChange::SetTellsPresence(self.rng.random()),
+            _ => RoomChange::SetEmpty(self.rng.random()),
+        }
+    }
+
+    fn member(&mut self) -> Member {
+        Member { room: self.room(), account: self.no(), id: self.name() }
+    }
+
+    fn card(&mut self) -> RoomCard {
+        RoomCard { nick: self.text(9), avatar: self.text(9), ext: self.text(9) }
+    }
+
+    fn membership_change(&mut self) -> MembershipChange {
+        match self.rng.random_range(0..6) {
+            0 => MembershipChange::SetRole(self.pick(&[RoomRole::Guest, RoomRole::Fixed, RoomRole::Manager])),
+            1 => MembershipChange::SetBlocked(self.rng.random()),
+            2 => MembershipChange::SetMuted(self.rng.random()),
+            3 => MembershipChange::SetMutedUntil(self.pick(&[0, self.now_ms, self.now_ms + 70_000])),
+            4 => MembershipChange::SetCard(self.card()),
+            _ => MembershipChange::NoteEntered(self.now_ms),
+        }
+    }
+
+    fn room_span(&mut self) -> RoomSpan {
+        let ends = [0, self.now_ms, self.now_ms.saturating_sub(120_000), u64::MAX];
+        RoomSpan { from_ms: self.pick(&ends), to_ms: self.pick(&ends), newest_first: self.rng.random() }
+    }
+
+    fn room_plan(&mut self) -> RoomPlan {
+        let mut plan = room_plan(self.room(), "", self.now_ms);
+        plan.in_history = self.rng.random_bool(0.8);
+        let coordinates: [i8; 3] = self.rng.random();
+        let [x, y, z] = coordinates.map(f64::from);
+        let card = self.card();
+        let it = &mut plan.message;
+        it.content = self.content();
+        it.sender.role = self.pick(&[RoomRole::Guest, RoomRole::Fixed, RoomRole::Manager, RoomRole::Creator]);
+        it.sender.card = card;
+        it.subtype = self.rng.random();
+        it.to = match self.rng.random_range(0..4) {
+            0 => RoomTo::Accounts((0..3).map(|_| self.no()).collect()),
+            1 => RoomTo::Members { tags: Some(self.text(9)), point: None },
+            2 => RoomTo::Members { tags: None, point: Some(Point { x, y, z }) },
+            _ => RoomTo::Members { tags: None, point: None },
+        };
+        let (high, for_returning) = self.rng.random();
+        it.priority = RoomPriority { high, for_returning, rank: self.rng.random_range(0..4) };
+        it.abandoned = self.rng.random();
+        it.route = self.rng.random();
+        it.moderation.enabled = self.rng.random();
+        for text in [
+            &mut it.client_id,
+            &mut it.ext,
+            &mut it.environment,
+            &mut it.moderation.profile,
+            &mut it.moderation.anti_cheating,
+            &mut it.moderation.anti_spam_ext,
+            &mut it.moderation.substitute,
+        ] {
+            *text = self.text(6);
+        }
+        plan
+    }
+}

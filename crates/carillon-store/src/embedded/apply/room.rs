@@ -1,0 +1,156 @@
+//! Creating and changing rooms and what is kept of their members, and committing what is said there.
+
+use std::sync::Arc;
+
+use carillon_core::MessageId;
+use carillon_core::command::{MembershipChange, RoomChange};
+use carillon_core::model::{
+    Membership, NewRoom, Room, RoomCommitted, RoomKey, RoomMessage, RoomNews, RoomNotice, RoomRole,
+};
+use carillon_core::port::{CreateRoomError, Member, Remember, RoomMessageChange, RoomPlan, StoreError};
+
+use crate::embedded::format::room::{self as keys, RoomTag};
+use crate::embedded::group::{Group, News};
+use crate::embedded::record::{self, MemberRecord, RoomMessageRecord, RoomRecord};
+use crate::embedded::room;
+use crate::embedded::seal;
+use crate::embedded::state::RoomHead;
+use crate::rules;
+
+pub(crate) fn create(group: &mut Group<'_>, new: NewRoom, rooms_max: u64) -> Result<Room, CreateRoomError> {
+    group.check(new.app)?;
+    let last_key = keys::of_app(RoomTag::Last, new.app);
+    let last = group.room(&last_key)?.map_or(Ok(0), |value| seal::open_number(&last_key, &value))?;
+    let room = Arc::new(rules::new_room(new, last, rooms_max)?);
+    let value = seal::seal(&last_key, &room.key.no.get().to_be_bytes());
+    group.put_room(last_key, value);
+    let key = keys::member(room.key, room.creator);
+    let creator = Membership { role: RoomRole::Creator, ..Membership::default() };
+    let value = record::encode(&key, &MemberRecord::new(&room.creator_id, &creator));
+    group.put_room(key, value);
+    put(group, RoomHead { room: Arc::clone(&room), seq: 0 }, false);
+    Ok(Arc::unwrap_or_clone(room))
+}
+
+pub(crate) fn change(
+    group: &mut Group<'_>,
+    key: RoomKey,
+    change: RoomChange,
+    now_ms: u64,
+    notice: Option<RoomNotice>,
+) -> Result<Option<Room>, StoreError> {
+    if group.check(key.app).is_err() {
+        return Ok(None);
+    }
+    let Some(head) = group.room_head(key)? else { return Ok(None) };
+    let mut room = (*head.room).clone();
+    change.apply(&mut room, now_ms);
+    let room = Arc::new(room);
+    if room != head.room {
+        put(group, RoomHead { room: Arc::clone(&room), seq: head.seq }, rules::is_closing(&head.room));
+    }
+    group.tell(&room, notice);
+    Ok(Some(Arc::unwrap_or_clone(room)))
+}
+
+/// Puts in the room, and whether it is one that closes by itself.
+fn put(group: &mut Group<'_>, head: RoomHead, was_closing: bool) {
+    let room = &*head.room;
+    let key = keys::of_room(RoomTag::Room, room.key);
+    let value = record::encode(&key, &RoomRecord::from(room));
+    group.put_room(key, value);
+    let key = keys::closing(room.key);
+    if rules::is_closing(room) {
+        let value = seal::seal(&key, &[]);
+        group.put_room(key, value);
+    } else if was_closing {
+        group.remove_room(key);
+    }
+    group.keep_room(head);
+}
+
+pub(crate) fn change_membership(
+    group: &mut Group<'_>,
+    member: &Member,
+    change: MembershipChange,
+    now_ms: u64,
+    notice: Option<RoomNotice>,
+) -> Result<Membership, StoreError> {
+    group.check(member.room.app)?;
+    let Some(head) = group.room_head(member.room)? else { return Ok(Membership::default()) };
+    let key = keys::member(member.room, member.account);
+    let kept = match group.room(&key)? {
+        Some(value) => Some(Membership::try_from(record::decode::<MemberRecord>(&key, &value)?)?),
+        None => None,
+    };
+    let changed = rules::changed_membership(kept.clone(), change, now_ms);
+    match &changed {
+        Some(changed) if kept.as_ref() != Some(changed) => {
+            let value = record::encode(&key, &MemberRecord::new(&member.id, changed));
+            group.put_room(key, value);
+        }
+        None if kept.is_some() => group.remove_room(key),
+        Some(_) | None => {}
+    }
+    group.tell(&head.room, notice);
+    Ok(changed.unwrap_or_default())
+}
+
+/// Reads nothing of a room that the writer has at hand.
+pub(crate) fn commit(
+    group: &mut Group<'_>,
+    plan: RoomPlan,
+    remember: Option<Remember<RoomMessage>>,
+) -> Result<Arc<RoomCommitted>, StoreError> {
+    let RoomPlan { mut message, in_history, .. } = plan;
+    let key = message.room;
+    group.check(key.app)?;
+    let mut head = group.room_head(key)?.ok_or_else(rules::no_room)?;
+    let room = Arc::clone(&head.room);
+    message.id = group.take_ids(1);
+    if in_history {
+        head.seq += 1;
+        message.seq = Some(head.seq);
+        put_said(group, &message);
+        let key = keys::of_room(RoomTag::Seq, key);
+        let value = seal::seal(&key, &head.seq.to_be_bytes());
+        group.put_room(key, value);
+    }
+    group.keep_room(head);
+    group.remember(key.app, remember, &message);
+    let committed = Arc::new(RoomCommitted { room, news: RoomNews::Message(Arc::new(message)) });
+    group.news.push(News::Room(Arc::clone(&committed)));
+    Ok(committed)
+}
+
+fn put_said(group: &mut Group<'_>, message: &RoomMessage) {
+    let key = keys::said(message.room, message.time_ms, message.id);
+    let value = record::encode(&key, &RoomMessageRecord::from(message));
+    group.put_said(&key, value);
+    let key = keys::said_at(message.room, message.id);
+    group.put_said(&key, seal::seal(&key, &message.time_ms.to_be_bytes()));
+}
+
+/// In a group of its own, because it looks for what other groups wrote.
+pub(crate) fn change_message(
+    group: &mut Group<'_>,
+    key: RoomKey,
+    id: MessageId,
+    change: RoomMessageChange,
+    notice: Option<RoomNotice>,
+) -> Result<bool, StoreError> {
+    if group.check(key.app).is_err() {
+        return Ok(false);
+    }
+    let Some(head) = group.room_head(key)? else { return Ok(false) };
+    let snapshot = group.db.database.snapshot();
+    let Some(said) = room::said_key(&snapshot, group.db, key, id)? else { return Ok(false) };
+    match change {
+        RoomMessageChange::Remove => {
+            group.remove(&group.db.rooms, &said);
+            group.remove(&group.db.rooms, &keys::said_at(key, id));
+        }
+    }
+    group.tell(&head.room, notice);
+    Ok(true)
+}

@@ -1,0 +1,89 @@
+//! The keys of the `rooms` keyspace: app, room, a tag, and what the tag's rows are told apart by. What is of the app and of
+//! no one room lies under the number 0, which is no room's.
+//!
+//! Histories lie by time, because they are asked for by time; the id tells apart what is of one millisecond, in the order
+//! of commits.
+
+use carillon_core::model::RoomKey;
+use carillon_core::{AccountNo, AppId, MessageId, RoomNo};
+
+use super::{low_bytes, number};
+
+/// Tags of a room's rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum RoomTag {
+    /// Under the app: a room that closes by itself.
+    Closing = b'c',
+    /// What was said, by time.
+    Said = b'h',
+    /// When something was said, by its id.
+    SaidAt = b'i',
+    /// Under the app: the last number that a room was given.
+    Last = b'l',
+    Member = b'm',
+    Room = b'r',
+    /// The last place in the history that was given.
+    Seq = b's',
+}
+
+/// App and number.
+const ROOM: usize = 12;
+
+pub(crate) fn of_app(tag: RoomTag, app: AppId) -> Vec<u8> {
+    tagged(app, 0, tag)
+}
+
+pub(crate) fn of_room(tag: RoomTag, room: RoomKey) -> Vec<u8> {
+    tagged(room.app, room.no.get(), tag)
+}
+
+pub(crate) fn closing(room: RoomKey) -> Vec<u8> {
+    [of_app(RoomTag::Closing, room.app), room.no.get().to_be_bytes().into()].concat()
+}
+
+/// The room of a [`closing`] key.
+pub(crate) fn parse_closing(key: &[u8]) -> Option<RoomKey> {
+    let (head, no) = key.split_at_checked(ROOM + 1)?;
+    Some(RoomKey { app: app(head)?, no: RoomNo::new(number(no))? })
+}
+
+pub(crate) fn member(room: RoomKey, account: AccountNo) -> Vec<u8> {
+    [of_room(RoomTag::Member, room), account.0.to_be_bytes().into()].concat()
+}
+
+/// The account of a [`member`] key.
+pub(crate) fn parse_member(key: &[u8]) -> Option<AccountNo> {
+    key.get(ROOM + 1..).filter(|no| no.len() == 8).map(|no| AccountNo(number(no)))
+}
+
+pub(crate) fn said(room: RoomKey, time_ms: u64, id: MessageId) -> Vec<u8> {
+    [of_room(RoomTag::Said, room), time_ms.to_be_bytes().into(), low_bytes::<7>(id.0).into()].concat()
+}
+
+/// The id of a [`said`] key.
+pub(crate) fn parse_said(key: &[u8]) -> Option<MessageId> {
+    key.get(ROOM + 9..).filter(|id| id.len() == 7).map(|id| MessageId(number(id)))
+}
+
+pub(crate) fn said_at(room: RoomKey, id: MessageId) -> Vec<u8> {
+    [of_room(RoomTag::SaidAt, room), low_bytes::<7>(id.0).into()].concat()
+}
+
+/// The app of a key, and its room where it is one's.
+pub(crate) fn parse(key: &[u8]) -> Option<(AppId, Option<RoomNo>)> {
+    Some((app(key)?, RoomNo::new(number(key.get(4..ROOM)?))))
+}
+
+/// The keys of the app's rooms, from this number on, are not before this.
+pub(crate) fn rooms_from(app: AppId, no: u64) -> Vec<u8> {
+    [&app.0.to_be_bytes()[..], &no.to_be_bytes()].concat()
+}
+
+fn app(key: &[u8]) -> Option<AppId> {
+    key.get(..4).and_then(|app| app.try_into().ok()).map(|app| AppId(u32::from_be_bytes(app)))
+}
+
+fn tagged(app: AppId, no: u64, tag: RoomTag) -> Vec<u8> {
+    [&rooms_from(app, no)[..], &[tag as u8]].concat()
+}

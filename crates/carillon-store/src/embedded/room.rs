@@ -1,0 +1,125 @@
+//! Reading rooms: what they are, who belongs to them, and what was said there.
+
+use std::sync::Arc;
+
+use carillon_core::model::{Membership, Room, RoomKey, RoomMessage};
+use carillon_core::port::{Kept, PageLimit, RoomSpan, StoreError};
+use carillon_core::{AccountNo, AppId, MessageId, RoomNo};
+use fjall::{Guard, Readable as _, Snapshot};
+
+use super::db::{Db, unknown};
+use super::format::room::{self as keys, RoomTag};
+use super::record::{self, MemberRecord, RoomMessageRecord, RoomRecord};
+use super::state::RoomHead;
+use super::{seal, state};
+use crate::page::PageFill;
+
+/// What the writer needs to know of the room.
+pub(crate) fn head(db: &Db, key: RoomKey) -> Result<Option<RoomHead>, StoreError> {
+    let snapshot = db.database.snapshot();
+    let Some(room) = room(&snapshot, db, key)? else { return Ok(None) };
+    let seq_key = keys::of_room(RoomTag::Seq, key);
+    let seq = snapshot.get(&db.rooms, &seq_key).map_err(unknown)?;
+    let seq = seq.map_or(Ok(0), |value| seal::open_number(&seq_key, &value))?;
+    Ok(Some(RoomHead { room: Arc::new(room), seq }))
+}
+
+pub(crate) fn rooms(db: &Db, app: AppId, nos: &[RoomNo]) -> Result<Vec<Option<Room>>, StoreError> {
+    let snapshot = db.database.snapshot();
+    nos.iter().map(|no| room(&snapshot, db, RoomKey { app, no: *no })).collect()
+}
+
+fn room(snapshot: &Snapshot, db: &Db, room: RoomKey) -> Result<Option<Room>, StoreError> {
+    let key = keys::of_room(RoomTag::Room, room);
+    let value = snapshot.get(&db.rooms, &key).map_err(unknown)?;
+    value.map(|value| record::decode::<RoomRecord>(&key, &value)?.try_into()).transpose()
+}
+
+/// The open rooms that close by themselves.
+pub(crate) fn closing(db: &Db) -> Result<Vec<Room>, StoreError> {
+    let snapshot = db.database.snapshot();
+    let mut closing = Vec::new();
+    for app in state::apps(db)?.into_keys() {
+        for guard in snapshot.prefix(&db.rooms, keys::of_app(RoomTag::Closing, app)) {
+            let key = guard.key().map_err(unknown)?;
+            closing.extend(room(&snapshot, db, keys::parse_closing(&key).ok_or_else(bad_key)?)?);
+        }
+    }
+    Ok(closing)
+}
+
+pub(crate) fn memberships(db: &Db, room: RoomKey, accounts: &[AccountNo]) -> Result<Vec<Membership>, StoreError> {
+    let snapshot = db.database.snapshot();
+    let membership = |account: &AccountNo| {
+        let key = keys::member(room, *account);
+        match snapshot.get(&db.rooms, &key).map_err(unknown)? {
+            Some(value) => Ok(record::decode::<MemberRecord>(&key, &value)?.try_into()?),
+            None => Ok(Membership::default()),
+        }
+    };
+    accounts.iter().map(membership).collect()
+}
+
+pub(crate) fn kept_members(db: &Db, room: RoomKey, after: AccountNo, limit: usize) -> Result<Vec<Kept>, StoreError> {
+    let Some(first) = after.0.checked_add(1) else { return Ok(Vec::new()) };
+    let later = keys::member(room, AccountNo(first))..=keys::member(room, AccountNo(u64::MAX));
+    let kept = |guard: Guard| {
+        let (key, value) = guard.into_inner().map_err(unknown)?;
+        let account = keys::parse_member(&key).ok_or_else(bad_key)?;
+        let record = record::decode::<MemberRecord>(&key, &value)?;
+        Ok(Kept { account, id: record.account_id()?, membership: record.try_into()? })
+    };
+    db.rooms.range(later).take(limit).map(kept).collect()
+}
+
+pub(crate) fn history(
+    db: &Db,
+    room: RoomKey,
+    span: RoomSpan,
+    limit: PageLimit,
+) -> Result<Vec<Arc<RoomMessage>>, StoreError> {
+    let RoomSpan { from_ms, to_ms, newest_first } = span;
+    let mut page = Vec::new();
+    if from_ms > to_ms {
+        return Ok(page);
+    }
+    let within = keys::said(room, from_ms, MessageId(0))..=keys::said(room, to_ms, MessageId((1 << 56) - 1));
+    let mut rows = db.database.snapshot().range(&db.rooms, within);
+    let mut fill = PageFill::new(limit);
+    while let Some(guard) = if newest_first { rows.next_back() } else { rows.next() } {
+        let (key, value) = guard.into_inner().map_err(unknown)?;
+        let message = RoomMessage::try_from(record::decode::<RoomMessageRecord>(&key, &value)?)?;
+        if !fill.admits_in_room(&message) {
+            break;
+        }
+        page.push(Arc::new(message));
+    }
+    Ok(page)
+}
+
+pub(crate) fn message(db: &Db, room: RoomKey, id: MessageId) -> Result<Option<Arc<RoomMessage>>, StoreError> {
+    let snapshot = db.database.snapshot();
+    let Some(key) = said_key(&snapshot, db, room, id)? else { return Ok(None) };
+    let value = snapshot.get(&db.rooms, &key).map_err(unknown)?;
+    let value = value.ok_or_else(|| StoreError::Damaged("a room's message is not where it was".into()))?;
+    Ok(Some(Arc::new(record::decode::<RoomMessageRecord>(&key, &value)?.try_into()?)))
+}
+
+/// Under which key the message is.
+pub(crate) fn said_key(
+    snapshot: &Snapshot,
+    db: &Db,
+    room: RoomKey,
+    id: MessageId,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    if id.0 >= MessageId::END {
+        return Ok(None);
+    }
+    let key = keys::said_at(room, id);
+    let value = snapshot.get(&db.rooms, &key).map_err(unknown)?;
+    value.map(|value| Ok(keys::said(room, seal::open_number(&key, &value)?, id))).transpose()
+}
+
+pub(crate) fn bad_key() -> StoreError {
+    StoreError::Damaged("a key of a room".into())
+}
