@@ -31,9 +31,11 @@ pub struct StoreSection {
     pub heads_cache_accounts: usize,
     /// Pairs of accounts that are known to have a conversation; above it those used least are forgotten, and noted again.
     pub conversations_cache: usize,
+    /// Rooms that the writer has at hand; above it those used least are forgotten, and read again.
+    pub rooms_cache: usize,
     /// How long the records of messages are kept, in seconds: what became of each copy.
     pub record_retention_s: u64,
-    /// Size at which a table in memory is written out, in bytes; there are four. At least 1 MiB.
+    /// Size at which a table in memory is written out, in bytes; there are five. At least 1 MiB.
     pub memtable_bytes: u64,
     /// All journals together, in bytes; at it the oldest tables are written out. At least 64 MiB.
     pub journal_bytes_max: u64,
@@ -71,6 +73,7 @@ impl Default for StoreSection {
             facts_cache_accounts: it.facts_cache_accounts,
             heads_cache_accounts: it.heads_cache_accounts,
             conversations_cache: it.conversations_cache,
+            rooms_cache: it.rooms_cache,
             record_retention_s: it.record_retention_s,
             memtable_bytes: it.memtable_bytes,
             journal_bytes_max: it.journal_bytes_max,
@@ -96,6 +99,7 @@ impl From<&StoreSection> for EmbeddedConfig {
             facts_cache_accounts: it.facts_cache_accounts,
             heads_cache_accounts: it.heads_cache_accounts,
             conversations_cache: it.conversations_cache,
+            rooms_cache: it.rooms_cache,
             record_retention_s: it.record_retention_s,
             memtable_bytes: it.memtable_bytes,
             journal_bytes_max: it.journal_bytes_max,

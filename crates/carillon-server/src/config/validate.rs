@@ -26,13 +26,14 @@ impl Config {
         if self.log.level.parse::<tracing_subscriber::filter::Targets>().is_err() {
             problems.push("`log.level`: is no level; use error, warn, info, debug or trace".to_owned());
         }
-        self.check_numbers(&mut problems);
+        self.check_not_zero(&mut problems);
+        self.check_bounds(&mut problems);
         self.check_times(&mut problems);
         self.check_apps(&mut problems);
         if problems.is_empty() { Ok(()) } else { Err(ConfigError::Invalid(problems)) }
     }
 
-    fn check_numbers(&self, problems: &mut Vec<String>) {
+    fn check_not_zero(&self, problems: &mut Vec<String>) {
         for (key, is_zero) in [
             ("http.headers_max", self.http.headers_max == 0),
             ("http.head_timeout_s", self.http.head_timeout_s == 0),
@@ -54,6 +55,7 @@ impl Config {
             ("store.heads_cache_accounts", self.store.heads_cache_accounts == 0),
             ("store.conversations_cache", self.store.conversations_cache == 0),
             ("store.engine_threads", self.store.engine_threads == 0),
+            ("store.rooms_cache", self.store.rooms_cache == 0),
             ("store.trim_interval_s", self.store.trim_interval_s == 0),
             ("store.trim_records_max", self.store.trim_records_max == 0),
             ("gateway.ping_interval_ms", self.gateway.ping_interval_ms == 0),
@@ -74,6 +76,9 @@ impl Config {
                 problems.push(format!("`{key}`: must not be 0"));
             }
         }
+    }
+
+    fn check_bounds(&self, problems: &mut Vec<String>) {
         for (key, value, min) in [
             ("http.head_bytes_max", self.http.head_bytes_max as u64, 8_192),
             ("store.memtable_bytes", self.store.memtable_bytes, 1 << 20),

@@ -1,1 +1,340 @@
+//! Chat rooms: what is kept of them and of their members, and what was said there.
 
+use carillon_core::RoomNo;
+use carillon_core::command::{CloseAfter, MembershipChange, RoomChange};
+use carillon_core::model::{
+    ClosingPolicy, Membership, Room, RoomCard, RoomCommitted, RoomEvent, RoomKey, RoomMessage, RoomNews, RoomRole,
+};
+use carillon_core::port::{CreateRoomError, Member, RoomMessageChange, RoomSpan};
+
+use super::*;
+use crate::fixture::{new_room, notice, room_key, room_plan};
+
+const FORWARD: RoomSpan = RoomSpan { from_ms: 0, to_ms: u64::MAX, newest_first: false };
+const BACK: RoomSpan = RoomSpan { newest_first: true, ..FORWARD };
+
+impl Setup {
+    async fn room(&self) -> RoomKey {
+        self.store.create_room(new_room(APP, "lobby"), 0).await.unwrap().key
+    }
+
+    async fn found(&self, room: RoomKey) -> Option<Room> {
+        self.store.rooms(room.app, &[room.no]).await.unwrap().pop().unwrap()
+    }
+
+    /// The message's id and its place.
+    async fn say(&self, room: RoomKey, client_id: &str, time_ms: u64) -> (u64, Option<u64>) {
+        let committed = self.store.commit_room_message(room_plan(room, client_id, time_ms), None).await.unwrap();
+        let message = said(&committed);
+        (message.id.0, message.seq)
+    }
+
+    async fn history(&self, room: RoomKey, span: RoomSpan, limit: PageLimit) -> Vec<String> {
+        let messages = self.store.room_history(room, span, limit).await.unwrap();
+        messages.iter().map(|it| it.client_id.clone()).collect()
+    }
+
+    async fn change_member(&self, room: RoomKey, account: AccountNo, change: MembershipChange) -> Membership {
+        let member = Member { room, account, id: id("bob") };
+        self.store.change_membership(member, change, NOW_MS, None).await.unwrap()
+    }
+
+    async fn kept(&self, room: RoomKey, after: AccountNo, limit: usize) -> Vec<AccountNo> {
+        let kept = self.store.kept_members(room, after, limit).await.unwrap();
+        kept.iter().map(|it| it.account).collect()
+    }
+
+    /// What the fan-out was told of rooms: messages by the sender's ids, and notices.
+    fn told(&self) -> Vec<String> {
+        let told = self.heard.2.lock().unwrap();
+        told.iter()
+            .map(|it| match &it.news {
+                RoomNews::Message(message) => message.client_id.clone(),
+                RoomNews::Notice(notice) => format!("{:?} muted={}", notice.event, it.room.muted),
+                RoomNews::Repeat { .. } => panic!("a store repeats nothing"),
+            })
+            .collect()
+    }
+}
+
+fn said(committed: &RoomCommitted) -> Arc<RoomMessage> {
+    match &committed.news {
+        RoomNews::Message(message) => Arc::clone(message),
+        RoomNews::Repeat { .. } | RoomNews::Notice(_) => panic!("it is no message"),
+    }
+}
+
+async fn rooms_get_the_next_numbers_of_their_app_as_far_as_it_may_have_rooms(it: Setup) {
+    let other = it.store.create_app(new_app("other")).await.unwrap().id;
+    for (app, rooms_max, expected) in [(APP, 2, Some(1)), (APP, 2, Some(2)), (APP, 2, None), (APP, 0, Some(3))] {
+        let created = it.store.create_room(new_room(app, "r"), rooms_max).await;
+        let expected = expected.map(|no| room_key(app, no)).ok_or(CreateRoomError::TooMany);
+        assert_eq!(created.map(|it| it.key), expected);
+    }
+    let close = RoomChange::SetOpen { open: false, closing: None };
+    it.store.change_room(room_key(APP, 1), close, NOW_MS, None).await.unwrap().unwrap();
+    assert_eq!(it.store.create_room(new_room(APP, "r"), 3).await, Err(CreateRoomError::TooMany), "closed ones count");
+    let created = it.store.create_room(new_room(other, "theirs"), 1).await.unwrap();
+    assert_eq!(created.key, room_key(other, 1));
+    assert_eq!(it.found(created.key).await, Some(created));
+    let nos = [3, 9, 1].map(|no| RoomNo::new(no).unwrap());
+    let found = it.store.rooms(APP, &nos).await.unwrap();
+    assert_eq!(
+        found.iter().map(|it| it.as_ref().map(|it| it.open)).collect::<Vec<_>>(),
+        [Some(true), None, Some(false)]
+    );
+    let nowhere = it.store.create_room(new_room(AppId(9), "r"), 0).await;
+    assert_eq!(nowhere, Err(CreateRoomError::Store(StoreError::NoApp)));
+}
+
+async fn what_was_said_of_two_rooms_with_the_same_number_stays_apart(it: Setup) {
+    let other = it.store.create_app(new_app("other")).await.unwrap().id;
+    let (ours, theirs) = (it.room().await, it.store.create_room(new_room(other, "theirs"), 0).await.unwrap().key);
+    assert_eq!(ours.no, theirs.no);
+    assert_eq!(it.say(ours, "a", NOW_MS).await, (1, Some(1)));
+    assert_eq!(it.say(theirs, "b", NOW_MS).await, (2, Some(1)));
+    assert_eq!(it.history(ours, FORWARD, ALL).await, ["a"]);
+    assert_eq!(it.history(theirs, FORWARD, ALL).await, ["b"]);
+    assert_eq!(it.store.room_message(theirs, MessageId(1)).await, Ok(None));
+    it.change_member(ours, BOB, MembershipChange::SetBlocked(true)).await;
+    assert_eq!(it.store.memberships(theirs, &[BOB]).await, Ok(vec![Membership::default()]));
+}
+
+async fn a_room_is_changed_and_whoever_hears_of_it_hears_in_the_order_of_commits(it: Setup) {
+    let room = it.room().await;
+    it.say(room, "before", NOW_MS).await;
+    let change = it.store.change_room(room, RoomChange::SetMuted(true), NOW_MS, notice(RoomEvent::Muted(true)));
+    let muted = change.await.unwrap().unwrap();
+    assert!(muted.muted);
+    assert_eq!(it.found(room).await, Some(muted));
+    let after = it.store.commit_room_message(room_plan(room, "after", NOW_MS), None).await.unwrap();
+    assert!(after.room.muted, "the room is as it is, and not as it was when the message was planned");
+    // Twice the same: nothing is written, and it is told.
+    it.store.change_room(room, RoomChange::SetMuted(true), NOW_MS, notice(RoomEvent::Muted(true))).await.unwrap();
+    it.store.change_room(room, RoomChange::SetTellsPresence(false), NOW_MS, None).await.unwrap();
+    let none = it.store.change_room(room_key(APP, 9), RoomChange::SetMuted(true), NOW_MS, notice(RoomEvent::Updated));
+    assert_eq!(none.await, Ok(None));
+    assert_eq!(it.told(), ["before", "Muted(true) muted=true", "after", "Muted(true) muted=true"]);
+}
+
+async fn open_rooms_that_close_by_themselves_are_listed(it: Setup) {
+    let other = it.store.create_app(new_app("other")).await.unwrap().id;
+    let closing = async || {
+        let rooms = it.store.closing_rooms().await.unwrap();
+        rooms.iter().map(|it| (it.key, it.closing.since_ms)).collect::<Vec<_>>()
+    };
+    let set = async |room, policy| {
+        let change = RoomChange::SetClosing(CloseAfter { policy, delay_s: 60 });
+        it.store.change_room(room, change, NOW_MS, None).await.unwrap().unwrap();
+    };
+    let (first, second) = (it.room().await, it.room().await);
+    let close_after = CloseAfter { policy: ClosingPolicy::AtTime, delay_s: 5 };
+    let theirs = carillon_core::model::NewRoom { closing: close_after.from(NOW_MS), ..new_room(other, "theirs") };
+    let theirs = it.store.create_room(theirs, 0).await.unwrap().key;
+    assert_eq!(closing().await, [(theirs, Some(NOW_MS))]);
+    set(second, ClosingPolicy::WhenEmpty).await;
+    it.store.change_room(second, RoomChange::SetEmpty(false), NOW_MS + 1, None).await.unwrap();
+    set(first, ClosingPolicy::AtTime).await;
+    assert_eq!(closing().await, [(first, Some(NOW_MS)), (second, None), (theirs, Some(NOW_MS))]);
+    set(first, ClosingPolicy::Never).await;
+    let close = RoomChange::SetOpen { open: false, closing: None };
+    it.store.change_room(theirs, close, NOW_MS, None).await.unwrap();
+    assert_eq!(closing().await, [(second, None)]);
+}
+
+async fn of_whom_nothing_is_to_be_kept_nothing_is(it: Setup) {
+    let room = it.room().await;
+    let card = || RoomCard { nick: "Bob".into(), ..RoomCard::default() };
+    assert_eq!(it.kept(room, AccountNo(0), 9).await, [ANN], "its creator is a member");
+    for of_members in [MembershipChange::SetCard(card()), MembershipChange::NoteEntered(NOW_MS)] {
+        assert_eq!(it.change_member(room, BOB, of_members).await, Membership::default());
+    }
+    assert_eq!(it.kept(room, AccountNo(0), 9).await, [ANN]);
+    let fixed = it.change_member(room, BOB, MembershipChange::SetRole(RoomRole::Fixed)).await;
+    assert_eq!(fixed, Membership { role: RoomRole::Fixed, ..Membership::default() });
+    it.change_member(room, BOB, MembershipChange::SetCard(card())).await;
+    let noted = it.change_member(room, BOB, MembershipChange::NoteEntered(NOW_MS)).await;
+    assert_eq!((&noted.card, noted.entered_ms), (&card(), NOW_MS));
+    assert_eq!(it.store.memberships(room, &[BOB, CARL]).await, Ok(vec![noted, Membership::default()]));
+    let guest = it.change_member(room, BOB, MembershipChange::SetRole(RoomRole::Guest)).await;
+    assert_eq!(guest, Membership::default());
+    assert_eq!(it.store.memberships(room, &[BOB]).await, Ok(vec![Membership::default()]));
+    it.change_member(room, BOB, MembershipChange::SetMutedUntil(NOW_MS + 1)).await;
+    assert_eq!(it.kept(room, AccountNo(0), 9).await, [ANN, BOB]);
+    it.change_member(room, BOB, MembershipChange::SetMutedUntil(NOW_MS)).await;
+    assert_eq!(it.kept(room, AccountNo(0), 9).await, [ANN]);
+}
+
+async fn those_of_whom_something_is_kept_are_paged_by_number_and_their_changes_are_told(it: Setup) {
+    let room = it.room().await;
+    for account in [CARL, BOB] {
+        let event = RoomEvent::Blocked { account, id: id("bob"), on: true };
+        let member = Member { room, account, id: id("bob") };
+        let change = MembershipChange::SetBlocked(true);
+        it.store.change_membership(member, change, NOW_MS, notice(event)).await.unwrap();
+    }
+    assert_eq!(it.kept(room, AccountNo(0), 2).await, [ANN, BOB]);
+    assert_eq!(it.kept(room, BOB, 2).await, [CARL]);
+    assert_eq!(it.kept(room, AccountNo(u64::MAX), 2).await, []);
+    assert_eq!(it.kept(room_key(APP, 9), AccountNo(0), 2).await, []);
+    let kept = it.store.kept_members(room, ANN, 1).await.unwrap();
+    assert_eq!((kept[0].id.clone(), kept[0].membership.blocked), (id("bob"), true));
+    assert_eq!(it.told().len(), 2);
+    let member = Member { room: room_key(APP, 9), account: BOB, id: id("bob") };
+    let event = notice(RoomEvent::Kicked { account: BOB, id: id("bob") });
+    let nowhere = it.store.change_membership(member, MembershipChange::SetBlocked(true), NOW_MS, event).await;
+    assert_eq!(nowhere, Ok(Membership::default()), "there is no such room");
+    assert_eq!(it.told().len(), 2);
+}
+
+async fn places_in_a_history_are_dense_and_what_is_no_part_of_it_has_none(it: Setup) {
+    let room = it.room().await;
+    assert_eq!(it.say(room, "a", NOW_MS).await, (1, Some(1)));
+    let mut passing = room_plan(room, "passing", NOW_MS);
+    passing.in_history = false;
+    let passing = it.store.commit_room_message(passing, None).await.unwrap();
+    assert_eq!((said(&passing).id, said(&passing).seq), (MessageId(2), None));
+    assert_eq!(it.store.room_message(room, MessageId(2)).await, Ok(None));
+    it.send(&[(2, Fate::Inbox)]).await;
+    assert_eq!(it.say(room, "b", NOW_MS).await, (5, Some(2)));
+    let gone = it.store.change_room_message(room, MessageId(5), RoomMessageChange::Remove, notice(RoomEvent::Updated));
+    assert_eq!(gone.await, Ok(true));
+    let again = it.store.change_room_message(room, MessageId(5), RoomMessageChange::Remove, notice(RoomEvent::Updated));
+    assert_eq!(again.await, Ok(false));
+    assert_eq!(it.say(room, "c", NOW_MS).await, (6, Some(3)));
+    assert_eq!(it.history(room, FORWARD, ALL).await, ["a", "c"]);
+    assert_eq!(it.store.room_message(room, MessageId(5)).await, Ok(None));
+    let found = it.store.room_message(room, MessageId(6)).await.unwrap().unwrap();
+    assert_eq!((&found.client_id[..], found.seq), ("c", Some(3)));
+    assert_eq!(it.told(), ["a", "passing", "b", "Updated muted=false", "c"]);
+    for none in [0, 3, MessageId::END, u64::MAX] {
+        assert_eq!(it.store.room_message(room, MessageId(none)).await, Ok(None), "{none}");
+    }
+}
+
+async fn a_history_is_read_by_time_both_ways_and_keeps_its_limits(it: Setup) {
+    let (room, next) = (it.room().await, it.room().await);
+    // The clock was set back once.
+    for (client_id, time_ms) in [("d", 30), ("b", 20), ("c", 20), ("a", 10)] {
+        it.say(room, client_id, time_ms).await;
+    }
+    it.say(next, "next", 5).await;
+    assert_eq!(it.history(room, FORWARD, ALL).await, ["a", "b", "c", "d"]);
+    assert_eq!(it.history(room, BACK, ALL).await, ["d", "c", "b", "a"]);
+    let two = PageLimit { entries: 2, bytes: usize::MAX };
+    assert_eq!(it.history(room, FORWARD, two).await, ["a", "b"]);
+    assert_eq!(it.history(room, BACK, two).await, ["d", "c"]);
+    let tiny = PageLimit { entries: 9, bytes: 0 };
+    assert_eq!(it.history(room, FORWARD, tiny).await, ["a"]);
+    let span = |from_ms, to_ms| RoomSpan { from_ms, to_ms, newest_first: false };
+    assert_eq!(it.history(room, span(20, 20), ALL).await, ["b", "c"]);
+    assert_eq!(it.history(room, span(11, 29), ALL).await, ["b", "c"]);
+    assert_eq!(it.history(room, span(30, 10), ALL).await, [""; 0]);
+    assert_eq!(it.history(room_key(APP, 9), FORWARD, ALL).await, [""; 0]);
+}
+
+async fn a_message_to_a_room_is_remembered_in_the_same_commit(it: Setup) {
+    let room = it.room().await;
+    let asked = remember("r", NOW_MS + 10, |it: &RoomMessage| format!("{} {:?}", it.id, it.seq));
+    it.store.commit_room_message(room_plan(room, "a", NOW_MS), asked).await.unwrap();
+    let found = it.store.remembered(APP, "r", NOW_MS + 9).await.unwrap().unwrap();
+    assert_eq!(&found.answer[..], b"1 Some(1)");
+    assert_eq!(it.store.remembered(APP, "r", NOW_MS + 10).await, Ok(None));
+    let nowhere = it.store.commit_room_message(room_plan(room_key(APP, 9), "a", NOW_MS), None).await;
+    assert!(matches!(nowhere, Err(StoreError::Unknown(_))));
+    assert_eq!(it.told(), ["a"]);
+}
+
+async fn what_was_said_too_long_ago_goes_and_places_go_on(it: Setup) {
+    let (room, next) = (it.room().await, it.room().await);
+    for (room, time_ms) in [(room, NOW_MS), (room, NOW_MS + 1), (next, NOW_MS), (room, NOW_MS + 60_000)] {
+        it.say(room, "a", time_ms).await;
+    }
+    assert_eq!(it.trim(NOW_MS + 599_999, 2).await.room_messages, 0);
+    assert_eq!(it.trim(NOW_MS + 600_000, 2).await.room_messages, 2);
+    assert_eq!(it.store.room_message(room, MessageId(1)).await, Ok(None));
+    assert_eq!(it.trim(NOW_MS + 660_000, 1).await.room_messages, 2);
+    for room in [room, next] {
+        assert_eq!(it.history(room, FORWARD, ALL).await, [""; 0]);
+    }
+    assert_eq!(it.say(room, "b", NOW_MS + 660_000).await, (5, Some(4)));
+    assert_eq!(it.found(next).await.unwrap().info.name, "lobby");
+    assert_eq!(it.kept(next, AccountNo(0), 9).await, [ANN]);
+}
+
+async fn of_the_rooms_of_a_removed_app_nothing_is_left(it: Setup) {
+    let room = it.room().await;
+    let closing = RoomChange::SetClosing(CloseAfter { policy: ClosingPolicy::AtTime, delay_s: 1 });
+    it.store.change_room(room, closing, NOW_MS, None).await.unwrap();
+    it.say(room, "a", NOW_MS).await;
+    it.store.remove_app(APP).await.unwrap();
+    let is_gone = async || {
+        assert_eq!(it.found(room).await, None);
+        assert_eq!(it.store.closing_rooms().await, Ok(vec![]));
+        assert_eq!(it.kept(room, AccountNo(0), 9).await, []);
+        assert_eq!(it.history(room, FORWARD, ALL).await, [""; 0]);
+        assert_eq!(it.store.room_message(room, MessageId(1)).await, Ok(None));
+        let said = it.store.commit_room_message(room_plan(room, "b", NOW_MS), None).await;
+        assert!(matches!(said, Err(StoreError::NoApp)));
+        let changed = it.store.change_room(room, RoomChange::SetMuted(true), NOW_MS, notice(RoomEvent::Updated)).await;
+        assert_eq!(changed, Ok(None));
+        let gone = it.store.change_room_message(room, MessageId(1), RoomMessageChange::Remove, None).await;
+        assert_eq!(gone, Ok(false));
+        let member = Member { room, account: BOB, id: id("bob") };
+        let blocked = it.store.change_membership(member, MembershipChange::SetBlocked(true), NOW_MS, None).await;
+        assert_eq!(blocked, Err(StoreError::NoApp));
+    };
+    is_gone().await;
+    while it.store.trim(NOW_MS, 2).await.unwrap().more {
+        is_gone().await;
+    }
+    is_gone().await;
+    assert_eq!(it.told(), ["a"]);
+}
+
+mod each {
+    use super::super::Setup;
+    on_each_engine! {
+        rooms_get_the_next_numbers_of_their_app_as_far_as_it_may_have_rooms
+        what_was_said_of_two_rooms_with_the_same_number_stays_apart
+        a_room_is_changed_and_whoever_hears_of_it_hears_in_the_order_of_commits
+        open_rooms_that_close_by_themselves_are_listed
+        of_whom_nothing_is_to_be_kept_nothing_is
+        those_of_whom_something_is_kept_are_paged_by_number_and_their_changes_are_told
+        places_in_a_history_are_dense_and_what_is_no_part_of_it_has_none
+        a_history_is_read_by_time_both_ways_and_keeps_its_limits
+        a_message_to_a_room_is_remembered_in_the_same_commit
+        what_was_said_too_long_ago_goes_and_places_go_on
+        of_the_rooms_of_a_removed_app_nothing_is_left
+    }
+}
+
+#[tokio::test]
+async fn rooms_are_there_after_a_restart_and_their_places_go_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = || {
+        let heard: Arc<Heard> = Arc::default();
+        // So few that rooms take each other's place.
+        let config = EmbeddedConfig { reserve_bytes: 0, rooms_cache: 1, ..EmbeddedConfig::default() };
+        let store = EmbeddedStore::open(directory.path(), config, Arc::new(FakeClock::new(NOW_MS)), heard.clone());
+        Setup { store: store.unwrap(), heard, _directory: None }
+    };
+    let first = open().with_accounts().await;
+    let rooms = [first.room().await, first.room().await, first.room().await];
+    for _ in 0..3 {
+        for room in rooms {
+            first.say(room, "a", NOW_MS).await;
+        }
+    }
+    first.change_member(rooms[1], BOB, MembershipChange::SetMuted(true)).await;
+    // All of the history of all of them goes; their places stay taken.
+    assert_eq!(first.trim(NOW_MS + 600_000, 100).await.room_messages, 9);
+    first.store.close().await;
+    let second = open();
+    for room in rooms {
+        assert_eq!(second.found(room).await.unwrap().info.name, "lobby");
+        assert_eq!(second.say(room, "b", NOW_MS).await.1, Some(4));
+    }
+    assert_eq!(second.kept(rooms[1], AccountNo(0), 9).await, [ANN, BOB]);
+    assert_eq!(second.room().await, room_key(APP, 4));
+}

@@ -1,17 +1,22 @@
 //! Random operations on rooms.
 
-use carillon_core::AccountNo;
 use carillon_core::command::{CloseAfter, MembershipChange, RoomChange, RoomInfoChange};
 use carillon_core::model::{
     ClosingPolicy, NewRoom, Point, RoomCard, RoomInfo, RoomKey, RoomPriority, RoomRole, RoomTo,
 };
 use carillon_core::port::{Member, RoomPlan, RoomSpan};
+use carillon_core::{AccountId, AccountNo};
 use rand::RngExt as _;
 
 use super::make::{ACCOUNTS, Make};
 use super::op::Op;
 use super::room::{ROOMS, RoomOp};
-use crate::fixture::{new_room, room_key, room_plan};
+use crate::fixture::{id, new_room, room_key, room_plan};
+
+/// An account has one name as long as it is there.
+fn id_of(account: AccountNo) -> AccountId {
+    id(&account.to_string())
+}
 
 impl Make<'_> {
     /// A write that may share a group with others.
@@ -51,9 +56,10 @@ impl Make<'_> {
             queue_is_managed: self.rng.random(),
             moderation: self.text(9),
         };
+        let creator = AccountNo::new(app, self.rng.random_range(1..=ACCOUNTS));
         NewRoom {
-            creator: AccountNo::new(app, self.rng.random_range(1..=ACCOUNTS)),
-            creator_id: self.name(),
+            creator,
+            creator_id: id_of(creator),
             created_ms: self.now_ms,
             info,
             tells_presence: self.rng.random(),
@@ -86,7 +92,8 @@ impl Make<'_> {
     }
 
     fn member(&mut self) -> Member {
-        Member { room: self.room(), account: self.no(), id: self.name() }
+        let account = self.no();
+        Member { room: self.room(), account, id: id_of(account) }
     }
 
     fn card(&mut self) -> RoomCard {

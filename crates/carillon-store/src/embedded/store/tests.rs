@@ -4,12 +4,12 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use carillon_core::model::{Fate, RoomCommitted};
-use carillon_core::port::FakeClock;
+use carillon_core::port::{FakeClock, RoomSpan, RoomStore as _};
 
 use super::*;
 use crate::embedded::format;
 use crate::embedded::format::Tag;
-use crate::fixture::{ALL, Heard, NOW_MS, broadcast, id, new_account, new_app, plan, remember};
+use crate::fixture::{ALL, Heard, NOW_MS, broadcast, id, new_account, new_app, new_room, plan, remember, room_plan};
 
 const APP: AppId = AppId(1);
 const BOB: AccountNo = AccountNo(1 << 40 | 2);
@@ -47,6 +47,21 @@ async fn a_write_that_panics_fails_with_its_group_and_the_next_one_goes_on() {
     assert_eq!(last, Offset(2 + u64::from(other.is_ok())));
     assert!(offsets(&store).await.into_iter().eq(1..=last.0));
     assert_eq!(store.remembered(APP, "r", NOW_MS).await, Ok(None));
+}
+
+#[tokio::test]
+async fn a_message_whose_group_failed_takes_no_place_in_its_room() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    store.create_app(new_app("shop")).await.unwrap();
+    let room = store.create_room(new_room(APP, "lobby"), 0).await.unwrap().key;
+    let worded = remember("r", NOW_MS + 1, |_| panic!("as a test"));
+    let panicked = store.commit_room_message(room_plan(room, "a", NOW_MS), worded).await;
+    assert!(matches!(panicked, Err(StoreError::Unknown(_))), "{panicked:?}");
+    store.commit_room_message(room_plan(room, "b", NOW_MS), None).await.unwrap();
+    let all = RoomSpan { from_ms: 0, to_ms: u64::MAX, newest_first: false };
+    let said = store.room_history(room, all, ALL).await.unwrap();
+    assert_eq!(said.iter().map(|it| (&it.client_id[..], it.seq)).collect::<Vec<_>>(), [("b", Some(1))]);
 }
 
 /// Panics when it is told to.
