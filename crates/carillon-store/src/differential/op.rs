@@ -59,19 +59,18 @@ pub(super) struct Request {
 
 impl Op {
     /// The operation, such that it does not matter whether what it meets is trimmed already: without a request, which could
-    /// take the place of an older one, and apart from conversations, which it could keep from ending.
+    /// take the place of an older one, apart from conversations, which it could keep from ending, and nothing in rooms,
+    /// whose trims are ahead of the time here.
     pub(super) fn while_trimming(mut self) -> Self {
         if let Self::CreateAccount(_, request) | Self::Change(_, _, _, request) = &mut self {
             *request = None;
         } else if let Self::Commit(plan, request) = &mut self {
             (plan.in_conversations, plan.change) = (false, None);
             *request = None;
-        } else if let Self::Room(RoomOp::Say(_, request)) = &mut self {
-            *request = None;
         } else if let Self::Rewrite(..)
         | Self::Settle(_)
         | Self::Broadcast(..)
-        | Self::Room(RoomOp::ChangeMessage(..)) = &self
+        | Self::Room(RoomOp::Say(..) | RoomOp::ChangeMessage(..)) = &self
         {
             self = Self::Apps;
         }
