@@ -25,13 +25,11 @@ impl Db {
     ///
     /// The engine asserts what it reads from a journal, so a flipped bit can make it panic: that is an error here.
     pub(crate) fn open(path: &Path, config: &EmbeddedConfig) -> Result<Self, fjall::Error> {
-        let opened = std::thread::scope(|scope| scope.spawn(|| Self::open_engine(path, config)).join());
+        let opened = std::panic::catch_unwind(|| Self::open_engine(path, config));
         opened.unwrap_or(Err(fjall::Error::Unrecoverable))
     }
 
-    /// Run by a thread of its own, whose priority the engine's threads inherit.
     fn open_engine(path: &Path, config: &EmbeddedConfig) -> Result<Self, fjall::Error> {
-        yield_to_callers();
         let database = Database::builder(path)
             .cache_size(config.cache_bytes)
             .max_journaling_size(config.journal_bytes_max)
@@ -47,17 +45,6 @@ impl Db {
         let rooms = database.keyspace("rooms", options)?;
         database.persist(PersistMode::SyncAll)?;
         Ok(Self { database, inbox, history, bodies, rooms, rest })
-    }
-}
-
-/// Lowers the priority of this thread and of those that it spawns: writing tables out and merging them comes in bursts of
-/// seconds, and nobody waits for it as long as it keeps up.
-fn yield_to_callers() {
-    const NICENESS: i32 = 5;
-    // Elsewhere it would be the whole process.
-    if cfg!(target_os = "linux") {
-        // Without the right to, the engine works as it did.
-        let _ = rustix::process::nice(NICENESS);
     }
 }
 
