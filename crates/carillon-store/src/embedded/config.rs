@@ -56,7 +56,7 @@ impl Default for EmbeddedConfig {
             rooms_cache: 10_000,
             record_retention_s: 86_400,
             memtable_bytes: 32 * MIB,
-            journal_bytes_max: 512 * MIB,
+            journal_bytes_max: 256 * MIB,
             open_files_max: 256,
             engine_threads: 3,
         }
