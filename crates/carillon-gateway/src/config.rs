@@ -47,6 +47,8 @@ pub struct GatewayConfig {
     pub connections_per_address_max: usize,
     /// Connections of one account; a further one is closed (3504).
     pub connections_per_account_max: usize,
+    /// Rooms that one connection may be in; entering a further one gets error 106.
+    pub rooms_per_connection_max: usize,
     /// Failed logins from one address within a minute; further connections get HTTP status 429 until it is over.
     pub failed_logins_per_minute_max: usize,
     /// Failed logins that are remembered, of all addresses together; above it the oldest is forgotten.
@@ -82,6 +84,7 @@ impl Default for GatewayConfig {
             connections_max: 1_000_000,
             connections_per_address_max: 1_000,
             connections_per_account_max: 100,
+            rooms_per_connection_max: 100,
             failed_logins_per_minute_max: 60,
             failed_logins_max: 100_000,
             cap_loopback: false,

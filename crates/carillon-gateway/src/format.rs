@@ -9,8 +9,10 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 mod broadcast;
+mod room;
 
 pub(crate) use broadcast::broadcast;
+pub(crate) use room::{room_event, room_member, room_message, room_state};
 
 /// All of a message but a copy's id: the members of a JSON object, without the braces.
 pub(crate) fn shared(message: &Message, role: Role) -> String {

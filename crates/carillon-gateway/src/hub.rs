@@ -3,24 +3,29 @@
 //!
 //! Invariant: an account belongs to one shard for the life of the hub, so that nobody keeps an index of who is where.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use carillon_core::model::{Broadcast, Committed, DropReason, Fate, Noted, Outcome, RoomCommitted, RoomKey};
+use carillon_core::model::{
+    Broadcast, Committed, DropReason, Fate, Noted, Outcome, RoomCommitted, RoomKey, RoomNews, RoomTo,
+};
 use carillon_core::port::{EndReason, Fanout, LiveRooms, Present, Session, Sessions, Whom};
 use carillon_core::{AccountId, AccountNo, AppId};
 use tokio::sync::oneshot;
 
 use crate::board::Board;
 use crate::config::GatewayConfig;
-use crate::mailbox::{Ask, Mailbox};
+use crate::mailbox::{Ask, Mailbox, RoomAsk};
 use crate::metrics::GatewayMetrics;
 use crate::record::{Published, Tallies, Tally};
+use crate::rooms::Rooms;
 
 pub struct Hub {
     pub(crate) mailboxes: Vec<Arc<Mailbox>>,
     pub(crate) tallies: Tallies,
     pub(crate) board: Board,
+    pub(crate) rooms: Rooms,
     metrics: Arc<GatewayMetrics>,
 }
 
@@ -31,7 +36,7 @@ impl Hub {
         let mailbox = || Arc::new(Mailbox::new(config.shard_queue_len_max));
         let mailboxes = (0..shards).map(|_| mailbox()).collect();
         let tallies = Tallies::new(config.record_queue_len_max);
-        Arc::new(Self { mailboxes, board: Board::default(), tallies, metrics })
+        Arc::new(Self { mailboxes, board: Board::default(), rooms: Rooms::default(), tallies, metrics })
     }
 
     /// Takes in an app's broadcasts that the store kept while no server ran, oldest first; before anybody is let in.
@@ -105,8 +110,24 @@ impl Fanout for Hub {
         self.board.pin(broadcast);
         self.mailboxes.iter().for_each(|mailbox| mailbox.broadcast(broadcast));
     }
-    /// Nobody is in a room here, so nobody is told.
-    fn room(&self, _news: &Arc<RoomCommitted>) {}
+
+    fn room(&self, news: &Arc<RoomCommitted>) {
+        let mut concerned = vec![false; self.mailboxes.len()];
+        self.rooms.publish(news, |shard, mail, here| {
+            concerned[shard] = true;
+            if !self.mailboxes[shard].room(mail) {
+                self.metrics.rooms.overruns.inc();
+                self.metrics.dropped(DropReason::SlowConnection, here.connections);
+            }
+        });
+        // The other shards count those of their own accounts that a message names and that are not there.
+        if let RoomNews::Message(message) | RoomNews::Repeat { message, .. } = &news.news
+            && let RoomTo::Accounts(accounts) = &message.to
+        {
+            let away = accounts.iter().filter(|account| !concerned[self.place(**account)]).count();
+            self.metrics.dropped(DropReason::NotInRoom, away);
+        }
+    }
 
     fn nobody(&self, unregistered: usize) {
         self.metrics.dropped(DropReason::Unregistered, unregistered);
@@ -144,14 +165,33 @@ impl Sessions for Hub {
     }
 }
 
-/// Connections do not enter rooms here, so that they are all empty.
 #[async_trait]
 impl LiveRooms for Hub {
-    fn head_count(&self, _room: RoomKey) -> usize {
-        0
+    fn head_count(&self, room: RoomKey) -> usize {
+        self.rooms.here(room).accounts
     }
 
-    async fn present(&self, _room: RoomKey, _whom: Whom) -> Vec<Present> {
-        Vec::new()
+    /// Accounts that are named are asked for in their own shards only.
+    async fn present(&self, room: RoomKey, whom: Whom) -> Vec<Present> {
+        let is_asked = |shard: usize| match &whom {
+            Whom::Latest { .. } => true,
+            Whom::These(accounts) => accounts.iter().any(|account| self.place(*account) == shard),
+        };
+        let mut asked = Vec::new();
+        for (_, mailbox) in self.mailboxes.iter().enumerate().filter(|(shard, _)| is_asked(*shard)) {
+            let (answer, answered) = oneshot::channel();
+            mailbox.ask_room(RoomAsk { room, whom: whom.clone(), answer });
+            asked.push(answered);
+        }
+        let mut present = Vec::new();
+        for answered in asked {
+            // In a shard that has ended nobody is there.
+            present.extend(answered.await.unwrap_or_default());
+        }
+        present.sort_unstable_by_key(|it| (Reverse(it.entered_ms), it.account));
+        if let Whom::Latest { limit, .. } = whom {
+            present.truncate(limit);
+        }
+        present
     }
 }

@@ -22,6 +22,7 @@ mod metrics;
 mod origin;
 mod protocol;
 mod record;
+mod rooms;
 mod server;
 mod shard;
 mod socket;

@@ -6,12 +6,13 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
-use carillon_core::model::Broadcast;
-use carillon_core::port::{EndReason, Session};
+use carillon_core::model::{Broadcast, RoomKey};
+use carillon_core::port::{EndReason, Present, Session, Whom};
 use carillon_core::{AccountId, AccountNo, AppId};
 use tokio::sync::{Notify, oneshot};
 
 use crate::record::Published;
+use crate::rooms::RoomMail;
 use crate::shard::Newcomer;
 
 /// Everything that waits, taken at once.
@@ -20,6 +21,8 @@ pub(crate) struct Mail {
     pub(crate) newcomers: Vec<Newcomer>,
     pub(crate) committed: Vec<Published>,
     pub(crate) broadcasts: Vec<Arc<Broadcast>>,
+    /// What is new in rooms, in the order of each room.
+    pub(crate) rooms: Vec<Arc<RoomMail>>,
     /// Whether messages or broadcasts were left out.
     pub(crate) overrun: bool,
     pub(crate) ends: Vec<(AccountNo, EndReason)>,
@@ -27,6 +30,7 @@ pub(crate) struct Mail {
     pub(crate) removed_apps: Vec<AppId>,
     /// Bounded by who waits for an answer: calls and rpcs that run.
     pub(crate) asks: Vec<Ask>,
+    pub(crate) room_asks: Vec<RoomAsk>,
     /// Whether all connections shall end.
     pub(crate) draining: bool,
 }
@@ -37,6 +41,13 @@ pub(crate) struct Ask {
     pub(crate) accounts: Arc<[AccountId]>,
     /// Takes each session with the place of its account in `accounts`.
     pub(crate) answer: oneshot::Sender<Vec<(usize, Session)>>,
+}
+
+/// A question for who is in a room.
+pub(crate) struct RoomAsk {
+    pub(crate) room: RoomKey,
+    pub(crate) whom: Whom,
+    pub(crate) answer: oneshot::Sender<Vec<Present>>,
 }
 
 pub(crate) struct Mailbox {
@@ -81,6 +92,18 @@ impl Mailbox {
         });
     }
 
+    /// Whether the news are queued, within the same bound of their own. Notices always are, as whoever is told to go must
+    /// go; each is a call that was answered, and so as many as calls may be.
+    pub(crate) fn room(&self, mail: &Arc<RoomMail>) -> bool {
+        self.change(|state| {
+            let fits = (state.mail.rooms.len() < self.len_max || mail.message().is_none()) && !state.closed;
+            if fits {
+                state.mail.rooms.push(Arc::clone(mail));
+            }
+            fits
+        })
+    }
+
     pub(crate) fn end(&self, account: AccountNo, reason: EndReason) {
         self.change(|state| {
             if state.seen_ends.insert((account, reason == EndReason::Blocked)) {
@@ -102,6 +125,15 @@ impl Mailbox {
         self.change(|state| {
             if !state.closed {
                 state.mail.asks.push(ask);
+            }
+        });
+    }
+
+    /// As [`Mailbox::ask`], for who is in a room.
+    pub(crate) fn ask_room(&self, ask: RoomAsk) {
+        self.change(|state| {
+            if !state.closed {
+                state.mail.room_asks.push(ask);
             }
         });
     }

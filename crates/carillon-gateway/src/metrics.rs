@@ -8,8 +8,10 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 mod broadcast;
+mod room;
 
 pub(crate) use broadcast::BroadcastMetrics;
+pub(crate) use room::RoomMetrics;
 
 /// One server's counters; cheap to update from any thread.
 #[derive(Debug)]
@@ -35,6 +37,7 @@ pub struct GatewayMetrics {
     pub(crate) bytes_out: Counter,
     pub(crate) incomplete_records: Counter,
     pub(crate) broadcasts: BroadcastMetrics,
+    pub(crate) rooms: RoomMetrics,
     copies: Family<CopyFate, Counter>,
     /// Resolved once: fan-out counts on its hot path.
     pub(crate) delivered: Counter,
@@ -111,6 +114,7 @@ impl GatewayMetrics {
             requests,
         );
         self.register_broadcasts(registry);
+        self.register_rooms(registry);
         registry.register("carillon_gateway_received_frames", "Frames read from sockets", self.frames_in.clone());
         registry.register("carillon_gateway_sent_frames", "Frames queued for sockets", self.frames_out.clone());
         registry.register("carillon_gateway_sent_bytes", "Bytes written to sockets", self.bytes_out.clone());
@@ -162,6 +166,16 @@ impl GatewayMetrics {
         self.closes.get_or_create(&Code { code }).inc();
     }
 
+    fn register_rooms(&self, registry: &mut Registry) {
+        let RoomMetrics { members, entered, refused, overruns } = &self.rooms;
+        registry.register("carillon_room_members", "Connections that are in rooms", members.clone());
+        registry.register("carillon_room_entries", "Connections that entered rooms", entered.clone());
+        let help = "Connections that were in too many rooms to enter another";
+        registry.register("carillon_refused_room_entries", help, refused.clone());
+        let help = "Messages to rooms that a shard's queue had no place for";
+        registry.register("carillon_room_overruns", help, overruns.clone());
+    }
+
     fn register_broadcasts(&self, registry: &mut Registry) {
         let BroadcastMetrics { broadcasts, copies, caught_up, .. } = &self.broadcasts;
         registry.register("carillon_broadcasts", "Broadcasts that were committed", broadcasts.clone());
@@ -194,6 +208,7 @@ impl Default for GatewayMetrics {
             read_waits: Counter::default(),
             requests: Family::default(),
             broadcasts: BroadcastMetrics::default(),
+            rooms: RoomMetrics::default(),
             frames_in: Counter::default(),
             frames_out: Counter::default(),
             bytes_out: Counter::default(),

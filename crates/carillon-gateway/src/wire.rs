@@ -8,9 +8,15 @@ use bytes::BytesMut;
 use crate::protocol::Encoding;
 use crate::protocol::code::Close;
 
+/// How many different wires there are.
+pub(crate) const WIRES: usize = 5;
+
 /// Frames of one transport and encoding, the same for all its connections.
 pub(crate) trait Wire: Sync {
     fn encoding(&self) -> Encoding;
+
+    /// Which of the [`WIRES`] it is, for whoever keeps frames of each.
+    fn place(&self) -> usize;
 
     /// Appends a frame with one message, or with several that are joined as the encoding says.
     fn put(&self, payload: &[u8], out: &mut BytesMut);

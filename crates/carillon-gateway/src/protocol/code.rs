@@ -40,6 +40,7 @@ impl ErrorCode {
     pub(crate) const BLOCKED: Self = fail(1003, "account is blocked");
     pub(crate) const CLIENT_ID_REUSED: Self = fail(1004, "client_id was used for another message");
     pub(crate) const TOO_OLD: Self = fail(1005, "message is too old to be withdrawn");
+    pub(crate) const ROOM_NOT_FOUND: Self = fail(1006, "no such room");
 }
 
 impl From<ErrorCode> for Failure {
@@ -80,4 +81,21 @@ impl Close {
     /// The newer connection is another device, which the app does not allow beside this one.
     pub(crate) const DEVICE_REPLACED: Self = close(4504, "another device logged in");
     pub(crate) const APP_REMOVED: Self = close(4505, "app was removed");
+}
+
+/// Why a connection is taken out of a room. Below 2500, so that SDKs stay out until the app enters again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Removal {
+    pub(crate) code: u32,
+    pub(crate) reason: &'static str,
+}
+
+const fn removal(code: u32, reason: &'static str) -> Removal {
+    Removal { code, reason }
+}
+
+impl Removal {
+    pub(crate) const ROOM_CLOSED: Self = removal(2100, "room is closed");
+    pub(crate) const KICKED: Self = removal(2101, "kicked out of the room");
+    pub(crate) const BLOCKED: Self = removal(2102, "on the blocklist of the room");
 }

@@ -63,6 +63,10 @@ pub(crate) struct SubscribeRequest {
     pub(crate) epoch: String,
     #[prost(uint64, tag = "7")]
     pub(crate) offset: u64,
+    /// What whoever enters a room says about itself.
+    #[prost(bytes = "vec", tag = "8")]
+    #[serde(deserialize_with = "json::read")]
+    pub(crate) data: Vec<u8>,
     /// A filter of the client's own; not offered.
     #[prost(message, optional, tag = "13")]
     pub(crate) tf: Option<Empty>,

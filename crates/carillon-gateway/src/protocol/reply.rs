@@ -20,9 +20,15 @@ pub(crate) struct Reply {
     #[prost(message, optional, tag = "5")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) connect: Option<ConnectResult>,
+    #[prost(message, optional, tag = "6")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) subscribe: Option<RoomResult>,
     #[prost(message, optional, tag = "7")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) unsubscribe: Option<EmptyResult>,
+    #[prost(message, optional, tag = "9")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) presence: Option<PresenceResult>,
     #[prost(message, optional, tag = "10")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) presence_stats: Option<PresenceStatsResult>,
@@ -106,12 +112,40 @@ pub(crate) struct SubscribeResult {
     pub(crate) was_recovering: bool,
 }
 
+/// The answer to whoever subscribes to a room, of which nothing can be recovered.
+#[derive(Clone, PartialEq, Eq, prost::Message, Serialize)]
+pub(crate) struct RoomResult {
+    #[prost(bytes = "vec", tag = "11")]
+    #[serde(serialize_with = "json::write")]
+    pub(crate) data: Vec<u8>,
+}
+
+/// Who is in a room, by the names of their connections.
+#[derive(Clone, PartialEq, prost::Message, Serialize)]
+pub(crate) struct PresenceResult {
+    #[prost(btree_map = "string, message", tag = "1")]
+    pub(crate) presence: BTreeMap<String, ClientInfo>,
+}
+
+#[derive(Clone, PartialEq, Eq, prost::Message, Serialize)]
+pub(crate) struct ClientInfo {
+    #[prost(string, tag = "1")]
+    pub(crate) user: String,
+    #[prost(string, tag = "2")]
+    pub(crate) client: String,
+    #[prost(bytes = "vec", tag = "4")]
+    #[serde(serialize_with = "json::write")]
+    pub(crate) chan_info: Vec<u8>,
+}
+
 #[derive(Clone, PartialEq, prost::Message, Serialize)]
 pub(crate) struct Publication {
     #[prost(bytes = "vec", tag = "4")]
     #[serde(serialize_with = "json::write")]
     pub(crate) data: Vec<u8>,
+    /// 0 in rooms, which have none.
     #[prost(uint64, tag = "6")]
+    #[serde(skip_serializing_if = "is_default")]
     pub(crate) offset: u64,
 }
 
@@ -154,11 +188,31 @@ pub(crate) struct RefreshResult {
     pub(crate) ttl: u32,
 }
 
-/// The close of a stream: WebSocket has a frame for it.
+/// What comes unasked: of a room's channel, or of none.
 #[derive(Clone, PartialEq, prost::Message, Serialize)]
 pub(crate) struct Push {
+    #[prost(string, tag = "2")]
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) channel: String,
+    #[prost(message, optional, tag = "4")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) r#pub: Option<Publication>,
+    #[prost(message, optional, tag = "7")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) unsubscribe: Option<Unsubscribe>,
+    /// The close of a stream: WebSocket has a frame for it.
     #[prost(message, optional, tag = "11")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) disconnect: Option<Disconnect>,
+}
+
+/// The channel is the client's no more.
+#[derive(Clone, PartialEq, Eq, prost::Message, Serialize)]
+pub(crate) struct Unsubscribe {
+    #[prost(uint32, tag = "2")]
+    pub(crate) code: u32,
+    #[prost(string, tag = "3")]
+    pub(crate) reason: String,
 }
 
 #[derive(Clone, PartialEq, Eq, prost::Message, Serialize)]

@@ -41,7 +41,7 @@ impl Shard {
         self.reply(id, &Reply::failed(command, error.into()));
     }
 
-    pub(super) fn obey(self: &Rc<Self>, id: ConnId, command: Command) {
+    pub(super) fn obey(self: &Rc<Self>, id: ConnId, mut command: Command) {
         self.server.metrics.commands.inc();
         if command.send.is_some() {
             // Nothing listens to them, and no reply is expected, though one SDK gives them ids.
@@ -55,8 +55,12 @@ impl Shard {
         }
         let to = Reply::to(command.id);
         if let Some(request) = command.subscribe {
-            self.fail(id, command.id, refuse_subscribe(&request));
-        } else if command.unsubscribe.is_some() {
+            match refuse_subscribe(&request) {
+                Some(error) => self.fail(id, command.id, error),
+                None => self.ask(id, command.id, super::query::Query::Subscribe(request)),
+            }
+        } else if let Some(request) = command.unsubscribe {
+            self.unsubscribe(id, &request.channel);
             self.reply(id, &Reply { unsubscribe: Some(EmptyResult {}), ..to });
         } else if command.ping.is_some() {
             self.reply(id, &Reply { ping: Some(EmptyResult {}), ..to });
@@ -64,6 +68,8 @@ impl Shard {
             self.refresh(id, command.id, &request);
         } else if let Some(request) = command.presence_stats {
             self.presence_stats(id, command.id, &request.channel);
+        } else if let Some(request) = command.presence.take_if(|it| it.channel != INBOX) {
+            self.ask(id, command.id, super::query::Query::Presence(request.channel));
         } else if let Some(request) = command.publish.or(command.presence).or(command.sub_refresh) {
             let error = if request.channel == INBOX { ErrorCode::NOT_AVAILABLE } else { ErrorCode::UNKNOWN_CHANNEL };
             self.fail(id, command.id, error);
@@ -87,12 +93,18 @@ impl Shard {
     }
 
     fn presence_stats(&self, id: ConnId, command: u32, channel: &str) {
-        if channel != INBOX {
-            return self.fail(id, command, ErrorCode::UNKNOWN_CHANNEL);
-        }
-        let Some(account) = self.with(id, |it| it.account) else { return };
-        let num_clients = u32::try_from(self.connections_of(account).len()).unwrap_or(u32::MAX);
-        let stats = PresenceStatsResult { num_clients, num_users: 1 };
+        let (num_clients, num_users) = if channel == INBOX {
+            let Some(account) = self.with(id, |it| it.account) else { return };
+            (self.connections_of(account).len(), 1)
+        } else {
+            let Some(room) = self.own_room(id, channel) else {
+                return self.fail(id, command, ErrorCode::UNKNOWN_CHANNEL);
+            };
+            let here = self.server.hub.rooms.here(room);
+            (here.connections, here.accounts)
+        };
+        let number = |it: usize| u32::try_from(it).unwrap_or(u32::MAX);
+        let stats = PresenceStatsResult { num_clients: number(num_clients), num_users: number(num_users) };
         self.reply(id, &Reply { presence_stats: Some(stats), ..Reply::to(command) });
     }
 
@@ -122,15 +134,13 @@ impl Shard {
     }
 }
 
-/// The inbox is subscribed already, and there are no other channels yet.
-fn refuse_subscribe(request: &SubscribeRequest) -> ErrorCode {
+/// What is wrong with it, whatever its channel is. The inbox is subscribed already.
+fn refuse_subscribe(request: &SubscribeRequest) -> Option<ErrorCode> {
     if request.r#type != 0 {
-        ErrorCode::NOT_AVAILABLE
+        Some(ErrorCode::NOT_AVAILABLE)
     } else if request.tf.is_some() {
-        ErrorCode::BAD_REQUEST
-    } else if request.channel == INBOX {
-        ErrorCode::ALREADY_SUBSCRIBED
+        Some(ErrorCode::BAD_REQUEST)
     } else {
-        ErrorCode::UNKNOWN_CHANNEL
+        (request.channel == INBOX).then_some(ErrorCode::ALREADY_SUBSCRIBED)
     }
 }

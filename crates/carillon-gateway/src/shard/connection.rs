@@ -11,6 +11,7 @@ use carillon_core::{AccountId, AccountNo, AppId, DeviceId, Offset};
 use prometheus_client::metrics::counter::Counter;
 
 use super::heard::Heard;
+use super::room::Seats;
 use crate::admission::Slot;
 use crate::envelope::Frames;
 use crate::protocol::code::Close;
@@ -42,6 +43,8 @@ pub(super) struct Connection {
     /// Set while the connection is not live.
     pub(super) catch_up: Option<Box<CatchUp>>,
     pub(super) pings: Pings,
+    /// Where it is in rooms; boxed, as most connections are in none.
+    pub(super) rooms: Option<Box<Seats>>,
     /// Commands that wait for the store.
     pub(super) running: usize,
     pub(super) waker: Option<Waker>,
@@ -88,6 +91,10 @@ pub(super) struct Pings {
 #[derive(Debug)]
 pub(super) struct Gone;
 
+/// More waits for the client than may.
+#[derive(Debug)]
+pub(super) struct TooSlow;
+
 /// Everything of a connection that is given at its start.
 pub(super) struct Start {
     pub(super) client: u64,
@@ -120,6 +127,7 @@ impl Connection {
             is_noted: who.device.is_some() && who.broadcast.is_none(),
             catch_up: Some(Box::new(CatchUp { opening: true, broadcasts: true, ..CatchUp::default() })),
             pings: Pings { next_us: start.first_ping_us, ..Pings::default() },
+            rooms: None,
             running: 0,
             waker: None,
             closing_until_us: None,
@@ -191,6 +199,28 @@ impl Connection {
     pub(super) fn reply(&mut self, reply: &Reply) {
         let payload = self.encoding().encode(reply);
         self.put(&payload);
+    }
+
+    /// Hands over finished frames: at once as far as the socket takes them, so that most of the time nothing is copied; what
+    /// is left waits. Fails when too much waits.
+    pub(super) fn hand(&mut self, frames: &[u8], queue_bytes_max: usize) -> Result<(), TooSlow> {
+        let mut taken = 0;
+        if self.queue.is_empty() {
+            taken = self.socket.try_write(frames).unwrap_or(0);
+            if taken == frames.len() {
+                self.bytes_out.inc_by(taken as u64);
+                return Ok(());
+            }
+        }
+        self.queue.extend_from_slice(frames);
+        // As if all of it had waited.
+        self.wrote(taken);
+        if self.queued() > queue_bytes_max && self.flush().is_ok() && self.queued() > queue_bytes_max {
+            return Err(TooSlow);
+        }
+        // The task writes the rest, and hears of a socket that is gone.
+        self.wake();
+        Ok(())
     }
 
     /// Frames for the queue, for whoever writes many messages.

@@ -16,6 +16,7 @@ mod heard;
 mod open;
 mod query;
 mod rate;
+mod room;
 mod rpc;
 mod sessions;
 #[cfg(test)]
@@ -88,6 +89,7 @@ struct State {
     scratch: Vec<u8>,
     draining: bool,
     rates: rate::Rates,
+    rooms: room::Rooms,
     turns: rpc::Turns,
     adding: rpc::Adding,
 }
@@ -110,6 +112,7 @@ impl Shard {
             scratch: vec![0; SCRATCH_BYTES],
             draining: false,
             rates: rate::Rates::default(),
+            rooms: room::Rooms::new(&*server.pipeline.random),
             turns: rpc::Turns::default(),
             adding: rpc::Adding::default(),
         };
@@ -130,10 +133,12 @@ impl Shard {
 
     /// Newcomers come first: what was committed before they were here, they read from the store.
     fn sort(self: &Rc<Self>, mail: Mail) {
-        let Mail { newcomers, committed, broadcasts, overrun, ends, removed_apps, asks, draining } = mail;
+        let Mail { newcomers, committed, broadcasts, rooms, overrun, ends, removed_apps, asks, room_asks, draining } =
+            mail;
         newcomers.into_iter().for_each(|newcomer| self.adopt(newcomer));
         self.deliver(&committed);
         broadcasts.iter().for_each(|broadcast| self.hand_to_all(broadcast));
+        self.hand_out_rooms(rooms);
         if overrun {
             self.server.metrics.overruns.inc();
             self.resynchronise();
@@ -141,6 +146,7 @@ impl Shard {
         ends.into_iter().for_each(|(account, reason)| self.end_sessions(account, reason));
         removed_apps.into_iter().for_each(|app| self.end_app(app));
         asks.into_iter().for_each(|ask| self.tell_sessions(ask));
+        room_asks.into_iter().for_each(|ask| self.tell_present(ask));
         if draining {
             self.state.borrow_mut().draining = true;
         }
@@ -193,10 +199,12 @@ impl Shard {
     /// Says why, takes the connection off its account, and lets it end.
     fn close(&self, id: ConnId, close: Close) {
         let until_us = self.server.pipeline.clock.monotonic_us() + self.server.config.close_timeout_ms * 1_000;
-        let closed = self.with(id, |it| it.close(close, until_us).then(|| (it.account, it.account_id.clone())));
-        let Some(Some((account, account_id))) = closed else { return };
+        let closed =
+            self.with(id, |it| it.close(close, until_us).then(|| (it.account, it.account_id.clone(), it.rooms.take())));
+        let Some(Some((account, account_id, seats))) = closed else { return };
         self.server.metrics.close(close.code);
         self.state.borrow_mut().accounts.leave(account, &account_id, id.place);
+        self.leave_all(account, seats);
     }
 
     /// Forgets a connection whose socket is done. Its tasks wait for what will not come, so they are told.
@@ -205,11 +213,12 @@ impl Shard {
         if state.connections.get(id.place).is_none_or(|it| it.serial() != id.serial) {
             return;
         }
-        let connection = state.connections.remove(id.place);
+        let mut connection = state.connections.remove(id.place);
         if !connection.is_closing() {
             state.accounts.leave(connection.account, &connection.account_id, id.place);
         }
         drop(state);
+        self.leave_all(connection.account, connection.rooms.take());
         connection.wake_all();
         self.ended.notify_one();
     }

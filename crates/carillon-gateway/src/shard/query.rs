@@ -12,12 +12,15 @@ use super::{ConnId, Shard};
 use crate::envelope::INBOX;
 use crate::protocol::Reply;
 use crate::protocol::code::ErrorCode;
-use crate::protocol::command::{HistoryRequest, RpcRequest};
+use crate::protocol::command::{HistoryRequest, RpcRequest, SubscribeRequest};
 use crate::protocol::reply::{HistoryResult, RpcResult};
 
 pub(super) enum Query {
     History(HistoryRequest),
     Rpc(RpcRequest),
+    Subscribe(SubscribeRequest),
+    /// Of the channel.
+    Presence(String),
 }
 
 /// Why a query has no result.
@@ -62,13 +65,10 @@ impl From<Refusal> for Failed {
             Refusal::TooManyCalls { .. } | Refusal::TooManyHighPriority => ErrorCode::TOO_MANY_REQUESTS,
             Refusal::BlockedInRoom => ErrorCode::BLOCKED,
             Refusal::NothingToResend => ErrorCode::MESSAGE_NOT_FOUND,
-            Refusal::NoSuchRoom
-            | Refusal::RoomClosed
-            | Refusal::RoomIsSo
-            | Refusal::TooManyRooms
-            | Refusal::NoDelayedClosing
-            | Refusal::NotInRoom
-            | Refusal::NotAllowed => ErrorCode::NOT_AVAILABLE,
+            Refusal::NoSuchRoom | Refusal::RoomClosed | Refusal::NotInRoom => ErrorCode::ROOM_NOT_FOUND,
+            Refusal::RoomIsSo | Refusal::TooManyRooms | Refusal::NoDelayedClosing | Refusal::NotAllowed => {
+                ErrorCode::NOT_AVAILABLE
+            }
             Refusal::AccountExists(_) => ErrorCode::INTERNAL,
         })
     }
@@ -92,6 +92,8 @@ impl Shard {
         tokio::task::spawn_local(async move {
             let result = match query {
                 Query::History(request) => this.history(id, command, request).await,
+                Query::Subscribe(request) => this.subscribe(id, command, &request).await,
+                Query::Presence(channel) => this.presence(id, command, &channel).await,
                 Query::Rpc(request) => this.rpc(id, &request).await.map(|data| {
                     let result = RpcResult { data: data.to_vec() };
                     Reply { rpc: Some(result), ..Reply::to(command) }

@@ -31,6 +31,13 @@ impl Wire for HttpStream {
         self.0
     }
 
+    fn place(&self) -> usize {
+        match self.0 {
+            Encoding::Json => 2,
+            Encoding::Protobuf => 3,
+        }
+    }
+
     fn put(&self, payload: &[u8], out: &mut BytesMut) {
         out.reserve(payload.len() + 1);
         out.put_slice(payload);
@@ -65,6 +72,10 @@ impl Wire for EventStream {
         Encoding::Json
     }
 
+    fn place(&self) -> usize {
+        4
+    }
+
     fn put(&self, payload: &[u8], out: &mut BytesMut) {
         for message in payload.split(|byte| *byte == b'\n') {
             out.put_slice(b"data: ");
@@ -95,7 +106,7 @@ fn end_of(bytes: &[u8], mark: &[u8]) -> usize {
 
 fn disconnect(close: Close) -> Reply {
     let disconnect = Disconnect { code: close.code.into(), reason: close.reason.into() };
-    Reply { push: Some(Push { disconnect: Some(disconnect) }), ..Reply::default() }
+    Reply { push: Some(Push { disconnect: Some(disconnect), ..Push::default() }), ..Reply::default() }
 }
 
 #[cfg(test)]

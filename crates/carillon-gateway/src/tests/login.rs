@@ -166,7 +166,7 @@ async fn commands_in_the_frame_of_connect_are_answered_after_it() {
     let frame = concat!(
         r#"{"connect":{"token":"token-of-ann","data":{"account":"ann"}},"id":1}"#,
         "\n",
-        r#"{"subscribe":{"channel":"room:1"},"id":2}"#,
+        r#"{"subscribe":{"channel":"inbox"},"id":2}"#,
     );
     client.frame(0x81, frame.as_bytes()).await;
     client.say(&json!({"id": 3, "ping": {}})).await;

@@ -15,6 +15,7 @@ mod options;
 mod presence;
 mod profile;
 mod records;
+mod room;
 mod rpc;
 mod ruin;
 mod send;

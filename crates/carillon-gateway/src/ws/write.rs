@@ -30,6 +30,13 @@ impl Wire for WebSocket {
         self.0
     }
 
+    fn place(&self) -> usize {
+        match self.0 {
+            Encoding::Json => 0,
+            Encoding::Protobuf => 1,
+        }
+    }
+
     fn put(&self, payload: &[u8], out: &mut BytesMut) {
         let opcode = match self.0 {
             Encoding::Json => TEXT,

@@ -52,6 +52,8 @@ pub struct GatewaySection {
     pub connections_per_address_max: usize,
     /// Connections of one account; a further one is closed (3504).
     pub connections_per_account_max: usize,
+    /// Rooms that one connection may be in; entering a further one gets error 106.
+    pub rooms_per_connection_max: usize,
     /// Failed logins from one address within a minute; further connections get HTTP status 429 until it is over.
     pub failed_logins_per_minute_max: usize,
     /// Failed logins that are remembered, of all addresses together; above it the oldest is forgotten.
@@ -89,6 +91,7 @@ impl Default for GatewaySection {
             connections_max: it.connections_max,
             connections_per_address_max: it.connections_per_address_max,
             connections_per_account_max: it.connections_per_account_max,
+            rooms_per_connection_max: it.rooms_per_connection_max,
             failed_logins_per_minute_max: it.failed_logins_per_minute_max,
             failed_logins_max: it.failed_logins_max,
             cap_loopback: it.cap_loopback,
@@ -122,6 +125,7 @@ impl From<&GatewaySection> for GatewayConfig {
             connections_max: it.connections_max,
             connections_per_address_max: it.connections_per_address_max,
             connections_per_account_max: it.connections_per_account_max,
+            rooms_per_connection_max: it.rooms_per_connection_max,
             failed_logins_per_minute_max: it.failed_logins_per_minute_max,
             failed_logins_max: it.failed_logins_max,
             cap_loopback: it.cap_loopback,

@@ -1,0 +1,13 @@
+//! What is counted of rooms. What became of messages to their members is among the copies of [`super::GatewayMetrics`].
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+
+#[derive(Debug, Default)]
+pub(crate) struct RoomMetrics {
+    /// Connections in rooms; one in two rooms counts twice.
+    pub(crate) members: Gauge,
+    pub(crate) entered: Counter,
+    pub(crate) refused: Counter,
+    pub(crate) overruns: Counter,
+}

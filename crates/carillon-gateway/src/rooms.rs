@@ -1,0 +1,187 @@
+//! Which shards have members of which room, and the numbers of what each room hands out.
+//!
+//! News get their number and go into the mailboxes under one lock, so that every shard gets a room's news in the order of
+//! their numbers, which is the order of commits. Nothing here waits: a mailbox that is full says so.
+//!
+//! A room that nobody is in, or on the way into, is forgotten; its numbers then start anew.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+
+use bytes::{Bytes, BytesMut};
+use carillon_core::MessageId;
+use carillon_core::model::{RoomCommitted, RoomKey, RoomMessage, RoomNews, RoomTo};
+use carillon_core::room::{Audience, Expression, FanoutNo, Named, Point, Priority, Seen, To};
+
+use crate::format;
+use crate::protocol::Reply;
+use crate::protocol::reply::{Publication, Push};
+use crate::wire::{WIRES, Wire};
+
+/// What is new in a room, on its way to the shards.
+pub(crate) struct RoomMail {
+    pub(crate) committed: Arc<RoomCommitted>,
+    /// Of a message that is sent again, the number that it had the first time.
+    pub(crate) no: FanoutNo,
+    /// Of a message that is sent again and whose number is forgotten: then whoever was there at that time, in ms since 1970,
+    /// is taken to have it.
+    pub(crate) had_until_ms: Option<u64>,
+    audience: OnceLock<Audience>,
+    frames: [OnceLock<Bytes>; WIRES],
+}
+
+#[derive(Default)]
+pub(crate) struct Rooms(Mutex<HashMap<RoomKey, Live>>);
+
+/// Who of a room is in one shard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Here {
+    /// Accounts that count as there; each is in one shard only.
+    pub(crate) accounts: usize,
+    pub(crate) connections: usize,
+    /// Connections that are being let in.
+    pub(crate) entering: usize,
+}
+
+#[derive(Default)]
+struct Live {
+    last: FanoutNo,
+    /// The ids of the last messages, as many as members remember; the newest, which has the number `last`, at the end.
+    recent: VecDeque<MessageId>,
+    /// By shard.
+    here: Vec<Here>,
+}
+
+impl Rooms {
+    /// Changes who is in a shard. Returns the number of the room's last message: the shard gets all that come after it.
+    pub(crate) fn change(&self, room: RoomKey, shard: usize, change: impl FnOnce(&mut Here)) -> FanoutNo {
+        let mut rooms = self.lock();
+        let live = rooms.entry(room).or_default();
+        if live.here.len() <= shard {
+            live.here.resize(shard + 1, Here::default());
+        }
+        change(&mut live.here[shard]);
+        let last = live.last;
+        if live.here.iter().all(|here| *here == Here::default()) {
+            rooms.remove(&room);
+        }
+        last
+    }
+
+    /// Who is in the room, over all shards.
+    pub(crate) fn here(&self, room: RoomKey) -> Here {
+        let rooms = self.lock();
+        let here = rooms.get(&room).map_or(&[][..], |live| &live.here);
+        here.iter().fold(Here::default(), |sum, it| Here {
+            accounts: sum.accounts + it.accounts,
+            connections: sum.connections + it.connections,
+            entering: sum.entering + it.entering,
+        })
+    }
+
+    /// Gives the news their number and hands them to `put` with each shard that has somebody in the room.
+    pub(crate) fn publish(&self, news: &Arc<RoomCommitted>, mut put: impl FnMut(usize, &Arc<RoomMail>, Here)) {
+        let mut rooms = self.lock();
+        let Some(live) = rooms.get_mut(&news.room.key) else { return };
+        let (no, had_until_ms) = match &news.news {
+            RoomNews::Message(message) => (live.next(message.id), None),
+            RoomNews::Repeat { first, first_ms, .. } => match live.number(*first) {
+                Some(no) => (no, None),
+                // Nothing is to be found by this number again.
+                None => (live.next(MessageId(0)), Some(*first_ms)),
+            },
+            RoomNews::Notice(_) => (live.last, None),
+        };
+        let mail = Arc::new(RoomMail {
+            committed: Arc::clone(news),
+            no,
+            had_until_ms,
+            audience: OnceLock::new(),
+            frames: Default::default(),
+        });
+        let there = live.here.iter().enumerate().filter(|(_, here)| **here != Here::default());
+        there.for_each(|(shard, here)| put(shard, &mail, *here));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<RoomKey, Live>> {
+        self.0.lock().expect("no holder of this lock panics")
+    }
+}
+
+impl Live {
+    fn next(&mut self, id: MessageId) -> FanoutNo {
+        self.last.0 += 1;
+        if self.recent.len() as u64 == Seen::LEN {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(id);
+        self.last
+    }
+
+    fn number(&self, id: MessageId) -> Option<FanoutNo> {
+        let back = self.recent.iter().rev().position(|it| *it == id)?;
+        Some(FanoutNo(self.last.0 - back as u64))
+    }
+}
+
+impl RoomMail {
+    /// The message that it brings; `None` for a notice.
+    pub(crate) fn message(&self) -> Option<&RoomMessage> {
+        match &self.committed.news {
+            RoomNews::Message(message) | RoomNews::Repeat { message, .. } => Some(message),
+            RoomNews::Notice(_) => None,
+        }
+    }
+
+    /// Whom the message is for. Compiled by the first shard that asks, so that the writer does not wait for it.
+    pub(crate) fn audience(&self, message: &RoomMessage) -> &Audience {
+        self.audience.get_or_init(|| {
+            let is_resend = self.had_until_ms.is_none() && matches!(self.committed.news, RoomNews::Repeat { .. });
+            audience(message, is_resend)
+        })
+    }
+
+    /// The message as a finished frame of the wire.
+    pub(crate) fn frame(&self, message: &RoomMessage, wire: &'static dyn Wire) -> &Bytes {
+        self.frames[wire.place()].get_or_init(|| publication(message.room, format::room_message(message), wire))
+    }
+}
+
+/// A finished frame with a publication of a room.
+pub(crate) fn publication(room: RoomKey, data: Vec<u8>, wire: &'static dyn Wire) -> Bytes {
+    let publication = Publication { data, offset: 0 };
+    push(Push { channel: channel(room), r#pub: Some(publication), ..Push::default() }, wire)
+}
+
+pub(crate) fn push(push: Push, wire: &'static dyn Wire) -> Bytes {
+    let mut out = BytesMut::new();
+    wire.put(&wire.encoding().encode(&Reply { push: Some(push), ..Reply::default() }), &mut out);
+    out.freeze()
+}
+
+/// What clients call a room.
+pub(crate) const CHANNEL: &str = "room:";
+
+pub(crate) fn channel(room: RoomKey) -> String {
+    format!("{CHANNEL}{}", room.no)
+}
+
+fn audience(message: &RoomMessage, is_resend: bool) -> Audience {
+    let (to, tags, at) = match &message.to {
+        RoomTo::Members { tags, point } => (To::Everyone, tags.as_deref(), point.as_ref()),
+        RoomTo::Accounts(accounts) => (To::These(Named::new(accounts.clone())), None, None),
+    };
+    let sound = "what is committed was found sound";
+    Audience {
+        to,
+        tags: tags.map(|it| Expression::parse(it).expect(sound)),
+        at: at.map(|it| Point::new(it.x, it.y, it.z).expect(sound)),
+        priority: if message.priority.high { Priority::High } else { Priority::Normal },
+        is_abandoned: message.abandoned,
+        is_resend,
+    }
+}
+
+#[cfg(test)]
+#[path = "rooms_tests.rs"]
+mod tests;

@@ -1,0 +1,128 @@
+//! The rooms of a shard: which of its connections are in which of them.
+//!
+//! [`subscribe`] lets connections in, [`deliver`] chooses who gets a message and writes it, [`notice`] does what follows from
+//! what happens to a room, [`people`] knows the accounts that are there, [`presence`] tells who they are.
+//!
+//! Invariant: a member's place in [`Members`] is its place in `connections`, too, and its connection's seat names it.
+
+mod deliver;
+mod notice;
+mod people;
+mod presence;
+mod subscribe;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use carillon_core::model::{self, RoomKey};
+use carillon_core::room::Members;
+use rand::SeedableRng as _;
+use rand::rngs::SmallRng;
+use slab::Slab;
+
+use super::connection::Connection;
+use crate::rooms;
+use deliver::Scratch;
+use people::People;
+
+/// A connection's places in rooms, as the connection knows them.
+#[derive(Debug, Default)]
+pub(super) struct Seats(Vec<Seat>);
+
+#[derive(Debug)]
+struct Seat {
+    room: RoomKey,
+    place: Place,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// On its way in; by the number that tells it from another try.
+    Entering(u64),
+    Member(usize),
+}
+
+pub(super) struct Rooms {
+    by_key: HashMap<RoomKey, Room>,
+    /// How many connections were ever on their way in.
+    entries: u64,
+    rng: SmallRng,
+    scratch: Scratch,
+}
+
+/// A room that connections of this shard are in, or on their way into.
+#[derive(Default)]
+struct Room {
+    /// As it was last heard of; `None` before anybody was let in.
+    is: Option<Arc<model::Room>>,
+    members: Members,
+    /// The connection of each member.
+    connections: Vec<usize>,
+    /// When each member entered, in ms since 1970.
+    entered_ms: Vec<u64>,
+    people: People,
+    entering: usize,
+    /// How often something happened that says who may come in.
+    changes: u64,
+}
+
+impl Rooms {
+    pub(super) fn new(random: &dyn carillon_core::port::Random) -> Self {
+        let mut seed = [0; 8];
+        random.fill(&mut seed);
+        Self {
+            by_key: HashMap::new(),
+            entries: 0,
+            rng: SmallRng::seed_from_u64(u64::from_le_bytes(seed)),
+            scratch: Scratch::default(),
+        }
+    }
+}
+
+impl Room {
+    /// Takes a member out; the last one gets its place.
+    fn swap_remove(&mut self, key: RoomKey, place: usize, connections: &mut Slab<Connection>) {
+        self.members.swap_remove(place);
+        self.connections.swap_remove(place);
+        self.entered_ms.swap_remove(place);
+        if let Some(&moved) = self.connections.get(place)
+            && let Some(seat) = connections[moved].seat(key)
+        {
+            seat.place = Place::Member(place);
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.members.is_empty() && self.entering == 0 && self.people.is_empty()
+    }
+
+    /// What the hub is to know.
+    fn here(&self) -> rooms::Here {
+        rooms::Here { accounts: self.people.len(), connections: self.members.len(), entering: self.entering }
+    }
+}
+
+impl Connection {
+    fn seat(&mut self, room: RoomKey) -> Option<&mut Seat> {
+        self.rooms.as_mut()?.0.iter_mut().find(|seat| seat.room == room)
+    }
+
+    /// Takes the seat away.
+    fn take_seat(&mut self, room: RoomKey) -> Option<Seat> {
+        let Seats(seats) = &mut **self.rooms.as_mut()?;
+        let place = seats.iter().position(|seat| seat.room == room)?;
+        let seat = seats.swap_remove(place);
+        if seats.is_empty() {
+            self.rooms = None;
+        }
+        Some(seat)
+    }
+
+    /// The place of a member.
+    fn place_in(&mut self, room: RoomKey) -> Option<usize> {
+        match self.seat(room)?.place {
+            Place::Member(place) => Some(place),
+            Place::Entering(_) => None,
+        }
+    }
+}

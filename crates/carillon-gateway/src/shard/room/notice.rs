@@ -1,0 +1,124 @@
+//! What happens to a room: members are told, and those who may not stay are taken out.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use carillon_core::AccountNo;
+use carillon_core::model::{RoomCommitted, RoomEvent, RoomKey, RoomNews};
+use carillon_core::room::Members;
+
+use crate::format;
+use crate::protocol::code::{Close, Removal};
+use crate::protocol::reply::{Push, Unsubscribe};
+use crate::rooms::{channel, publication, push};
+use crate::shard::{ConnId, Shard, State};
+use crate::wire::{WIRES, Wire};
+
+/// The frames of something that is the same for all, made when the first connection of a wire needs them.
+pub(super) struct Frames<F> {
+    make: F,
+    made: [Option<Bytes>; WIRES],
+}
+
+impl<F: Fn(&'static dyn Wire) -> Bytes> Frames<F> {
+    pub(super) fn new(make: F) -> Self {
+        Self { make, made: Default::default() }
+    }
+
+    pub(super) fn get(&mut self, wire: &'static dyn Wire) -> &[u8] {
+        self.made[wire.place()].get_or_insert_with(|| (self.make)(wire))
+    }
+}
+
+impl Shard {
+    pub(super) fn notice(&self, committed: &RoomCommitted) {
+        let RoomNews::Notice(notice) = &committed.news else { return };
+        let key = committed.room.key;
+        self.change_room(key, |room| {
+            // Somebody on the way in takes what the store says.
+            if let Some(is) = &mut room.is {
+                *is = Arc::clone(&committed.room);
+            }
+            match &notice.event {
+                RoomEvent::Closed | RoomEvent::Blocked { .. } => room.changes += 1,
+                RoomEvent::Role { account, role, .. } => {
+                    room.changes += 1;
+                    room.people.set_role(*account, *role);
+                }
+                RoomEvent::Opened
+                | RoomEvent::Updated
+                | RoomEvent::Muted(_)
+                | RoomEvent::MemberMuted { .. }
+                | RoomEvent::MutedFor { .. }
+                | RoomEvent::Kicked { .. }
+                | RoomEvent::Recalled { .. } => {}
+            }
+        });
+        if notice.is_told {
+            let data = format::room_event(&committed.room, notice);
+            let mut frames = Frames::new(|wire: &'static dyn Wire| publication(key, data.clone(), wire));
+            self.tell_members(key, |_, _| true, &mut frames);
+        }
+        match &notice.event {
+            RoomEvent::Closed => self.turn_out(key, None, Removal::ROOM_CLOSED),
+            RoomEvent::Kicked { account, .. } => self.turn_out(key, Some(*account), Removal::KICKED),
+            RoomEvent::Blocked { account, on: true, .. } => self.turn_out(key, Some(*account), Removal::BLOCKED),
+            RoomEvent::Blocked { on: false, .. }
+            | RoomEvent::Opened
+            | RoomEvent::Updated
+            | RoomEvent::Muted(_)
+            | RoomEvent::Role { .. }
+            | RoomEvent::MemberMuted { .. }
+            | RoomEvent::MutedFor { .. }
+            | RoomEvent::Recalled { .. } => {}
+        }
+    }
+
+    /// Hands the same thing to all connections in a room that `is_meant` takes, by their places.
+    pub(super) fn tell_members<F: Fn(&'static dyn Wire) -> Bytes>(
+        &self,
+        room: RoomKey,
+        is_meant: impl Fn(&Members, usize) -> bool,
+        frames: &mut Frames<F>,
+    ) {
+        let mut slow = Vec::new();
+        {
+            let mut state = self.state.borrow_mut();
+            let State { connections, rooms, .. } = &mut *state;
+            let Some(live) = rooms.by_key.get(&room) else { return };
+            for (_, &place) in
+                live.connections.iter().enumerate().filter(|(member, _)| is_meant(&live.members, *member))
+            {
+                let connection = &mut connections[place];
+                self.server.metrics.frames_out.inc();
+                if connection.hand(frames.get(connection.wire), self.server.config.send_queue_bytes_max).is_err() {
+                    slow.push(ConnId { place, serial: connection.serial() });
+                }
+            }
+        }
+        slow.into_iter().for_each(|id| self.close_and_send(id, Close::SLOW));
+    }
+
+    /// Takes an account, or everybody, out of a room, and says why.
+    fn turn_out(&self, room: RoomKey, account: Option<AccountNo>, why: Removal) {
+        let gone: Vec<ConnId> = {
+            let state = self.state.borrow();
+            let Some(live) = state.rooms.by_key.get(&room) else { return };
+            let members = live.connections.iter().enumerate();
+            let members = members.filter(|(member, _)| account.is_none_or(|it| live.members.account(*member) == it));
+            members.map(|(_, &place)| ConnId { place, serial: state.connections[place].serial() }).collect()
+        };
+        let unsubscribe = Unsubscribe { code: why.code, reason: why.reason.into() };
+        let mut frames = Frames::new(|wire: &'static dyn Wire| {
+            push(Push { channel: channel(room), unsubscribe: Some(unsubscribe.clone()), ..Push::default() }, wire)
+        });
+        let queue_bytes_max = self.server.config.send_queue_bytes_max;
+        for id in gone {
+            self.leave(id, room);
+            let handed = self.with(id, |it| it.hand(frames.get(it.wire), queue_bytes_max));
+            if matches!(handed, Some(Err(_))) {
+                self.close_and_send(id, Close::SLOW);
+            }
+        }
+    }
+}

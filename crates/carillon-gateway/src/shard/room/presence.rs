@@ -1,0 +1,50 @@
+//! Who is in a room, told to whoever asks: from memory. Members may ask; for others there is no such room.
+
+use carillon_core::model::RoomKey;
+use carillon_core::port::{LiveRooms as _, Whom};
+
+use super::subscribe::room_of;
+use crate::format;
+use crate::mailbox::RoomAsk;
+use crate::protocol::Reply;
+use crate::protocol::code::ErrorCode;
+use crate::protocol::reply::{ClientInfo, PresenceResult};
+use crate::shard::query::Failed;
+use crate::shard::{ConnId, Shard};
+
+/// The most accounts that one answer names.
+const PRESENCE_MAX: usize = 200;
+
+impl Shard {
+    pub(in crate::shard) fn tell_present(&self, ask: RoomAsk) {
+        let state = self.state.borrow();
+        let present = state.rooms.by_key.get(&ask.room).map(|live| live.people.who(&ask.whom));
+        // Whoever asked may have gone.
+        let _ = ask.answer.send(present.unwrap_or_default());
+    }
+
+    /// The room that the channel names, if the connection is in it.
+    pub(in crate::shard) fn own_room(&self, id: ConnId, channel: &str) -> Option<RoomKey> {
+        self.with(id, |it| {
+            let room = room_of(channel, it.app())?;
+            it.place_in(room).map(|_| room)
+        })?
+    }
+
+    /// The accounts in a room, under their names: what a client calls a connection is not told of others.
+    pub(in crate::shard) async fn presence(&self, id: ConnId, command: u32, channel: &str) -> Result<Reply, Failed> {
+        let room = self.own_room(id, channel).ok_or(ErrorCode::UNKNOWN_CHANNEL)?;
+        let whom = Whom::Latest { before_ms: u64::MAX, limit: PRESENCE_MAX + 1 };
+        let present = self.server.hub.present(room, whom).await;
+        if present.len() > PRESENCE_MAX {
+            return Err(ErrorCode::LIMIT_EXCEEDED.into());
+        }
+        let info = |it: &carillon_core::port::Present| {
+            let name = it.id.to_string();
+            let info = ClientInfo { user: name.clone(), client: name.clone(), chan_info: format::room_member(it) };
+            (name, info)
+        };
+        let presence = PresenceResult { presence: present.iter().map(info).collect() };
+        Ok(Reply { presence: Some(presence), ..Reply::to(command) })
+    }
+}

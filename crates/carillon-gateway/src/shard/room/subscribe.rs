@@ -1,0 +1,258 @@
+//! Into rooms, and out of them.
+//!
+//! A connection is entered as one on its way in before the store is asked whether it may, so that its shard hears of what
+//! happens meanwhile; then the store is asked again.
+
+use std::sync::Arc;
+
+use carillon_core::command::EnterRoom;
+use carillon_core::decide::Refusal;
+use carillon_core::model::{RoomCard, RoomKey};
+use carillon_core::pipeline::Entered;
+use carillon_core::port::Present;
+use carillon_core::room::{Expression, Point, Reach, Tags};
+use carillon_core::{AccountId, AccountNo, AppId, RoomNo};
+use serde::Deserialize;
+
+use super::{Place, Seat, Seats};
+use crate::format;
+use crate::protocol::Reply;
+use crate::protocol::code::ErrorCode;
+use crate::protocol::command::SubscribeRequest;
+use crate::protocol::reply::RoomResult;
+use crate::rooms::CHANNEL;
+use crate::shard::connection::Connection;
+use crate::shard::query::Failed;
+use crate::shard::{ConnId, Shard, State};
+
+/// What a client says of itself when it enters.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Asked {
+    nick: String,
+    avatar: String,
+    ext: String,
+    tags: Vec<String>,
+    notify_target_tags: String,
+    location: Option<Location>,
+    distance: Option<f64>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Location {
+    x: f64,
+    y: f64,
+    #[serde(default)]
+    z: f64,
+}
+
+/// What it is chosen by.
+struct Chosen {
+    card: RoomCard,
+    tags: Tags,
+    reach: Option<Reach>,
+}
+
+/// The most characters that a card's texts may have.
+const NICK_CHARS_MAX: usize = 64;
+const TEXT_CHARS_MAX: usize = 4_096;
+
+/// The room that a channel names.
+pub(in crate::shard) fn room_of(channel: &str, app: AppId) -> Option<RoomKey> {
+    let digits = channel.strip_prefix(CHANNEL)?;
+    // One room has one name: no sign, no zeros in front.
+    let no: u64 = digits.parse().ok().filter(|no: &u64| no.to_string() == digits)?;
+    Some(RoomKey { app, no: RoomNo::new(no)? })
+}
+
+impl Shard {
+    pub(in crate::shard) async fn subscribe(
+        &self,
+        id: ConnId,
+        command: u32,
+        request: &SubscribeRequest,
+    ) -> Result<Reply, Failed> {
+        let app = self.with(id, |it| it.app()).ok_or(ErrorCode::INTERNAL)?;
+        let room = room_of(&request.channel, app).ok_or(ErrorCode::UNKNOWN_CHANNEL)?;
+        let chosen = read(&request.data)?;
+        let entry = self.begin(id, room)?;
+        let outcome = match self.let_in(id, room, &chosen.card).await {
+            Ok(entered) => self.seat(id, entry, entered, chosen).map_err(Failed::from),
+            Err(failed) => {
+                self.give_up(id, room, entry);
+                Err(failed)
+            }
+        };
+        outcome.map(|data| Reply { subscribe: Some(RoomResult { data }), ..Reply::to(command) })
+    }
+
+    /// Enters the connection as one on its way in.
+    fn begin(&self, id: ConnId, room: RoomKey) -> Result<u64, ErrorCode> {
+        let mut state = self.state.borrow_mut();
+        let State { connections, rooms, .. } = &mut *state;
+        let connection = connections.get_mut(id.place).filter(|it| it.serial() == id.serial && !it.is_closing());
+        let connection = connection.ok_or(ErrorCode::INTERNAL)?;
+        if connection.seat(room).is_some() {
+            return Err(ErrorCode::ALREADY_SUBSCRIBED);
+        }
+        let Seats(seats) = &mut **connection.rooms.get_or_insert_default();
+        if seats.len() >= self.server.config.rooms_per_connection_max {
+            self.server.metrics.rooms.refused.inc();
+            return Err(ErrorCode::LIMIT_EXCEEDED);
+        }
+        rooms.entries += 1;
+        let entry = rooms.entries;
+        seats.push(Seat { room, place: Place::Entering(entry) });
+        let live = rooms.by_key.entry(room).or_default();
+        live.entering += 1;
+        let here = live.here();
+        self.server.hub.rooms.change(room, self.place, |it| *it = here);
+        Ok(entry)
+    }
+
+    async fn let_in(&self, id: ConnId, room: RoomKey, card: &RoomCard) -> Result<Entered, Failed> {
+        let pipeline = &self.server.pipeline;
+        let account = self.with(id, |it| it.account).ok_or(ErrorCode::INTERNAL)?;
+        let app = pipeline.apps.get(room.app).ok_or(ErrorCode::INTERNAL)?;
+        loop {
+            let changes = self.changes(room);
+            let entered = {
+                let _permit = self.may_read().await;
+                pipeline.enter_room(&app, EnterRoom { room: room.no, account, card: card.clone() }).await
+            };
+            match entered {
+                // Something happened since the store was read.
+                Ok(_) if self.changes(room) != changes => {}
+                Ok(entered) => return Ok(entered),
+                Err(Refusal::NoSuchRoom) => return Err(ErrorCode::UNKNOWN_CHANNEL.into()),
+                Err(refusal) => return Err(refusal.into()),
+            }
+        }
+    }
+
+    fn changes(&self, room: RoomKey) -> Option<u64> {
+        self.state.borrow().rooms.by_key.get(&room).map(|it| it.changes)
+    }
+
+    /// Makes a member of a connection that was let in, if it still wants that. Returns what it is told.
+    fn seat(&self, id: ConnId, entry: u64, entered: Entered, chosen: Chosen) -> Result<Vec<u8>, ErrorCode> {
+        let room = entered.room.key;
+        let now_us = self.server.pipeline.clock.monotonic_us();
+        let mut state = self.state.borrow_mut();
+        let State { connections, rooms, .. } = &mut *state;
+        let live = rooms.by_key.get_mut(&room).expect("somebody is on the way in");
+        let connection = connections.get_mut(id.place).filter(|it| it.serial() == id.serial);
+        let place = live.members.len();
+        let Some((account, account_id)) = connection.and_then(|it| take_entry(it, room, entry, place)) else {
+            drop(state);
+            self.give_up(id, room, entry);
+            return Err(ErrorCode::UNKNOWN_CHANNEL);
+        };
+        live.entering -= 1;
+        let Entered { room: is, role, card, now_ms, .. } = entered;
+        let who = Present { account, id: account_id, role, card, entered_ms: now_ms, connections: 1 };
+        let own = live.people.enter(who).clone();
+        let is = Arc::clone(live.is.insert(Arc::new(is)));
+        live.connections.push(id.place);
+        live.entered_ms.push(now_ms);
+        let mut here = live.here();
+        here.connections += 1;
+        let last = self.server.hub.rooms.change(room, self.place, |it| *it = here);
+        live.members.push(account, last, now_us);
+        live.members.set_tags(place, chosen.tags);
+        live.members.set_reach(place, chosen.reach);
+        self.server.metrics.rooms.members.inc();
+        self.server.metrics.rooms.entered.inc();
+        Ok(format::room_state(&is, &own, self.server.hub.rooms.here(room).accounts))
+    }
+
+    /// The connection is not let in, or does not want it any more.
+    fn give_up(&self, id: ConnId, room: RoomKey, entry: u64) {
+        self.with(id, |it| {
+            if it.seat(room).is_some_and(|seat| seat.place == Place::Entering(entry)) {
+                it.take_seat(room);
+            }
+        });
+        self.change_room(room, |live| live.entering -= 1);
+    }
+
+    /// Changes a room, tells the hub who is there then, and forgets the room when nobody is.
+    pub(super) fn change_room<T>(&self, room: RoomKey, change: impl FnOnce(&mut super::Room) -> T) -> Option<T> {
+        let mut state = self.state.borrow_mut();
+        let live = state.rooms.by_key.get_mut(&room)?;
+        let result = change(live);
+        let here = live.here();
+        if live.is_empty() {
+            state.rooms.by_key.remove(&room);
+        }
+        self.server.hub.rooms.change(room, self.place, |it| *it = here);
+        Some(result)
+    }
+
+    pub(in crate::shard) fn unsubscribe(&self, id: ConnId, channel: &str) {
+        let Some(Some(room)) = self.with(id, |it| room_of(channel, it.app())) else { return };
+        self.leave(id, room);
+    }
+
+    /// Takes a connection out of a room; whether it was there.
+    pub(super) fn leave(&self, id: ConnId, room: RoomKey) -> bool {
+        let seat = self.with(id, |it| Some((it.account, it.take_seat(room)?))).flatten();
+        // Who is only on the way in finds that the seat is gone.
+        let Some((account, Seat { place: Place::Member(place), .. })) = seat else { return false };
+        self.vacate(room, account, place);
+        true
+    }
+
+    /// A connection that ends is in no room any more.
+    pub(in crate::shard) fn leave_all(&self, account: AccountNo, seats: Option<Box<Seats>>) {
+        for seat in seats.into_iter().flat_map(|it| it.0) {
+            if let Place::Member(place) = seat.place {
+                self.vacate(seat.room, account, place);
+            }
+        }
+    }
+
+    fn vacate(&self, room: RoomKey, account: AccountNo, place: usize) {
+        {
+            let mut state = self.state.borrow_mut();
+            let State { connections, rooms, .. } = &mut *state;
+            let live = rooms.by_key.get_mut(&room).expect("a member is in a room that there is");
+            live.swap_remove(room, place, connections);
+        }
+        self.server.metrics.rooms.members.dec();
+        self.change_room(room, |live| live.people.leave(account));
+    }
+}
+
+/// Makes a seat of the way in, unless the client has turned back. Returns whose it is.
+fn take_entry(connection: &mut Connection, room: RoomKey, entry: u64, place: usize) -> Option<(AccountNo, AccountId)> {
+    let who = (connection.account, connection.account_id.clone());
+    let seat = connection.seat(room).filter(|seat| seat.place == Place::Entering(entry))?;
+    seat.place = Place::Member(place);
+    Some(who)
+}
+
+fn read(data: &[u8]) -> Result<Chosen, ErrorCode> {
+    let wrong = ErrorCode::BAD_REQUEST;
+    let asked: Asked =
+        if data.is_empty() { Asked::default() } else { serde_json::from_slice(data).map_err(|_| wrong)? };
+    let Asked { nick, avatar, ext, tags, notify_target_tags, location, distance } = asked;
+    let is_long = |text: &str, max: usize| text.chars().count() > max;
+    if is_long(&nick, NICK_CHARS_MAX) || is_long(&avatar, TEXT_CHARS_MAX) || is_long(&ext, TEXT_CHARS_MAX) {
+        return Err(wrong);
+    }
+    if !notify_target_tags.is_empty() {
+        Expression::parse(&notify_target_tags).map_err(|_| wrong)?;
+    }
+    let reach = reach(location, distance)?;
+    Ok(Chosen { card: RoomCard { nick, avatar, ext }, tags: Tags::new(&tags).map_err(|_| wrong)?, reach })
+}
+
+/// Where a member is and how far it hears: everything, where it does not say.
+pub(super) fn reach(location: Option<Location>, distance: Option<f64>) -> Result<Option<Reach>, ErrorCode> {
+    let Some(Location { x, y, z }) = location else { return Ok(None) };
+    let point = Point::new(x, y, z).map_err(|_| ErrorCode::BAD_REQUEST)?;
+    let reach = Reach::new(point, distance.unwrap_or(f64::INFINITY)).map_err(|_| ErrorCode::BAD_REQUEST)?;
+    Ok(Some(reach))
+}
