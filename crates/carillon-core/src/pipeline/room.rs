@@ -10,7 +10,7 @@ use crate::decide::{self, MemberAction, Refusal, RoomFacts};
 use crate::id::{AccountId, AccountNo, RoomNo};
 use crate::model::{
     Account, App, ClosingPolicy, Limit, Membership, NewRoom, Room, RoomCard, RoomCommitted, RoomEvent, RoomKey,
-    RoomMessage, RoomNews, RoomNotice, RoomRole,
+    RoomMessage, RoomNews, RoomNotice, RoomRole, RoomTo,
 };
 use crate::port::{
     CreateRoomError, Member, PageLimit, Remember, RoomMessageChange, RoomPlan, RoomSpan, StoreError, Whom,
@@ -135,8 +135,7 @@ impl Pipeline {
         &self,
         app: &App,
         no: RoomNo,
-        target: &AccountId,
-        action: MemberAction,
+        (target, action): (&AccountId, MemberAction),
         notify: Notify,
     ) -> Result<(Account, Membership), Refusal> {
         check_enabled(app)?;
@@ -239,9 +238,11 @@ impl Pipeline {
         }
     }
 
-    /// Takes a message of high priority out of the room's rate of them.
+    /// Takes a message of high priority out of the room's rate of them. That spares the room, so what is for a few named
+    /// members is not charged to it: they would pay for it with what is for everybody.
     fn at_high_rate(&self, app: &App, plan: RoomPlan, is_refused: bool) -> Result<RoomPlan, Refusal> {
-        if !plan.message.priority.high {
+        let is_for_all = matches!(plan.message.to, RoomTo::Members { .. });
+        if !plan.message.priority.high || !is_for_all {
             return Ok(plan);
         }
         let limit = match app.settings.rooms.high_per_room_s {
