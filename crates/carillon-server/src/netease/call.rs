@@ -19,7 +19,7 @@ use super::metrics::Repeat;
 use super::reply::{self, Done};
 use super::request_id::{self, Identity, RequestKey};
 use super::running::{self, Entry};
-use super::{Netease, auth, history, msg, read, unknown, user};
+use super::{Netease, auth, chatroom, history, msg, read, unknown, user};
 
 /// A call that was let in.
 #[derive(Clone)]
@@ -153,6 +153,12 @@ impl Netease {
             Endpoint::MarkReadMsg => msg::mark_read::run(self, &call.app, &form, key).await,
             Endpoint::QuerySessionMsg => history::session_msg::run(self, &call.app, &form).await,
             Endpoint::QuerySessionList => history::session_list::run(self, &call.app, &form).await,
+            Endpoint::CreateRoom => chatroom::create::run(self, &call.app, &form).await,
+            Endpoint::GetRoom => chatroom::get::run(self, &call.app, &form).await,
+            Endpoint::GetRooms => chatroom::get_batch::run(self, &call.app, &form).await,
+            Endpoint::ToggleCloseStat => chatroom::toggle_close_stat::run(self, &call.app, &form).await,
+            Endpoint::SendToRoom => chatroom::send::run(self, &call.app, &form).await,
+            Endpoint::QueryChatroomMsg => history::chatroom_msg::run(self, &call.app, &form).await,
         }
     }
 
@@ -179,8 +185,9 @@ impl Netease {
                 ReadError::NotUtf8 => "body_not_utf8",
                 ReadError::TooManyFields { .. } => "too_many_fields",
             }),
-            CallError::Refused(Refusal::TooManyCalls { operation, .. }) => self.metrics.limited(operation.name()),
-            CallError::Refused(Refusal::Store(error)) => {
+            CallError::Refused(Refusal::TooManyCalls { operation, .. })
+            | CallError::ToRoom(Refusal::TooManyCalls { operation, .. }) => self.metrics.limited(operation.name()),
+            CallError::Refused(Refusal::Store(error)) | CallError::ToRoom(Refusal::Store(error)) => {
                 warn!(operation, "a call of {operation} was answered with 500: {error}")
             }
             CallError::Panicked => error!(operation, "a call of {operation} panicked and was answered with 500"),
@@ -192,6 +199,8 @@ impl Netease {
             | CallError::BadTime
             | CallError::RequestReused
             | CallError::Busy
+            | CallError::ContentTooLong
+            | CallError::ToRoom(_)
             | CallError::Refused(
                 Refusal::AppDisabled
                 | Refusal::SwitchedOff(_)

@@ -29,6 +29,12 @@ pub(super) enum Endpoint {
     MarkReadMsg,
     QuerySessionMsg,
     QuerySessionList,
+    CreateRoom,
+    GetRoom,
+    GetRooms,
+    ToggleCloseStat,
+    SendToRoom,
+    QueryChatroomMsg,
 }
 
 impl Endpoint {
@@ -60,6 +66,12 @@ impl Endpoint {
             "/nimserver/msg/markReadMsg.action" => Self::MarkReadMsg,
             "/nimserver/history/querySessionMsg.action" => Self::QuerySessionMsg,
             "/nimserver/history/querySessionList.action" => Self::QuerySessionList,
+            "/nimserver/chatroom/create.action" => Self::CreateRoom,
+            "/nimserver/chatroom/get.action" => Self::GetRoom,
+            "/nimserver/chatroom/getBatch.action" => Self::GetRooms,
+            "/nimserver/chatroom/toggleCloseStat.action" => Self::ToggleCloseStat,
+            "/nimserver/chatroom/sendMsg.action" => Self::SendToRoom,
+            "/nimserver/history/queryChatroomMsg.action" => Self::QueryChatroomMsg,
             _ => return None,
         })
     }
@@ -92,6 +104,12 @@ impl Endpoint {
             Self::MarkReadMsg => Operation::MarkRead,
             Self::QuerySessionMsg => Operation::ReadHistory,
             Self::QuerySessionList => Operation::ReadConversations,
+            Self::CreateRoom => Operation::CreateRoom,
+            Self::GetRoom => Operation::ReadRoom,
+            Self::GetRooms => Operation::ReadRooms,
+            Self::ToggleCloseStat => Operation::OpenRoom,
+            Self::SendToRoom => Operation::SendToRoom,
+            Self::QueryChatroomMsg => Operation::ReadRoomHistory,
         }
     }
 }

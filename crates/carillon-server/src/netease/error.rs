@@ -9,6 +9,7 @@ use carillon_core::AccountId;
 use carillon_core::command::Send;
 use carillon_core::decide::Refusal;
 use carillon_core::port::StoreError;
+use carillon_core::room::Malformed;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum CallError {
@@ -31,6 +32,10 @@ pub(super) enum CallError {
     /// Too many calls with a request id are running or waiting, or the first one takes too long.
     Busy,
     Refused(Refusal),
+    /// A message to a room was refused, which has codes of its own.
+    ToRoom(Refusal),
+    /// A message's content is too long, which holds for all messages of the call.
+    ContentTooLong,
     /// The call's own code failed.
     Panicked,
 }
@@ -81,6 +86,10 @@ pub(super) enum Problem {
     TooManyAccids {
         max: usize,
     },
+    TooMany {
+        max: usize,
+        of: &'static str,
+    },
     NotJson,
     NotObject,
     NotBoolean,
@@ -93,6 +102,10 @@ pub(super) enum Problem {
     NoTeams(&'static str),
     NotSubtype,
     NotNumber,
+    NotCoordinate,
+    /// Where it ceases to be a tag expression.
+    NotTags(Malformed),
+    NotSubstitute,
     /// Holds what the members of the JSON array may be.
     NotArrayOf(&'static str),
     NotBetween {
@@ -109,6 +122,12 @@ impl fmt::Display for Problem {
             Self::NotAccid => f.write_str("is not an accid (1 to 32 letters, digits, _ @ . -)"),
             Self::NotAccids => f.write_str("is not a JSON array of accids"),
             Self::TooManyAccids { max } => write!(f, "has more than {max} accids"),
+            Self::TooMany { max, of } => write!(f, "has more than {max} {of}"),
+            Self::NotCoordinate => f.write_str("is not a finite number"),
+            Self::NotTags(malformed) => write!(f, "is not a tag expression: {malformed}"),
+            Self::NotSubstitute => {
+                f.write_str(r#"is not {"type":1,"data":"a text"}, with type 1 text, 2 image or 3 video"#)
+            }
             Self::NotJson => f.write_str("is not JSON"),
             Self::NotObject => f.write_str("is not a JSON object"),
             Self::NotBoolean => f.write_str("is not true or false"),
@@ -140,6 +159,8 @@ impl CallError {
             Self::RequestReused => (431, "RequestId was used for another request".into()),
             Self::Busy => (503, "server busy".into()),
             Self::Refused(refusal) => refused(refusal),
+            Self::ToRoom(refusal) => refused_to_room(refusal),
+            Self::ContentTooLong => (414, "msgContents size exceeded".into()),
             Self::Panicked => (500, "server error".into()),
         }
     }
@@ -156,7 +177,7 @@ fn refused(refusal: &Refusal) -> (u16, String) {
         Refusal::SenderMuted => (423, "account 'mute'.".into()),
         Refusal::NoSuchMessage => (414, "some param not match message".into()),
         Refusal::TooOld => (508, "message is too old to be recalled".into()),
-        Refusal::NoSuchRoom => (403, "room does not exist".into()),
+        Refusal::NoSuchRoom => (404, "room does not exist".into()),
         Refusal::RoomClosed => (403, "room is closed".into()),
         Refusal::RoomIsSo => (417, "room is so already".into()),
         Refusal::TooManyRooms => (419, "too many rooms".into()),
@@ -175,6 +196,13 @@ fn refused(refusal: &Refusal) -> (u16, String) {
         Refusal::Store(StoreError::NoApp) => CallError::Auth(AuthError::UnknownKey).code_and_desc(),
         Refusal::Store(StoreError::Closed) => (500, "server is shutting down: nothing was done".into()),
     }
+}
+
+/// With 403 for all that is "no permission in this room" to the vendor.
+fn refused_to_room(refusal: &Refusal) -> (u16, String) {
+    let (code, desc) = refused(refusal);
+    let is_no_permission = matches!(refusal, Refusal::NoSuchRoom | Refusal::SenderBlocked | Refusal::SenderMuted);
+    (if is_no_permission { 403 } else { code }, desc)
 }
 
 impl AuthError {
@@ -252,7 +280,7 @@ mod tests {
             (Refusal::SenderMuted, 423, "account 'mute'."),
             (Refusal::NoSuchMessage, 414, "some param not match message"),
             (Refusal::TooOld, 508, "message is too old to be recalled"),
-            (Refusal::NoSuchRoom, 403, "room does not exist"),
+            (Refusal::NoSuchRoom, 404, "room does not exist"),
             (Refusal::RoomClosed, 403, "room is closed"),
             (Refusal::RoomIsSo, 417, "room is so already"),
             (Refusal::TooManyRooms, 419, "too many rooms"),

@@ -9,6 +9,7 @@ mod accid;
 mod auth;
 mod body;
 mod call;
+mod chatroom;
 mod config;
 mod endpoint;
 mod error;

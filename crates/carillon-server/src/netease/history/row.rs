@@ -1,7 +1,7 @@
 //! A message as backends read it.
 
 use carillon_core::MessageId;
-use carillon_core::model::Message;
+use carillon_core::model::{Content, Message};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -33,8 +33,12 @@ impl<'a> Row<'a> {
             msgidclient: &message.client_id,
             sendtime: message.time_ms,
             r#type: body::number(message.content.kind)?,
-            fromclienttype: if message.content.dialect == DIALECT { REST } else { WEB },
+            fromclienttype: from_client_type(&message.content),
             body: body::written(&message.content),
         })
     }
+}
+
+pub(super) fn from_client_type(content: &Content) -> u8 {
+    if content.dialect == DIALECT { REST } else { WEB }
 }

@@ -50,7 +50,7 @@ fn parse(form: &Form) -> Result<HistoryQuery, CallError> {
     })
 }
 
-fn newest_first(form: &Form) -> Result<bool, FieldError> {
+pub(super) fn newest_first(form: &Form) -> Result<bool, FieldError> {
     match form.optional("reverse") {
         Some("1") => Ok(false),
         None | Some("2") => Ok(true),
@@ -60,7 +60,7 @@ fn newest_first(form: &Form) -> Result<bool, FieldError> {
 
 /// The kinds of these types; all when none is given. Of two types there are no messages here, as there are
 /// no notices in a conversation.
-fn kinds(form: &Form) -> Result<Vec<Kind>, FieldError> {
+pub(super) fn kinds(form: &Form) -> Result<Vec<Kind>, FieldError> {
     const FIELD: &str = "type";
     const NOBODY_SENDS: [&str; 2] = ["5", "11"];
     let Some(list) = form.optional(FIELD) else { return Ok(Vec::new()) };

@@ -75,7 +75,7 @@ pub(super) fn payload(form: &Form) -> Result<String, FieldError> {
     Ok(payload)
 }
 
-fn moderation(form: &Form) -> Result<Moderation, FieldError> {
+pub(in crate::netease) fn moderation(form: &Form) -> Result<Moderation, FieldError> {
     Ok(Moderation {
         // Any other value is as good as none.
         enabled: form.optional("useYidun") != Some("0"),

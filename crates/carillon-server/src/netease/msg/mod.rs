@@ -4,7 +4,7 @@ pub(super) mod broadcast;
 pub(super) mod del_msg;
 pub(super) mod del_msg_one_way;
 pub(super) mod del_roam_session;
-mod fields;
+pub(super) mod fields;
 pub(super) mod mark_read;
 mod notice;
 mod past;

@@ -10,6 +10,9 @@ mod past;
 mod presence;
 mod relation;
 mod request_id;
+mod room;
+mod room_history;
+mod room_send;
 mod send;
 mod send_batch;
 mod transport;
@@ -69,6 +72,9 @@ struct Recorder {
     broadcasts: Mutex<Vec<Arc<Broadcast>>>,
     ended: Mutex<Vec<(AccountNo, EndReason)>>,
     online: Mutex<HashMap<(AppId, AccountId), Vec<Session>>>,
+    rooms: Mutex<Vec<Arc<RoomCommitted>>>,
+    /// Who is in rooms, those who came last first.
+    present: Mutex<Vec<(RoomKey, Present)>>,
     /// Recipients of messages that nobody got.
     nobody: Mutex<usize>,
     /// Where set, the next commit waits for it.
@@ -87,7 +93,10 @@ impl Fanout for Recorder {
     fn broadcast(&self, broadcast: &Arc<Broadcast>) {
         self.broadcasts.lock().unwrap().push(broadcast.clone());
     }
-    fn room(&self, _news: &Arc<RoomCommitted>) {}
+
+    fn room(&self, news: &Arc<RoomCommitted>) {
+        self.rooms.lock().unwrap().push(news.clone());
+    }
 
     fn nobody(&self, unregistered: usize) {
         *self.nobody.lock().unwrap() += unregistered;
@@ -110,12 +119,17 @@ impl Sessions for Recorder {
 
 #[async_trait]
 impl LiveRooms for Recorder {
-    fn head_count(&self, _room: RoomKey) -> usize {
-        0
+    fn head_count(&self, room: RoomKey) -> usize {
+        self.present.lock().unwrap().iter().filter(|(key, _)| *key == room).count()
     }
 
-    async fn present(&self, _room: RoomKey, _whom: Whom) -> Vec<Present> {
-        Vec::new()
+    async fn present(&self, room: RoomKey, whom: Whom) -> Vec<Present> {
+        let all = self.present.lock().unwrap();
+        let here = all.iter().filter(|(key, _)| *key == room).map(|(_, it)| it.clone());
+        match whom {
+            Whom::Latest { before_ms, limit } => here.filter(|it| it.entered_ms <= before_ms).take(limit).collect(),
+            Whom::These(accounts) => here.filter(|it| accounts.contains(&it.account)).collect(),
+        }
     }
 }
 

@@ -1,0 +1,99 @@
+//! Calls that send several messages to a room: which were sent, and why the others were not.
+
+use bytes::Bytes;
+use carillon_core::command::Resend;
+use carillon_core::decide::Refusal;
+use carillon_core::model::App;
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
+
+use super::fields::{self, Envelope, Item};
+use super::sent::{Flag, Told, Wording};
+use crate::netease::Netease;
+use crate::netease::error::{CallError, FieldError, Problem};
+use crate::netease::form::Form;
+use crate::netease::reply::{self, OK};
+
+const FIELD: &str = "msgList";
+const MESSAGES_MAX: usize = 10;
+/// What a message of the list may say.
+const MEMBERS: [&str; 9] = ["msgId", "msgType", "attach", "ext", "subType", "resendFlag", "locX", "locY", "locZ"];
+
+/// A message of the list under its sender's id of it, or what is wrong with it.
+type Listed = (String, Result<Item, CallError>);
+
+#[derive(Serialize)]
+struct Reply {
+    code: u16,
+    fail: Vec<Entry<String>>,
+    success: Vec<Entry<Told>>,
+}
+
+/// An object with one key, the sender's id of the message.
+struct Entry<T>(String, T);
+
+impl<T: Serialize> Serialize for Entry<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map([(&self.0, &self.1)])
+    }
+}
+
+/// Sends the messages of `msgList` one after the other, so that they are committed in the order of the list.
+///
+/// # Errors
+/// What holds for all messages, as long as none was sent.
+pub(super) async fn send(
+    netease: &Netease,
+    app: &App,
+    form: &Form,
+    envelope: &Envelope,
+) -> Result<Bytes, CallError> {
+    let resend = if app.settings.rooms.resend_must_be_known { Resend::MustBeKnown } else { Resend::IfKnown };
+    let (mut fail, mut success) = (Vec::new(), Vec::new());
+    for (id, item) in list(app, form.required(FIELD)?)? {
+        match item.and_then(|item| Ok(envelope.message(item, resend)?)) {
+            Err(error) => fail.push(Entry(id, error.code_and_desc().1)),
+            Ok(command) => {
+                let wording = Wording::of(&command);
+                match netease.pipeline.send_to_room(app, command).await {
+                    Ok(sent) => success.push(Entry(id, wording.word(sent.first, Flag::TEXT))),
+                    Err(refusal) if success.is_empty() && !is_of_one(&refusal) => {
+                        return Err(CallError::ToRoom(refusal));
+                    }
+                    Err(refusal) => fail.push(Entry(id, CallError::ToRoom(refusal).code_and_desc().1)),
+                }
+            }
+        }
+    }
+    Ok(reply::json(&Reply { code: OK, fail, success }))
+}
+
+/// Whether the refusal is of one message, and the others may be sent.
+fn is_of_one(refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::NothingToResend | Refusal::TooManyHighPriority)
+}
+
+/// # Errors
+/// The list is none; a message has no id that its fate could be told under; or one has too long an attachment, which
+/// refuses the whole call.
+fn list(app: &App, text: &str) -> Result<Vec<Listed>, CallError> {
+    let problem = |problem| FieldError { field: FIELD, problem };
+    let objects: Vec<Map<String, Value>> =
+        serde_json::from_str(text).map_err(|_| problem(Problem::NotArrayOf("objects")))?;
+    if objects.is_empty() {
+        return Err(problem(Problem::Empty).into());
+    }
+    if objects.len() > MESSAGES_MAX {
+        return Err(problem(Problem::TooMany { max: MESSAGES_MAX, of: "messages" }).into());
+    }
+    let mut listed = Vec::with_capacity(objects.len());
+    for object in &objects {
+        let form = Form::of_members(object, &MEMBERS)?;
+        let id = form.required("msgId").map_err(|_| problem(Problem::MemberEmpty("msgId")))?.to_owned();
+        match fields::item(&form, fields::origin(app)) {
+            Err(CallError::ContentTooLong) => return Err(CallError::ContentTooLong),
+            item => listed.push((id, item)),
+        }
+    }
+    Ok(listed)
+}

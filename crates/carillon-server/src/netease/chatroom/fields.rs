@@ -1,0 +1,228 @@
+//! The fields of calls that send to rooms: what one message says, and what holds for all messages of a call.
+
+use carillon_core::command::{Resend, RoomRecipients, RoomSend, Send};
+use carillon_core::decide::Refusal;
+use carillon_core::model::{self, App, Content, Element, Kind, Moderation, RoomPriority};
+use carillon_core::room::{AbandonRatio, Expression, Origin, Point};
+use carillon_core::{AccountId, RoomNo};
+use serde_json::Value;
+
+use crate::netease::error::{CallError, FieldError, Problem};
+use crate::netease::form::{Form, check_length};
+use crate::netease::msg::fields;
+use crate::netease::{DIALECT, body};
+
+/// The vendor's; its English page once says 4,069.
+const ATTACH_CHARS_MAX: usize = 4_096;
+const EXT_CHARS_MAX: usize = 4_096;
+/// Ours: the vendor tells none.
+const ID_CHARS_MAX: usize = 128;
+const SUBSTITUTE_CHARS_MAX: usize = 5_000;
+
+/// What one message says.
+#[derive(Clone, Debug)]
+pub(super) struct Item {
+    client_id: String,
+    content: Content,
+    subtype: u32,
+    ext: String,
+    is_resent: bool,
+    point: Option<model::Point>,
+}
+
+/// What holds for all messages of a call.
+#[derive(Clone, Debug)]
+pub(super) struct Envelope {
+    room: RoomNo,
+    sender: AccountId,
+    to: RoomRecipients,
+    although_muted: bool,
+    in_history: bool,
+    abandon_ratio: AbandonRatio,
+    priority: RoomPriority,
+    refused_if_too_frequent: bool,
+    route: bool,
+    moderation: Moderation,
+    environment: String,
+}
+
+/// # Errors
+/// What is wrong with the message; [`CallError::ContentTooLong`] comes before all else, as it holds for the whole call.
+pub(super) fn item(form: &Form, origin: Origin) -> Result<Item, CallError> {
+    let attach = form.optional("attach").unwrap_or_default();
+    check_length("attach", attach, ATTACH_CHARS_MAX).map_err(|_| CallError::ContentTooLong)?;
+    let client_id = form.required("msgId")?.to_owned();
+    check_length("msgId", &client_id, ID_CHARS_MAX)?;
+    let kind = body::kind(form.required("msgType")?).map_err(|error| FieldError { field: "msgType", ..error })?;
+    Ok(Item {
+        client_id,
+        content: content(kind, attach)?,
+        subtype: subtype(form)?,
+        ext: form.text("ext", EXT_CHARS_MAX)?,
+        is_resent: flag(form, "resendFlag", false)?,
+        point: point(form, origin)?,
+    })
+}
+
+/// A room's texts and tips are bare texts, unlike those of conversations; the others are JSON, or nothing.
+fn content(kind: Kind, attach: &str) -> Result<Content, FieldError> {
+    let text = || attach.to_owned();
+    let element = match kind {
+        Kind::Text => Element::Text { text: text() },
+        Kind::Tip => Element::Tip { text: text() },
+        Kind::Image
+        | Kind::Audio
+        | Kind::Video
+        | Kind::Location
+        | Kind::File
+        | Kind::Custom
+        | Kind::Notice
+        | Kind::Recall
+        | Kind::Read => {
+            let json = if attach.is_empty() { "{}" } else { attach };
+            let content = body::content(kind, json).map_err(|error| FieldError { field: "attach", ..error })?;
+            return Ok(Content { original: text(), ..content });
+        }
+    };
+    Ok(Content { kind, elements: vec![element], original: text(), dialect: DIALECT.into(), elements_say_all: true })
+}
+
+/// A whole number; callers that mean none send 0.
+fn subtype(form: &Form) -> Result<u32, FieldError> {
+    let Some(text) = form.optional("subType") else { return Ok(0) };
+    let number = text.parse().ok().filter(|number| *number <= Send::SUBTYPE_MAX);
+    number.ok_or(FieldError { field: "subType", problem: Problem::NotSubtype })
+}
+
+pub(super) fn flag(form: &Form, field: &'static str, default: bool) -> Result<bool, FieldError> {
+    match form.optional(field) {
+        None => Ok(default),
+        Some("0") => Ok(false),
+        Some("1") => Ok(true),
+        Some(_) => Err(FieldError { field, problem: Problem::NotOneOf("0 1") }),
+    }
+}
+
+fn point(form: &Form, origin: Origin) -> Result<Option<model::Point>, FieldError> {
+    let coordinate = |field| {
+        let Some(text) = form.optional(field) else { return Ok(None) };
+        let number: Option<f64> = text.parse().ok().filter(|number: &f64| number.is_finite());
+        number.map(Some).ok_or(FieldError { field, problem: Problem::NotCoordinate })
+    };
+    let coordinates = [coordinate("locX")?, coordinate("locY")?, coordinate("locZ")?];
+    let point = Point::given(coordinates, origin).expect("coordinates that are not finite were refused");
+    let [x, y, z] = coordinates.map(Option::unwrap_or_default);
+    Ok(point.map(|_| model::Point { x, y, z }))
+}
+
+/// What three zeros mean to the app.
+pub(super) fn origin(app: &App) -> Origin {
+    if app.settings.rooms.zero_is_no_point { Origin::IsNoPoint } else { Origin::IsAPoint }
+}
+
+impl Envelope {
+    /// Of a call to a room's members, all or those that it describes.
+    pub(super) fn to_members(form: &Form) -> Result<Self, CallError> {
+        let high = form.boolean("highPriority")?.unwrap_or(false);
+        let for_returning = form.boolean("needHighPriorityMsgResend")?.unwrap_or(true);
+        let rank = match form.number("chatMsgPriority")?.map_or(Ok(0), u8::try_from) {
+            Ok(rank @ 0..=3) => rank,
+            _ => {
+                let problem = Problem::NotBetween { min: 0, max: 3 };
+                return Err(FieldError { field: "chatMsgPriority", problem }.into());
+            }
+        };
+        Ok(Self {
+            although_muted: form.boolean("ignoreMute")?.unwrap_or(false),
+            in_history: !flag(form, "skipHistory", false)?,
+            abandon_ratio: abandon_ratio(form)?,
+            priority: RoomPriority { high, for_returning, rank },
+            refused_if_too_frequent: flag(form, "forbiddenIfHighPriorityMsgFreq", false)?,
+            ..Self::plain(form, RoomRecipients::Members { tags: tags(form)?, point: None })?
+        })
+    }
+
+    fn plain(form: &Form, to: RoomRecipients) -> Result<Self, CallError> {
+        let mut moderation = fields::moderation(form)?;
+        let substitute = form.text("antispamCustom", SUBSTITUTE_CHARS_MAX)?;
+        if form.boolean("antispam")?.unwrap_or(false) {
+            moderation.substitute = substitute;
+        }
+        Ok(Self {
+            room: super::possible_id(form)?.ok_or(CallError::ToRoom(Refusal::NoSuchRoom))?,
+            sender: form.accid("fromAccid")?,
+            to,
+            although_muted: false,
+            in_history: false,
+            abandon_ratio: AbandonRatio::default(),
+            priority: RoomPriority::default(),
+            refused_if_too_frequent: false,
+            route: flag(form, "route", true)?,
+            moderation,
+            environment: form.text("env", 32)?,
+        })
+    }
+
+    /// The command that sends one message. `resend` is how one is meant that says that it was sent before.
+    pub(super) fn message(&self, item: Item, resend: Resend) -> Result<RoomSend, FieldError> {
+        let Self { room, sender, to, moderation, environment, .. } = self.clone();
+        let to = match to {
+            RoomRecipients::Members { tags, .. } => RoomRecipients::Members { tags, point: item.point },
+            RoomRecipients::Accounts(accounts) => RoomRecipients::Accounts(accounts),
+        };
+        Ok(RoomSend {
+            room,
+            sender,
+            from_backend: true,
+            client_id: item.client_id,
+            moderation: judged(moderation, item.content.kind)?,
+            content: item.content,
+            subtype: item.subtype,
+            ext: item.ext,
+            to,
+            although_muted: self.although_muted,
+            resend: if item.is_resent { resend } else { Resend::No },
+            in_history: self.in_history,
+            abandon_ratio: self.abandon_ratio,
+            priority: self.priority,
+            refused_if_too_frequent: self.refused_if_too_frequent,
+            route: self.route,
+            environment,
+        })
+    }
+}
+
+/// What is to be judged of a message of this kind: only a custom one may say that it is something else.
+fn judged(moderation: Moderation, kind: Kind) -> Result<Moderation, FieldError> {
+    if kind != Kind::Custom {
+        return Ok(Moderation { substitute: String::new(), ..moderation });
+    }
+    if !moderation.substitute.is_empty() && !is_substitute(&moderation.substitute) {
+        return Err(FieldError { field: "antispamCustom", problem: Problem::NotSubstitute });
+    }
+    Ok(moderation)
+}
+
+fn is_substitute(text: &str) -> bool {
+    let Ok(json) = serde_json::from_str::<Value>(text) else { return false };
+    let kind = json.get("type").and_then(Value::as_u64);
+    matches!(kind, Some(1..=3)) && json.get("data").is_some_and(Value::is_string)
+}
+
+/// A tag expression that is sound.
+fn tags(form: &Form) -> Result<Option<String>, FieldError> {
+    const FIELD: &str = "notifyTargetTags";
+    let Some(text) = form.optional(FIELD) else { return Ok(None) };
+    check_length(FIELD, text, Expression::CHARACTERS_MAX)?;
+    match Expression::parse(text) {
+        Ok(_) => Ok(Some(text.to_owned())),
+        Err(malformed) => Err(FieldError { field: FIELD, problem: Problem::NotTags(malformed) }),
+    }
+}
+
+fn abandon_ratio(form: &Form) -> Result<AbandonRatio, FieldError> {
+    const FIELD: &str = "abandonRatio";
+    let ratio = form.number(FIELD)?.unwrap_or(0);
+    let ratio = u16::try_from(ratio).ok().and_then(AbandonRatio::new);
+    ratio.ok_or(FieldError { field: FIELD, problem: Problem::NotBetween { min: 0, max: 9_999 } })
+}

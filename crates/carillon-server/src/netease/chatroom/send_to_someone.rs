@@ -1,0 +1,19 @@
+//! `POST /nimserver/chatroom/sendMsgToSomeone.action`: one message to up to 100 members of a room.
+//!
+//! Of usual priority: answers of the vendor's have no flag here.
+
+use bytes::Bytes;
+use carillon_core::command::Resend;
+use carillon_core::model::App;
+
+use super::fields::{self, Envelope};
+use super::send;
+use crate::netease::Netease;
+use crate::netease::error::CallError;
+use crate::netease::form::Form;
+
+pub(in crate::netease) async fn run(netease: &Netease, app: &App, form: &Form) -> Result<Bytes, CallError> {
+    let item = fields::item(form, fields::origin(app))?;
+    let envelope = Envelope::to_someone(form, false)?;
+    send::send(netease, app, envelope.message(item, Resend::IfKnown)?).await
+}

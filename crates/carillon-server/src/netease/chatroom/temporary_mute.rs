@@ -1,0 +1,39 @@
+//! `POST /nimserver/chatroom/temporaryMute.action`: an account may not send to a room for a time.
+
+use bytes::Bytes;
+use carillon_core::decide::MemberAction;
+use carillon_core::model::App;
+use serde::Serialize;
+
+use super::notify;
+use crate::netease::Netease;
+use crate::netease::error::{CallError, FieldError, Problem};
+use crate::netease::form::Form;
+use crate::netease::reply::{self, OK};
+
+const DURATION: &str = "muteDuration";
+
+#[derive(Serialize)]
+struct Reply {
+    code: u16,
+    desc: Told,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Told {
+    mute_duration: u64,
+}
+
+pub(in crate::netease) async fn run(netease: &Netease, app: &App, form: &Form) -> Result<Bytes, CallError> {
+    let no = super::id(form)?;
+    let (operator, target) = (form.accid("operator")?, form.accid("target")?);
+    let problem = |problem| FieldError { field: DURATION, problem };
+    let seconds = form.number(DURATION)?.ok_or(problem(Problem::Empty))?;
+    if seconds > MemberAction::MUTE_S_MAX {
+        return Err(problem(Problem::NotBetween { min: 0, max: MemberAction::MUTE_S_MAX }).into());
+    }
+    let notify = notify::of(form, Some(operator))?;
+    netease.pipeline.act_on_member(app, no, (&target, MemberAction::MuteFor(seconds)), notify).await?;
+    Ok(reply::json(&Reply { code: OK, desc: Told { mute_duration: seconds } }))
+}

@@ -1,0 +1,122 @@
+//! `POST /nimserver/history/queryChatroomMsg.action`: a room's messages from a time on, or up to one.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use carillon_core::model::{App, Kind, RoomKey, RoomMessage};
+use carillon_core::port::{PageLimit, RoomSpan};
+use carillon_core::{AccountId, RoomNo};
+use serde::Serialize;
+
+use super::row::from_client_type;
+use super::session_msg::{kinds, newest_first};
+use crate::netease::error::{CallError, FieldError, Problem};
+use crate::netease::form::Form;
+use crate::netease::reply::{self, OK};
+use crate::netease::{Netease, body, chatroom};
+
+const LIMIT_MAX: u64 = 200;
+/// Read from the store at a time.
+const PAGE: usize = 500;
+
+#[derive(Serialize)]
+struct Reply<'a> {
+    code: u16,
+    size: usize,
+    msgs: Vec<Row<'a>>,
+}
+
+/// Typed clients take `msgid`, which is the sender's id here, and `body` as texts.
+#[derive(Serialize)]
+struct Row<'a> {
+    from: &'a str,
+    msgid: &'a str,
+    sendtime: u64,
+    r#type: u16,
+    fromclienttype: u8,
+    body: String,
+}
+
+struct Query {
+    room: RoomNo,
+    account: AccountId,
+    span: RoomSpan,
+    limit: usize,
+    kinds: Vec<Kind>,
+}
+
+pub(in crate::netease) async fn run(netease: &Netease, app: &App, form: &Form) -> Result<Bytes, CallError> {
+    let query = parse(form)?;
+    netease.pipeline.member(app, RoomKey { app: app.id, no: query.room }, &query.account).await?;
+    let found = find(netease, app, &query).await?;
+    let msgs: Vec<Row<'_>> = found.iter().filter_map(|message| Row::of(message)).collect();
+    Ok(reply::json(&Reply { code: OK, size: msgs.len(), msgs }))
+}
+
+fn parse(form: &Form) -> Result<Query, CallError> {
+    let room = chatroom::id(form)?;
+    let account = form.accid("accid")?;
+    // Callers that mean zero may leave the field out.
+    let anchor_ms = form.number("timetag")?.unwrap_or(0);
+    let limit = form.number("limit")?.filter(|limit| (1..=LIMIT_MAX).contains(limit));
+    let limit = limit.ok_or(FieldError { field: "limit", problem: Problem::NotBetween { min: 1, max: LIMIT_MAX } })?;
+    let newest_first = newest_first(form)?;
+    let (from_ms, to_ms) = match (newest_first, anchor_ms) {
+        // Nothing is older than zero: it stands for no anchor.
+        (true, 0) => (0, u64::MAX),
+        (true, to_ms) => (0, to_ms),
+        (false, from_ms) => (from_ms, u64::MAX),
+    };
+    let span = RoomSpan { from_ms, to_ms, newest_first };
+    let limit = usize::try_from(limit).expect("it is at most 200");
+    Ok(Query { room, account, span, limit, kinds: kinds(form)? })
+}
+
+/// Reads on until there are as many of the wanted kinds as are asked for.
+async fn find(netease: &Netease, app: &App, query: &Query) -> Result<Vec<Arc<RoomMessage>>, CallError> {
+    let mut found = Vec::new();
+    let mut seen = HashSet::new();
+    let mut span = query.span;
+    let mut entries = if query.kinds.is_empty() { query.limit } else { PAGE };
+    loop {
+        let limit = PageLimit { entries, bytes: usize::MAX };
+        let page = netease.pipeline.room_history(app, query.room, span, limit).await?;
+        let Some(last) = page.last().filter(|_| page.len() == entries).map(|it| it.time_ms) else {
+            found.extend(page.into_iter().filter(|it| seen.insert(it.id) && query.wants(it)));
+            found.truncate(query.limit);
+            return Ok(found);
+        };
+        found.extend(page.into_iter().filter(|it| seen.insert(it.id) && query.wants(it)));
+        if found.len() >= query.limit {
+            found.truncate(query.limit);
+            return Ok(found);
+        }
+        let edge = if span.newest_first { &mut span.to_ms } else { &mut span.from_ms };
+        if *edge == last {
+            // So many of one moment that the next page would be the same.
+            entries *= 2;
+        }
+        *edge = last;
+    }
+}
+
+impl Query {
+    fn wants(&self, message: &RoomMessage) -> bool {
+        self.kinds.is_empty() || self.kinds.contains(&message.content.kind)
+    }
+}
+
+impl<'a> Row<'a> {
+    /// `None` for what this vendor has no type for.
+    fn of(message: &'a RoomMessage) -> Option<Self> {
+        Some(Self {
+            from: message.sender.account.as_str(),
+            msgid: &message.client_id,
+            sendtime: message.time_ms,
+            r#type: body::number(message.content.kind)?,
+            fromclienttype: from_client_type(&message.content),
+            body: chatroom::attach(&message.content),
+        })
+    }
+}
