@@ -37,7 +37,7 @@ impl World {
     }
 
     pub(super) async fn act(&self, room: RoomNo, name: &str, action: MemberAction) {
-        self.pipeline.act_on_member(&self.app, room, &id(name), action, FROM_BACKEND).await.unwrap();
+        self.pipeline.act_on_member(&self.app, room, (&id(name), action), FROM_BACKEND).await.unwrap();
     }
 
     pub(super) fn drops(&self, reason: DropReason) -> u64 {
