@@ -124,8 +124,7 @@ impl Op {
             Self::Record(id) => format!("{:?}", store.record(id).await),
             Self::Settle(settled) => format!("{:?}", store.settle(settled).await),
             Self::Rewrite(app, change, request) => {
-                let done = store.change(app, change, asked(request, |()| "done".into())).await;
-                format!("{done:?}")
+                format!("{:?}", store.change(app, change, asked(request, |()| "done".into())).await)
             }
             Self::Conversation(between, view, span, limit) => {
                 format!("{:?}", store.conversation(between, view, span, limit).await.map(|it| it.entries))
@@ -137,8 +136,7 @@ impl Op {
             Self::ReadMark(reader, other) => format!("{:?}", store.read_mark(reader, other).await),
             Self::Acknowledged(account, device) => format!("{:?}", store.acknowledged(account, &device).await),
             Self::Broadcast(broadcast, request) => {
-                let done = store.commit_broadcast(broadcast, asked(request, |it| format!("{it:?}"))).await;
-                format!("{done:?}")
+                format!("{:?}", store.commit_broadcast(broadcast, asked(request, |it| format!("{it:?}"))).await)
             }
             Self::Broadcasts(app, now_ms) => format!("{:?}", store.broadcasts(app, now_ms).await),
             Self::NotedBroadcast(no, device) => format!("{:?}", store.noted_broadcast(no, &device).await),
