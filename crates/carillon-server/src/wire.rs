@@ -103,7 +103,8 @@ pub(crate) async fn wire(config: &Config, ports: &Ports) -> Result<Wired, StoreS
             verifiers: Vec::new(),
         },
     );
-    let netease = Netease::new(pipeline.clone(), (&config.netease).into(), netease_metrics);
+    let netease =
+        Netease::new(pipeline.clone(), config.netease.at(config.gateway.address(config.listen)), netease_metrics);
     Ok(Wired {
         gateway,
         pipeline,

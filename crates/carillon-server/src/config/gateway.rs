@@ -1,6 +1,9 @@
 //! `[gateway]`: what connections may cost, and how patient the gateway is.
 
+use std::net::SocketAddr;
+
 use carillon_gateway::GatewayConfig;
+use http::Uri;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +65,18 @@ pub struct GatewaySection {
     pub cap_loopback: bool,
     /// Browser origins that may connect, besides loopback hosts and the server's own.
     pub origins: Vec<String>,
+}
+
+impl GatewaySection {
+    /// Where clients reach the gateway, as `host:port`: as `url` says or, where that is empty, at the listener.
+    pub fn address(&self, listen: SocketAddr) -> String {
+        let url: Option<Uri> = self.url.parse().ok();
+        let Some((host, url)) = url.as_ref().and_then(|url| Some((url.host()?, url))) else {
+            return listen.to_string();
+        };
+        let usual = if matches!(url.scheme_str(), Some("wss" | "https")) { 443 } else { 80 };
+        format!("{host}:{}", url.port_u16().unwrap_or(usual))
+    }
 }
 
 impl Default for GatewaySection {
@@ -130,6 +145,27 @@ impl From<&GatewaySection> for GatewayConfig {
             failed_logins_max: it.failed_logins_max,
             cap_loopback: it.cap_loopback,
             origins: it.origins.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gateways_address_is_a_host_and_a_port() {
+        let listen = SocketAddr::from(([10, 0, 0, 1], 8080));
+        for (url, address) in [
+            ("", "10.0.0.1:8080"),
+            ("ws://chat.example.com:8000/connection/websocket", "chat.example.com:8000"),
+            ("ws://chat.example.com/connection/websocket", "chat.example.com:80"),
+            ("wss://chat.example.com", "chat.example.com:443"),
+            ("wss://[::1]:9000/x", "[::1]:9000"),
+            ("no url", "10.0.0.1:8080"),
+        ] {
+            let section = GatewaySection { url: url.into(), ..GatewaySection::default() };
+            assert_eq!(section.address(listen), address, "{url}");
         }
     }
 }

@@ -50,20 +50,22 @@ impl Default for NeteaseSection {
     }
 }
 
-impl From<&NeteaseSection> for NeteaseConfig {
-    fn from(it: &NeteaseSection) -> Self {
-        Self {
-            body_bytes_max: it.body_bytes_max,
-            body_timeout_s: it.body_timeout_s,
-            clock_window_s: it.clock_window_s,
-            request_memory_s: it.request_memory_s,
-            request_wait_s: it.request_wait_s,
-            requests_running_max: it.requests_running_max,
-            nonces_max: it.nonces_max,
-            unknown_paths_max: it.unknown_paths_max,
-            message_body_chars_max: it.message_body_chars_max,
-            notice_members_max: it.notice_members_max,
-            conversation_list: it.conversation_list,
+impl NeteaseSection {
+    /// The dialect's configuration, on a server whose gateway is at this address.
+    pub fn at(&self, gateway_address: String) -> NeteaseConfig {
+        NeteaseConfig {
+            gateway_address,
+            body_bytes_max: self.body_bytes_max,
+            body_timeout_s: self.body_timeout_s,
+            clock_window_s: self.clock_window_s,
+            request_memory_s: self.request_memory_s,
+            request_wait_s: self.request_wait_s,
+            requests_running_max: self.requests_running_max,
+            nonces_max: self.nonces_max,
+            unknown_paths_max: self.unknown_paths_max,
+            message_body_chars_max: self.message_body_chars_max,
+            notice_members_max: self.notice_members_max,
+            conversation_list: self.conversation_list,
         }
     }
 }

@@ -25,6 +25,8 @@ pub struct NeteaseConfig {
     pub notice_members_max: usize,
     /// Whether backends may list an account's conversations.
     pub conversation_list: bool,
+    /// Where clients reach the gateway, as `host:port`.
+    pub gateway_address: String,
 }
 
 impl Default for NeteaseConfig {
@@ -41,6 +43,7 @@ impl Default for NeteaseConfig {
             message_body_chars_max: 5_000,
             notice_members_max: 5_000,
             conversation_list: true,
+            gateway_address: String::new(),
         }
     }
 }

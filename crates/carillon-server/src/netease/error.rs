@@ -105,6 +105,10 @@ pub(super) enum Problem {
     NotCoordinate,
     /// Where it ceases to be a tag expression.
     NotTags(Malformed),
+    /// In JSON, it is an object or an array.
+    NotText,
+    /// One object of the list lacks this.
+    MemberEmpty(&'static str),
     NotSubstitute,
     /// Holds what the members of the JSON array may be.
     NotArrayOf(&'static str),
@@ -123,6 +127,8 @@ impl fmt::Display for Problem {
             Self::NotAccids => f.write_str("is not a JSON array of accids"),
             Self::TooManyAccids { max } => write!(f, "has more than {max} accids"),
             Self::TooMany { max, of } => write!(f, "has more than {max} {of}"),
+            Self::NotText => f.write_str("is neither a text nor a number"),
+            Self::MemberEmpty(name) => write!(f, "has a message without a {name}"),
             Self::NotCoordinate => f.write_str("is not a finite number"),
             Self::NotTags(malformed) => write!(f, "is not a tag expression: {malformed}"),
             Self::NotSubstitute => {

@@ -6,6 +6,7 @@
 
 use carillon_core::AccountId;
 use percent_encoding::percent_decode;
+use serde_json::{Map, Value};
 
 use super::accid;
 use super::error::{FieldError, Problem, ReadError};
@@ -30,6 +31,27 @@ impl Form {
                 None => (pair, &[][..]),
             };
             fields.push((decode(name)?, decode(value)?));
+        }
+        Ok(Self { fields })
+    }
+
+    /// These members of a JSON object, read like the fields of a form; `null` is an absent one.
+    ///
+    /// # Errors
+    /// A member is an object or an array.
+    pub(super) fn of_members(object: &Map<String, Value>, names: &[&'static str]) -> Result<Self, FieldError> {
+        let mut fields = Vec::new();
+        for name in names {
+            let text = match object.get(*name) {
+                None | Some(Value::Null) => continue,
+                Some(Value::String(text)) => text.clone(),
+                Some(Value::Bool(it)) => it.to_string(),
+                Some(Value::Number(it)) => it.to_string(),
+                Some(Value::Array(_) | Value::Object(_)) => {
+                    return Err(FieldError { field: name, problem: Problem::NotText });
+                }
+            };
+            fields.push(((*name).to_owned(), text));
         }
         Ok(Self { fields })
     }

@@ -42,12 +42,7 @@ impl<T: Serialize> Serialize for Entry<T> {
 ///
 /// # Errors
 /// What holds for all messages, as long as none was sent.
-pub(super) async fn send(
-    netease: &Netease,
-    app: &App,
-    form: &Form,
-    envelope: &Envelope,
-) -> Result<Bytes, CallError> {
+pub(super) async fn send(netease: &Netease, app: &App, form: &Form, envelope: &Envelope) -> Result<Bytes, CallError> {
     let resend = if app.settings.rooms.resend_must_be_known { Resend::MustBeKnown } else { Resend::IfKnown };
     let (mut fail, mut success) = (Vec::new(), Vec::new());
     for (id, item) in list(app, form.required(FIELD)?)? {
@@ -88,9 +83,10 @@ fn list(app: &App, text: &str) -> Result<Vec<Listed>, CallError> {
     }
     let mut listed = Vec::with_capacity(objects.len());
     for object in &objects {
-        let form = Form::of_members(object, &MEMBERS)?;
-        let id = form.required("msgId").map_err(|_| problem(Problem::MemberEmpty("msgId")))?.to_owned();
-        match fields::item(&form, fields::origin(app)) {
+        let id = Form::of_members(object, &["msgId"]).ok().and_then(|form| form.optional("msgId").map(str::to_owned));
+        let id = id.ok_or(problem(Problem::MemberEmpty("msgId")))?;
+        let form = Form::of_members(object, &MEMBERS).map_err(CallError::from);
+        match form.and_then(|form| fields::item(&form, fields::origin(app))) {
             Err(CallError::ContentTooLong) => return Err(CallError::ContentTooLong),
             item => listed.push((id, item)),
         }

@@ -10,14 +10,15 @@ use serde_json::Value;
 use crate::netease::error::{CallError, FieldError, Problem};
 use crate::netease::form::{Form, check_length};
 use crate::netease::msg::fields;
-use crate::netease::{DIALECT, body};
+use crate::netease::{DIALECT, accid, body};
 
 /// The vendor's; its English page once says 4,069.
 const ATTACH_CHARS_MAX: usize = 4_096;
 const EXT_CHARS_MAX: usize = 4_096;
 /// Ours: the vendor tells none.
-const ID_CHARS_MAX: usize = 128;
+pub(super) const ID_CHARS_MAX: usize = 128;
 const SUBSTITUTE_CHARS_MAX: usize = 5_000;
+const RECIPIENTS_MAX: usize = 100;
 
 /// What one message says.
 #[derive(Clone, Debug)]
@@ -140,6 +141,17 @@ impl Envelope {
             refused_if_too_frequent: flag(form, "forbiddenIfHighPriorityMsgFreq", false)?,
             ..Self::plain(form, RoomRecipients::Members { tags: tags(form)?, point: None })?
         })
+    }
+
+    /// Of a call to members that it names.
+    pub(super) fn to_someone(form: &Form, high: bool) -> Result<Self, CallError> {
+        const FIELD: &str = "toAccids";
+        let too_many = FieldError { field: FIELD, problem: Problem::TooManyAccids { max: RECIPIENTS_MAX } };
+        let named = accid::array(FIELD, form.required(FIELD)?, RECIPIENTS_MAX)?.ok_or(too_many)?;
+        // Who is no account is not in the room, and that is not told.
+        let accounts = named.iter().filter_map(|name| accid::parse(name)).collect();
+        let priority = RoomPriority { high, ..RoomPriority::default() };
+        Ok(Self { priority, ..Self::plain(form, RoomRecipients::Accounts(accounts))? })
     }
 
     fn plain(form: &Form, to: RoomRecipients) -> Result<Self, CallError> {

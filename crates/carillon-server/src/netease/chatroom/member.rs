@@ -54,8 +54,7 @@ impl Member {
         let online_stat = present.is_some();
         let role = present.as_ref().map_or(kept.role, |it| it.role);
         let r#type = kind(role, &kept);
-        let temp_mute_ttl =
-            kept.is_muted_for_now(now_ms).then(|| (kept.muted_until_ms - now_ms).div_ceil(1_000));
+        let temp_mute_ttl = kept.is_muted_for_now(now_ms).then(|| (kept.muted_until_ms - now_ms).div_ceil(1_000));
         let card = present.map_or(kept.card, |it| it.card);
         let given = |text: String| Some(text).filter(|text| !text.is_empty());
         Row {

@@ -69,23 +69,15 @@ async fn fixed(netease: &Netease, room: RoomKey) -> Result<Vec<Member>, StoreErr
 }
 
 /// Among those who came last there may be fixed members, so more are asked for until there are enough, or no more.
-async fn guests(
-    netease: &Netease,
-    room: RoomKey,
-    before_ms: u64,
-    limit: usize,
-) -> Result<Vec<Member>, StoreError> {
+async fn guests(netease: &Netease, room: RoomKey, before_ms: u64, limit: usize) -> Result<Vec<Member>, StoreError> {
     let mut asked = limit;
     loop {
         let present = netease.pipeline.live.present(room, Whom::Latest { before_ms, limit: asked }).await;
         let are_all = present.len() < asked;
         let nos: Vec<_> = present.iter().map(|it| it.account).collect();
         let kept = netease.pipeline.store.memberships(room, &nos).await?;
-        let members = present.into_iter().zip(kept).map(|(it, kept)| Member {
-            id: it.id.clone(),
-            kept,
-            present: Some(it),
-        });
+        let members =
+            present.into_iter().zip(kept).map(|(it, kept)| Member { id: it.id.clone(), kept, present: Some(it) });
         let guests: Vec<_> = members.filter(|it| !it.is_fixed()).take(limit).collect();
         if are_all || guests.len() == limit {
             return Ok(guests);

@@ -1,14 +1,31 @@
 //! The endpoints of chat rooms.
 
+mod batch;
+pub(super) mod batch_send;
+pub(super) mod batch_send_to_someone;
 mod chars_max;
 pub(super) mod create;
+pub(super) mod delete_history_message;
 mod fields;
 pub(super) mod get;
 pub(super) mod get_batch;
+pub(super) mod kick_member;
+mod member;
+pub(super) mod members_by_page;
+pub(super) mod mute_room;
+mod notify;
+pub(super) mod query_members;
+pub(super) mod recall;
+pub(super) mod request_addr;
 mod room;
 pub(super) mod send;
+pub(super) mod send_to_someone;
 mod sent;
+pub(super) mod set_member_role;
+pub(super) mod temporary_mute;
 pub(super) mod toggle_close_stat;
+pub(super) mod update;
+pub(super) mod update_delay_close_policy;
 
 use carillon_core::RoomNo;
 use carillon_core::decide::Refusal;

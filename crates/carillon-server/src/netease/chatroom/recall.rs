@@ -19,7 +19,8 @@ pub(in crate::netease) async fn run(netease: &Netease, app: &App, form: &Form) -
     let client_id = form.required("msgId")?;
     check_length("msgId", client_id, super::fields::ID_CHARS_MAX)?;
     let find = RoomMessageAt { client_id: Some(client_id.to_owned()), ..message(form)? };
-    let notify = Notify { operator: Some(operator.clone()), is_told: true, ext: form.text("notifyExt", NOTE_CHARS_MAX)? };
+    let notify =
+        Notify { operator: Some(operator.clone()), is_told: true, ext: form.text("notifyExt", NOTE_CHARS_MAX)? };
     // It need not be a member: the backend itself takes the message back, in its name.
     netease.pipeline.member(app, RoomKey { app: app.id, no }, &operator).await?;
     answer(netease.pipeline.withdraw_from_room(app, no, &find, Some(notify)).await?)
