@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GatewaySection {
-    /// Where clients reach the gateway, as the command line is told. Empty means `ws://` and the address of the listener.
+    /// Where clients reach the gateway, as the command line and backends are told. Empty means `ws://` and the address of the listener.
     pub url: String,
     /// Threads that own connections; 0 means one for each core.
     pub shards: usize,

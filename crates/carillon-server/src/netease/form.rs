@@ -204,6 +204,20 @@ mod tests {
         assert_eq!(form.boolean("d"), Ok(None));
     }
 
+    #[test]
+    fn members_of_an_object_are_read_like_fields() {
+        let object = serde_json::json!({ "a": "x", "b": 7, "c": true, "d": null, "e": -1.5, "f": [1], "g": {} });
+        let object = object.as_object().unwrap();
+        let form = Form::of_members(object, &["a", "b", "c", "d", "e", "h"]).unwrap();
+        let text = |field| form.optional(field);
+        assert_eq!([text("a"), text("b"), text("c"), text("e")], [Some("x"), Some("7"), Some("true"), Some("-1.5")]);
+        assert_eq!((text("d"), text("h"), text("f")), (None, None, None));
+        for field in ["f", "g"] {
+            let refused = FieldError { field, problem: Problem::NotText };
+            assert_eq!(Form::of_members(object, &["a", field]), Err(refused));
+        }
+    }
+
     proptest! {
         /// The other reader puts U+FFFD where we refuse.
         #[test]

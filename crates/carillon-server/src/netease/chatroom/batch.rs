@@ -7,7 +7,7 @@ use carillon_core::model::App;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::fields::{self, Envelope, Item};
+use super::fields::{self, Envelope, Item, Space};
 use super::sent::{Flag, Told, Wording};
 use crate::netease::Netease;
 use crate::netease::error::{CallError, FieldError, Problem};
@@ -45,7 +45,7 @@ impl<T: Serialize> Serialize for Entry<T> {
 pub(super) async fn send(netease: &Netease, app: &App, form: &Form, envelope: &Envelope) -> Result<Bytes, CallError> {
     let resend = if app.settings.rooms.resend_must_be_known { Resend::MustBeKnown } else { Resend::IfKnown };
     let (mut fail, mut success) = (Vec::new(), Vec::new());
-    for (id, item) in list(app, form.required(FIELD)?)? {
+    for (id, item) in list(form.required(FIELD)?, envelope.space(app))? {
         match item.and_then(|item| Ok(envelope.message(item, resend)?)) {
             Err(error) => fail.push(Entry(id, error.code_and_desc().1)),
             Ok(command) => {
@@ -71,7 +71,7 @@ fn is_of_one(refusal: &Refusal) -> bool {
 /// # Errors
 /// The list is none; a message has no id that its fate could be told under; or one has too long an attachment, which
 /// refuses the whole call.
-fn list(app: &App, text: &str) -> Result<Vec<Listed>, CallError> {
+fn list(text: &str, space: Space) -> Result<Vec<Listed>, CallError> {
     let problem = |problem| FieldError { field: FIELD, problem };
     let objects: Vec<Map<String, Value>> =
         serde_json::from_str(text).map_err(|_| problem(Problem::NotArrayOf("objects")))?;
@@ -86,10 +86,65 @@ fn list(app: &App, text: &str) -> Result<Vec<Listed>, CallError> {
         let id = Form::of_members(object, &["msgId"]).ok().and_then(|form| form.optional("msgId").map(str::to_owned));
         let id = id.ok_or(problem(Problem::MemberEmpty("msgId")))?;
         let form = Form::of_members(object, &MEMBERS).map_err(CallError::from);
-        match form.and_then(|form| fields::item(&form, fields::origin(app))) {
+        match form.and_then(|form| fields::item(&form, space)) {
             Err(CallError::ContentTooLong) => return Err(CallError::ContentTooLong),
             item => listed.push((id, item)),
         }
     }
     Ok(listed)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(text: &str) -> Result<Vec<(String, bool)>, CallError> {
+        let list = list(text, Space::None)?;
+        Ok(list.into_iter().map(|(id, item)| (id, item.is_ok())).collect())
+    }
+
+    #[test]
+    fn a_list_is_read_message_by_message_in_its_order() {
+        let text = r#" [{"msgId":"b","msgType":0,"x":[{}]}, {"msgId":7,"msgType":"1"}, {"msgId":"a","msgType":{}}] "#;
+        assert_eq!(read(text), Ok(vec![("b".into(), true), ("7".into(), true), ("a".into(), false)]));
+        let twice = r#"[{"msgId":"a","msgType":0},{"msgId":"a","msgType":0}]"#;
+        assert_eq!(read(twice), Ok(vec![("a".into(), true); 2]));
+    }
+
+    #[test]
+    fn what_is_no_list_of_messages_with_ids_is_refused_as_a_whole() {
+        let refused = |problem| Err(FieldError { field: "msgList", problem }.into());
+        for text in ["", "x", "{}", "7", "[1]", "[[]]", "[null]", r#"[{"msgId":"a"}"#, r#"[{"msgId":"a"}]x"#] {
+            assert_eq!(read(text), refused(Problem::NotArrayOf("objects")), "{text}");
+        }
+        assert_eq!(read("[]"), refused(Problem::Empty));
+        for text in ["[{}]", r#"[{"msgId":""}]"#, r#"[{"msgId":null}]"#, r#"[{"msgId":["a"]}]"#] {
+            assert_eq!(read(text), refused(Problem::MemberEmpty("msgId")), "{text}");
+        }
+        let many = format!("[{}{{}}]", "{},".repeat(10));
+        assert_eq!(read(&many), refused(Problem::TooMany { max: 10, of: "messages" }));
+    }
+
+    proptest! {
+        #[test]
+        fn a_list_of_any_messages_is_read_and_each_stands_for_itself(
+            messages in proptest::collection::vec(("[a-z0-9]{1,9}", any::<bool>()), 1..=10),
+        ) {
+            let object = |(id, is_sound): &(String, bool)| {
+                serde_json::json!({ "msgId": id, "msgType": if *is_sound { 0 } else { 5 }, "attach": id })
+            };
+            let text = Value::Array(messages.iter().map(object).collect()).to_string();
+            prop_assert_eq!(read(&text), Ok(messages));
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused(text in r#"[\[\]{}",:a-z0-9 ]{0,60}|.{0,60}"#) {
+            if let Ok(list) = read(&text) {
+                prop_assert!((1..=MESSAGES_MAX).contains(&list.len()));
+                prop_assert!(list.iter().all(|(id, _)| !id.is_empty()));
+            }
+        }
+    }
 }

@@ -31,6 +31,14 @@ pub(super) struct Item {
     point: Option<model::Point>,
 }
 
+/// Whether a message may be said at a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Space {
+    /// It is for members that are named: its coordinates are not looked at.
+    None,
+    With(Origin),
+}
+
 /// What holds for all messages of a call.
 #[derive(Clone, Debug)]
 pub(super) struct Envelope {
@@ -47,9 +55,11 @@ pub(super) struct Envelope {
     environment: String,
 }
 
+/// The message that the fields describe.
+///
 /// # Errors
 /// What is wrong with the message; [`CallError::ContentTooLong`] comes before all else, as it holds for the whole call.
-pub(super) fn item(form: &Form, origin: Origin) -> Result<Item, CallError> {
+pub(super) fn item(form: &Form, space: Space) -> Result<Item, CallError> {
     let attach = form.optional("attach").unwrap_or_default();
     check_length("attach", attach, ATTACH_CHARS_MAX).map_err(|_| CallError::ContentTooLong)?;
     let client_id = form.required("msgId")?.to_owned();
@@ -61,7 +71,10 @@ pub(super) fn item(form: &Form, origin: Origin) -> Result<Item, CallError> {
         subtype: subtype(form)?,
         ext: form.text("ext", EXT_CHARS_MAX)?,
         is_resent: flag(form, "resendFlag", false)?,
-        point: point(form, origin)?,
+        point: match space {
+            Space::None => None,
+            Space::With(origin) => point(form, origin)?,
+        },
     })
 }
 
@@ -117,11 +130,18 @@ fn point(form: &Form, origin: Origin) -> Result<Option<model::Point>, FieldError
 }
 
 /// What three zeros mean to the app.
-pub(super) fn origin(app: &App) -> Origin {
+fn origin(app: &App) -> Origin {
     if app.settings.rooms.zero_is_no_point { Origin::IsNoPoint } else { Origin::IsAPoint }
 }
 
 impl Envelope {
+    pub(super) fn space(&self, app: &App) -> Space {
+        match self.to {
+            RoomRecipients::Members { .. } => Space::With(origin(app)),
+            RoomRecipients::Accounts(_) => Space::None,
+        }
+    }
+
     /// Of a call to a room's members, all or those that it describes.
     pub(super) fn to_members(form: &Form) -> Result<Self, CallError> {
         let high = form.boolean("highPriority")?.unwrap_or(false);
@@ -237,4 +257,109 @@ fn abandon_ratio(form: &Form) -> Result<AbandonRatio, FieldError> {
     let ratio = form.number(FIELD)?.unwrap_or(0);
     let ratio = u16::try_from(ratio).ok().and_then(AbandonRatio::new);
     ratio.ok_or(FieldError { field: FIELD, problem: Problem::NotBetween { min: 0, max: 9_999 } })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn form(fields: &[(&str, &str)]) -> Form {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        Form::parse(body.as_bytes()).unwrap()
+    }
+
+    fn refused<T>(field: &'static str, problem: Problem) -> Result<T, FieldError> {
+        Err(FieldError { field, problem })
+    }
+
+    #[test]
+    fn texts_are_bare_and_all_else_is_json_or_nothing() {
+        let element = |kind, attach| content(kind, attach).map(|it| it.elements);
+        for text in ["", "hi", r#"{"msg":"hi"}"#] {
+            assert_eq!(element(Kind::Text, text), Ok(vec![Element::Text { text: text.into() }]));
+            assert_eq!(element(Kind::Tip, text), Ok(vec![Element::Tip { text: text.into() }]));
+        }
+        for kind in [Kind::Image, Kind::Audio, Kind::Video, Kind::Location, Kind::File, Kind::Custom] {
+            assert_eq!(content(kind, "hi"), refused("attach", Problem::NotJson), "{kind:?}");
+            let none = content(kind, "").unwrap();
+            assert_eq!((none.original.as_str(), none.elements.len(), none.elements_say_all), ("", 1, true), "{kind:?}");
+            assert_eq!(content(kind, "{}").unwrap().elements, none.elements, "{kind:?}");
+        }
+        assert_eq!(element(Kind::Custom, "[1]"), Ok(vec![Element::Custom { json: "[1]".into() }]));
+    }
+
+    #[test]
+    fn a_point_has_finite_coordinates_and_three_zeros_are_what_the_app_says() {
+        let check = |x, y, z, origin| point(&form(&[("locX", x), ("locY", y), ("locZ", z)]), origin);
+        let at = |x, y, z| Ok(Some(model::Point { x, y, z }));
+        assert_eq!(check("", "", "", Origin::IsAPoint), Ok(None));
+        assert_eq!(check("1e3", "-2.5", "", Origin::IsNoPoint), at(1_000.0, -2.5, 0.0));
+        assert_eq!(check("0", "0.0", "-0", Origin::IsNoPoint), Ok(None));
+        assert_eq!(check("0", "", "", Origin::IsAPoint), at(0.0, 0.0, 0.0));
+        for bad in ["x", "1,5", "NaN", "inf", "-infinity", "1e999", " 1", "0x1"] {
+            assert_eq!(check("1", bad, "1", Origin::IsAPoint), refused("locY", Problem::NotCoordinate), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_judged_instead_of_a_custom_message_is_a_text_an_image_or_a_video() {
+        for (text, is_sound) in [
+            (r#"{"type":1,"data":"t"}"#, true),
+            (r#"{"data":"","type":3,"more":{}}"#, true),
+            (r#"{"type":0,"data":"t"}"#, false),
+            (r#"{"type":4,"data":"t"}"#, false),
+            (r#"{"type":"1","data":"t"}"#, false),
+            (r#"{"type":1.0,"data":"t"}"#, false),
+            (r#"{"type":1,"data":{}}"#, false),
+            (r#"{"type":1}"#, false),
+            ("[1]", false),
+            ("t", false),
+        ] {
+            assert_eq!(is_substitute(text), is_sound, "{text}");
+            let moderation = Moderation { substitute: text.into(), ..Moderation::default() };
+            assert_eq!(judged(moderation.clone(), Kind::Custom).is_ok(), is_sound, "{text}");
+            assert_eq!(judged(moderation, Kind::Text), Ok(Moderation::default()), "{text}");
+        }
+        assert_eq!(judged(Moderation::default(), Kind::Custom), Ok(Moderation::default()));
+    }
+
+    #[test]
+    fn a_ratio_is_below_ten_thousand() {
+        let check = |text| abandon_ratio(&form(&[("abandonRatio", text)]));
+        assert_eq!((check(""), check("0")), (Ok(AbandonRatio::default()), Ok(AbandonRatio::default())));
+        assert_eq!(check("9999"), Ok(AbandonRatio::new(9_999).unwrap()));
+        for bad in ["10000", "65536", "18446744073709551615"] {
+            assert_eq!(check(bad), refused("abandonRatio", Problem::NotBetween { min: 0, max: 9_999 }), "{bad}");
+        }
+        assert_eq!(check("-1"), refused("abandonRatio", Problem::NotNumber));
+    }
+
+    proptest! {
+        #[test]
+        fn a_flag_is_zero_or_one_and_nothing_else(text in "[01]{0,2}|true|false|.{0,4}", default: bool) {
+            let expected = match text.as_str() {
+                "" => Ok(default),
+                "0" => Ok(false),
+                "1" => Ok(true),
+                _ => refused("route", Problem::NotOneOf("0 1")),
+            };
+            prop_assert_eq!(flag(&form(&[("route", &text)]), "route", default), expected);
+        }
+
+        #[test]
+        fn any_texts_are_a_message_or_are_refused(
+            attach in ".{0,30}",
+            kind in "[0-9]{1,3}",
+            subtype in "-?[0-9]{0,11}",
+            place in "[-0-9.eEinfaN]{0,6}",
+        ) {
+            let form = form(&[("msgId", "m"), ("msgType", &kind), ("attach", &attach), ("subType", &subtype), ("locX", &place)]);
+            if let Ok(item) = item(&form, Space::With(Origin::IsAPoint)) {
+                prop_assert_eq!(item.content.original, attach);
+                prop_assert!(item.point.is_none_or(|point| point.x.is_finite()));
+            }
+        }
+    }
 }

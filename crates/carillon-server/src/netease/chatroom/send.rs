@@ -19,8 +19,8 @@ struct Reply {
 }
 
 pub(in crate::netease) async fn run(netease: &Netease, app: &App, form: &Form) -> Result<Bytes, CallError> {
-    let item = fields::item(form, fields::origin(app))?;
     let envelope = Envelope::to_members(form)?;
+    let item = fields::item(form, envelope.space(app))?;
     // The first attempt may never have arrived, so one that is not known is taken for it.
     send(netease, app, envelope.message(item, Resend::IfKnown)?).await
 }

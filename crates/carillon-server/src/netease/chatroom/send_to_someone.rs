@@ -13,7 +13,7 @@ use crate::netease::error::CallError;
 use crate::netease::form::Form;
 
 pub(in crate::netease) async fn run(netease: &Netease, app: &App, form: &Form) -> Result<Bytes, CallError> {
-    let item = fields::item(form, fields::origin(app))?;
     let envelope = Envelope::to_someone(form, false)?;
+    let item = fields::item(form, envelope.space(app))?;
     send::send(netease, app, envelope.message(item, Resend::IfKnown)?).await
 }

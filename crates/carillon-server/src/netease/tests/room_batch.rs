@@ -52,7 +52,7 @@ async fn every_parameter_reaches_the_messages() {
         ("antispamCustom", custom),
         ("env", "test"),
     ];
-    let list = r#"[{"msgId":"m1","msgType":0},{"msgId":"m2","msgType":100}]"#;
+    let list = r#"[{"msgId":"m1","msgType":0,"locX":"no place"},{"msgId":"m2","msgType":100}]"#;
     assert!(send(&backend, list, &fields).await.starts_with(r#"{"code":200,"fail":[],"#));
     let sent = backend.room_messages();
     assert_eq!(sent.iter().map(|it| it.moderation.substitute.as_str()).collect::<Vec<_>>(), ["", custom]);
