@@ -15,12 +15,12 @@ use crate::netease::form::Form;
 use crate::netease::reply::{self, OK};
 
 const FIELD: &str = "msgList";
-const MESSAGES_MAX: usize = 10;
+pub(in crate::netease) const MESSAGES_MAX: usize = 10;
 /// What a message of the list may say.
 const MEMBERS: [&str; 9] = ["msgId", "msgType", "attach", "ext", "subType", "resendFlag", "locX", "locY", "locZ"];
 
 /// A message of the list under its sender's id of it, or what is wrong with it.
-type Listed = (String, Result<Item, CallError>);
+pub(in crate::netease) type Listed = (String, Result<Item, CallError>);
 
 #[derive(Serialize)]
 struct Reply {
@@ -71,7 +71,7 @@ fn is_of_one(refusal: &Refusal) -> bool {
 /// # Errors
 /// The list is none; a message has no id that its fate could be told under; or one has too long an attachment, which
 /// refuses the whole call.
-fn list(text: &str, space: Space) -> Result<Vec<Listed>, CallError> {
+pub(in crate::netease) fn list(text: &str, space: Space) -> Result<Vec<Listed>, CallError> {
     let problem = |problem| FieldError { field: FIELD, problem };
     let objects: Vec<Map<String, Value>> =
         serde_json::from_str(text).map_err(|_| problem(Problem::NotArrayOf("objects")))?;

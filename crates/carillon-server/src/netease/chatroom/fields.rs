@@ -22,7 +22,7 @@ const RECIPIENTS_MAX: usize = 100;
 
 /// What one message says.
 #[derive(Clone, Debug)]
-pub(super) struct Item {
+pub(in crate::netease) struct Item {
     client_id: String,
     content: Content,
     subtype: u32,
@@ -33,7 +33,7 @@ pub(super) struct Item {
 
 /// Whether a message may be said at a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Space {
+pub(in crate::netease) enum Space {
     /// It is for members that are named: its coordinates are not looked at.
     None,
     With(Origin),
@@ -235,7 +235,7 @@ fn judged(moderation: Moderation, kind: Kind) -> Result<Moderation, FieldError> 
     Ok(moderation)
 }
 
-fn is_substitute(text: &str) -> bool {
+pub(in crate::netease) fn is_substitute(text: &str) -> bool {
     let Ok(json) = serde_json::from_str::<Value>(text) else { return false };
     let kind = json.get("type").and_then(Value::as_u64);
     matches!(kind, Some(1..=3)) && json.get("data").is_some_and(Value::is_string)

@@ -1,12 +1,12 @@
 //! The endpoints of chat rooms.
 
-mod batch;
+pub(super) mod batch;
 pub(super) mod batch_send;
 pub(super) mod batch_send_to_someone;
 mod chars_max;
 pub(super) mod create;
 pub(super) mod delete_history_message;
-mod fields;
+pub(super) mod fields;
 pub(super) mod get;
 pub(super) mod get_batch;
 pub(super) mod kick_member;

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use axum::body::Body;
 use carillon_core::apps::Apps;
-use carillon_core::command::CreateAccount;
+use carillon_core::command::{CreateAccount, CreateRoom};
 use carillon_core::limit::Limiter;
 use carillon_core::model::{
-    ApiKey, App, AppSettings, Broadcast, Committed, Limits, NewApp, Profile, RoomCommitted, RoomKey, Secret,
+    ApiKey, App, AppSettings, Broadcast, Committed, Limits, NewApp, Profile, RoomCommitted, RoomInfo, RoomKey, Secret,
 };
 use carillon_core::pipeline::Pipeline;
 use carillon_core::port::{EndReason, FakeClock, Fanout, LiveRooms, Present, SeededRandom, Session, Sessions, Whom};
@@ -62,7 +62,10 @@ async fn check(uri: &http::Uri, body: &[u8]) {
         assert_ne!(code, 500, "{answer:?}");
         answers.push(answer);
     }
-    assert_eq!(answers[0], answers[1], "a repeat gets the first answer");
+    // Calls about rooms are not remembered: what their repeat does depends on what the first one did.
+    if !uri.path().contains("/chatroom/") {
+        assert_eq!(answers[0], answers[1], "a repeat gets the first answer");
+    }
     check_committed(&heard.0.lock().expect("no holder of this lock panics"));
 }
 
@@ -114,6 +117,7 @@ async fn server(heard: Arc<Heard>) -> Netease {
     for name in ACCOUNTS {
         create(&pipeline, &app, name).await;
     }
+    open_room(&pipeline, &app).await;
     Netease::new(pipeline, NeteaseConfig::default(), Arc::new(NeteaseMetrics::default()))
 }
 
@@ -121,6 +125,14 @@ async fn create(pipeline: &Pipeline, app: &App, name: &str) {
     let id = AccountId::new(name).expect("it is a name");
     let command = CreateAccount { id, token: None, profile: Profile::default() };
     pipeline.create_account(app, command, None).await.expect("it is a new one");
+}
+
+/// The first account's room, number 1.
+async fn open_room(pipeline: &Pipeline, app: &App) {
+    let creator = AccountId::new(ACCOUNTS[0]).expect("it is a name");
+    let info = RoomInfo { name: "Lobby".into(), ..RoomInfo::default() };
+    let room = CreateRoom { creator, info, tells_presence: true, closing: None };
+    pipeline.create_room(app, room).await.expect("it is the first one");
 }
 
 /// What connections would have been told.

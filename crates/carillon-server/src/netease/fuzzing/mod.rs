@@ -5,11 +5,14 @@ mod call;
 
 use carillon_core::AccountId;
 use carillon_core::model::{Content, Element, Kind};
+use carillon_core::room::{Expression, Origin};
 use serde_json::{Map, Value};
 
+use super::chatroom::batch::MESSAGES_MAX;
+use super::chatroom::fields::Space;
 use super::error::ReadError;
 use super::form::{self, FIELDS_MAX, Form};
-use super::{accid, body, option};
+use super::{accid, body, chatroom, option};
 
 pub use call::call;
 
@@ -50,6 +53,27 @@ pub fn fields(input: &[u8]) {
     assert!(form::boolean(text).is_none() || text.len() <= 5);
     for kind in ["0", "1", "2", "3", "4", "6", "10", "100"] {
         check_body(kind, text);
+    }
+    check_of_rooms(text);
+}
+
+/// What only calls of rooms have: a list of messages, what moderation shall judge, and a tag expression.
+fn check_of_rooms(text: &str) {
+    for space in [Space::None, Space::With(Origin::IsAPoint)] {
+        if let Ok(list) = chatroom::batch::list(text, space) {
+            assert!((1..=MESSAGES_MAX).contains(&list.len()));
+            assert!(list.iter().all(|(id, _)| !id.is_empty()), "its fate is told under its id");
+        }
+    }
+    if chatroom::fields::is_substitute(text) {
+        serde_json::from_str::<Map<String, Value>>(text).expect("it is an object");
+    }
+    if let Ok(expression) = Expression::parse(text) {
+        let written = expression.to_string();
+        // Escapes may make it longer than what is taken.
+        if written.chars().count() <= Expression::CHARACTERS_MAX {
+            assert_eq!(Expression::parse(&written), Ok(expression));
+        }
     }
 }
 
