@@ -206,6 +206,9 @@ fn refused(refusal: &Refusal) -> (u16, String) {
 
 /// With 403 for all that is "no permission in this room" to the vendor.
 fn refused_to_room(refusal: &Refusal) -> (u16, String) {
+    if let Refusal::Store(StoreError::Unknown(_)) = refusal {
+        return (500, "it is not known whether this was sent: send it again with resendFlag 1".into());
+    }
     let (code, desc) = refused(refusal);
     let is_no_permission = matches!(refusal, Refusal::NoSuchRoom | Refusal::SenderBlocked | Refusal::SenderMuted);
     (if is_no_permission { 403 } else { code }, desc)
@@ -307,6 +310,19 @@ mod tests {
             (Refusal::Store(StoreError::Closed), 500, "server is shutting down: nothing was done"),
         ] {
             assert_eq!(CallError::Refused(refusal).code_and_desc(), (code, desc.to_owned()));
+        }
+        for (refusal, code, desc) in [
+            (Refusal::NoSuchRoom, 403, "room does not exist"),
+            (Refusal::SenderBlocked, 403, "account 'block'."),
+            (Refusal::SenderMuted, 403, "account 'mute'."),
+            (Refusal::UnknownAccount(id()), 414, "ann not register"),
+            (
+                Refusal::Store(StoreError::Unknown("EIO".into())),
+                500,
+                "it is not known whether this was sent: send it again with resendFlag 1",
+            ),
+        ] {
+            assert_eq!(CallError::ToRoom(refusal).code_and_desc(), (code, desc.to_owned()));
         }
         assert_eq!(CallError::Panicked.code_and_desc(), (500, "server error".into()));
     }

@@ -6,6 +6,7 @@ use carillon_core::decide::Refusal;
 use carillon_core::model::App;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
+use tracing::warn;
 
 use super::fields::{self, Envelope, Item, Space};
 use super::sent::{Flag, Told, Wording};
@@ -55,7 +56,12 @@ pub(super) async fn send(netease: &Netease, app: &App, form: &Form, envelope: &E
                     Err(refusal) if success.is_empty() && !is_of_one(&refusal) => {
                         return Err(CallError::ToRoom(refusal));
                     }
-                    Err(refusal) => fail.push(Entry(id, CallError::ToRoom(refusal).code_and_desc().1)),
+                    Err(refusal) => {
+                        if let Refusal::Store(error) = &refusal {
+                            warn!("a message of several to a room was not sent: {error}");
+                        }
+                        fail.push(Entry(id, CallError::ToRoom(refusal).code_and_desc().1));
+                    }
                 }
             }
         }
