@@ -12,7 +12,7 @@ mod broadcast;
 mod room;
 
 pub(crate) use broadcast::broadcast;
-pub(crate) use room::{room_event, room_member, room_message, room_state};
+pub(crate) use room::{room_event, room_member, room_message, room_moved, room_skipped, room_state};
 
 /// All of a message but a copy's id: the members of a JSON object, without the braces.
 pub(crate) fn shared(message: &Message, role: Role) -> String {

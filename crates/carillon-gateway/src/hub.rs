@@ -19,7 +19,7 @@ use crate::config::GatewayConfig;
 use crate::mailbox::{Ask, Mailbox, RoomAsk};
 use crate::metrics::GatewayMetrics;
 use crate::record::{Published, Tallies, Tally};
-use crate::rooms::Rooms;
+use crate::rooms::{Moved, Rooms};
 
 pub struct Hub {
     pub(crate) mailboxes: Vec<Arc<Mailbox>>,
@@ -42,6 +42,15 @@ impl Hub {
     /// Takes in an app's broadcasts that the store kept while no server ran, oldest first; before anybody is let in.
     pub fn restore(&self, broadcasts: &[Arc<Broadcast>]) {
         broadcasts.iter().for_each(|it| self.board.pin(it));
+    }
+
+    /// Tells the members of a room that somebody came or went. Where a shard's queue is full, its members are not told.
+    pub(crate) fn tell_move(&self, room: RoomKey, moved: Moved) {
+        self.rooms.publish_move(room, moved, |shard, mail, _| {
+            if !self.mailboxes[shard].room(mail) {
+                self.metrics.rooms.overruns.inc();
+            }
+        });
     }
 
     /// The shard that an account belongs to.

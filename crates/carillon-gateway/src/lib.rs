@@ -7,6 +7,7 @@
 
 mod admission;
 mod board;
+mod closing;
 mod config;
 mod content;
 mod envelope;

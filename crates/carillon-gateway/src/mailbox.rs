@@ -96,7 +96,7 @@ impl Mailbox {
     /// go; each is a call that was answered, and so as many as calls may be.
     pub(crate) fn room(&self, mail: &Arc<RoomMail>) -> bool {
         self.change(|state| {
-            let fits = (state.mail.rooms.len() < self.len_max || mail.message().is_none()) && !state.closed;
+            let fits = (state.mail.rooms.len() < self.len_max || mail.is_notice()) && !state.closed;
             if fits {
                 state.mail.rooms.push(Arc::clone(mail));
             }

@@ -9,9 +9,9 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use bytes::{Bytes, BytesMut};
-use carillon_core::MessageId;
 use carillon_core::model::{RoomCommitted, RoomKey, RoomMessage, RoomNews, RoomTo};
 use carillon_core::room::{Audience, Expression, FanoutNo, Named, Point, Priority, Seen, To};
+use carillon_core::{AccountNo, MessageId};
 
 use crate::format;
 use crate::protocol::Reply;
@@ -20,7 +20,8 @@ use crate::wire::{WIRES, Wire};
 
 /// What is new in a room, on its way to the shards.
 pub(crate) struct RoomMail {
-    pub(crate) committed: Arc<RoomCommitted>,
+    pub(crate) room: RoomKey,
+    pub(crate) news: News,
     /// Of a message that is sent again, the number that it had the first time.
     pub(crate) no: FanoutNo,
     /// Of a message that is sent again and whose number is forgotten: then whoever was there at that time, in ms since 1970,
@@ -28,6 +29,21 @@ pub(crate) struct RoomMail {
     pub(crate) had_until_ms: Option<u64>,
     audience: OnceLock<Audience>,
     frames: [OnceLock<Bytes>; WIRES],
+}
+
+pub(crate) enum News {
+    Committed(Arc<RoomCommitted>),
+    /// Somebody came or went.
+    Moved(Moved),
+}
+
+/// What members are told of somebody who came or went.
+pub(crate) struct Moved {
+    /// Who is not told itself.
+    pub(crate) account: AccountNo,
+    /// The members that are told; `None` for all.
+    pub(crate) tags: Option<Expression>,
+    pub(crate) data: Vec<u8>,
 }
 
 #[derive(Default)]
@@ -50,6 +66,9 @@ struct Live {
     recent: VecDeque<MessageId>,
     /// By shard.
     here: Vec<Here>,
+    /// What the store was told last of whether anybody is there; and whether it is being told.
+    reported: Option<bool>,
+    is_reporting: bool,
 }
 
 impl Rooms {
@@ -62,7 +81,7 @@ impl Rooms {
         }
         change(&mut live.here[shard]);
         let last = live.last;
-        if live.here.iter().all(|here| *here == Here::default()) {
+        if live.is_over() {
             rooms.remove(&room);
         }
         last
@@ -80,7 +99,7 @@ impl Rooms {
     }
 
     /// Gives the news their number and hands them to `put` with each shard that has somebody in the room.
-    pub(crate) fn publish(&self, news: &Arc<RoomCommitted>, mut put: impl FnMut(usize, &Arc<RoomMail>, Here)) {
+    pub(crate) fn publish(&self, news: &Arc<RoomCommitted>, put: impl FnMut(usize, &Arc<RoomMail>, Here)) {
         let mut rooms = self.lock();
         let Some(live) = rooms.get_mut(&news.room.key) else { return };
         let (no, had_until_ms) = match &news.news {
@@ -92,15 +111,40 @@ impl Rooms {
             },
             RoomNews::Notice(_) => (live.last, None),
         };
-        let mail = Arc::new(RoomMail {
-            committed: Arc::clone(news),
-            no,
-            had_until_ms,
-            audience: OnceLock::new(),
-            frames: Default::default(),
-        });
-        let there = live.here.iter().enumerate().filter(|(_, here)| **here != Here::default());
-        there.for_each(|(shard, here)| put(shard, &mail, *here));
+        live.put(RoomMail::new(news.room.key, News::Committed(Arc::clone(news)), (no, had_until_ms)), put);
+    }
+
+    /// Hands to `put` that somebody came or went, as [`Rooms::publish`] does.
+    pub(crate) fn publish_move(&self, room: RoomKey, moved: Moved, put: impl FnMut(usize, &Arc<RoomMail>, Here)) {
+        let mut rooms = self.lock();
+        let Some(live) = rooms.get_mut(&room) else { return };
+        live.put(RoomMail::new(room, News::Moved(moved), (live.last, None)), put);
+    }
+
+    /// What the store is to be told of whether anybody is there, if that is not being done already.
+    pub(crate) fn begin_report(&self, room: RoomKey) -> Option<bool> {
+        let mut rooms = self.lock();
+        let live = rooms.get_mut(&room)?;
+        if live.is_reporting || live.reported == Some(live.is_empty()) {
+            return None;
+        }
+        live.is_reporting = true;
+        Some(live.is_empty())
+    }
+
+    /// The store was told; returns what it is to be told next.
+    pub(crate) fn reported(&self, room: RoomKey, is_empty: bool) -> Option<bool> {
+        let mut rooms = self.lock();
+        let live = rooms.get_mut(&room)?;
+        live.reported = Some(is_empty);
+        if live.is_empty() != is_empty {
+            return Some(!is_empty);
+        }
+        live.is_reporting = false;
+        if live.is_over() {
+            rooms.remove(&room);
+        }
+        None
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<RoomKey, Live>> {
@@ -109,6 +153,22 @@ impl Rooms {
 }
 
 impl Live {
+    /// Whether no account counts as there.
+    fn is_empty(&self) -> bool {
+        self.here.iter().all(|here| here.accounts == 0)
+    }
+
+    fn is_over(&self) -> bool {
+        let is_told = !self.is_reporting && self.reported != Some(false);
+        is_told && self.here.iter().all(|here| *here == Here::default())
+    }
+
+    fn put(&self, mail: RoomMail, mut put: impl FnMut(usize, &Arc<RoomMail>, Here)) {
+        let mail = Arc::new(mail);
+        let there = self.here.iter().enumerate().filter(|(_, here)| **here != Here::default());
+        there.for_each(|(shard, here)| put(shard, &mail, *here));
+    }
+
     fn next(&mut self, id: MessageId) -> FanoutNo {
         self.last.0 += 1;
         if self.recent.len() as u64 == Seen::LEN {
@@ -125,18 +185,37 @@ impl Live {
 }
 
 impl RoomMail {
-    /// The message that it brings; `None` for a notice.
+    fn new(room: RoomKey, news: News, (no, had_until_ms): (FanoutNo, Option<u64>)) -> Self {
+        Self { room, news, no, had_until_ms, audience: OnceLock::new(), frames: Default::default() }
+    }
+
+    /// The message that it brings, if it does.
     pub(crate) fn message(&self) -> Option<&RoomMessage> {
-        match &self.committed.news {
-            RoomNews::Message(message) | RoomNews::Repeat { message, .. } => Some(message),
-            RoomNews::Notice(_) => None,
+        match &self.news {
+            News::Committed(committed) => match &committed.news {
+                RoomNews::Message(message) | RoomNews::Repeat { message, .. } => Some(message),
+                RoomNews::Notice(_) => None,
+            },
+            News::Moved(_) => None,
+        }
+    }
+
+    /// Whether what follows from it must follow, however much waits.
+    pub(crate) fn is_notice(&self) -> bool {
+        matches!(self.news, News::Committed(_)) && self.message().is_none()
+    }
+
+    fn is_repeat(&self) -> bool {
+        match &self.news {
+            News::Committed(committed) => matches!(committed.news, RoomNews::Repeat { .. }),
+            News::Moved(_) => false,
         }
     }
 
     /// Whom the message is for. Compiled by the first shard that asks, so that the writer does not wait for it.
     pub(crate) fn audience(&self, message: &RoomMessage) -> &Audience {
         self.audience.get_or_init(|| {
-            let is_resend = self.had_until_ms.is_none() && matches!(self.committed.news, RoomNews::Repeat { .. });
+            let is_resend = self.had_until_ms.is_none() && self.is_repeat();
             audience(message, is_resend)
         })
     }

@@ -120,6 +120,8 @@ impl Server {
         background.spawn(trimming);
         let gateway = wired.gateway.clone();
         background.spawn(async move { gateway.keep_records().await });
+        let gateway = wired.gateway.clone();
+        background.spawn(async move { gateway.close_rooms().await });
         // The sockets take connections since they are bound, so whoever reads this can connect.
         if let Err(error) = write_whereabouts(&config, admin_addr.unwrap_or(addr)) {
             tracing::warn!(%error, "server.json was not written; commands need --url");

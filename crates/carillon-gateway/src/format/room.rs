@@ -1,6 +1,6 @@
 //! What clients get of rooms: messages, what happened, the room itself and who is in it.
 
-use carillon_core::model::{Room, RoomCard, RoomEvent, RoomMessage, RoomNotice, RoomRole};
+use carillon_core::model::{Room, RoomCard, RoomEvent, RoomKey, RoomMessage, RoomNotice, RoomRole};
 use carillon_core::port::{Present, Role};
 use serde::Serialize;
 
@@ -86,6 +86,12 @@ struct Event<'a> {
     message: Option<Recalled<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<State<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    member: Option<Member<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    online: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missed: Option<u32>,
     #[serde(skip_serializing_if = "str::is_empty")]
     ext: &'a str,
 }
@@ -133,6 +139,26 @@ pub(crate) fn room_event<'a>(room: &'a Room, notice: &'a RoomNotice) -> Vec<u8> 
             Event { message: Some(message), ..of("recalled", None) }
         }
     })
+}
+
+/// Somebody came, or went.
+pub(crate) fn room_moved(room: RoomKey, who: &Present, has_come: bool, now: (u64, usize)) -> Vec<u8> {
+    let (time, online) = now;
+    write(&Event {
+        r#type: EVENT,
+        event: if has_come { "entered" } else { "left" },
+        room: room.no.to_string(),
+        time,
+        member: Some(member(who)),
+        online: Some(online),
+        ..Event::default()
+    })
+}
+
+/// What a member missed for its flow limits.
+pub(crate) fn room_skipped(room: RoomKey, missed: u32, time: u64) -> Vec<u8> {
+    let room = room.no.to_string();
+    write(&Event { r#type: EVENT, event: "skipped", room, time, missed: Some(missed), ..Event::default() })
 }
 
 #[derive(Serialize)]

@@ -33,6 +33,8 @@ impl Shard {
         self.server.metrics.queue(self.place, self.mailbox.len());
         self.server.admission.tidy(now_us);
         self.state.borrow_mut().rates.tidy(now_us);
+        self.end_graces(now_us);
+        self.tell_skipped(now_us, now_ms);
         let config = &self.server.config;
         for id in self.all() {
             match self.with(id, |it| due(it, config, now_us, now_ms)) {

@@ -16,6 +16,7 @@ mod presence;
 mod profile;
 mod records;
 mod room;
+mod room_presence;
 mod rpc;
 mod ruin;
 mod send;

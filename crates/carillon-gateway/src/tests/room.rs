@@ -210,7 +210,7 @@ async fn a_connection_that_ends_is_in_no_room_any_more() {
     drop(bob);
     world.send("bob", &["ann"], "x").await;
     ann.next().await;
-    while hub.head_count(room.key) > 1 {
+    while hub.rooms.here(room.key).connections > 1 {
         world.settle(&mut ann).await;
     }
     world.say(text(room.key.no, "bob", "bye")).await;

@@ -50,8 +50,8 @@ struct Counts {
 impl Shard {
     /// Hands out what is new in rooms: of each in its order.
     pub(in crate::shard) fn hand_out_rooms(&self, mut mail: Vec<Arc<RoomMail>>) {
-        mail.sort_by_key(|it| it.committed.room.key);
-        for of_room in mail.chunk_by(|one, two| one.committed.room.key == two.committed.room.key) {
+        mail.sort_by_key(|it| it.room);
+        for of_room in mail.chunk_by(|one, two| one.room == two.room) {
             for run in of_room.chunk_by(|one, two| one.message().is_some() && two.message().is_some()) {
                 for run in run.chunks(RUN_MAX) {
                     self.hand_out_run(run);
@@ -64,10 +64,10 @@ impl Shard {
         let items: Vec<Item<'_>> =
             run.iter().filter_map(|mail| Some(Item { mail, message: mail.message()? })).collect();
         if items.is_empty() {
-            run.iter().for_each(|mail| self.notice(&mail.committed));
+            run.iter().for_each(|mail| self.hear(mail));
             return;
         }
-        let key = run[0].committed.room.key;
+        let key = run[0].room;
         let Some(app) = self.server.pipeline.apps.get(key.app) else { return };
         let (counts, slow) = {
             let mut state = self.state.borrow_mut();
@@ -103,7 +103,10 @@ impl Shard {
                 room.members.charge(&pass, place, choice);
                 match choice {
                     Choice::Deliver => scratch.masks[place] |= 1 << bit,
-                    Choice::Drop(reason) => counts.dropped(reason),
+                    Choice::Drop(reason) => {
+                        room.has_skipped |= matches!(reason, DropReason::FlowLimit | DropReason::FlowLimitHigh);
+                        counts.dropped(reason);
+                    }
                     Choice::Outside => {}
                 }
             };

@@ -1,7 +1,8 @@
 //! The rooms of a shard: which of its connections are in which of them.
 //!
 //! [`subscribe`] lets connections in, [`deliver`] chooses who gets a message and writes it, [`notice`] does what follows from
-//! what happens to a room, [`people`] knows the accounts that are there, [`presence`] tells who they are.
+//! what happens to a room, [`people`] knows the accounts that are there, [`presence`] tells who they are, [`skipped`] what
+//! they missed.
 //!
 //! Invariant: a member's place in [`Members`] is its place in `connections`, too, and its connection's seat names it.
 
@@ -9,11 +10,14 @@ mod deliver;
 mod notice;
 mod people;
 mod presence;
+mod skipped;
 mod subscribe;
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
+use carillon_core::AccountNo;
 use carillon_core::model::{self, RoomKey};
 use carillon_core::room::Members;
 use rand::SeedableRng as _;
@@ -46,6 +50,8 @@ pub(super) struct Rooms {
     by_key: HashMap<RoomKey, Room>,
     /// How many connections were ever on their way in.
     entries: u64,
+    /// Accounts whose last connection was lost, by when they count as gone, in µs.
+    leaving: BinaryHeap<Reverse<(u64, RoomKey, AccountNo)>>,
     rng: SmallRng,
     scratch: Scratch,
 }
@@ -62,6 +68,8 @@ struct Room {
     entered_ms: Vec<u64>,
     people: People,
     entering: usize,
+    /// Whether a member may have missed something that it is still to be told of.
+    has_skipped: bool,
     /// How often something happened that says who may come in.
     changes: u64,
 }
@@ -73,6 +81,7 @@ impl Rooms {
         Self {
             by_key: HashMap::new(),
             entries: 0,
+            leaving: BinaryHeap::new(),
             rng: SmallRng::seed_from_u64(u64::from_le_bytes(seed)),
             scratch: Scratch::default(),
         }

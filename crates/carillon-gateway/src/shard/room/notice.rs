@@ -7,10 +7,11 @@ use carillon_core::AccountNo;
 use carillon_core::model::{RoomCommitted, RoomEvent, RoomKey, RoomNews};
 use carillon_core::room::Members;
 
+use super::people::Leaving;
 use crate::format;
 use crate::protocol::code::{Close, Removal};
 use crate::protocol::reply::{Push, Unsubscribe};
-use crate::rooms::{channel, publication, push};
+use crate::rooms::{Moved, News, RoomMail, channel, publication, push};
 use crate::shard::{ConnId, Shard, State};
 use crate::wire::{WIRES, Wire};
 
@@ -31,7 +32,21 @@ impl<F: Fn(&'static dyn Wire) -> Bytes> Frames<F> {
 }
 
 impl Shard {
-    pub(super) fn notice(&self, committed: &RoomCommitted) {
+    /// Takes in what is no message.
+    pub(super) fn hear(&self, mail: &RoomMail) {
+        match &mail.news {
+            News::Committed(committed) => self.notice(committed),
+            News::Moved(Moved { account, tags, data }) => {
+                let mut frames = Frames::new(|wire| publication(mail.room, data.clone(), wire));
+                let is_meant = |members: &Members, place| {
+                    members.account(place) != *account && tags.as_ref().is_none_or(|it| it.matches(members.tags(place)))
+                };
+                self.tell_members(mail.room, is_meant, &mut frames);
+            }
+        }
+    }
+
+    fn notice(&self, committed: &RoomCommitted) {
         let RoomNews::Notice(notice) = &committed.news else { return };
         let key = committed.room.key;
         self.change_room(key, |room| {
@@ -56,10 +71,15 @@ impl Shard {
         });
         if notice.is_told {
             let data = format::room_event(&committed.room, notice);
-            let mut frames = Frames::new(|wire: &'static dyn Wire| publication(key, data.clone(), wire));
+            let mut frames = Frames::new(|wire| publication(key, data.clone(), wire));
             self.tell_members(key, |_, _| true, &mut frames);
         }
-        match &notice.event {
+        self.follow(key, &notice.event);
+    }
+
+    /// Takes those out of a room who may not stay.
+    fn follow(&self, key: RoomKey, event: &RoomEvent) {
+        match event {
             RoomEvent::Closed => self.turn_out(key, None, Removal::ROOM_CLOSED),
             RoomEvent::Kicked { account, .. } => self.turn_out(key, Some(*account), Removal::KICKED),
             RoomEvent::Blocked { account, on: true, .. } => self.turn_out(key, Some(*account), Removal::BLOCKED),
@@ -109,16 +129,19 @@ impl Shard {
             members.map(|(_, &place)| ConnId { place, serial: state.connections[place].serial() }).collect()
         };
         let unsubscribe = Unsubscribe { code: why.code, reason: why.reason.into() };
-        let mut frames = Frames::new(|wire: &'static dyn Wire| {
+        let mut frames = Frames::new(|wire| {
             push(Push { channel: channel(room), unsubscribe: Some(unsubscribe.clone()), ..Push::default() }, wire)
         });
         let queue_bytes_max = self.server.config.send_queue_bytes_max;
         for id in gone {
-            self.leave(id, room);
+            self.leave(id, room, Leaving::TurnedOut);
             let handed = self.with(id, |it| it.hand(frames.get(it.wire), queue_bytes_max));
             if matches!(handed, Some(Err(_))) {
                 self.close_and_send(id, Close::SLOW);
             }
         }
+        // Those, too, whose connections are lost.
+        self.change_room(room, |live| live.people.forget(account));
+        self.report(room);
     }
 }

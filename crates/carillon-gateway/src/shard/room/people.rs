@@ -1,14 +1,44 @@
-//! The accounts that are in a room, however many connections each has there.
+//! The accounts that are in a room, however many connections each has there: they come with the first one, and go with the
+//! last one, or where that was lost some time later, so that a reconnect is neither.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use carillon_core::AccountNo;
-use carillon_core::model::RoomRole;
+use carillon_core::command::{Notify, RoomChange};
+use carillon_core::model::{ClosingPolicy, Room, RoomKey, RoomRole};
 use carillon_core::port::{Present, Whom};
+use carillon_core::room::Expression;
+
+use crate::format;
+use crate::rooms::Moved;
+use crate::server::Server;
+use crate::shard::Shard;
 
 /// Accounts of one shard that count as there.
 #[derive(Default)]
-pub(super) struct People(HashMap<AccountNo, Present>);
+pub(super) struct People(HashMap<AccountNo, Person>);
+
+#[derive(Clone)]
+pub(super) struct Person {
+    pub(super) who: Present,
+    /// Which members are told that it comes and goes; `None` for all.
+    pub(super) tells: Option<Expression>,
+    /// When it counts as gone, where its last connection was lost.
+    pub(super) is_gone_us: Option<u64>,
+}
+
+/// How a connection leaves a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Leaving {
+    /// The client says so.
+    Said,
+    /// It ended.
+    Lost,
+    /// It may not stay.
+    TurnedOut,
+}
 
 impl People {
     pub(super) fn len(&self) -> usize {
@@ -20,36 +50,137 @@ impl People {
     }
 
     /// One more connection of the account is there. What it says of itself now holds for all of them, but it is there
-    /// since the first one came. Returns the account as it is then.
-    pub(super) fn enter(&mut self, who: Present) -> &Present {
-        let account = who.account;
-        let before = self.0.get(&account).map(|it| (it.connections, it.entered_ms));
-        let (connections, entered_ms) = before.unwrap_or((0, who.entered_ms));
-        self.0.insert(account, Present { connections: connections + 1, entered_ms, ..who });
-        &self.0[&account]
+    /// since the first one came. Returns whether that is this one, and the account as it is then.
+    pub(super) fn enter(&mut self, mut person: Person) -> (bool, &Person) {
+        let account = person.who.account;
+        let before = self.0.get(&account).map(|it| (it.who.connections, it.who.entered_ms));
+        if let Some((connections, entered_ms)) = before {
+            (person.who.connections, person.who.entered_ms) = (connections + 1, entered_ms);
+        }
+        self.0.insert(account, person);
+        (before.is_none(), &self.0[&account])
     }
 
-    /// A connection of the account is gone. Returns the account where that was its last one.
-    pub(super) fn leave(&mut self, account: AccountNo) -> Option<Present> {
-        let who = self.0.get_mut(&account)?;
-        who.connections -= 1;
-        if who.connections == 0 { self.0.remove(&account) } else { None }
+    /// A connection of the account is gone. Returns the account where that was its last one, and `until_us` does not let
+    /// it stay.
+    fn leave(&mut self, account: AccountNo, until_us: Option<u64>) -> Option<Person> {
+        let person = self.0.get_mut(&account)?;
+        person.who.connections -= 1;
+        if person.who.connections > 0 {
+            return None;
+        }
+        person.is_gone_us = until_us;
+        if until_us.is_some() { None } else { self.0.remove(&account) }
+    }
+
+    /// The account if it counts as gone from then on.
+    fn end_grace(&mut self, account: AccountNo, until_us: u64) -> Option<Person> {
+        self.0.get(&account).filter(|it| it.is_gone_us == Some(until_us))?;
+        self.0.remove(&account)
+    }
+
+    /// One account, or all, are gone, where they have no connection there any more.
+    pub(super) fn forget(&mut self, account: Option<AccountNo>) {
+        self.0.retain(|no, person| person.who.connections > 0 || account.is_some_and(|it| it != *no));
     }
 
     pub(super) fn set_role(&mut self, account: AccountNo, role: RoomRole) {
-        if let Some(who) = self.0.get_mut(&account) {
-            who.role = role;
+        if let Some(person) = self.0.get_mut(&account) {
+            person.who.role = role;
         }
     }
 
     pub(super) fn who(&self, whom: &Whom) -> Vec<Present> {
         match whom {
-            Whom::These(accounts) => accounts.iter().filter_map(|account| self.0.get(account).cloned()).collect(),
+            Whom::These(accounts) => {
+                accounts.iter().filter_map(|account| self.0.get(account)).map(|it| it.who.clone()).collect()
+            }
             Whom::Latest { before_ms, limit } => {
-                let mut all: Vec<&Present> = self.0.values().filter(|it| it.entered_ms <= *before_ms).collect();
-                all.sort_unstable_by_key(|it| (std::cmp::Reverse(it.entered_ms), it.account));
+                let all = self.0.values().map(|it| &it.who);
+                let mut all: Vec<&Present> = all.filter(|it| it.entered_ms <= *before_ms).collect();
+                all.sort_unstable_by_key(|it| (Reverse(it.entered_ms), it.account));
                 all.into_iter().take(*limit).cloned().collect()
             }
         }
+    }
+}
+
+impl Shard {
+    /// One of the account's connections is out of the room.
+    pub(super) fn let_go(&self, room: RoomKey, account: AccountNo, leaving: Leaving) {
+        let grace_s = || self.server.pipeline.apps.get(room.app).map_or(0, |app| app.settings.rooms.grace_s);
+        let now_us = self.server.pipeline.clock.monotonic_us();
+        let until_us = match leaving {
+            Leaving::Said | Leaving::TurnedOut => None,
+            Leaving::Lost => Some(grace_s()).filter(|it| *it > 0),
+        };
+        let until_us = until_us.map(|grace_s| now_us.saturating_add(grace_s.saturating_mul(1_000_000)));
+        if let Some(until_us) = until_us {
+            self.state.borrow_mut().rooms.leaving.push(Reverse((until_us, room, account)));
+        }
+        let gone = self.change_room(room, |live| Some((live.is.clone()?, live.people.leave(account, until_us)?)));
+        if let Some(Some((is, person))) = gone {
+            self.report(room);
+            if leaving != Leaving::TurnedOut {
+                self.tell_moved(&is, &person, false);
+            }
+        }
+    }
+
+    /// Lets those go who did not come back in time.
+    pub(in crate::shard) fn end_graces(&self, now_us: u64) {
+        loop {
+            let due = {
+                let leaving = &mut self.state.borrow_mut().rooms.leaving;
+                let is_due = leaving.peek().is_some_and(|Reverse((until_us, ..))| *until_us <= now_us);
+                if is_due { leaving.pop() } else { None }
+            };
+            let Some(Reverse((until_us, room, account))) = due else { return };
+            let gone =
+                self.change_room(room, |live| Some((live.is.clone()?, live.people.end_grace(account, until_us)?)));
+            if let Some(Some((is, person))) = gone {
+                self.report(room);
+                self.tell_moved(&is, &person, false);
+            }
+        }
+    }
+
+    /// Tells members that somebody came or went, if the room does that.
+    pub(super) fn tell_moved(&self, room: &Room, person: &Person, has_come: bool) {
+        if room.tells_presence {
+            let hub = &self.server.hub;
+            let now = (self.server.pipeline.clock.now_ms(), hub.rooms.here(room.key).accounts);
+            let data = format::room_moved(room.key, &person.who, has_come, now);
+            hub.tell_move(room.key, Moved { account: person.who.account, tags: person.tells.clone(), data });
+        }
+    }
+
+    /// Has the store told whether anybody is in the room, after that may have changed.
+    pub(super) fn report(&self, room: RoomKey) {
+        if let Some(is_empty) = self.server.hub.rooms.begin_report(room) {
+            tokio::task::spawn_local(report(Arc::clone(&self.server), room, is_empty));
+        }
+    }
+}
+
+/// Only rooms that close when they are empty keep that; for the others nothing is written.
+async fn report(server: Arc<Server>, room: RoomKey, is_empty: bool) {
+    let mut next = Some(is_empty);
+    while let Some(is_empty) = next {
+        let pipeline = &server.pipeline;
+        if let Some(app) = pipeline.apps.get(room.app) {
+            let told = match pipeline.room(&app, room.no).await {
+                Ok(it) if it.closing.policy == ClosingPolicy::WhenEmpty => {
+                    let notify = Notify { operator: None, is_told: false, ext: String::new() };
+                    pipeline.change_room(&app, room.no, RoomChange::SetEmpty(is_empty), notify).await.map(drop)
+                }
+                Ok(_) => Ok(()),
+                Err(refusal) => Err(refusal),
+            };
+            if let Err(refusal) = told {
+                tracing::warn!(room = %room.no, %refusal, "whether a room is empty was not noted: {refusal}");
+            }
+        }
+        next = server.hub.rooms.reported(room, is_empty);
     }
 }

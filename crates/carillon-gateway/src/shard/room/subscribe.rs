@@ -14,6 +14,7 @@ use carillon_core::room::{Expression, Point, Reach, Tags};
 use carillon_core::{AccountId, AccountNo, AppId, RoomNo};
 use serde::Deserialize;
 
+use super::people::{Leaving, Person};
 use super::{Place, Seat, Seats};
 use crate::format;
 use crate::protocol::Reply;
@@ -52,6 +53,8 @@ struct Chosen {
     card: RoomCard,
     tags: Tags,
     reach: Option<Reach>,
+    /// Which members are told that it comes and goes; `None` for all.
+    tells: Option<Expression>,
 }
 
 /// The most characters that a card's texts may have.
@@ -152,7 +155,8 @@ impl Shard {
         live.entering -= 1;
         let Entered { room: is, role, card, now_ms, .. } = entered;
         let who = Present { account, id: account_id, role, card, entered_ms: now_ms, connections: 1 };
-        let own = live.people.enter(who).clone();
+        let (is_new, own) = live.people.enter(Person { who, tells: chosen.tells, is_gone_us: None });
+        let own = own.clone();
         let is = Arc::clone(live.is.insert(Arc::new(is)));
         live.connections.push(id.place);
         live.entered_ms.push(now_ms);
@@ -164,7 +168,13 @@ impl Shard {
         live.members.set_reach(place, chosen.reach);
         self.server.metrics.rooms.members.inc();
         self.server.metrics.rooms.entered.inc();
-        Ok(format::room_state(&is, &own, self.server.hub.rooms.here(room).accounts))
+        let online = self.server.hub.rooms.here(room).accounts;
+        drop(state);
+        if is_new {
+            self.report(room);
+            self.tell_moved(&is, &own, true);
+        }
+        Ok(format::room_state(&is, &own.who, online))
     }
 
     /// The connection is not let in, or does not want it any more.
@@ -192,28 +202,27 @@ impl Shard {
 
     pub(in crate::shard) fn unsubscribe(&self, id: ConnId, channel: &str) {
         let Some(Some(room)) = self.with(id, |it| room_of(channel, it.app())) else { return };
-        self.leave(id, room);
+        self.leave(id, room, Leaving::Said);
     }
 
-    /// Takes a connection out of a room; whether it was there.
-    pub(super) fn leave(&self, id: ConnId, room: RoomKey) -> bool {
+    /// Takes a connection out of a room.
+    pub(super) fn leave(&self, id: ConnId, room: RoomKey, leaving: Leaving) {
         let seat = self.with(id, |it| Some((it.account, it.take_seat(room)?))).flatten();
         // Who is only on the way in finds that the seat is gone.
-        let Some((account, Seat { place: Place::Member(place), .. })) = seat else { return false };
-        self.vacate(room, account, place);
-        true
+        let Some((account, Seat { place: Place::Member(place), .. })) = seat else { return };
+        self.vacate(room, account, place, leaving);
     }
 
     /// A connection that ends is in no room any more.
     pub(in crate::shard) fn leave_all(&self, account: AccountNo, seats: Option<Box<Seats>>) {
         for seat in seats.into_iter().flat_map(|it| it.0) {
             if let Place::Member(place) = seat.place {
-                self.vacate(seat.room, account, place);
+                self.vacate(seat.room, account, place, Leaving::Lost);
             }
         }
     }
 
-    fn vacate(&self, room: RoomKey, account: AccountNo, place: usize) {
+    fn vacate(&self, room: RoomKey, account: AccountNo, place: usize, leaving: Leaving) {
         {
             let mut state = self.state.borrow_mut();
             let State { connections, rooms, .. } = &mut *state;
@@ -221,7 +230,7 @@ impl Shard {
             live.swap_remove(room, place, connections);
         }
         self.server.metrics.rooms.members.dec();
-        self.change_room(room, |live| live.people.leave(account));
+        self.let_go(room, account, leaving);
     }
 }
 
@@ -242,11 +251,13 @@ fn read(data: &[u8]) -> Result<Chosen, ErrorCode> {
     if is_long(&nick, NICK_CHARS_MAX) || is_long(&avatar, TEXT_CHARS_MAX) || is_long(&ext, TEXT_CHARS_MAX) {
         return Err(wrong);
     }
-    if !notify_target_tags.is_empty() {
-        Expression::parse(&notify_target_tags).map_err(|_| wrong)?;
-    }
-    let reach = reach(location, distance)?;
-    Ok(Chosen { card: RoomCard { nick, avatar, ext }, tags: Tags::new(&tags).map_err(|_| wrong)?, reach })
+    let tags = Tags::new(&tags).map_err(|_| wrong)?;
+    let tells = if notify_target_tags.is_empty() {
+        Expression::of_all(&tags)
+    } else {
+        Some(Expression::parse(&notify_target_tags).map_err(|_| wrong)?)
+    };
+    Ok(Chosen { card: RoomCard { nick, avatar, ext }, tags, reach: reach(location, distance)?, tells })
 }
 
 /// Where a member is and how far it hears: everything, where it does not say.

@@ -1,0 +1,198 @@
+//! Rooms: who comes and goes, what was missed, and rooms that close by themselves.
+
+use carillon_core::RoomNo;
+use carillon_core::command::{CloseAfter, CreateRoom, RoomChange, RoomSend};
+use carillon_core::decide::MemberAction;
+use carillon_core::model::{App, AppSettings, ClosingPolicy, DropReason, Limits, Room, RoomInfo, RoomPriority};
+use carillon_core::port::LiveRooms as _;
+use serde_json::{Value, json};
+
+use super::room::{text, to_tags};
+use super::world::{Client, START_MS, World, id};
+use crate::GatewayConfig;
+
+impl World {
+    /// A room that tells its members who comes and goes, in a world of one shard.
+    async fn hall(names: &[&str]) -> (Self, Room) {
+        // Hours pass in these tests, and no pings.
+        let config = GatewayConfig { shards: 1, ping_interval_ms: 1 << 40, ..GatewayConfig::default() };
+        let world = Self::with(config).await;
+        world.accounts(names).await;
+        let command =
+            CreateRoom { creator: id(names[0]), info: RoomInfo::default(), tells_presence: true, closing: None };
+        let room = world.pipeline.create_room(&world.app, command).await.unwrap();
+        (world, room)
+    }
+
+    /// Lets time pass, and the shards see that it has.
+    async fn pass(&self, ms: u64, witness: &mut Client) {
+        self.clock.advance_ms(ms);
+        self.settle(witness).await;
+    }
+
+    fn heads(&self, room: &Room) -> usize {
+        self.gateway.server.hub.head_count(room.key)
+    }
+
+    async fn closing(&self, room: &Room) -> (bool, Option<u64>) {
+        let room = self.pipeline.room(&self.app, room.key.no).await.unwrap();
+        (room.open, room.closing.since_ms)
+    }
+}
+
+async fn moved(client: &mut Client, room: RoomNo) -> (String, String, u64) {
+    let data = client.told(room).await;
+    let word = |it: &Value| it.as_str().unwrap_or_else(|| panic!("{data}")).to_owned();
+    (word(&data["event"]), word(&data["member"]["account"]), data["online"].as_u64().unwrap())
+}
+
+fn is(event: &str, account: &str, online: u64) -> (String, String, u64) {
+    (event.into(), account.into(), online)
+}
+
+#[tokio::test]
+async fn members_are_told_who_comes_and_goes_once_for_an_account() {
+    let (world, room) = World::hall(&["ann", "bob"]).await;
+    let room = room.key.no;
+    let mut ann = world.member("ann", room, Value::Null).await;
+    let mut phone = world.member("bob", room, json!({"nick": "Bo"})).await;
+    let member = json!({"account": "bob", "nick": "Bo", "role": "guest", "entered": START_MS});
+    let told = json!({"type": "room", "event": "entered", "room": room.to_string(), "time": START_MS,
+        "member": member, "online": 2});
+    assert_eq!(ann.told(room).await, told);
+    let mut tablet = world.connected("bob", "tablet").await;
+    tablet.enter(room, Value::Null).await.unwrap();
+    phone.leave(room).await;
+    tablet.leave(room).await;
+    assert_eq!(moved(&mut ann, room).await, is("left", "bob", 1));
+    world.settle(&mut phone).await;
+    world.settle(&mut tablet).await;
+}
+
+#[tokio::test]
+async fn who_loses_its_connection_counts_as_there_for_a_while() {
+    let (world, room) = World::hall(&["ann", "bob"]).await;
+    let (key, no) = (room.key, room.key.no);
+    let mut ann = world.member("ann", no, Value::Null).await;
+    let bob = world.member("bob", no, Value::Null).await;
+    assert_eq!(moved(&mut ann, no).await, is("entered", "bob", 2));
+    drop(bob);
+    while world.gateway.server.hub.rooms.here(key).connections > 1 {
+        world.settle(&mut ann).await;
+    }
+    world.pass(9_000, &mut ann).await;
+    assert_eq!(world.heads(&room), 2);
+    let bob = world.member("bob", no, Value::Null).await;
+    assert_eq!(world.heads(&room), 2, "it came back, and nobody is told");
+    drop(bob);
+    while world.gateway.server.hub.rooms.here(key).connections > 1 {
+        world.settle(&mut ann).await;
+    }
+    world.clock.advance_ms(11_000);
+    assert_eq!(moved(&mut ann, no).await, is("left", "bob", 1));
+}
+
+#[tokio::test]
+async fn who_names_tags_is_announced_to_members_that_have_them() {
+    let (world, room) = World::hall(&["ann", "bob", "carl", "dora"]).await;
+    let room = room.key.no;
+    let mut ann = world.member("ann", room, json!({"tags": ["red"]})).await;
+    let mut bob = world.member("bob", room, json!({"tags": ["blue"], "notifyTargetTags": r#"{"tag":"red"}"#})).await;
+    assert_eq!(moved(&mut ann, room).await, is("entered", "bob", 2));
+    let _carl = world.member("carl", room, json!({"tags": ["blue"]})).await;
+    assert_eq!(moved(&mut bob, room).await, is("entered", "carl", 3));
+    let _dora = world.member("dora", room, Value::Null).await;
+    assert_eq!(moved(&mut ann, room).await, is("entered", "dora", 4), "without tags everybody is told");
+    assert_eq!(moved(&mut bob, room).await, is("entered", "dora", 4));
+    world.act(room, "carl", MemberAction::Kick).await;
+    assert_eq!(ann.told(room).await["event"], "member_kicked", "and not that it left");
+    world.say(to_tags(text(room, "ann", "x"), r#"{"tag":"red"}"#)).await;
+    assert_eq!(ann.said(room).await, "x");
+}
+
+#[tokio::test]
+async fn a_member_that_gets_too_much_is_told_how_much_it_missed_once_a_second() {
+    let (mut world, room) = World::hall(&["ann", "bob"]).await;
+    let settings = AppSettings { limits: Limits::default(), ..world.app.settings.clone() };
+    let app = App { settings, ..(*world.app).clone() };
+    world.pipeline.replace_app(app.clone()).await.unwrap();
+    world.app = app.into();
+    let room = room.key.no;
+    let mut bob = world.member("bob", room, Value::Null).await;
+    for n in 0..50 {
+        let priority = RoomPriority { high: n % 10 == 9, ..RoomPriority::default() };
+        world.say(RoomSend { priority, ..text(room, "ann", &n.to_string()) }).await;
+    }
+    while world.metrics.delivered.get() + world.drops(DropReason::FlowLimit) < 50 {
+        tokio::task::yield_now().await;
+    }
+    world.clock.advance_ms(1_001);
+    let mut got = 0;
+    let missed = loop {
+        match bob.told(room).await["missed"].as_u64() {
+            Some(missed) => break missed,
+            None => got += 1,
+        }
+    };
+    assert_eq!(got + missed, 50);
+    assert_eq!(world.drops(DropReason::FlowLimit), missed, "five of high priority are no more than may be");
+    assert!(missed >= 25, "of 45 at most 20 get through: {missed} were missed");
+}
+
+#[tokio::test]
+async fn a_room_closes_some_time_after_the_last_one_went() {
+    let (world, room) = World::hall(&["ann", "bob"]).await;
+    let no = room.key.no;
+    let closing = CloseAfter { policy: ClosingPolicy::WhenEmpty, delay_s: 60 };
+    world.change_room(no, RoomChange::SetClosing(closing)).await;
+    let mut bob = world.member("bob", no, Value::Null).await;
+    while world.closing(&room).await.1.is_some() {
+        world.settle(&mut bob).await;
+    }
+    world.clock.advance_ms(100_000);
+    world.gateway.close_due_rooms().await.unwrap();
+    bob.leave(no).await;
+    while world.closing(&room).await.1.is_none() {
+        world.settle(&mut bob).await;
+    }
+    world.gateway.close_due_rooms().await.unwrap();
+    assert_eq!(world.closing(&room).await, (true, Some(START_MS + 100_000)));
+    world.clock.advance_ms(60_000);
+    world.gateway.close_due_rooms().await.unwrap();
+    assert_eq!(world.closing(&room).await, (false, None));
+    world.change_room(no, RoomChange::SetOpen { open: true, closing: None }).await;
+    world.gateway.close_due_rooms().await.unwrap();
+    assert!(world.closing(&room).await.0, "who opens it again says anew when it is to close");
+}
+
+#[tokio::test]
+async fn a_room_closes_at_its_time_whoever_is_there() {
+    let (world, room) = World::hall(&["ann"]).await;
+    let no = room.key.no;
+    let mut ann = world.member("ann", no, Value::Null).await;
+    let closing = CloseAfter { policy: ClosingPolicy::AtTime, delay_s: 60 };
+    world.change_room(no, RoomChange::SetClosing(closing)).await;
+    world.gateway.close_due_rooms().await.unwrap();
+    assert!(world.closing(&room).await.0);
+    world.clock.advance_ms(60_000);
+    world.gateway.close_due_rooms().await.unwrap();
+    assert_eq!(ann.told(no).await["event"], "closed");
+    assert_eq!(ann.removed(no).await, 2100);
+}
+
+#[tokio::test]
+async fn a_delay_that_was_set_while_somebody_was_there_begins_when_the_room_is_empty() {
+    let (world, room) = World::hall(&["ann"]).await;
+    let no = room.key.no;
+    let mut ann = world.member("ann", no, Value::Null).await;
+    let closing = CloseAfter { policy: ClosingPolicy::WhenEmpty, delay_s: 60 };
+    world.change_room(no, RoomChange::SetClosing(closing)).await;
+    world.clock.advance_ms(60_000);
+    world.gateway.close_due_rooms().await.unwrap();
+    assert_eq!(world.closing(&room).await, (true, None));
+    ann.leave(no).await;
+    while world.closing(&room).await.1.is_none() {
+        world.settle(&mut ann).await;
+    }
+    assert_eq!(world.closing(&room).await, (true, Some(START_MS + 60_000)));
+}
