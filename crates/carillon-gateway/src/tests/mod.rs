@@ -17,6 +17,7 @@ mod profile;
 mod records;
 mod room;
 mod room_presence;
+mod room_rpcs;
 mod rpc;
 mod ruin;
 mod send;

@@ -2,7 +2,7 @@
 //!
 //! [`subscribe`] lets connections in, [`deliver`] chooses who gets a message and writes it, [`notice`] does what follows from
 //! what happens to a room, [`people`] knows the accounts that are there, [`presence`] tells who they are, [`skipped`] what
-//! they missed.
+//! they missed, [`update`] changes what they say of themselves.
 //!
 //! Invariant: a member's place in [`Members`] is its place in `connections`, too, and its connection's seat names it.
 
@@ -12,6 +12,7 @@ mod people;
 mod presence;
 mod skipped;
 mod subscribe;
+mod update;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -28,6 +29,7 @@ use super::connection::Connection;
 use crate::rooms;
 use deliver::Scratch;
 use people::People;
+pub(super) use update::Update;
 
 /// A connection's places in rooms, as the connection knows them.
 #[derive(Debug, Default)]

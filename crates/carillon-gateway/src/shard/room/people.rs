@@ -84,6 +84,14 @@ impl People {
         self.0.retain(|no, person| person.who.connections > 0 || account.is_some_and(|it| it != *no));
     }
 
+    pub(super) fn get(&self, account: AccountNo) -> Option<&Person> {
+        self.0.get(&account)
+    }
+
+    pub(super) fn get_mut(&mut self, account: AccountNo) -> Option<&mut Person> {
+        self.0.get_mut(&account)
+    }
+
     pub(super) fn set_role(&mut self, account: AccountNo, role: RoomRole) {
         if let Some(person) = self.0.get_mut(&account) {
             person.who.role = role;

@@ -58,8 +58,8 @@ struct Chosen {
 }
 
 /// The most characters that a card's texts may have.
-const NICK_CHARS_MAX: usize = 64;
-const TEXT_CHARS_MAX: usize = 4_096;
+pub(super) const NICK_CHARS_MAX: usize = 64;
+pub(super) const TEXT_CHARS_MAX: usize = 4_096;
 
 /// The room that a channel names.
 pub(in crate::shard) fn room_of(channel: &str, app: AppId) -> Option<RoomKey> {

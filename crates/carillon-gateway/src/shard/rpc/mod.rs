@@ -16,6 +16,7 @@ mod message_send;
 mod presence_get;
 mod profile;
 mod profiles_get;
+mod room;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -42,6 +43,7 @@ use crate::protocol::command::RpcRequest;
 
 /// Who asks.
 struct Caller {
+    connection: ConnId,
     app: Arc<App>,
     account: AccountNo,
     id: AccountId,
@@ -82,6 +84,10 @@ const RPCS: &[Rpc] = &[
     rpc("profile.get", |shard, caller, _| Box::pin(profile::get(shard, caller))),
     rpc("profile.set", |shard, caller, data| Box::pin(profile::set(shard, caller, data))),
     rpc("profiles.get", |shard, caller, data| Box::pin(profiles_get::run(shard, caller, data))),
+    rpc("room.history", |shard, caller, data| Box::pin(room::history(shard, caller, data))),
+    rpc("room.members", |shard, caller, data| Box::pin(room::members(shard, caller, data))),
+    rpc("room.send", |shard, caller, data| Box::pin(room::send(shard, caller, data))),
+    rpc("room.update", |shard, caller, data| Box::pin(room::update(shard, caller, data))),
 ];
 
 impl Shard {
@@ -111,10 +117,10 @@ impl Shard {
         Ok(pipeline.change_account(&caller.app, &caller.id, change, None).await?)
     }
 
-    fn caller(&self, id: ConnId) -> Option<Caller> {
+    fn caller(&self, connection: ConnId) -> Option<Caller> {
         let who = |it: &mut Connection| (it.app(), it.account, it.account_id.clone(), it.device.clone());
-        let (app, account, id, device) = self.with(id, who)?;
-        Some(Caller { app: self.server.pipeline.apps.get(app)?, account, id, device })
+        let (app, account, id, device) = self.with(connection, who)?;
+        Some(Caller { connection, app: self.server.pipeline.apps.get(app)?, account, id, device })
     }
 }
 

@@ -1,0 +1,83 @@
+//! What a member changes of itself while it is there: tags and position of the connection that says so, the card of the
+//! account. What is not given stays.
+
+use carillon_core::AccountNo;
+use carillon_core::model::RoomKey;
+use carillon_core::room::{Expression, Tags};
+use serde::Deserialize;
+
+use super::subscribe::{Location, NICK_CHARS_MAX, TEXT_CHARS_MAX, reach};
+use super::{Room, Rooms};
+use crate::protocol::code::ErrorCode;
+use crate::shard::{ConnId, Shard, State};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(in crate::shard) struct Update {
+    #[serde(rename = "room")]
+    _room: String,
+    nick: Option<String>,
+    avatar: Option<String>,
+    ext: Option<String>,
+    tags: Option<Vec<String>>,
+    notify_target_tags: Option<String>,
+    location: Option<Location>,
+    distance: Option<f64>,
+}
+
+impl Shard {
+    pub(in crate::shard) fn is_member(&self, id: ConnId, room: RoomKey) -> bool {
+        self.with(id, |it| it.place_in(room).is_some()) == Some(true)
+    }
+
+    /// Where the messages of an account go that says nothing of that itself.
+    pub(in crate::shard) fn own_target(&self, room: RoomKey, account: AccountNo) -> Option<String> {
+        let state = self.state.borrow();
+        Some(state.rooms.by_key.get(&room)?.people.get(account)?.tells.as_ref()?.to_string())
+    }
+
+    pub(in crate::shard) fn update_member(&self, id: ConnId, room: RoomKey, update: Update) -> Result<(), ErrorCode> {
+        let wrong = ErrorCode::BAD_REQUEST;
+        let Update { _room, nick, avatar, ext, tags, notify_target_tags, location, distance } = update;
+        let is_long = |text: &Option<String>, max| text.as_ref().is_some_and(|it| it.chars().count() > max);
+        if is_long(&nick, NICK_CHARS_MAX) || is_long(&avatar, TEXT_CHARS_MAX) || is_long(&ext, TEXT_CHARS_MAX) {
+            return Err(wrong);
+        }
+        let reach = reach(location, distance)?;
+        let tags = tags.map(|it| Tags::new(&it)).transpose().map_err(|_| wrong)?;
+        let notify = notify_target_tags.unwrap_or_default();
+        let tells = if notify.is_empty() { None } else { Some(Expression::parse(&notify).map_err(|_| wrong)?) };
+        let mut state = self.state.borrow_mut();
+        let State { connections, rooms: Rooms { by_key, .. }, .. } = &mut *state;
+        let connection = connections.get_mut(id.place).filter(|it| it.serial() == id.serial);
+        let account = connection.as_ref().map(|it| it.account);
+        let place = connection.and_then(|it| it.place_in(room));
+        let (Some(account), Some(place), Some(live)) = (account, place, by_key.get_mut(&room)) else {
+            return Err(ErrorCode::ROOM_NOT_FOUND);
+        };
+        let from_tags = |live: &Room| Expression::of_all(live.members.tags(place));
+        let before = from_tags(live);
+        if let Some(tags) = tags {
+            live.members.set_tags(place, tags);
+        }
+        let after = from_tags(live);
+        if reach.is_some() {
+            live.members.set_reach(place, reach);
+        }
+        if let Some(person) = live.people.get_mut(account) {
+            let card = &mut person.who.card;
+            for (new, text) in [(nick, &mut card.nick), (avatar, &mut card.avatar), (ext, &mut card.ext)] {
+                if let Some(new) = new {
+                    *text = new;
+                }
+            }
+            if tells.is_some() {
+                person.tells = tells;
+            } else if person.tells == before {
+                // It named its tags only, and these are others now.
+                person.tells = after;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,196 @@
+//! Rpcs of members of a room: `room.send`, `room.members`, `room.history`, `room.update`. For who is not in the room there is
+//! no such room.
+
+use bytes::Bytes;
+use carillon_core::command::{Resend, RoomRecipients, RoomSend};
+use carillon_core::model::{Moderation, RoomKey, RoomPriority};
+use carillon_core::pipeline::SentToRoom;
+use carillon_core::port::{LiveRooms as _, PageLimit, RoomSpan, Whom};
+use carillon_core::room::{AbandonRatio, Expression};
+use carillon_core::{AccountId, RoomNo};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::{Caller, Done, read, word};
+use crate::protocol::code::ErrorCode;
+use crate::shard::query::Failed;
+use crate::shard::room::Update;
+use crate::shard::{ConnId, Shard};
+use crate::{content, format};
+
+const CLIENT_ID_BYTES_MAX: usize = 64;
+const EXT_CHARS_MAX: usize = 4_096;
+/// The most that a page has.
+const LIMIT_MAX: usize = 100;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Sending {
+    room: String,
+    #[serde(rename = "client_id")]
+    client_id: String,
+    element: Box<RawValue>,
+    #[serde(default)]
+    ext: String,
+    #[serde(default)]
+    subtype: u32,
+    /// Instead of the sender's own.
+    notify_target_tags: Option<String>,
+    /// The members that it is for.
+    to: Option<Vec<String>>,
+    #[serde(default = "yes")]
+    history: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[derive(Serialize)]
+struct Sent {
+    id: String,
+    time: u64,
+}
+
+pub(super) async fn send(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<Bytes, Failed> {
+    let outcome = try_send(shard, caller, data).await;
+    shard.server.metrics.send(match &outcome {
+        Ok(sent) if sent.is_repeat => "repeated",
+        Ok(_) => "sent",
+        Err(failed) => failed.name(),
+    });
+    let first = outcome?.first;
+    Ok(word(&Sent { id: first.id.to_string(), time: first.time_ms }))
+}
+
+async fn try_send(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<SentToRoom, Failed> {
+    let asked: Sending = read(data)?;
+    let is_word = (1..=CLIENT_ID_BYTES_MAX).contains(&asked.client_id.len())
+        && asked.client_id.bytes().all(|it| it.is_ascii_graphic());
+    if !is_word
+        || asked.ext.chars().count() > EXT_CHARS_MAX
+        || asked.subtype > carillon_core::command::Send::SUBTYPE_MAX
+    {
+        return Err(ErrorCode::BAD_REQUEST.into());
+    }
+    let room = own(shard, caller, &asked.room)?;
+    let to = recipients(shard, caller, room, &asked)?;
+    shard.charge_write(caller.account)?;
+    let command = RoomSend {
+        room: room.no,
+        sender: caller.id.clone(),
+        from_backend: false,
+        client_id: asked.client_id,
+        content: content::content(&asked.element).map_err(|_| ErrorCode::BAD_REQUEST)?,
+        subtype: asked.subtype,
+        ext: asked.ext,
+        to,
+        although_muted: false,
+        resend: Resend::IfKnown,
+        in_history: asked.history,
+        abandon_ratio: AbandonRatio::default(),
+        priority: RoomPriority::default(),
+        refused_if_too_frequent: false,
+        route: true,
+        moderation: Moderation::default(),
+        environment: String::new(),
+    };
+    Ok(shard.server.pipeline.send_to_room(&caller.app, command).await?)
+}
+
+/// Where the sender says nothing, its messages go where its notices go.
+fn recipients(shard: &Shard, caller: &Caller, room: RoomKey, asked: &Sending) -> Result<RoomRecipients, ErrorCode> {
+    if let Some(to) = &asked.to {
+        if to.len() > LIMIT_MAX {
+            return Err(ErrorCode::LIMIT_EXCEEDED);
+        }
+        // What can be no name is nobody's.
+        let named: Vec<AccountId> = to.iter().filter_map(|it| caller.app.account_id(it).ok()).collect();
+        return Ok(RoomRecipients::Accounts(named));
+    }
+    let tags = match &asked.notify_target_tags {
+        Some(tags) if tags.is_empty() => None,
+        Some(tags) => {
+            Expression::parse(tags).map_err(|_| ErrorCode::BAD_REQUEST)?;
+            Some(tags.clone())
+        }
+        None => {
+            let own = shard.own_target(room, caller.account);
+            // Ten long tags make an expression that is longer than one may be.
+            if own.as_ref().is_some_and(|it| Expression::parse(it).is_err()) {
+                return Err(ErrorCode::LIMIT_EXCEEDED);
+            }
+            own
+        }
+    };
+    Ok(RoomRecipients::Members { tags, point: None })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Page {
+    room: String,
+    /// In ms since 1970: of members, who came then or before; of messages, those of then or before.
+    before: Option<u64>,
+    /// Of messages, those of then or later, oldest first.
+    after: Option<u64>,
+    limit: Option<usize>,
+}
+
+#[derive(Serialize)]
+struct Members {
+    online: usize,
+    members: Vec<Box<RawValue>>,
+}
+
+#[derive(Serialize)]
+struct Messages {
+    messages: Vec<Box<RawValue>>,
+}
+
+pub(super) async fn members(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<Bytes, Failed> {
+    let Page { room, before, after: None, limit } = read(data)? else { return Err(ErrorCode::BAD_REQUEST.into()) };
+    let room = own(shard, caller, &room)?;
+    let limit = limit.unwrap_or(LIMIT_MAX).clamp(1, LIMIT_MAX);
+    let hub = &shard.server.hub;
+    let present = hub.present(room, Whom::Latest { before_ms: before.unwrap_or(u64::MAX), limit }).await;
+    let members = present.iter().map(|it| raw(format::room_member(it))).collect();
+    Ok(word(&Members { online: hub.head_count(room), members }))
+}
+
+pub(super) async fn history(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<Bytes, Failed> {
+    let Page { room, before, after, limit } = read(data)?;
+    let room = own(shard, caller, &room)?;
+    let span =
+        RoomSpan { from_ms: after.unwrap_or(0), to_ms: before.unwrap_or(u64::MAX), newest_first: after.is_none() };
+    let entries = limit.unwrap_or(LIMIT_MAX).clamp(1, LIMIT_MAX);
+    let limit = PageLimit { entries, bytes: shard.server.config.page_bytes };
+    let _permit = shard.may_read().await;
+    let messages = shard.server.pipeline.room_history(&caller.app, room.no, span, limit).await?;
+    Ok(word(&Messages { messages: messages.iter().map(|it| raw(format::room_message(it))).collect() }))
+}
+
+pub(super) async fn update(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<Bytes, Failed> {
+    #[derive(Deserialize)]
+    struct Which {
+        room: String,
+    }
+    let Which { room } = read(data)?;
+    let room = own(shard, caller, &room)?;
+    shard.charge_write(caller.account)?;
+    let update: Update = read(data)?;
+    shard.update_member(caller.connection, room, update)?;
+    Ok(word(&Done {}))
+}
+
+/// The room, if the caller is in it.
+fn own(shard: &Shard, caller: &Caller, room: &str) -> Result<RoomKey, ErrorCode> {
+    let id: ConnId = caller.connection;
+    let no: RoomNo = room.parse().ok().and_then(RoomNo::new).ok_or(ErrorCode::ROOM_NOT_FOUND)?;
+    let room = RoomKey { app: caller.app.id, no };
+    if shard.is_member(id, room) { Ok(room) } else { Err(ErrorCode::ROOM_NOT_FOUND) }
+}
+
+fn raw(data: Vec<u8>) -> Box<RawValue> {
+    RawValue::from_string(String::from_utf8(data).expect("it is made of texts")).expect("it is JSON")
+}

@@ -1,0 +1,88 @@
+//! Rpcs of members of a room.
+
+use carillon_core::command::RoomChange;
+use carillon_core::decide::MemberAction;
+use serde_json::{Value, json};
+
+use super::room::text;
+use super::world::{START_MS, World};
+
+fn hello(room: &str, client_id: &str) -> Value {
+    json!({"room": room, "client_id": client_id, "element": {"type": "text", "text": client_id}})
+}
+
+#[tokio::test]
+async fn a_member_sends_to_the_room_and_its_repeat_reaches_nobody_twice() {
+    let world = World::new().await;
+    world.accounts(&["ann", "bob", "carl"]).await;
+    let room = world.room("ann").await.key.no;
+    let name = room.to_string();
+    let mut ann = world.member("ann", room, Value::Null).await;
+    let mut bob = world.connected("bob", "phone").await;
+    assert_eq!(bob.rpc("room.send", hello(&name, "a")).await, Err((1006, "no such room".into())));
+    assert_eq!(bob.rpc("room.send", hello("999", "a")).await, Err((1006, "no such room".into())));
+    bob.enter(room, json!({"nick": "Bo"})).await.unwrap();
+    bob.say(&json!({"id": 7, "rpc": {"method": "room.send", "data": hello(&name, "a")}})).await;
+    let (one, two) = (bob.next().await, bob.next().await);
+    let answer = if one["id"] == 7 { &one } else { &two }["rpc"]["data"].clone();
+    let told = ann.told(room).await;
+    assert_eq!((&told["id"], &told["client_id"], &told["time"]), (&answer["id"], &json!("a"), &json!(START_MS)));
+    assert_eq!(bob.rpc("room.send", hello(&name, "a")).await, Ok(answer));
+    world.settle(&mut ann).await;
+    world.act(room, "bob", MemberAction::MuteFor(60)).await;
+    assert_eq!(bob.told(room).await["event"], "member_muted");
+    assert_eq!(bob.rpc("room.send", hello(&name, "b")).await, Err((1002, "account is muted".into())));
+}
+
+#[tokio::test]
+async fn messages_of_members_go_where_their_own_tags_say_unless_they_say_otherwise() {
+    let world = World::new().await;
+    world.accounts(&["ann", "bob", "carl"]).await;
+    let room = world.room("ann").await.key.no;
+    let name = room.to_string();
+    let mut ann = world.member("ann", room, json!({"tags": ["red"]})).await;
+    let mut carl = world.member("carl", room, json!({"tags": ["blue"]})).await;
+    let mut bob = world.member("bob", room, json!({"notifyTargetTags": r#"{"tag":"red"}"#})).await;
+    bob.rpc("room.send", hello(&name, "red")).await.unwrap();
+    let mut to_blue = hello(&name, "blue");
+    to_blue["notifyTargetTags"] = json!(r#"{"tag":"blue"}"#);
+    bob.rpc("room.send", to_blue).await.unwrap();
+    let mut to_ann = hello(&name, "named");
+    to_ann["to"] = json!(["ann"]);
+    bob.rpc("room.send", to_ann).await.unwrap();
+    assert_eq!([ann.said(room).await, ann.said(room).await], ["red", "named"]);
+    assert_eq!(carl.said(room).await, "blue");
+    carl.rpc("room.update", json!({"room": name, "tags": ["red"], "nick": "C"})).await.unwrap();
+    bob.rpc("room.send", hello(&name, "later")).await.unwrap();
+    assert_eq!(carl.said(room).await, "later");
+    let members = carl.rpc("room.members", json!({"room": name, "limit": 3})).await.unwrap();
+    assert_eq!((&members["online"], members["members"].as_array().unwrap().len()), (&json!(3), 3));
+    let own = members["members"].as_array().unwrap().iter().find(|it| it["account"] == "carl").unwrap();
+    assert_eq!(own, &json!({"account": "carl", "nick": "C", "role": "guest", "entered": START_MS}));
+}
+
+#[tokio::test]
+async fn members_read_the_rooms_history_and_directed_messages_are_no_part_of_it() {
+    let world = World::new().await;
+    world.accounts(&["ann", "bob"]).await;
+    let room = world.room("ann").await.key.no;
+    let name = room.to_string();
+    world.say(text(room, "ann", "one")).await;
+    world.clock.advance_ms(1);
+    world.say(text(room, "ann", "two")).await;
+    let mut bob = world.connected("bob", "phone").await;
+    let asked = json!({"room": name});
+    assert_eq!(bob.rpc("room.history", asked.clone()).await, Err((1006, "no such room".into())));
+    bob.enter(room, Value::Null).await.unwrap();
+    let mut to_ann = hello(&name, "named");
+    to_ann["to"] = json!(["ann"]);
+    bob.rpc("room.send", to_ann).await.unwrap();
+    let texts = |page: Value| {
+        let all = page["messages"].as_array().unwrap().clone();
+        all.iter().map(|it| it["elements"][0]["text"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(texts(bob.rpc("room.history", asked).await.unwrap()), ["two", "one"]);
+    let oldest = json!({"room": name, "after": START_MS, "limit": 1});
+    assert_eq!(texts(bob.rpc("room.history", oldest).await.unwrap()), ["one"]);
+    world.change_room(room, RoomChange::SetOpen { open: false, closing: None }).await;
+}
