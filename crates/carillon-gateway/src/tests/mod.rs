@@ -18,6 +18,7 @@ mod records;
 mod room;
 mod room_presence;
 mod room_rpcs;
+mod room_slow;
 mod rpc;
 mod ruin;
 mod send;

@@ -1,0 +1,62 @@
+//! Rooms: members whose sockets take little.
+
+use carillon_core::model::DropReason;
+use serde_json::{Value, json};
+
+use super::room::text;
+use super::world::{Client, World};
+use crate::GatewayConfig;
+
+impl World {
+    /// A client in a room of which at most so many bytes wait in the socket.
+    async fn narrow(&self, name: &str, room: carillon_core::RoomNo, capacity: usize) -> Client {
+        let mut client = self.socket(capacity);
+        client.connect(name, json!({})).await;
+        assert_eq!(client.next().await["id"], 1);
+        client.enter(room, Value::Null).await.unwrap();
+        client
+    }
+}
+
+#[tokio::test]
+async fn a_socket_that_takes_parts_of_frames_gets_all_of_them_in_order() {
+    let world = World::with(GatewayConfig { shards: 1, ..GatewayConfig::default() }).await;
+    world.accounts(&["ann", "bob"]).await;
+    let room = world.room("ann").await.key.no;
+    let mut bob = world.narrow("bob", room, 100).await;
+    for n in 0..50 {
+        world.say(text(room, "ann", &n.to_string())).await;
+    }
+    for n in 0..50 {
+        assert_eq!(bob.said(room).await, n.to_string());
+    }
+}
+
+#[tokio::test]
+async fn a_member_that_stops_reading_is_closed_and_the_others_get_everything() {
+    let world = World::with(GatewayConfig { shards: 1, send_queue_bytes_max: 4_000, ..GatewayConfig::default() }).await;
+    world.accounts(&["ann", "bob", "carl"]).await;
+    let room = world.room("ann").await.key.no;
+    let mut bob = world.narrow("bob", room, 500).await;
+    let mut carl = world.member("carl", room, Value::Null).await;
+    for n in 0..100 {
+        world.say(text(room, "ann", &n.to_string())).await;
+    }
+    for n in 0..100 {
+        assert_eq!(carl.said(room).await, n.to_string());
+    }
+    world.settle(&mut carl).await;
+    let mut got = 0;
+    let close = loop {
+        let next = bob.next().await;
+        if next["close"].is_u64() {
+            break next["close"].clone();
+        }
+        assert_eq!(next["push"]["pub"]["data"]["elements"][0]["text"], got.to_string());
+        got += 1;
+    };
+    assert_eq!(close, 3008);
+    assert!(got < 50, "{got}");
+    assert!(world.drops(DropReason::SlowConnection) >= 1);
+    assert_eq!(world.metrics.rooms.members.get(), 1);
+}
