@@ -4,7 +4,7 @@ use carillon_core::command::RoomChange;
 use carillon_core::decide::MemberAction;
 use serde_json::{Value, json};
 
-use super::room::text;
+use super::room::{text, to_tags};
 use super::world::{START_MS, World};
 
 fn hello(room: &str, client_id: &str) -> Value {
@@ -85,4 +85,25 @@ async fn members_read_the_rooms_history_and_directed_messages_are_no_part_of_it(
     let oldest = json!({"room": name, "after": START_MS, "limit": 1});
     assert_eq!(texts(bob.rpc("room.history", oldest).await.unwrap()), ["one"]);
     world.change_room(room, RoomChange::SetOpen { open: false, closing: None }).await;
+}
+
+#[tokio::test]
+async fn a_reconnect_keeps_what_was_changed_and_not_what_was_said_at_first() {
+    let world = World::new().await;
+    world.accounts(&["ann", "bob"]).await;
+    let room = world.room("ann").await.key.no;
+    let name = room.to_string();
+    let first = json!({"nick": "Bo", "tags": ["red"]});
+    let mut bob = world.member("bob", room, first.clone()).await;
+    bob.rpc("room.update", json!({"room": name, "nick": "Bobby", "tags": ["blue"]})).await.unwrap();
+    drop(bob);
+    // The device takes the place of its old connection.
+    let mut bob = world.connected("bob", "phone-of-bob").await;
+    let entered = bob.enter(room, first.clone()).await.unwrap();
+    assert_eq!(entered["member"]["nick"], "Bobby");
+    world.say(to_tags(text(room, "ann", "blue"), r#"{"tag":"blue"}"#)).await;
+    assert_eq!(bob.said(room).await, "blue");
+    bob.leave(room).await;
+    let entered = bob.enter(room, first).await.unwrap();
+    assert_eq!(entered["member"]["nick"], "Bo", "who leaves and enters again says anew what it is");
 }

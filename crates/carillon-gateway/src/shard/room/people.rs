@@ -5,11 +5,11 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use carillon_core::AccountNo;
 use carillon_core::command::{Notify, RoomChange};
 use carillon_core::model::{ClosingPolicy, Room, RoomKey, RoomRole};
 use carillon_core::port::{Present, Whom};
-use carillon_core::room::Expression;
+use carillon_core::room::{Expression, Reach, Tags};
+use carillon_core::{AccountNo, DeviceId};
 
 use crate::format;
 use crate::rooms::Moved;
@@ -27,6 +27,37 @@ pub(super) struct Person {
     pub(super) tells: Option<Expression>,
     /// When it counts as gone, where its last connection was lost.
     pub(super) is_gone_us: Option<u64>,
+    /// What devices have changed since they entered: SDKs that reconnect repeat what was said at first.
+    latest: Vec<Latest>,
+}
+
+/// What a device said last.
+#[derive(Clone)]
+pub(super) struct Latest {
+    pub(super) device: DeviceId,
+    pub(super) tags: Tags,
+    pub(super) reach: Option<Reach>,
+}
+
+/// Devices of one account in one room whose changes are remembered; beyond that the oldest is forgotten.
+const LATEST_MAX: usize = 16;
+
+impl Person {
+    pub(super) fn new(who: Present, tells: Option<Expression>) -> Self {
+        Self { who, tells, is_gone_us: None, latest: Vec::new() }
+    }
+
+    pub(super) fn latest(&self, device: Option<&DeviceId>) -> Option<&Latest> {
+        self.latest.iter().find(|it| Some(&it.device) == device)
+    }
+
+    pub(super) fn remember(&mut self, latest: Latest) {
+        self.latest.retain(|it| it.device != latest.device);
+        if self.latest.len() == LATEST_MAX {
+            self.latest.remove(0);
+        }
+        self.latest.push(latest);
+    }
 }
 
 /// How a connection leaves a room.
@@ -51,14 +82,18 @@ impl People {
 
     /// One more connection of the account is there. What it says of itself now holds for all of them, but it is there
     /// since the first one came. Returns whether that is this one, and the account as it is then.
-    pub(super) fn enter(&mut self, mut person: Person) -> (bool, &Person) {
+    pub(super) fn enter(&mut self, mut person: Person, device: Option<&DeviceId>) -> (bool, &Person) {
         let account = person.who.account;
-        let before = self.0.get(&account).map(|it| (it.who.connections, it.who.entered_ms));
-        if let Some((connections, entered_ms)) = before {
-            (person.who.connections, person.who.entered_ms) = (connections + 1, entered_ms);
+        let before = self.0.remove(&account);
+        let is_new = before.is_none();
+        if let Some(before) = before {
+            (person.who.connections, person.who.entered_ms) = (before.who.connections + 1, before.who.entered_ms);
+            if before.latest(device).is_some() {
+                (person.who.card, person.tells) = (before.who.card, before.tells);
+            }
+            person.latest = before.latest;
         }
-        self.0.insert(account, person);
-        (before.is_none(), &self.0[&account])
+        (is_new, self.0.entry(account).or_insert(person))
     }
 
     /// A connection of the account is gone. Returns the account where that was its last one, and `until_us` does not let

@@ -11,7 +11,7 @@ use carillon_core::model::{RoomCard, RoomKey};
 use carillon_core::pipeline::Entered;
 use carillon_core::port::Present;
 use carillon_core::room::{Expression, Point, Reach, Tags};
-use carillon_core::{AccountId, AccountNo, AppId, RoomNo};
+use carillon_core::{AccountId, AccountNo, AppId, DeviceId, RoomNo};
 use serde::Deserialize;
 
 use super::people::{Leaving, Person};
@@ -147,7 +147,7 @@ impl Shard {
         let live = rooms.by_key.get_mut(&room).expect("somebody is on the way in");
         let connection = connections.get_mut(id.place).filter(|it| it.serial() == id.serial);
         let place = live.members.len();
-        let Some((account, account_id)) = connection.and_then(|it| take_entry(it, room, entry, place)) else {
+        let Some((account, account_id, device)) = connection.and_then(|it| take_entry(it, room, entry, place)) else {
             drop(state);
             self.give_up(id, room, entry);
             return Err(ErrorCode::UNKNOWN_CHANNEL);
@@ -155,7 +155,11 @@ impl Shard {
         live.entering -= 1;
         let Entered { room: is, role, card, now_ms, .. } = entered;
         let who = Present { account, id: account_id, role, card, entered_ms: now_ms, connections: 1 };
-        let (is_new, own) = live.people.enter(Person { who, tells: chosen.tells, is_gone_us: None });
+        let (is_new, own) = live.people.enter(Person::new(who, chosen.tells), device.as_ref());
+        let (tags, reach) = match own.latest(device.as_ref()) {
+            Some(latest) => (latest.tags.clone(), latest.reach),
+            None => (chosen.tags, chosen.reach),
+        };
         let own = own.clone();
         let is = Arc::clone(live.is.insert(Arc::new(is)));
         live.connections.push(id.place);
@@ -164,8 +168,8 @@ impl Shard {
         here.connections += 1;
         let last = self.server.hub.rooms.change(room, self.place, |it| *it = here);
         live.members.push(account, last, now_us);
-        live.members.set_tags(place, chosen.tags);
-        live.members.set_reach(place, chosen.reach);
+        live.members.set_tags(place, tags);
+        live.members.set_reach(place, reach);
         self.server.metrics.rooms.members.inc();
         self.server.metrics.rooms.entered.inc();
         let online = self.server.hub.rooms.here(room).accounts;
@@ -234,9 +238,14 @@ impl Shard {
     }
 }
 
-/// Makes a seat of the way in, unless the client has turned back. Returns whose it is.
-fn take_entry(connection: &mut Connection, room: RoomKey, entry: u64, place: usize) -> Option<(AccountNo, AccountId)> {
-    let who = (connection.account, connection.account_id.clone());
+/// Makes a seat of the way in, unless the client has turned back. Returns whose it is, and on which device.
+fn take_entry(
+    connection: &mut Connection,
+    room: RoomKey,
+    entry: u64,
+    place: usize,
+) -> Option<(AccountNo, AccountId, Option<DeviceId>)> {
+    let who = (connection.account, connection.account_id.clone(), connection.device.clone());
     let seat = connection.seat(room).filter(|seat| seat.place == Place::Entering(entry))?;
     seat.place = Place::Member(place);
     Some(who)

@@ -6,6 +6,7 @@ use carillon_core::model::RoomKey;
 use carillon_core::room::{Expression, Tags};
 use serde::Deserialize;
 
+use super::people::Latest;
 use super::subscribe::{Location, NICK_CHARS_MAX, TEXT_CHARS_MAX, reach};
 use super::{Room, Rooms};
 use crate::protocol::code::ErrorCode;
@@ -50,7 +51,7 @@ impl Shard {
         let mut state = self.state.borrow_mut();
         let State { connections, rooms: Rooms { by_key, .. }, .. } = &mut *state;
         let connection = connections.get_mut(id.place).filter(|it| it.serial() == id.serial);
-        let account = connection.as_ref().map(|it| it.account);
+        let (account, device) = connection.as_ref().map(|it| (it.account, it.device.clone())).unzip();
         let place = connection.and_then(|it| it.place_in(room));
         let (Some(account), Some(place), Some(live)) = (account, place, by_key.get_mut(&room)) else {
             return Err(ErrorCode::ROOM_NOT_FOUND);
@@ -64,7 +65,11 @@ impl Shard {
         if reach.is_some() {
             live.members.set_reach(place, reach);
         }
+        let (tags, reach) = (live.members.tags(place).clone(), live.members.reach(place));
         if let Some(person) = live.people.get_mut(account) {
+            if let Some(device) = device.flatten() {
+                person.remember(Latest { device, tags, reach });
+            }
             let card = &mut person.who.card;
             for (new, text) in [(nick, &mut card.nick), (avatar, &mut card.avatar), (ext, &mut card.ext)] {
                 if let Some(new) = new {
