@@ -17,14 +17,8 @@ pub struct RoomSettings {
     pub high_per_s: u32,
     /// Messages of high priority that a room takes in any second; those above are usual ones.
     pub high_per_room_s: u32,
-    /// How long a member that comes back gets the messages of high priority that it missed.
-    pub high_return_s: u64,
     /// Whether rooms may close by themselves.
     pub delayed_closing: bool,
-    /// Whether one call may send to all rooms.
-    pub broadcast_enabled: bool,
-    /// Whether clients without an account may come in and read.
-    pub anonymous: bool,
     /// Whether members without a position get what is sent to a point.
     pub unplaced_get_placed: bool,
     /// Whether a point whose coordinates are all 0 is none.
@@ -47,10 +41,7 @@ impl Default for RoomSettings {
             normal_per_s: 20,
             high_per_s: 10,
             high_per_room_s: 10,
-            high_return_s: 30,
             delayed_closing: true,
-            broadcast_enabled: false,
-            anonymous: false,
             unplaced_get_placed: true,
             zero_is_no_point: true,
             grace_s: 10,

@@ -22,14 +22,8 @@ pub struct RoomsConfig {
     pub high_per_s: Option<u32>,
     /// Messages of high priority that a room takes in any second; 0 means any number.
     pub high_per_room_s: Option<u32>,
-    /// How long a member that comes back gets the messages of high priority that it missed, in seconds.
-    pub high_return_s: Option<u64>,
     /// Whether rooms may close by themselves.
     pub delayed_closing: Option<bool>,
-    /// Whether one call may send to all rooms.
-    pub broadcast_enabled: Option<bool>,
-    /// Whether clients without an account may come in and read.
-    pub anonymous: Option<bool>,
     /// Whether members without a position get what is sent to a point.
     pub unplaced_get_placed: Option<bool>,
     /// Whether a point whose coordinates are all 0 is none.
@@ -51,10 +45,7 @@ impl RoomsConfig {
             normal_per_s: self.normal_per_s.unwrap_or(usual.normal_per_s),
             high_per_s: self.high_per_s.unwrap_or(usual.high_per_s),
             high_per_room_s: self.high_per_room_s.unwrap_or(usual.high_per_room_s),
-            high_return_s: self.high_return_s.unwrap_or(usual.high_return_s),
             delayed_closing: self.delayed_closing.unwrap_or(usual.delayed_closing),
-            broadcast_enabled: self.broadcast_enabled.unwrap_or(usual.broadcast_enabled),
-            anonymous: self.anonymous.unwrap_or(usual.anonymous),
             unplaced_get_placed: self.unplaced_get_placed.unwrap_or(usual.unplaced_get_placed),
             zero_is_no_point: self.zero_is_no_point.unwrap_or(usual.zero_is_no_point),
             grace_s: self.grace_s.unwrap_or(usual.grace_s),

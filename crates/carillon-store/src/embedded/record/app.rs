@@ -62,14 +62,8 @@ struct RoomSettingsRecord {
     high_per_s: Option<u32>,
     #[prost(uint32, optional, tag = "7")]
     high_per_room_s: Option<u32>,
-    #[prost(uint64, optional, tag = "8")]
-    high_return_s: Option<u64>,
     #[prost(bool, optional, tag = "9")]
     delayed_closing: Option<bool>,
-    #[prost(bool, optional, tag = "10")]
-    broadcast_enabled: Option<bool>,
-    #[prost(bool, optional, tag = "11")]
-    anonymous: Option<bool>,
     #[prost(bool, optional, tag = "12")]
     unplaced_get_placed: Option<bool>,
     #[prost(bool, optional, tag = "13")]
@@ -147,10 +141,7 @@ impl From<RoomSettings> for RoomSettingsRecord {
             normal_per_s: Some(it.normal_per_s),
             high_per_s: Some(it.high_per_s),
             high_per_room_s: Some(it.high_per_room_s),
-            high_return_s: Some(it.high_return_s),
             delayed_closing: Some(it.delayed_closing),
-            broadcast_enabled: Some(it.broadcast_enabled),
-            anonymous: Some(it.anonymous),
             unplaced_get_placed: Some(it.unplaced_get_placed),
             zero_is_no_point: Some(it.zero_is_no_point),
             grace_s: Some(it.grace_s),
@@ -169,10 +160,7 @@ impl From<RoomSettingsRecord> for RoomSettings {
             normal_per_s: it.normal_per_s.unwrap_or(default.normal_per_s),
             high_per_s: it.high_per_s.unwrap_or(default.high_per_s),
             high_per_room_s: it.high_per_room_s.unwrap_or(default.high_per_room_s),
-            high_return_s: it.high_return_s.unwrap_or(default.high_return_s),
             delayed_closing: it.delayed_closing.unwrap_or(default.delayed_closing),
-            broadcast_enabled: it.broadcast_enabled.unwrap_or(default.broadcast_enabled),
-            anonymous: it.anonymous.unwrap_or(default.anonymous),
             unplaced_get_placed: it.unplaced_get_placed.unwrap_or(default.unplaced_get_placed),
             zero_is_no_point: it.zero_is_no_point.unwrap_or(default.zero_is_no_point),
             grace_s: it.grace_s.unwrap_or(default.grace_s),
