@@ -135,28 +135,14 @@ mod tests {
     use super::*;
     use crate::AppId;
     use crate::command::MessageTo;
-    use crate::model::{AppSettings, MutedIn, Profile, Secret};
+    use crate::decide::fixture::account;
+    use crate::model::{AppSettings, Secret};
 
     const ANN: AccountNo = AccountNo(1 << 40 | 1);
     const BOB: AccountNo = AccountNo(1 << 40 | 2);
 
     fn id(name: &str) -> AccountId {
         AccountId::new(name).unwrap()
-    }
-
-    fn account(no: AccountNo, name: &str) -> Account {
-        Account {
-            no,
-            id: id(name),
-            token: Secret::new("t"),
-            profile: Profile::default(),
-            blocked: false,
-            muted: false,
-            muted_in: MutedIn::default(),
-            do_not_disturb: false,
-            has_logged_in: false,
-            created_ms: 0,
-        }
     }
 
     fn said(kind: Kind) -> Message {
@@ -199,7 +185,7 @@ mod tests {
             keys: Vec::new(),
             settings: AppSettings::default(),
         };
-        let (ann, bob) = (account(ANN, "ann"), account(BOB, "bob"));
+        let (ann, bob) = (account("ann", ANN), account("bob", BOB));
         let (teller, told) = if by_ann { (&ann, &bob) } else { (&bob, &ann) };
         let place = CopyPlace { sender: ANN, recipient: BOB, message: MessageId(7), copy: MessageId(8) };
         let client_id = "e".into();

@@ -2,8 +2,11 @@
 
 mod broadcast;
 mod event;
+#[cfg(test)]
+mod fixture;
 mod refusal;
 mod room;
+mod room_change;
 mod room_member;
 mod send;
 
@@ -11,5 +14,6 @@ pub use broadcast::broadcast;
 pub use event::{EventFacts, mark_read, withdraw};
 pub use refusal::Refusal;
 pub use room::{RoomFacts, over_high_rate, role, send_to_room};
+pub use room_change::{check_closing, check_room_change, may_change_room, room_change_event};
 pub use room_member::{MemberAction, Operator, act_on_member};
 pub use send::{SendFacts, send};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::command::{RoomRecipients, RoomSend};
 use crate::decide::Refusal;
 use crate::id::{AccountNo, MessageId};
-use crate::model::{Account, App, Membership, Room, RoomMessage, RoomPriority, RoomRole, RoomSender, RoomTo};
+use crate::model::{Account, App, Membership, Room, RoomCard, RoomMessage, RoomPriority, RoomRole, RoomSender, RoomTo};
 use crate::port::RoomPlan;
 use crate::room::AbandonRatio;
 
@@ -50,7 +50,7 @@ pub fn send_to_room(command: RoomSend, facts: &RoomFacts<'_>) -> Result<RoomPlan
             no: sender.no,
             account: sender.id.clone(),
             role: role(room, sender.no, facts.membership),
-            card: facts.membership.card.over(&sender.profile),
+            card: facts.membership.card.over(&RoomCard::from(&sender.profile)),
         },
         time_ms: facts.now_ms,
         client_id: command.client_id,
@@ -112,27 +112,11 @@ pub fn over_high_rate(mut plan: RoomPlan, is_refused: bool) -> Result<RoomPlan, 
 mod tests {
     use super::*;
     use crate::command::Resend;
-    use crate::id::{AccountId, AppId, RoomNo};
-    use crate::model::{
-        AppSettings, Closing, Content, Element, Kind, Moderation, MutedIn, Profile, RoomCard, RoomInfo, RoomKey, Secret,
-    };
+    use crate::decide::fixture::{self, no};
+    use crate::id::{AccountId, RoomNo};
+    use crate::model::{AppSettings, Moderation, Profile};
 
     const NOW_MS: u64 = 1_000;
-
-    fn account(name: &str, serial: u64) -> Account {
-        Account {
-            no: AccountNo::new(AppId(1), serial),
-            id: AccountId::new(name).unwrap(),
-            token: Secret::new("t"),
-            profile: Profile { name: "Ann".into(), icon: "a.png".into(), ..Profile::default() },
-            blocked: false,
-            muted: false,
-            muted_in: MutedIn::default(),
-            do_not_disturb: false,
-            has_logged_in: false,
-            created_ms: 0,
-        }
-    }
 
     fn command() -> RoomSend {
         RoomSend {
@@ -140,13 +124,7 @@ mod tests {
             sender: AccountId::new("ann").unwrap(),
             from_backend: true,
             client_id: "m1".into(),
-            content: Content {
-                kind: Kind::Text,
-                elements: vec![Element::Text { text: "hi".into() }],
-                original: "hi".into(),
-                dialect: "test".into(),
-                elements_say_all: true,
-            },
+            content: fixture::text(),
             subtype: 0,
             ext: String::new(),
             to: RoomRecipients::Members { tags: None, point: None },
@@ -172,41 +150,26 @@ mod tests {
 
     impl Case {
         fn new() -> Self {
-            let room = Room {
-                key: RoomKey { app: AppId(1), no: RoomNo::new(7).unwrap() },
-                creator: AccountNo::new(AppId(1), 9),
-                creator_id: AccountId::new("zoe").unwrap(),
-                created_ms: 0,
-                info: RoomInfo::default(),
-                open: true,
-                muted: false,
-                tells_presence: true,
-                closing: Closing::default(),
-            };
+            let ann = fixture::account("ann", no(2));
+            let profile = Profile { name: "Ann".into(), icon: "a.png".into(), ..Profile::default() };
             Self {
                 settings: AppSettings::default(),
-                room: Some(room),
-                sender: Some(account("ann", 1)),
+                room: Some(fixture::room()),
+                sender: Some(Account { profile, ..ann }),
                 membership: Membership::default(),
                 command: command(),
             }
         }
 
         fn decide(self) -> Result<RoomPlan, Refusal> {
-            let app = App {
-                id: AppId(1),
-                name: "shop".into(),
-                token_secret: Secret::new("s"),
-                keys: Vec::new(),
-                settings: self.settings,
-            };
+            let app = fixture::app(self.settings);
             let room = self.room.map(Arc::new);
             let facts = RoomFacts {
                 app: &app,
                 room: room.as_ref(),
                 sender: self.sender.as_ref(),
                 membership: &self.membership,
-                recipients: &[AccountNo::new(AppId(1), 2)],
+                recipients: &[no(3)],
                 now_ms: NOW_MS,
             };
             send_to_room(self.command, &facts)
@@ -258,7 +221,7 @@ mod tests {
         }
         let by_creator = decide(|it| {
             let room = it.room.as_mut().unwrap();
-            (room.muted, room.creator) = (true, AccountNo::new(AppId(1), 1));
+            (room.muted, room.creator) = (true, no(2));
         });
         assert_eq!(by_creator.unwrap().message.sender.role, RoomRole::Creator, "whatever is kept of it");
     }

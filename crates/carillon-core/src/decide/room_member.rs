@@ -72,41 +72,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::id::{AccountId, AppId, RoomNo};
-    use crate::model::{Closing, MutedIn, Profile, RoomInfo, RoomKey, Secret};
-
-    fn no(serial: u64) -> AccountNo {
-        AccountNo::new(AppId(1), serial)
-    }
-
-    fn room() -> Room {
-        Room {
-            key: RoomKey { app: AppId(1), no: RoomNo::new(7).unwrap() },
-            creator: no(1),
-            creator_id: AccountId::new("creator").unwrap(),
-            created_ms: 0,
-            info: RoomInfo::default(),
-            open: true,
-            muted: false,
-            tells_presence: true,
-            closing: Closing::default(),
-        }
-    }
-
-    fn account(serial: u64) -> Account {
-        Account {
-            no: no(serial),
-            id: AccountId::new("target").unwrap(),
-            token: Secret::new("t"),
-            profile: Profile::default(),
-            blocked: false,
-            muted: false,
-            muted_in: MutedIn::default(),
-            do_not_disturb: false,
-            has_logged_in: false,
-            created_ms: 0,
-        }
-    }
+    use crate::decide::fixture::{account, no, room};
+    use crate::id::AccountId;
 
     fn of(role: RoomRole) -> Membership {
         Membership { role, ..Membership::default() }
@@ -130,7 +97,7 @@ mod tests {
                 let membership = operator.map(|(_, role)| of(role));
                 let operator = operator.zip(membership.as_ref()).map(|((no, _), membership)| (no, membership));
                 let may = |(target, role): (AccountNo, RoomRole)| {
-                    let target = Account { no: target, ..account(0) };
+                    let target = account("target", target);
                     act_on_member(&room(), operator, (&target, &of(role)), action, 0).is_ok()
                 };
                 targets.map(|target| if may(target) { 'x' } else { '.' }).iter().collect()
@@ -150,7 +117,9 @@ mod tests {
 
     #[test]
     fn what_is_kept_and_what_is_told() {
-        let act = |action| act_on_member(&room(), None, (&account(5), &of(RoomRole::Guest)), action, 1_000).unwrap();
+        let act = |action| {
+            act_on_member(&room(), None, (&account("target", no(5)), &of(RoomRole::Guest)), action, 1_000).unwrap()
+        };
         let (account, id) = (no(5), AccountId::new("target").unwrap());
         let role = |role| (Some(MembershipChange::SetRole(role)), RoomEvent::Role { account, id: id.clone(), role });
         assert_eq!(act(MemberAction::SetManager(true)), role(RoomRole::Manager));

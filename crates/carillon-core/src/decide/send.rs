@@ -119,7 +119,8 @@ fn registered(recipients: &[(AccountId, Option<AccountFacts>)]) -> Vec<AccountId
 mod tests {
     use super::*;
     use crate::AppId;
-    use crate::model::{AppSettings, Content, Element, Kind, Moderation, MutedIn, Profile, Push, Secret};
+    use crate::decide::fixture;
+    use crate::model::{AppSettings, Moderation, MutedIn, Profile, Push};
 
     const BLOCKER: &str = "zoe";
 
@@ -128,18 +129,7 @@ mod tests {
     }
 
     fn account(name: &str) -> Account {
-        Account {
-            no: no(name),
-            id: AccountId::new(name).unwrap(),
-            token: Secret::new("t"),
-            profile: Profile { name: "Ann".into(), ..Profile::default() },
-            blocked: false,
-            muted: false,
-            muted_in: MutedIn::default(),
-            do_not_disturb: false,
-            has_logged_in: false,
-            created_ms: 0,
-        }
+        Account { profile: Profile { name: "Ann".into(), ..Profile::default() }, ..fixture::account(name, no(name)) }
     }
 
     fn command(options: CopyOptions, sender_sees: bool) -> Send {
@@ -148,13 +138,7 @@ mod tests {
             from_backend: true,
             to: Recipients::Many { named: Vec::new(), impossible: 0 },
             client_id: None,
-            content: Content {
-                kind: Kind::Text,
-                elements: vec![Element::Text { text: "hi".into() }],
-                original: "hi".into(),
-                dialect: "test".into(),
-                elements_say_all: true,
-            },
+            content: fixture::text(),
             subtype: 0,
             ext: String::new(),
             options,
@@ -182,13 +166,7 @@ mod tests {
 
         /// Decides; recipients that start with `?` are no accounts.
         fn decide(self) -> Result<InboxPlan, Refusal> {
-            let app = App {
-                id: AppId(1),
-                name: "shop".into(),
-                token_secret: Secret::new("s"),
-                keys: Vec::new(),
-                settings: self.settings,
-            };
+            let app = fixture::app(self.settings);
             let facts = |name: &str| {
                 let known = AccountFacts { no: no(name), blocked: false, muted: false, has_blocklist: name == BLOCKER };
                 (AccountId::new(name).unwrap(), (!name.starts_with('?')).then_some(known))

@@ -159,15 +159,19 @@ impl Membership {
 }
 
 impl RoomCard {
-    /// With what it leaves out taken from what is kept of the account in the room.
-    pub fn over_kept(&self, kept: &Self) -> Self {
+    /// With what it leaves out taken from another card: what is kept of the account in the room, or its profile.
+    pub fn over(&self, other: &Self) -> Self {
         let or = |own: &String, other: &String| if own.is_empty() { other.clone() } else { own.clone() };
-        Self { nick: or(&self.nick, &kept.nick), avatar: or(&self.avatar, &kept.avatar), ext: or(&self.ext, &kept.ext) }
+        Self {
+            nick: or(&self.nick, &other.nick),
+            avatar: or(&self.avatar, &other.avatar),
+            ext: or(&self.ext, &other.ext),
+        }
     }
+}
 
-    /// With what it leaves out taken from the account's profile.
-    pub fn over(&self, profile: &Profile) -> Self {
-        let or = |own: &String, other: &String| if own.is_empty() { other.clone() } else { own.clone() };
-        Self { nick: or(&self.nick, &profile.name), avatar: or(&self.avatar, &profile.icon), ext: self.ext.clone() }
+impl From<&Profile> for RoomCard {
+    fn from(it: &Profile) -> Self {
+        Self { nick: it.name.clone(), avatar: it.icon.clone(), ext: String::new() }
     }
 }

@@ -3,14 +3,12 @@
 use std::sync::Arc;
 
 use super::{Pipeline, check_enabled};
-use crate::command::{
-    CloseAfter, CreateRoom, EnterRoom, MembershipChange, Notify, Resend, RoomChange, RoomRecipients, RoomSend,
-};
+use crate::command::{CreateRoom, EnterRoom, MembershipChange, Notify, Resend, RoomChange, RoomRecipients, RoomSend};
 use crate::decide::{self, MemberAction, Refusal, RoomFacts};
 use crate::id::{AccountId, AccountNo, RoomNo};
 use crate::model::{
-    Account, App, ClosingPolicy, Limit, Membership, NewRoom, Room, RoomCard, RoomCommitted, RoomEvent, RoomKey,
-    RoomMessage, RoomNews, RoomNotice, RoomRole, RoomTo,
+    Account, App, Limit, Membership, NewRoom, Room, RoomCard, RoomCommitted, RoomEvent, RoomKey, RoomMessage, RoomNews,
+    RoomNotice, RoomRole, RoomTo,
 };
 use crate::port::{
     CreateRoomError, Member, PageLimit, Remember, RoomMessageChange, RoomPlan, RoomSpan, StoreError, Whom,
@@ -46,7 +44,7 @@ impl Pipeline {
     /// [`Refusal::TooManyRooms`], [`Refusal::Store`].
     pub async fn create_room(&self, app: &App, command: CreateRoom) -> Result<Room, Refusal> {
         check_enabled(app)?;
-        check_closing(app, command.closing)?;
+        decide::check_closing(app, command.closing)?;
         let creator = self.known(app, &command.creator).await?;
         let now_ms = self.clock.now_ms();
         let room = NewRoom {
@@ -80,13 +78,11 @@ impl Pipeline {
         self.store.rooms(app.id, &[no]).await?.pop().flatten().ok_or(Refusal::NoSuchRoom)
     }
 
-    /// Changes a room and returns it as it is then. Who closes or opens one must be its creator, who mutes it one of those
-    /// in charge; where no operator is named it is the backend, which may.
+    /// Changes a room and returns it as it is then. Where no operator is named it is the backend, which may.
     ///
     /// # Errors
-    /// [`Refusal::AppDisabled`], [`Refusal::NoSuchRoom`], [`Refusal::UnknownAccount`], [`Refusal::NotAllowed`];
-    /// [`Refusal::RoomIsSo`] for opening what is open and closing what is closed; [`Refusal::NoDelayedClosing`];
-    /// [`Refusal::Store`].
+    /// As [`decide::check_room_change`] and [`decide::may_change_room`]; [`Refusal::AppDisabled`], [`Refusal::NoSuchRoom`],
+    /// [`Refusal::UnknownAccount`], [`Refusal::Store`].
     pub async fn change_room(
         &self,
         app: &App,
@@ -96,33 +92,13 @@ impl Pipeline {
     ) -> Result<Room, Refusal> {
         check_enabled(app)?;
         let room = self.room(app, no).await?;
-        if let RoomChange::SetOpen { open, closing } = &change {
-            check_closing(app, *closing)?;
-            if room.open == *open {
-                return Err(Refusal::RoomIsSo);
-            }
-        }
-        if let RoomChange::SetClosing(closing) = &change {
-            check_closing(app, Some(*closing))?;
-        }
+        decide::check_room_change(app, &room, &change)?;
         if let Some(operator) = &notify.operator {
             let (account, membership) = self.member(app, room.key, operator).await?;
-            let role = decide::role(&room, account.no, &membership);
-            let may =
-                if matches!(change, RoomChange::SetOpen { .. }) { role == RoomRole::Creator } else { role.manages() };
-            if !may {
-                return Err(Refusal::NotAllowed);
-            }
+            decide::may_change_room(&room, (account.no, &membership), &change)?;
         }
         let now_ms = self.clock.now_ms();
-        let event = match &change {
-            RoomChange::SetInfo(_) => Some(RoomEvent::Updated),
-            RoomChange::SetOpen { open: true, .. } => Some(RoomEvent::Opened),
-            RoomChange::SetOpen { open: false, .. } => Some(RoomEvent::Closed),
-            RoomChange::SetMuted(on) => Some(RoomEvent::Muted(*on)),
-            RoomChange::SetClosing(_) | RoomChange::SetTellsPresence(_) | RoomChange::SetEmpty(_) => None,
-        };
-        let notice = event.map(|event| notify.of(event, now_ms));
+        let notice = decide::room_change_event(&change).map(|event| notify.of(event, now_ms));
         self.store.change_room(room.key, change, now_ms, notice).await?.ok_or(Refusal::NoSuchRoom)
     }
 
@@ -174,7 +150,7 @@ impl Pipeline {
             return Err(Refusal::NoSuchRoom);
         }
         let now_ms = self.clock.now_ms();
-        let card = command.card.over_kept(&membership.card).over(&account.profile);
+        let card = command.card.over(&membership.card).over(&RoomCard::from(&account.profile));
         if membership.is_fixed() || room.creator == account.no {
             let member = Member { room: room.key, account: account.no, id: account.id.clone() };
             self.store.change_membership(member, MembershipChange::NoteEntered(now_ms), now_ms, None).await?;
@@ -353,9 +329,4 @@ impl Notify {
         let Self { operator, is_told, ext } = self;
         RoomNotice { event, time_ms, by: operator, is_told, ext }
     }
-}
-
-fn check_closing(app: &App, closing: Option<CloseAfter>) -> Result<(), Refusal> {
-    let closes = closing.is_some_and(|it| it.policy != ClosingPolicy::Never);
-    if closes && !app.settings.rooms.delayed_closing { Err(Refusal::NoDelayedClosing) } else { Ok(()) }
 }
