@@ -58,8 +58,8 @@ struct Chosen {
 }
 
 /// The most characters that a card's texts may have.
-pub(super) const NICK_CHARS_MAX: usize = 64;
-pub(super) const TEXT_CHARS_MAX: usize = 4_096;
+const NICK_CHARS_MAX: usize = 64;
+const TEXT_CHARS_MAX: usize = 4_096;
 
 /// The room that a channel names.
 pub(in crate::shard) fn room_of(channel: &str, app: AppId) -> Option<RoomKey> {
@@ -256,17 +256,21 @@ fn read(data: &[u8]) -> Result<Chosen, ErrorCode> {
     let asked: Asked =
         if data.is_empty() { Asked::default() } else { serde_json::from_slice(data).map_err(|_| wrong)? };
     let Asked { nick, avatar, ext, tags, notify_target_tags, location, distance } = asked;
-    let is_long = |text: &str, max: usize| text.chars().count() > max;
-    if is_long(&nick, NICK_CHARS_MAX) || is_long(&avatar, TEXT_CHARS_MAX) || is_long(&ext, TEXT_CHARS_MAX) {
-        return Err(wrong);
-    }
+    check_card(&nick, &avatar, &ext)?;
     let tags = Tags::new(&tags).map_err(|_| wrong)?;
-    let tells = if notify_target_tags.is_empty() {
-        Expression::of_all(&tags)
-    } else {
-        Some(Expression::parse(&notify_target_tags).map_err(|_| wrong)?)
-    };
+    let tells = expression(&notify_target_tags)?.or_else(|| Expression::of_all(&tags));
     Ok(Chosen { card: RoomCard { nick, avatar, ext }, tags, reach: reach(location, distance)?, tells })
+}
+
+pub(super) fn check_card(nick: &str, avatar: &str, ext: &str) -> Result<(), ErrorCode> {
+    let texts = [(nick, NICK_CHARS_MAX), (avatar, TEXT_CHARS_MAX), (ext, TEXT_CHARS_MAX)];
+    let is_long = texts.into_iter().any(|(text, max)| text.chars().count() > max);
+    if is_long { Err(ErrorCode::BAD_REQUEST) } else { Ok(()) }
+}
+
+/// A tag expression; `None` for none.
+pub(super) fn expression(text: &str) -> Result<Option<Expression>, ErrorCode> {
+    if text.is_empty() { Ok(None) } else { Expression::parse(text).map(Some).map_err(|_| ErrorCode::BAD_REQUEST) }
 }
 
 /// Where a member is and how far it hears: everything, where it does not say.

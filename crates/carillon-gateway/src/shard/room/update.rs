@@ -7,7 +7,7 @@ use carillon_core::room::{Expression, Tags};
 use serde::Deserialize;
 
 use super::people::Latest;
-use super::subscribe::{Location, NICK_CHARS_MAX, TEXT_CHARS_MAX, reach};
+use super::subscribe::{Location, check_card, expression, reach};
 use super::{Room, Rooms};
 use crate::protocol::code::ErrorCode;
 use crate::shard::{ConnId, Shard, State};
@@ -38,16 +38,11 @@ impl Shard {
     }
 
     pub(in crate::shard) fn update_member(&self, id: ConnId, room: RoomKey, update: Update) -> Result<(), ErrorCode> {
-        let wrong = ErrorCode::BAD_REQUEST;
         let Update { _room, nick, avatar, ext, tags, notify_target_tags, location, distance } = update;
-        let is_long = |text: &Option<String>, max| text.as_ref().is_some_and(|it| it.chars().count() > max);
-        if is_long(&nick, NICK_CHARS_MAX) || is_long(&avatar, TEXT_CHARS_MAX) || is_long(&ext, TEXT_CHARS_MAX) {
-            return Err(wrong);
-        }
+        check_card(or_empty(&nick), or_empty(&avatar), or_empty(&ext))?;
         let reach = reach(location, distance)?;
-        let tags = tags.map(|it| Tags::new(&it)).transpose().map_err(|_| wrong)?;
-        let notify = notify_target_tags.unwrap_or_default();
-        let tells = if notify.is_empty() { None } else { Some(Expression::parse(&notify).map_err(|_| wrong)?) };
+        let tags = tags.map(|it| Tags::new(&it)).transpose().map_err(|_| ErrorCode::BAD_REQUEST)?;
+        let tells = expression(or_empty(&notify_target_tags))?;
         let mut state = self.state.borrow_mut();
         let State { connections, rooms: Rooms { by_key, .. }, .. } = &mut *state;
         let connection = connections.get_mut(id.place).filter(|it| it.serial() == id.serial);
@@ -85,4 +80,8 @@ impl Shard {
         }
         Ok(())
     }
+}
+
+fn or_empty(text: &Option<String>) -> &str {
+    text.as_deref().unwrap_or_default()
 }

@@ -1,9 +1,13 @@
 //! A member as backends read it: what is kept of the account in the room, and what it is while it is there.
 
-use carillon_core::AccountId;
+use std::collections::HashMap;
+
 use carillon_core::model::{Membership, RoomKey, RoomRole};
-use carillon_core::port::Present;
+use carillon_core::port::{Present, Whom};
+use carillon_core::{AccountId, AccountNo};
 use serde::Serialize;
+
+use crate::netease::Netease;
 
 /// What is false is left out, but for whether it is there.
 #[derive(Debug, Serialize)]
@@ -36,6 +40,12 @@ pub(super) struct Member {
     pub(super) id: AccountId,
     pub(super) kept: Membership,
     pub(super) present: Option<Present>,
+}
+
+/// Which of the accounts are there.
+pub(super) async fn present(netease: &Netease, room: RoomKey, accounts: Vec<AccountNo>) -> HashMap<AccountNo, Present> {
+    let present = netease.pipeline.live.present(room, Whom::These(accounts)).await;
+    present.into_iter().map(|it| (it.account, it)).collect()
 }
 
 impl Member {

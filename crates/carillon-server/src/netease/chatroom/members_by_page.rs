@@ -1,13 +1,11 @@
 //! `POST /nimserver/chatroom/membersByPage.action`: a room's members, those who came in last first.
 
-use std::collections::HashMap;
-
 use bytes::Bytes;
 use carillon_core::AccountNo;
 use carillon_core::model::{App, RoomKey};
 use carillon_core::port::{Kept, StoreError, Whom};
 
-use super::member::Member;
+use super::member::{self, Member};
 use super::query_members;
 use crate::netease::Netease;
 use crate::netease::error::{CallError, FieldError, Problem};
@@ -60,8 +58,7 @@ async fn fixed(netease: &Netease, room: RoomKey) -> Result<Vec<Member>, StoreErr
         let Some(last) = page.last() else { return Ok(members) };
         after = last.account;
         let nos = page.iter().map(|it| it.account).collect();
-        let present = netease.pipeline.live.present(room, Whom::These(nos)).await;
-        let mut present: HashMap<_, _> = present.into_iter().map(|it| (it.account, it)).collect();
+        let mut present = member::present(netease, room, nos).await;
         let member =
             |Kept { account, id, membership }| Member { id, kept: membership, present: present.remove(&account) };
         members.extend(page.into_iter().map(member).filter(Member::is_fixed));

@@ -2,15 +2,14 @@
 //!
 //! Who is neither there nor has anything kept of it is left out.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use bytes::Bytes;
 use carillon_core::AccountId;
 use carillon_core::model::{App, Membership};
-use carillon_core::port::Whom;
 use serde::Serialize;
 
-use super::member::{Member, Row};
+use super::member::{self, Member, Row};
 use crate::netease::error::{CallError, FieldError, Problem};
 use crate::netease::form::Form;
 use crate::netease::reply::{self, OK};
@@ -42,8 +41,7 @@ pub(in crate::netease) async fn run(netease: &Netease, app: &App, form: &Form) -
     let accounts: Vec<_> = store.accounts(app.id, &ids).await?.into_iter().flatten().collect();
     let nos: Vec<_> = accounts.iter().map(|account| account.no).collect();
     let kept = store.memberships(room, &nos).await?;
-    let present = netease.pipeline.live.present(room, Whom::These(nos)).await;
-    let mut present: HashMap<_, _> = present.into_iter().map(|it| (it.account, it)).collect();
+    let mut present = member::present(netease, room, nos).await;
     let now_ms = netease.pipeline.clock.now_ms();
     let members = accounts.into_iter().zip(kept).map(|(account, kept)| Member {
         id: account.id,
