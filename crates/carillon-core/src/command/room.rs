@@ -27,7 +27,7 @@ pub struct CloseAfter {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RoomChange {
     SetInfo(RoomInfoChange),
-    /// Open it, or close it: then everybody has to go.
+    /// Open it, by its own rule of closing where none is given, whose delay begins anew; or close it: then everybody has to go.
     SetOpen {
         open: bool,
         closing: Option<CloseAfter>,
@@ -45,7 +45,9 @@ impl RoomChange {
             Self::SetInfo(change) => change.apply(&mut room.info),
             Self::SetOpen { open, closing } => {
                 room.open = open;
-                if let Some(closing) = closing {
+                // A delay that has ended before would close the room again.
+                let again = CloseAfter { policy: room.closing.policy, delay_s: room.closing.delay_s };
+                if let Some(closing) = closing.or(open.then_some(again)) {
                     room.closing = closing.from(now_ms);
                 }
             }
@@ -194,4 +196,30 @@ pub struct EnterRoom {
     pub account: AccountNo,
     /// What it wants to show; empty fields are taken from its profile.
     pub card: RoomCard,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::fixture::room;
+
+    #[test]
+    fn the_delay_of_a_room_that_is_opened_again_begins_anew() {
+        let closing = CloseAfter { policy: ClosingPolicy::AtTime, delay_s: 60 };
+        let mut room = Room { closing: closing.from(0), ..room() };
+        RoomChange::SetOpen { open: false, closing: None }.apply(&mut room, 60_000);
+        assert_eq!((room.open, room.closing.due_ms()), (false, Some(60_000)));
+        RoomChange::SetOpen { open: true, closing: None }.apply(&mut room, 90_000);
+        assert_eq!((room.open, room.closing.due_ms()), (true, Some(150_000)));
+        let other = CloseAfter { delay_s: 5, ..closing };
+        RoomChange::SetOpen { open: true, closing: Some(other) }.apply(&mut room, 90_000);
+        assert_eq!(room.closing.due_ms(), Some(95_000));
+    }
+
+    #[test]
+    fn a_room_that_never_closes_by_itself_does_not_begin_to_when_it_is_opened() {
+        let mut room = Room { open: false, ..room() };
+        RoomChange::SetOpen { open: true, closing: None }.apply(&mut room, 90_000);
+        assert_eq!((room.closing.policy, room.closing.due_ms()), (ClosingPolicy::Never, None));
+    }
 }

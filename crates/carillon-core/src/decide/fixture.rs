@@ -5,11 +5,11 @@ use crate::model::{
     Account, App, AppSettings, Closing, Content, Element, Kind, MutedIn, Profile, Room, RoomInfo, RoomKey, Secret,
 };
 
-pub(super) fn no(serial: u64) -> AccountNo {
+pub(crate) fn no(serial: u64) -> AccountNo {
     AccountNo::new(AppId(1), serial)
 }
 
-pub(super) fn account(name: &str, no: AccountNo) -> Account {
+pub(crate) fn account(name: &str, no: AccountNo) -> Account {
     Account {
         no,
         id: AccountId::new(name).unwrap(),
@@ -24,11 +24,11 @@ pub(super) fn account(name: &str, no: AccountNo) -> Account {
     }
 }
 
-pub(super) fn app(settings: AppSettings) -> App {
+pub(crate) fn app(settings: AppSettings) -> App {
     App { id: AppId(1), name: "shop".into(), token_secret: Secret::new("s"), keys: Vec::new(), settings }
 }
 
-pub(super) fn text() -> Content {
+pub(crate) fn text() -> Content {
     Content {
         kind: Kind::Text,
         elements: vec![Element::Text { text: "hi".into() }],
@@ -39,7 +39,7 @@ pub(super) fn text() -> Content {
 }
 
 /// Made by account 1.
-pub(super) fn room() -> Room {
+pub(crate) fn room() -> Room {
     Room {
         key: RoomKey { app: AppId(1), no: RoomNo::new(7).unwrap() },
         creator: no(1),

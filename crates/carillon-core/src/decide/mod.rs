@@ -3,7 +3,7 @@
 mod broadcast;
 mod event;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 mod refusal;
 mod room;
 mod room_change;
