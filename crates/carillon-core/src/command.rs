@@ -34,6 +34,22 @@ pub struct Send {
     pub sender_sees: bool,
     /// Whether the recipients shall find it. If not, it is only in the history that backends read.
     pub recipients_see: bool,
+    pub terms: Terms,
+}
+
+/// What a backend asks for a message beyond the usual; by default nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// Whether no blocklist and no mute keeps it away.
+    pub unchecked: bool,
+    /// Whether it only joins the conversation, as if it had been said before: nobody is handed it.
+    pub past: bool,
+    /// When it was said, in ms since 1970, where that was not now.
+    pub said_ms: Option<u64>,
+    /// How long it is there for its recipients, where that is shorter than the app keeps messages.
+    pub lives_ms: Option<u64>,
+    /// Whether its sender wants to know that it was read.
+    pub wants_receipt: bool,
 }
 
 impl Send {
@@ -52,6 +68,15 @@ pub enum Recipients {
         /// How many others were named, in words that no account can have for a name.
         impossible: usize,
     },
+}
+
+/// What makes a message the same when its sender tries again.
+#[derive(Clone, Debug)]
+pub struct Once {
+    /// Unique in its app; of another kind than the ids of requests.
+    pub key: String,
+    /// For how long it is known, from the first try on.
+    pub memory_ms: u64,
 }
 
 /// Speak to everyone in the app.

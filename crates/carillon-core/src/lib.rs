@@ -15,5 +15,6 @@ pub mod model;
 pub mod pipeline;
 pub mod port;
 pub mod room;
+pub mod turns;
 
 pub use id::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset, RoomNo};

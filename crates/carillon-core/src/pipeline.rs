@@ -16,13 +16,16 @@ use crate::port::{
     Clock, CreateError, EndReason, Fanout, InboxPlan, LiveRooms, NewAccount, Random, Remember, Sessions, Store,
     StoreError,
 };
+use crate::turns::Turns;
 
 mod broadcast;
 mod conversation;
 mod event;
+mod once;
 mod room;
 
 pub use conversation::{ConversationQuery, HistoryQuery, Listed};
+pub use once::SentOnce;
 pub use room::{Entered, First, RoomMessageAt, SentToRoom};
 
 /// The server's ports, and the state that is neither stored nor a connection's.
@@ -37,6 +40,8 @@ pub struct Pipeline {
     pub live: Arc<dyn LiveRooms>,
     /// Messages of high priority of each room.
     pub high_rates: Limiter<RoomKey>,
+    /// Of messages that are sent once.
+    pub turns: Turns,
 }
 
 /// What became of a message.

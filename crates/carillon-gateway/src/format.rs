@@ -22,6 +22,7 @@ pub(crate) fn shared(message: &Message, role: Role) -> String {
         elements: message.content.elements.iter().map(|it| element(it, role)).collect(),
         ext: &message.ext,
         options: options(message.options),
+        receipt: message.wants_receipt,
         original: (!message.content.elements_say_all).then_some(&*message.content.original),
         ..who_and_when(message, role)
     })
@@ -58,6 +59,7 @@ fn who_and_when(message: &Message, role: Role) -> Shared<'_> {
         elements: Vec::new(),
         ext: "",
         options: None,
+        receipt: false,
         original: None,
     }
 }
@@ -84,6 +86,8 @@ struct Shared<'a> {
     ext: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     options: Option<Options>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    receipt: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     original: Option<&'a str>,
 }

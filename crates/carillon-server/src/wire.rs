@@ -11,6 +11,7 @@ use carillon_core::limit::Limiter;
 use carillon_core::model::{Broadcast, Committed, RoomCommitted, RoomKey};
 use carillon_core::pipeline::Pipeline;
 use carillon_core::port::{EndReason, Fanout, LiveRooms, Present, Session, Sessions, Store, StoreError, Whom};
+use carillon_core::turns::Turns;
 use carillon_core::{AccountId, AccountNo, AppId};
 use carillon_gateway::{Gateway, GatewayConfig, GatewayDeps, GatewayMetrics, Hub};
 use carillon_store::{EmbeddedStore, MemoryStore, OpenError};
@@ -148,5 +149,6 @@ pub(crate) async fn pipeline(
         apps,
         limiter: Limiter::default(),
         high_rates: Limiter::default(),
+        turns: Turns::default(),
     }))
 }

@@ -74,6 +74,8 @@ pub(crate) fn plan(app: AppId, from: u64, to: &[(u64, Fate)], now_ms: u64) -> In
         ext: String::new(),
         options: CopyOptions { roam: false, ..CopyOptions::default() },
         push: Push::default(),
+        wants_receipt: false,
+        expires_ms: None,
         moderation: Moderation::default(),
         description: String::new(),
         environment: String::new(),

@@ -43,13 +43,15 @@ pub fn send(command: Send, facts: SendFacts<'_>) -> Result<InboxPlan, Refusal> {
         id: MessageId(0),
         app: facts.app.id,
         sender: Sender::from(sender),
-        time_ms: facts.now_ms,
+        time_ms: command.terms.said_ms.unwrap_or(facts.now_ms),
         client_id: facts.client_id,
         content: command.content,
         subtype: command.subtype,
         ext: command.ext,
         options,
         push: command.push,
+        wants_receipt: command.terms.wants_receipt,
+        expires_ms: command.terms.lives_ms.map(|lives_ms| facts.now_ms.saturating_add(lives_ms)),
         moderation: command.moderation,
         description: command.description,
         environment: command.environment,
@@ -57,7 +59,7 @@ pub fn send(command: Send, facts: SendFacts<'_>) -> Result<InboxPlan, Refusal> {
         recipients_see: command.recipients_see,
         recipients,
     };
-    let sender_copy = (others && seen_by_sender && options.sender_sync)
+    let sender_copy = (others && seen_by_sender && options.sender_sync && !command.terms.past)
         .then_some(PlannedCopy { to: sender.no, fate: reached(options) });
     Ok(InboxPlan { message, copies, sender_copy, in_conversations, change: None, unregistered })
 }
@@ -78,7 +80,8 @@ fn check_sender<'a>(command: &Send, facts: &SendFacts<'a>) -> Result<&'a Account
         return Err(Refusal::SenderBlocked);
     }
     // Both kinds of recipients are single accounts. A notice says nothing in the sender's name.
-    if command.content.kind.is_said() && (sender.muted || sender.muted_in.direct) {
+    let may_be_muted = command.content.kind.is_said() && !command.terms.unchecked;
+    if may_be_muted && (sender.muted || sender.muted_in.direct) {
         return Err(Refusal::SenderMuted);
     }
     Ok(sender)
@@ -102,8 +105,10 @@ fn unregistered(command: &Send, facts: &SendFacts<'_>) -> usize {
 }
 
 fn plan_copies(command: &Send, facts: &SendFacts<'_>) -> Vec<PlannedCopy> {
-    let reached = if command.recipients_see { reached(command.options) } else { Fate::Hidden };
-    let applies = !command.from_backend || facts.app.settings.blocklist_applies;
+    let is_handed_out = command.recipients_see && !command.terms.past;
+    let reached = if is_handed_out { reached(command.options) } else { Fate::Hidden };
+    let asks = !command.from_backend || facts.app.settings.blocklist_applies;
+    let applies = asks && !command.terms.unchecked;
     let fate = |to: &AccountNo| {
         if applies && facts.blocked_by.contains(to) { Fate::Drop(DropReason::Blocked) } else { reached }
     };
@@ -119,6 +124,7 @@ fn registered(recipients: &[(AccountId, Option<AccountFacts>)]) -> Vec<AccountId
 mod tests {
     use super::*;
     use crate::AppId;
+    use crate::command::Terms;
     use crate::decide::fixture;
     use crate::model::{AppSettings, Moderation, MutedIn, Profile, Push};
 
@@ -148,6 +154,7 @@ mod tests {
             environment: String::new(),
             sender_sees,
             recipients_see: true,
+            terms: Terms::default(),
         }
     }
 
@@ -241,6 +248,30 @@ mod tests {
         assert_eq!(fates, [Fate::Hidden, Fate::Drop(DropReason::Blocked)]);
         assert_eq!(plan.sender_copy.map(|copy| copy.fate), Some(Fate::Inbox));
         assert!(!plan.message.recipients_see);
+    }
+
+    #[test]
+    fn what_is_sent_unchecked_passes_mutes_and_blocklists_but_not_a_block_of_its_sender() {
+        let decide = |unchecked, blocked| {
+            let mut case = Case::new(&[BLOCKER]);
+            case.settings.blocklist_applies = true;
+            case.sender = Some(Account { muted: true, blocked, ..account("ann") });
+            case.command.terms.unchecked = unchecked;
+            case.decide().map(|plan| plan.copies[0].fate)
+        };
+        assert_eq!(decide(true, false), Ok(Fate::Inbox));
+        assert_eq!(decide(false, false), Err(Refusal::SenderMuted));
+        assert_eq!(decide(true, true), Err(Refusal::SenderBlocked));
+    }
+
+    #[test]
+    fn what_was_said_elsewhere_joins_the_conversation_at_its_time_and_is_handed_to_nobody() {
+        let mut case = Case::new(&["bob"]);
+        case.command.terms = Terms { past: true, said_ms: Some(3), lives_ms: Some(10), ..Terms::default() };
+        let plan = case.decide().unwrap();
+        assert_eq!((plan.copies[0].fate, plan.sender_copy), (Fate::Hidden, None));
+        assert!(plan.in_conversations && plan.message.recipients_see && plan.message.sender_sees);
+        assert_eq!((plan.message.time_ms, plan.message.expires_ms), (3, Some(15)));
     }
 
     #[test]

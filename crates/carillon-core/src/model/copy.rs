@@ -12,7 +12,8 @@ pub enum Fate {
     Inbox,
     /// Handed to who is online, and kept nowhere.
     OnlineOnly,
-    /// Kept in the conversation's history, for backends to read; neither in the inbox nor handed out.
+    /// Kept in the conversation's history, for backends to read, and for whoever shall find it there; neither in the inbox nor
+    /// handed out.
     Hidden,
     /// Not for this recipient. The copy still has an id, so that its sender cannot tell.
     Drop(DropReason),

@@ -23,6 +23,10 @@ pub struct Message {
     pub ext: String,
     pub options: CopyOptions,
     pub push: Push,
+    /// Whether its sender wants to know that it was read.
+    pub wants_receipt: bool,
+    /// When it stops to be there for anybody, in ms since 1970, where that is before the app lets it go.
+    pub expires_ms: Option<u64>,
     pub moderation: Moderation,
     /// A text for searching messages that have none of their own. Empty means none.
     pub description: String,
@@ -37,6 +41,10 @@ pub struct Message {
 }
 
 impl Message {
+    pub fn has_expired(&self, now_ms: u64) -> bool {
+        self.expires_ms.is_some_and(|expires_ms| expires_ms <= now_ms)
+    }
+
     /// What its record has of it: no content.
     pub fn heading(&self) -> Heading {
         let Self { id, app, sender, time_ms, recipients, .. } = self;
@@ -235,6 +243,10 @@ pub struct Push {
     pub payload: String,
     /// The name of a sound file of the app's.
     pub sound: String,
+    /// All that the dialect was told of the notification, as it came, where it has more to say than the above.
+    pub original: String,
+    /// Whether it is also for who wants no notifications of the sender's messages.
+    pub despite_silence: bool,
 }
 
 /// What the moderation service will be told. Empty means not given.

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::Pipeline;
 use crate::decide::Refusal;
-use crate::id::{AccountId, MessageId};
+use crate::id::{AccountId, AccountNo, MessageId};
 use crate::model::{App, Kind, Message};
-use crate::port::{Conversation, PageLimit, Span, View};
+use crate::port::{Conversation, PageLimit, Span, StoreError, View};
 
 /// Which messages of a conversation.
 #[derive(Clone, Debug)]
@@ -60,6 +60,7 @@ impl Pipeline {
         let one = self.known(app, &query.between.0).await?;
         let other = self.known(app, &query.between.1).await?;
         let view = View::Backend { unseen: query.unseen };
+        let now_ms = self.clock.now_ms();
         let mut span = self.span(query).await?;
         let mut found = Vec::new();
         while found.len() < query.limit {
@@ -70,7 +71,8 @@ impl Pipeline {
             } else {
                 span.after = *last;
             }
-            found.extend(page.into_iter().filter(|(id, message)| query.takes(*id, message)));
+            let takes = |(id, message): &(MessageId, Arc<Message>)| query.takes(*id, message, now_ms);
+            found.extend(page.into_iter().filter(takes));
         }
         found.truncate(query.limit);
         Ok(found)
@@ -98,12 +100,37 @@ impl Pipeline {
         let account = self.known(app, account).await?;
         let list = self.store.conversations(account.no, before, limit).await?;
         let mut listed = Vec::with_capacity(list.page.len());
-        for conversation in list.page {
+        for mut conversation in list.page {
+            let Some(last) = self.last_there(account.no, &conversation).await? else { continue };
+            conversation.last = last;
             if let Some(other) = self.store.account_by_no(conversation.with).await? {
                 listed.push(Listed { with: other.id, conversation });
             }
         }
         Ok((listed, list.more))
+    }
+
+    /// The conversation's last message that has not expired.
+    async fn last_there(
+        &self,
+        account: AccountNo,
+        conversation: &Conversation,
+    ) -> Result<Option<(MessageId, Arc<Message>)>, StoreError> {
+        let now_ms = self.clock.now_ms();
+        let is_last = |message: &Message| message.options.session_update && !message.has_expired(now_ms);
+        if is_last(&conversation.last.1) {
+            return Ok(Some(conversation.last.clone()));
+        }
+        let mut span = Span { after: MessageId(0), before: conversation.last.0, newest_first: true };
+        loop {
+            let (between, view) = ((account, conversation.with), View::Account(account));
+            let page = self.store.conversation(between, view, span, PAGE).await?.entries;
+            let Some((oldest, _)) = page.last() else { return Ok(None) };
+            span.before = *oldest;
+            if let Some(last) = page.into_iter().find(|(_, message)| is_last(message)) {
+                return Ok(Some(last));
+            }
+        }
     }
 
     /// Conversations of an account whose last message is of a time, newest first; and whether there are more.
@@ -139,8 +166,9 @@ impl Pipeline {
 }
 
 impl HistoryQuery {
-    fn takes(&self, id: MessageId, message: &Message) -> bool {
-        (self.from_ms..=self.to_ms).contains(&message.time_ms)
+    fn takes(&self, id: MessageId, message: &Message, now_ms: u64) -> bool {
+        !message.has_expired(now_ms)
+            && (self.from_ms..=self.to_ms).contains(&message.time_ms)
             && (self.kinds.is_empty() || self.kinds.contains(&message.content.kind))
             && self.without.is_none_or(|without| without != id && without != message.id)
     }

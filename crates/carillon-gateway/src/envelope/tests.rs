@@ -32,6 +32,8 @@ fn message(kind: Kind, element: Element) -> Message {
         ext: String::new(),
         options: CopyOptions::default(),
         push: Push::default(),
+        wants_receipt: false,
+        expires_ms: None,
         moderation: Moderation::default(),
         description: String::new(),
         environment: String::new(),

@@ -119,10 +119,12 @@ impl Shard {
         Ok(more.flatten().unwrap_or(false))
     }
 
-    /// Those of `entries` that the connection's device may have: what does not roam is for one device, what was deleted for
-    /// none.
+    /// Those of `entries` that the connection's device may have: what does not roam is for one device, what was deleted or has
+    /// expired for none.
     pub(super) async fn permitted(&self, id: ConnId, entries: &[InboxEntry]) -> Result<Vec<InboxEntry>, StoreError> {
-        let kept = || entries.iter().filter(|it| it.standing != Standing::Deleted);
+        let now_ms = self.server.pipeline.clock.now_ms();
+        let is_there = |it: &&InboxEntry| it.standing != Standing::Deleted && !it.message.has_expired(now_ms);
+        let kept = || entries.iter().filter(is_there);
         let bound: Vec<Offset> = kept().filter(|it| !it.message.options.roam).map(|it| it.offset).collect();
         if bound.is_empty() {
             return Ok(kept().cloned().collect());

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use carillon_core::AccountId;
 use carillon_core::apps::Apps;
-use carillon_core::command::{AccountChange, CreateAccount, Recipients, Send};
+use carillon_core::command::{AccountChange, CreateAccount, Recipients, Send, Terms};
 use carillon_core::limit::Limiter;
 use carillon_core::model::{
     Account, App, AppSettings, Content, CopyOptions, Element, Kind, Limits, Moderation, NewApp, Profile, Push, Secret,
 };
 use carillon_core::pipeline::{Pipeline, Sent};
 use carillon_core::port::{Clock, FakeClock, Fanout, SeededRandom, Sessions};
+use carillon_core::turns::Turns;
 use carillon_store::MemoryStore;
 use serde_json::{Value, json};
 
@@ -49,6 +50,7 @@ impl World {
             limiter: Limiter::default(),
             live: hub.clone(),
             high_rates: Limiter::default(),
+            turns: Turns::default(),
         });
         let limits = Limits { unlimited: true, ..Limits::default() };
         let settings = AppSettings { limits, ..AppSettings::default() };
@@ -154,6 +156,7 @@ pub(crate) fn message(from: &str, to: Recipients, text: &str, options: CopyOptio
         environment: String::new(),
         sender_sees: true,
         recipients_see: true,
+        terms: Terms::default(),
     }
 }
 

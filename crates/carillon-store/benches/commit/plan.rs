@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use anyhow::Result;
-use carillon_core::command::{Recipients, Send};
+use carillon_core::command::{Recipients, Send, Terms};
 use carillon_core::decide::{self, SendFacts};
 use carillon_core::model::{
     Account, AccountFacts, App, AppSettings, Content, CopyOptions, Element, Kind, Moderation, MutedIn, NewApp, Profile,
@@ -102,6 +102,7 @@ impl Plans {
             environment: String::new(),
             sender_sees: true,
             recipients_see: true,
+            terms: Terms::default(),
         };
         let facts = SendFacts {
             app: &self.app,

@@ -371,6 +371,7 @@ impl Make<'_> {
             &mut it.push.text,
             &mut it.push.payload,
             &mut it.push.sound,
+            &mut it.push.original,
             &mut it.moderation.profile,
             &mut it.moderation.anti_cheating,
             &mut it.moderation.anti_spam_ext,
@@ -382,6 +383,9 @@ impl Make<'_> {
             *text = self.text(6);
         }
         it.moderation.enabled = self.rng.random();
+        it.push.despite_silence = self.rng.random();
+        it.wants_receipt = self.rng.random();
+        it.expires_ms = self.maybe(|it| it.rng.random());
         it.sender_sees = self.rng.random();
         it.recipients_see = self.rng.random_bool(0.7);
         it.recipients = (0..self.rng.random_range(0..3)).map(|_| self.name()).collect();

@@ -48,7 +48,9 @@ pub(super) async fn run(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<B
     let Some((last, _)) = page.last() else { return Ok(word(&Answer { messages: Vec::new(), more: false })) };
     let rest = if span.newest_first { Span { before: *last, ..span } } else { Span { after: *last, ..span } };
     let more = !store.conversation(between, view, rest, PageLimit { entries: 1, ..limit }).await?.entries.is_empty();
-    Ok(word(&Answer { messages: page.iter().map(|(copy, message)| shown(caller, *copy, message)).collect(), more }))
+    let now_ms = shard.server.pipeline.clock.now_ms();
+    let there = page.iter().filter(|(_, message)| !message.has_expired(now_ms));
+    Ok(word(&Answer { messages: there.map(|(copy, message)| shown(caller, *copy, message)).collect(), more }))
 }
 
 fn span(request: &Request) -> Result<Span, ErrorCode> {

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use bytes::Bytes;
 use carillon_core::AccountNo;
-use carillon_core::command::{Recipients, Send};
+use carillon_core::command::{Recipients, Send, Terms};
 use carillon_core::model::{CopyOptions, Moderation, Push};
 use carillon_core::pipeline::Sent;
 use carillon_core::port::Remember;
@@ -124,6 +124,7 @@ fn command(caller: &Caller, request: Request) -> Result<Send, ErrorCode> {
         environment: String::new(),
         sender_sees: true,
         recipients_see: true,
+        terms: Terms::default(),
     })
 }
 

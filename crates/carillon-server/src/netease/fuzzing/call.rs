@@ -12,6 +12,7 @@ use carillon_core::model::{
 };
 use carillon_core::pipeline::Pipeline;
 use carillon_core::port::{EndReason, FakeClock, Fanout, LiveRooms, Present, SeededRandom, Session, Sessions, Whom};
+use carillon_core::turns::Turns;
 use carillon_core::{AccountId, AccountNo, AppId, MessageId};
 use carillon_store::MemoryStore;
 use http::Request;
@@ -108,6 +109,7 @@ async fn server(heard: Arc<Heard>) -> Netease {
         apps: Arc::new(Apps::new(Vec::new())),
         limiter: Limiter::default(),
         high_rates: Limiter::default(),
+        turns: Turns::default(),
     });
     let key = ApiKey { dialect: DIALECT.into(), key: "key".into(), secret: Secret::new("secret") };
     let limits = Limits { unlimited: true, ..Limits::default() };

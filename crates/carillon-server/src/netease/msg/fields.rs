@@ -2,7 +2,7 @@
 //! the message, checked as documented.
 
 use carillon_core::AccountId;
-use carillon_core::command::{Recipients, Send};
+use carillon_core::command::{Recipients, Send, Terms};
 use carillon_core::model::{Moderation, Push};
 use serde_json::Value;
 
@@ -41,6 +41,7 @@ pub(super) fn message(
         environment: form.text("env", 32)?,
         sender_sees: sees(form, "msgSenderNoSense")?,
         recipients_see: true,
+        terms: Terms::default(),
     })
 }
 
@@ -60,7 +61,7 @@ pub(super) fn direct(form: &Form, field: &'static str, values: &'static str) -> 
 pub(super) fn push(form: &Form) -> Result<Push, FieldError> {
     let text = form.text("pushcontent", 500)?;
     let text = if text.is_empty() { form.text("pushContent", 500)? } else { text };
-    Ok(Push { text, payload: payload(form)?, sound: String::new() })
+    Ok(Push { text, payload: payload(form)?, ..Push::default() })
 }
 
 pub(super) fn payload(form: &Form) -> Result<String, FieldError> {

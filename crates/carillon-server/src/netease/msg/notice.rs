@@ -3,7 +3,7 @@
 //! What concerns teams is checked and has no effect: there are none.
 
 use carillon_core::AccountId;
-use carillon_core::command::{Recipients, Send};
+use carillon_core::command::{Recipients, Send, Terms};
 use carillon_core::model::{Content, CopyOptions, Element, Kind, Moderation, Push};
 use serde_json::Value;
 
@@ -43,6 +43,7 @@ pub(super) fn notice(form: &Form, sender: AccountId, to: Recipients) -> Result<S
         environment: form.text("env", 32)?,
         sender_sees: false,
         recipients_see: true,
+        terms: Terms::default(),
     })
 }
 

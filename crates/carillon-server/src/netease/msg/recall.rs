@@ -53,5 +53,5 @@ fn at_any_age(form: &Form) -> Result<bool, FieldError> {
 fn push(form: &Form) -> Result<Push, FieldError> {
     let text = form.optional("pushcontent").or_else(|| form.optional("pushContent")).unwrap_or_default();
     let text = text.chars().take(PUSH_CHARS_MAX).collect();
-    Ok(Push { text, payload: fields::payload(form)?, sound: String::new() })
+    Ok(Push { text, payload: fields::payload(form)?, ..Push::default() })
 }

@@ -1,6 +1,6 @@
 //! The replies of `history/querySessionMsg` and `history/querySessionList`.
 
-use carillon_core::command::{Recipients, Send};
+use carillon_core::command::{Recipients, Send, Terms};
 use carillon_core::model::{App, Content, CopyOptions, Element, Kind, Media, Moderation, Push};
 use carillon_core::{AccountId, model};
 use insta::assert_snapshot;
@@ -165,6 +165,7 @@ async fn client_sends(backend: &Backend, kind: Kind, element: Element) {
         environment: String::new(),
         sender_sees: true,
         recipients_see: true,
+        terms: Terms::default(),
     };
     let app: Arc<App> = backend.pipeline.apps.get(AppId(1)).unwrap();
     backend.pipeline.send(&app, command, None).await.unwrap();

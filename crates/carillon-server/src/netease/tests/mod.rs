@@ -34,6 +34,7 @@ use carillon_core::pipeline::Pipeline;
 use carillon_core::port::{
     EndReason, FakeClock, Fanout, LiveRooms, Present, Random, SeededRandom, Session, Sessions, Store, Whom,
 };
+use carillon_core::turns::Turns;
 use carillon_core::{AccountId, AccountNo, AppId};
 use carillon_store::MemoryStore;
 use http::Request;
@@ -172,6 +173,7 @@ impl Backend {
             apps,
             limiter: Limiter::default(),
             high_rates: Limiter::default(),
+            turns: Turns::default(),
         };
         let pipeline = Arc::new(pipeline);
         let key = ApiKey { dialect: "netease".into(), key: "key".into(), secret: Secret::new("secret") };

@@ -67,6 +67,14 @@ pub(crate) struct MessageRecord {
     sender_fate: u32,
     #[prost(uint32, tag = "28")]
     unregistered: u32,
+    #[prost(bool, tag = "29")]
+    wants_receipt: bool,
+    #[prost(uint64, optional, tag = "30")]
+    expires_ms: Option<u64>,
+    #[prost(string, tag = "31")]
+    push_original: String,
+    #[prost(bool, tag = "32")]
+    push_despite_silence: bool,
 }
 
 impl MessageRecord {
@@ -103,6 +111,10 @@ impl MessageRecord {
             subtype: message.subtype,
             recipients_see: message.recipients_see,
             push_sound: push.sound.clone(),
+            wants_receipt: message.wants_receipt,
+            expires_ms: message.expires_ms,
+            push_original: push.original.clone(),
+            push_despite_silence: push.despite_silence,
             ..Self::of_fates(fates)
         }
     }
@@ -177,7 +189,15 @@ impl TryFrom<MessageRecord> for Message {
             subtype: record.subtype,
             ext: record.ext,
             options: options(record.options),
-            push: Push { text: record.push_text, payload: record.push_payload, sound: record.push_sound },
+            push: Push {
+                text: record.push_text,
+                payload: record.push_payload,
+                sound: record.push_sound,
+                original: record.push_original,
+                despite_silence: record.push_despite_silence,
+            },
+            wants_receipt: record.wants_receipt,
+            expires_ms: record.expires_ms,
             moderation: Moderation { enabled: record.moderated, profile, anti_cheating, anti_spam_ext, substitute },
             description: record.description,
             environment: record.environment,

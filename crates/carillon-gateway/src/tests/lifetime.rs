@@ -1,0 +1,54 @@
+//! Messages that are there for a while only, and those whose sender waits for a receipt.
+
+use carillon_core::command::{Recipients, Send, Terms};
+use carillon_core::model::CopyOptions;
+use serde_json::{Value, json};
+
+use super::world::{World, id, message};
+
+async fn send(world: &World, text: &str, terms: Terms) {
+    let message = message("shop", Recipients::One(id("ann")), text, CopyOptions::default());
+    world.pipeline.send(&world.app, Send { terms, ..message }, None).await.unwrap();
+}
+
+fn texts(messages: &Value) -> Vec<&str> {
+    messages.as_array().into_iter().flatten().map(|it| it["elements"][0]["text"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn what_has_expired_is_neither_caught_up_with_nor_listed() {
+    let world = World::new().await;
+    world.accounts(&["shop", "ann"]).await;
+    send(&world, "stays", Terms::default()).await;
+    send(&world, "goes", Terms { lives_ms: Some(5_000), ..Terms::default() }).await;
+    for (wait_ms, expected) in [(4_999, &["stays", "goes"][..]), (1, &["stays"])] {
+        world.clock.advance_ms(wait_ms);
+        let mut ann = world.connecting("ann", json!({})).await;
+        let reply = ann.next().await;
+        let missed = &reply["connect"]["subs"]["inbox"]["publications"];
+        let caught_up: Vec<_> = missed.as_array().unwrap().iter().map(|it| it["data"].clone()).collect();
+        assert_eq!(texts(&Value::Array(caught_up)), expected);
+        let history = ann.rpc("conversation.history", json!({"with": "shop"})).await.unwrap();
+        let shown = &history["messages"];
+        assert_eq!(texts(shown).into_iter().rev().collect::<Vec<_>>(), expected);
+        let list = ann.rpc("conversation.list", json!({})).await.unwrap();
+        let last = &list["conversations"][0]["last"]["elements"][0]["text"];
+        assert_eq!(last, expected.last().unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_recipient_sees_that_a_receipt_is_wanted_and_reading_sends_one_that_names_the_message() {
+    let world = World::new().await;
+    world.accounts(&["shop", "ann"]).await;
+    let mut shop = world.connected("shop", "web").await;
+    let mut ann = world.connected("ann", "phone").await;
+    send(&world, "read me", Terms { wants_receipt: true, ..Terms::default() }).await;
+    let of = |push: Value| push["push"]["pub"]["data"].clone();
+    let (copy, own) = (of(ann.next().await), of(shop.next().await));
+    assert_eq!((copy["receipt"].as_bool(), own["receipt"].as_bool()), (Some(true), Some(true)));
+    ann.rpc("conversation.read", json!({"with": "shop", "through": copy["id"]})).await.unwrap();
+    let receipt = of(shop.next().await);
+    assert_eq!(receipt["elements"][0]["message"], own["id"]);
+    assert_eq!(receipt["sender"]["account"], "ann");
+}
