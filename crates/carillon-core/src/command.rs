@@ -139,6 +139,8 @@ pub enum Through {
     Id(MessageId),
     /// By the id that its sender gave it; looked for among the newest [`Through::LOOKED_AT_MAX`] messages.
     ClientId(String),
+    /// The newest that was accepted at this time or before, in ms since 1970.
+    Time(u64),
 }
 
 impl Through {

@@ -22,10 +22,12 @@ mod broadcast;
 mod conversation;
 mod event;
 mod once;
+mod past;
 mod room;
 
 pub use conversation::{ConversationQuery, HistoryQuery, Listed};
 pub use once::SentOnce;
+pub use past::{PastEntry, PastPage, PastQuery, Rank};
 pub use room::{Entered, First, RoomMessageAt, SentToRoom};
 
 /// The server's ports, and the state that is neither stored nor a connection's.

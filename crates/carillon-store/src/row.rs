@@ -17,6 +17,7 @@ impl Row {
     const SESSION: u8 = 1 << 3;
     const SENDER_SEES: u8 = 1 << 4;
     const RECIPIENT_SEES: u8 = 1 << 5;
+    const WITHDRAWN: u8 = 1 << 6;
 
     pub(crate) fn new(message: &Message, low: AccountNo) -> Self {
         let bits = [
@@ -43,6 +44,15 @@ impl Row {
         Self(self.0 & !Self::RECIPIENT_SEES)
     }
 
+    /// The row once it was taken from both.
+    pub(crate) fn withdrawn(self) -> Self {
+        Self(self.0 | Self::WITHDRAWN)
+    }
+
+    pub(crate) fn is_withdrawn(self) -> bool {
+        self.is(Self::WITHDRAWN)
+    }
+
     fn is(self, bit: u8) -> bool {
         self.0 & bit != 0
     }
@@ -50,6 +60,8 @@ impl Row {
     /// Whether the history shows it.
     pub(crate) fn is_shown(self, view: View, between: (AccountNo, AccountNo)) -> bool {
         let seen = match view {
+            View::Past(account) => self.was_seen_by(account, between),
+            View::All | View::Backend { .. } | View::Account(_) if self.is_withdrawn() => return false,
             View::All => return true,
             View::Backend { unseen: true } => true,
             View::Backend { unseen: false } => self.is(Self::SENDER_SEES) && self.is(Self::RECIPIENT_SEES),
@@ -65,11 +77,16 @@ impl Row {
 
     /// Whether it is unread for the account until it is read.
     pub(crate) fn counts(self, account: AccountNo, between: (AccountNo, AccountNo)) -> bool {
-        self.is(Self::BADGE) && self.is(Self::RECIPIENT_SEES) && self.sender(between) != account
+        let is_there = self.is(Self::RECIPIENT_SEES) && !self.is_withdrawn();
+        self.is(Self::BADGE) && is_there && self.sender(between) != account
     }
 
     /// Whether the account, one of the two, sees it.
     pub(crate) fn is_seen_by(self, account: AccountNo, between: (AccountNo, AccountNo)) -> bool {
+        !self.is_withdrawn() && self.was_seen_by(account, between)
+    }
+
+    fn was_seen_by(self, account: AccountNo, between: (AccountNo, AccountNo)) -> bool {
         let is_note = between.0 == between.1;
         match self.sender(between) == account {
             _ if is_note => self.is(Self::SENDER_SEES) || self.is(Self::RECIPIENT_SEES),

@@ -46,7 +46,7 @@ pub struct ConversationQuery {
 }
 
 /// A message has its time so much before its id, at most.
-const MOMENT_MS: u64 = 120_000;
+pub(super) const MOMENT_MS: u64 = 120_000;
 
 /// What one read of the store takes.
 const PAGE: PageLimit = PageLimit { entries: 200, bytes: 1 << 20 };

@@ -78,6 +78,7 @@ impl Pipeline {
         let found = match &command.through {
             Through::Id(id) => self.message_to(app, *id, &other, &reader).await?,
             Through::ClientId(client_id) => self.message_named(client_id, &other, &reader).await?,
+            Through::Time(time_ms) => self.message_until(*time_ms, &other, &reader).await?,
         };
         let Some((message, place)) = found else { return Ok(now_ms) };
         if self.store.read_mark(reader.no, other.no).await? >= place.copy {
@@ -194,16 +195,37 @@ impl Pipeline {
         sender: &Account,
         recipient: &Account,
     ) -> Result<Option<(Arc<Message>, CopyPlace)>, StoreError> {
+        let is_it = |message: &Message| message.client_id == client_id;
+        self.newest((sender, recipient), Through::LOOKED_AT_MAX, is_it).await
+    }
+
+    /// The newest message that was said at this time or before.
+    async fn message_until(
+        &self,
+        time_ms: u64,
+        sender: &Account,
+        recipient: &Account,
+    ) -> Result<Option<(Arc<Message>, CopyPlace)>, StoreError> {
+        self.newest((sender, recipient), usize::MAX, |message| message.time_ms <= time_ms).await
+    }
+
+    /// The newest message from the one to the other that is the wanted one, of so many.
+    async fn newest(
+        &self,
+        (sender, recipient): (&Account, &Account),
+        looked_at_max: usize,
+        is_it: impl Fn(&Message) -> bool,
+    ) -> Result<Option<(Arc<Message>, CopyPlace)>, StoreError> {
         // What was read is nearly always among the newest, and each message that is looked at is read whole.
         const PAGE: PageLimit = PageLimit { entries: 50, bytes: 1 << 20 };
         let mut span = Span { after: MessageId(0), before: MessageId(MessageId::END), newest_first: true };
         let mut looked_at = 0;
-        while looked_at < Through::LOOKED_AT_MAX {
+        while looked_at < looked_at_max {
             let page = self.store.conversation((sender.no, recipient.no), View::All, span, PAGE).await?.entries;
             let Some((last, _)) = page.last() else { break };
             span.before = *last;
             looked_at += page.len();
-            let is_it = |message: &Message| message.sender.no == sender.no && message.client_id == client_id;
+            let is_it = |message: &Message| message.sender.no == sender.no && is_it(message);
             if let Some((copy, message)) = page.into_iter().find(|(_, message)| is_it(message)) {
                 let place = CopyPlace { sender: sender.no, recipient: recipient.no, message: message.id, copy };
                 return Ok(Some((message, place)));

@@ -147,8 +147,8 @@ pub struct NotedCopies {
 /// A change of what was written before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Takes a copy away from its recipient, and from the sender, too, where `from_sender`: a tombstone stays in the inbox,
-    /// nothing in the conversation. Of a message to several the sender's own copy stays, as it is theirs of all.
+    /// Takes a copy away from its recipient, and from the sender, too, where `from_sender`: a tombstone stays in the inbox, and
+    /// where it was taken from both, in the conversation, for [`View::Past`]. Of a message to several the sender's own copy stays, as it is theirs of all.
     Withdraw { place: CopyPlace, from_sender: bool },
     /// As if it had never been sent, for both; but its offsets stay taken.
     Delete { place: CopyPlace },
@@ -235,6 +235,8 @@ pub enum View {
     Backend { unseen: bool },
     /// One of its two accounts.
     Account(AccountNo),
+    /// The same, with what was withdrawn.
+    Past(AccountNo),
 }
 
 /// Which part of a conversation: the copies whose ids lie between two, both excluded.
@@ -250,6 +252,8 @@ pub struct Span {
 #[derive(Clone, Debug)]
 pub struct HistoryPage {
     pub entries: Vec<(MessageId, Arc<Message>)>,
+    /// Those of them that were withdrawn.
+    pub withdrawn: Vec<MessageId>,
 }
 
 /// A conversation, as one of its accounts sees it.
@@ -416,8 +420,8 @@ pub trait Store: RoomStore {
     /// Changes what was written before, atomically.
     async fn change(&self, app: AppId, change: Change, remember: Option<Remember<()>>) -> Result<(), StoreError>;
 
-    /// The messages that two accounts exchanged, as far as the view shows them. Withdrawn and deleted ones are shown to
-    /// nobody.
+    /// The messages that two accounts exchanged, as far as the view shows them. Deleted ones are shown to nobody, and
+    /// withdrawn ones to [`View::Past`] only.
     async fn conversation(
         &self,
         between: (AccountNo, AccountNo),

@@ -14,6 +14,7 @@ mod live;
 mod login;
 mod once;
 mod options;
+mod past;
 mod presence;
 mod profile;
 mod records;

@@ -65,6 +65,10 @@ async fn what_is_withdrawn_leaves_a_tombstone_in_the_inbox_and_nothing_in_the_co
     assert_eq!(ids(&it.conversation(View::Account(ANN), since(0), ALL).await), [4, 8]);
     assert_eq!(ids(&it.conversation(View::Account(BOB), since(0), ALL).await), [8]);
     assert_eq!(ids(&it.conversation(View::Backend { unseen: true }, since(0), ALL).await), [4, 8]);
+    for (account, seen) in [(ANN, &[2, 4, 8][..]), (BOB, &[2, 8])] {
+        let past = it.conversation(View::Past(account), since(0), ALL).await;
+        assert_eq!((ids(&past).as_slice(), past.withdrawn), (seen, vec![MessageId(2)]));
+    }
     let sees = async |account, copy| it.store.sees(account, place(copy - 1, copy)).await.unwrap();
     assert!(sees(ANN, 4).await && !sees(BOB, 4).await && !sees(ANN, 2).await && sees(BOB, 8).await);
 }

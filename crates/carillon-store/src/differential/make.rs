@@ -207,7 +207,8 @@ impl Make<'_> {
 
     fn view(&mut self) -> View {
         let account = View::Account(self.no());
-        self.pick(&[View::All, View::Backend { unseen: true }, View::Backend { unseen: false }, account])
+        let past = View::Past(self.no());
+        self.pick(&[View::All, View::Backend { unseen: true }, View::Backend { unseen: false }, account, past])
     }
 
     fn span(&mut self) -> Span {

@@ -35,7 +35,7 @@ impl Reader<'_> {
         limit: PageLimit,
     ) -> Result<HistoryPage, StoreError> {
         let between = ordered(between);
-        let mut page = HistoryPage { entries: Vec::new() };
+        let mut page = HistoryPage { entries: Vec::new(), withdrawn: Vec::new() };
         let snapshot = self.db.database.snapshot();
         let Some(mut rows) = rows(&snapshot, self.db, between, span) else { return Ok(page) };
         let mut fill = PageFill::new(limit);
@@ -49,6 +49,7 @@ impl Reader<'_> {
                 break;
             }
             page.entries.push((id, message));
+            page.withdrawn.extend(row.is_withdrawn().then_some(id));
         }
         Ok(page)
     }

@@ -328,7 +328,7 @@ impl Store for EmbeddedStore {
         span: Span,
         limit: PageLimit,
     ) -> Result<HistoryPage, StoreError> {
-        let nothing = HistoryPage { entries: Vec::new() };
+        let nothing = HistoryPage { entries: Vec::new(), withdrawn: Vec::new() };
         let read = move |shared: &Shared, db: &Db| reader(shared, db).conversation(between, view, span, limit);
         self.read(between.0.app(), nothing, read).await
     }

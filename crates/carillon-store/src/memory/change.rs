@@ -4,6 +4,7 @@ use carillon_core::port::{Change, CopyPlace, Standing};
 use carillon_core::{AccountNo, MessageId};
 
 use super::State;
+use crate::row::Row;
 use crate::rules::ordered;
 
 impl State {
@@ -14,14 +15,14 @@ impl State {
                 if from_sender && self.is_only_copy(place) {
                     self.mark(place.sender, place.message, Standing::Withdrawn);
                 }
-                self.change_row(place, from_sender);
+                self.change_row(place, if from_sender { Row::withdrawn } else { Row::without_recipient });
             }
             Change::Delete { place } => {
                 self.mark(place.recipient, place.copy, Standing::Deleted);
                 if self.is_only_copy(place) {
                     self.mark(place.sender, place.message, Standing::Deleted);
                 }
-                self.change_row(place, true);
+                self.remove_row(place);
             }
             Change::Read { reader, other, through } => {
                 let mark = self.read.entry((reader, other)).or_insert(through);
@@ -41,16 +42,17 @@ impl State {
         }
     }
 
-    fn change_row(&mut self, place: CopyPlace, from_both: bool) {
+    fn change_row(&mut self, place: CopyPlace, change: fn(Row) -> Row) {
         let (low, high) = ordered((place.sender, place.recipient));
-        let key = (low, high, place.copy);
-        let Some((_, row)) = self.history.get_mut(&key) else { return };
-        if !from_both {
-            *row = row.without_recipient();
-            return;
+        if let Some((_, row)) = self.history.get_mut(&(low, high, place.copy)) {
+            *row = change(*row);
         }
-        self.history.remove(&key);
-        if self.rows((low, high)).next().is_none() {
+    }
+
+    fn remove_row(&mut self, place: CopyPlace) {
+        let (low, high) = ordered((place.sender, place.recipient));
+        let was_there = self.history.remove(&(low, high, place.copy)).is_some();
+        if was_there && self.rows((low, high)).next().is_none() {
             self.end_conversation((low, high));
         }
     }

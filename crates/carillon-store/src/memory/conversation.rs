@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
+use carillon_core::model::Message;
 use carillon_core::port::{Conversation, Conversations, HistoryPage, PageLimit, Span, View};
 use carillon_core::{AccountNo, MessageId};
 
@@ -37,7 +38,11 @@ impl State {
         } else {
             page(entries, limit, |(_, message)| message)
         };
-        HistoryPage { entries }
+        let is_withdrawn = |(id, _): &&(MessageId, Arc<Message>)| {
+            self.history.get(&(between.0, between.1, *id)).is_some_and(|(_, row)| row.is_withdrawn())
+        };
+        let withdrawn = entries.iter().filter(is_withdrawn).map(|(id, _)| *id).collect();
+        HistoryPage { entries, withdrawn }
     }
 
     pub(super) fn conversations(&self, account: AccountNo, before: MessageId, limit: usize) -> Conversations {

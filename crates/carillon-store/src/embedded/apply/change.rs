@@ -11,6 +11,7 @@ use crate::embedded::group::Group;
 use crate::embedded::inbox;
 use crate::embedded::record::{self, ForgottenRecord, MessageRecord};
 use crate::embedded::seal::{self, Entry};
+use crate::row::Row;
 use crate::rules::ordered;
 
 /// Whether the change looks at what other groups wrote, beyond `rest`: it then needs a group of its own.
@@ -30,14 +31,15 @@ pub(crate) fn apply(group: &mut Group<'_>, change: Change) -> Result<(), StoreEr
             if from_sender && is_only_copy(group, place)? {
                 mark(group, place.sender, place.message, Standing::Withdrawn)?;
             }
-            change_row(group, place, from_sender)
+            let change = if from_sender { Row::withdrawn } else { Row::without_recipient };
+            change_row(group, place, change)
         }
         Change::Delete { place } => {
             mark(group, place.recipient, place.copy, Standing::Deleted)?;
             if is_only_copy(group, place)? {
                 mark(group, place.sender, place.message, Standing::Deleted)?;
             }
-            change_row(group, place, true)
+            remove_row(group, place)
         }
         Change::Read { reader, other, through } => raise(group, format::related(Tag::Read, reader, other), through.0),
         Change::Acknowledge { account, device, offset } => {
@@ -69,14 +71,21 @@ fn raise(group: &mut Group<'_>, key: Vec<u8>, number: u64) -> Result<(), StoreEr
     Ok(())
 }
 
-/// Takes the copy out of its conversation: from both, or from its recipient.
-fn change_row(group: &mut Group<'_>, place: CopyPlace, from_both: bool) -> Result<(), StoreError> {
+/// Changes what the conversation knows of the copy.
+fn change_row(group: &mut Group<'_>, place: CopyPlace, change: fn(Row) -> Row) -> Result<(), StoreError> {
     let (low, high) = ordered((place.sender, place.recipient));
     let key = format::history(low, high, place.copy);
     let Some(value) = group.db.history.get(key).map_err(unknown)? else { return Ok(()) };
     let (row, distance) = seal::open_row(&key, &value)?;
-    if !from_both {
-        group.put(&group.db.history, key, seal::row(&key, row.without_recipient(), distance));
+    group.put(&group.db.history, key, seal::row(&key, change(row), distance));
+    Ok(())
+}
+
+/// Takes the copy out of its conversation.
+fn remove_row(group: &mut Group<'_>, place: CopyPlace) -> Result<(), StoreError> {
+    let (low, high) = ordered((place.sender, place.recipient));
+    let key = format::history(low, high, place.copy);
+    if group.db.history.get(key).map_err(unknown)?.is_none() {
         return Ok(());
     }
     let all = format::history(low, high, MessageId(0))..=format::history(low, high, MessageId(MessageId::END));
