@@ -1,5 +1,6 @@
 //! The plan of one message to a room. Who is in the room, and so who gets it, is known to the shards only.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::command::{RoomRecipients, RoomSend};
@@ -38,7 +39,7 @@ pub fn send_to_room(command: RoomSend, facts: &RoomFacts<'_>) -> Result<RoomPlan
     let abandoned = command.abandon_ratio.abandons(&command.client_id);
     let to = match command.to {
         RoomRecipients::Members { tags, point } => RoomTo::Members { tags, point },
-        RoomRecipients::Accounts(_) => RoomTo::Accounts(facts.recipients.to_vec()),
+        RoomRecipients::Accounts(_) => RoomTo::Accounts(each_once(facts.recipients)),
     };
     // What nobody was to see is not shown later.
     let in_history = command.in_history && !abandoned && matches!(to, RoomTo::Members { .. });
@@ -65,6 +66,12 @@ pub fn send_to_room(command: RoomSend, facts: &RoomFacts<'_>) -> Result<RoomPlan
         environment: command.environment,
     };
     Ok(RoomPlan { room: Arc::clone(room), message, in_history })
+}
+
+/// Whoever is named twice is one recipient.
+fn each_once(accounts: &[AccountNo]) -> Vec<AccountNo> {
+    let mut met = HashSet::new();
+    accounts.iter().copied().filter(|it| met.insert(*it)).collect()
 }
 
 /// What an account is in a room: its creator is that whatever is kept of it.
@@ -169,7 +176,7 @@ mod tests {
                 room: room.as_ref(),
                 sender: self.sender.as_ref(),
                 membership: &self.membership,
-                recipients: &[no(3)],
+                recipients: &[no(4), no(3), no(4)],
                 now_ms: NOW_MS,
             };
             send_to_room(self.command, &facts)
@@ -267,6 +274,12 @@ mod tests {
         for plan in abandoned.take(20) {
             assert_eq!(plan.in_history, !plan.message.abandoned);
         }
+    }
+
+    #[test]
+    fn whoever_is_named_twice_is_one_recipient() {
+        let plan = decide(|it| it.command.to = RoomRecipients::Accounts(Vec::new())).unwrap();
+        assert_eq!(plan.message.to, RoomTo::Accounts(vec![no(4), no(3)]));
     }
 
     #[test]
