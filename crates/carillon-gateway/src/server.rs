@@ -66,15 +66,26 @@ impl Gateway {
     /// # Panics
     /// When the machine gives no threads.
     pub fn start(hub: Arc<Hub>, deps: GatewayDeps) -> Self {
+        let gateway = Self::assemble(hub, deps);
+        gateway.run();
+        gateway
+    }
+
+    /// A gateway whose shards nobody runs yet.
+    pub(crate) fn assemble(hub: Arc<Hub>, deps: GatewayDeps) -> Self {
         let GatewayDeps { pipeline, config, metrics, version, verifiers } = deps;
         let config = Arc::new(config);
         let admission = Admission::new(config.clone(), metrics.clone());
         let streams = Sessions::new(&pipeline.random);
         let draining = watch::Sender::new(false);
         let server = Server { hub, pipeline, config, metrics, version, verifiers, admission, streams, draining };
-        let server = Arc::new(server);
-        let threads = (0..server.hub.mailboxes.len()).map(|place| spawn(&server, place)).collect();
-        Self { server, threads: Arc::new(Mutex::new(threads)) }
+        Self { server: Arc::new(server), threads: Arc::default() }
+    }
+
+    /// Gives each shard its thread.
+    pub(crate) fn run(&self) {
+        let threads = (0..self.server.hub.mailboxes.len()).map(|place| spawn(&self.server, place));
+        self.threads.lock().expect("no holder of this lock panics").extend(threads);
     }
 
     /// Judges a request to open a connection. Whoever is accepted is to be answered with status 101 and the headers, and

@@ -100,7 +100,12 @@ const SCRATCH_BYTES: usize = 64 * 1024;
 pub(crate) fn run(server: Arc<Server>, place: usize) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("the machine gives a poll handle at start");
-    LocalSet::new().block_on(&runtime, Rc::new(Shard::new(server, place)).live());
+    LocalSet::new().block_on(&runtime, live(server, place));
+}
+
+/// A shard among the tasks of one thread, until it is drained.
+pub(crate) async fn live(server: Arc<Server>, place: usize) {
+    Rc::new(Shard::new(server, place)).live().await;
 }
 
 impl Shard {

@@ -26,6 +26,7 @@ mod rpc;
 mod ruin;
 mod send;
 mod sessions;
+mod sim;
 mod stream;
 mod tcp;
 pub(crate) mod world;

@@ -1,6 +1,7 @@
 //! A server in a test, and a client that speaks JSON to it.
 
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use carillon_core::AccountId;
 use carillon_core::apps::Apps;
@@ -36,6 +37,14 @@ impl World {
     }
 
     pub(crate) async fn with(config: GatewayConfig) -> Self {
+        let limits = Limits { unlimited: true, ..Limits::default() };
+        let world = Self::idle(config, AppSettings { limits, ..AppSettings::default() }, 7).await;
+        world.gateway.run();
+        world
+    }
+
+    /// A server whose shards nobody runs.
+    pub(crate) async fn idle(config: GatewayConfig, settings: AppSettings, seed: u64) -> Self {
         let metrics = Arc::new(GatewayMetrics::new());
         let hub = Hub::new(&config, metrics.clone());
         let clock = Arc::new(FakeClock::new(START_MS));
@@ -45,15 +54,13 @@ impl World {
             fanout: hub.clone() as Arc<dyn Fanout>,
             sessions: hub.clone() as Arc<dyn Sessions>,
             clock: clock.clone() as Arc<dyn Clock>,
-            random: Arc::new(SeededRandom::new(7)),
+            random: Arc::new(SeededRandom::new(seed)),
             apps: Arc::new(Apps::default()),
             limiter: Limiter::default(),
             live: hub.clone(),
             high_rates: Limiter::default(),
             turns: Turns::default(),
         });
-        let limits = Limits { unlimited: true, ..Limits::default() };
-        let settings = AppSettings { limits, ..AppSettings::default() };
         let app = NewApp { name: "shop".into(), token_secret: Secret::new(APP_SECRET), keys: Vec::new(), settings };
         let app = pipeline.create_app(app).await.unwrap();
         let deps = GatewayDeps {
@@ -63,7 +70,7 @@ impl World {
             version: "test".into(),
             verifiers: Vec::new(),
         };
-        Self { gateway: Gateway::start(hub, deps), pipeline, store, clock, metrics, app }
+        Self { gateway: Gateway::assemble(hub, deps), pipeline, store, clock, metrics, app }
     }
 
     /// Creates an account whose token is `token-of-<name>`.
@@ -102,7 +109,7 @@ impl World {
         let (socket, login) = self.gateway.connect_memory([192, 0, 2, 1].into(), false, capacity).unwrap();
         #[expect(clippy::disallowed_methods, reason = "a test joins nothing")]
         tokio::spawn(login);
-        Client { socket, bytes: Vec::new(), lines: Vec::new() }
+        Client::new(socket)
     }
 
     /// A client that has sent its connect command.
@@ -160,6 +167,25 @@ pub(crate) fn message(from: &str, to: Recipients, text: &str, options: CopyOptio
     }
 }
 
+/// A frame as clients send it.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut out = vec![first];
+    match u16::try_from(payload.len()) {
+        Ok(len) if len < 126 => out.push(0x80 | u8::try_from(len).unwrap()),
+        Ok(len) => {
+            out.push(0x80 | 126);
+            out.extend(len.to_be_bytes());
+        }
+        Err(_) => {
+            out.push(0x80 | 127);
+            out.extend((payload.len() as u64).to_be_bytes());
+        }
+    }
+    out.extend([0; 4]);
+    out.extend(payload);
+    out
+}
+
 /// The client's end of a connection.
 pub(crate) struct Client {
     pub(crate) socket: MemorySocket,
@@ -168,6 +194,10 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    pub(crate) fn new(socket: MemorySocket) -> Self {
+        Self { socket, bytes: Vec::new(), lines: Vec::new() }
+    }
+
     /// Sends the connect command of an account with its static token; `extra` goes on top.
     pub(crate) async fn connect(&mut self, name: &str, extra: Value) {
         let mut connect = json!({"token": format!("token-of-{name}"), "data": {"account": name}});
@@ -187,21 +217,30 @@ impl Client {
     }
 
     pub(crate) async fn frame(&mut self, first: u8, payload: &[u8]) {
-        let mut out = vec![first];
-        match u16::try_from(payload.len()) {
-            Ok(len) if len < 126 => out.push(0x80 | u8::try_from(len).unwrap()),
-            Ok(len) => {
-                out.push(0x80 | 126);
-                out.extend(len.to_be_bytes());
-            }
-            Err(_) => {
-                out.push(0x80 | 127);
-                out.extend((payload.len() as u64).to_be_bytes());
+        self.socket.write_all(&frame(first, payload)).await;
+    }
+
+    /// Says it at once: there is room for it.
+    pub(crate) fn say_now(&mut self, command: &Value) {
+        self.socket.write_whole(&frame(0x81, command.to_string().as_bytes())).unwrap();
+    }
+
+    /// What has come so far; `null` at the end of the connection.
+    pub(crate) fn take_now(&mut self) -> Vec<Value> {
+        let mut is_over = false;
+        while let Poll::Ready(bytes) = self.socket.poll_take(&mut Context::from_waker(Waker::noop())) {
+            match bytes {
+                Some(bytes) => self.bytes.extend(bytes),
+                None => {
+                    is_over = true;
+                    break;
+                }
             }
         }
-        out.extend([0; 4]);
-        out.extend(payload);
-        self.socket.write_all(&out).await;
+        while self.take_frame() {}
+        let mut lines = std::mem::take(&mut self.lines);
+        lines.extend(is_over.then_some(Value::Null));
+        lines
     }
 
     /// The next message; a close is `{"close": code, "reason": …}`, and the end of the connection `null`.

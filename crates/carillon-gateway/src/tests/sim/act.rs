@@ -1,0 +1,319 @@
+//! A step, done to the server and to the model.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use carillon_core::command::{Resend, RoomChange};
+use carillon_core::decide::Refusal;
+use carillon_core::model::DropReason;
+use carillon_core::pipeline::{RoomMessageAt, SentToRoom};
+use serde_json::{Value, json};
+
+use super::model::{Fate, First, Past, Sent};
+use super::saying::{ACCOUNTS, Expr, NAMES, Saying, To};
+use super::step::{Call, Own, ROOMS, Step};
+use super::{Heard, Sim};
+use crate::tests::room::FROM_BACKEND;
+use crate::tests::world::{Client, World, id};
+
+/// What a call was answered.
+enum Answer {
+    Sent(Result<SentToRoom, Refusal>),
+    Done(Result<(), Refusal>),
+    Recalled(Result<bool, Refusal>),
+}
+
+/// A message as it is handed out.
+struct Told<'a> {
+    saying: &'a Saying,
+    id: u64,
+    is_high: bool,
+    /// Of one that is sent again: its first time, and whether members know whether they had it.
+    first: Option<(&'a First, bool)>,
+}
+
+impl Sim {
+    pub(super) fn act(&mut self, step: Step) {
+        match step {
+            Step::Connect(client) => self.connect(client),
+            Step::Cut(client) => {
+                self.clients[client] = None;
+                self.settle();
+                self.model.cut(client);
+            }
+            Step::Enter { client, room, own } => self.enter(client, room, &own),
+            Step::Leave { client, room } => {
+                let channel = self.channel(room);
+                let reply = self.ask(client, &json!({"id": 5, "unsubscribe": {"channel": channel}}));
+                assert_eq!(reply, json!({"id": 5, "unsubscribe": {}}));
+                self.model.leave(client, room, None);
+            }
+            Step::Update { client, room, own } => self.update(client, room, &own),
+            Step::Send { client, saying, says_to } => self.send(client, saying, says_to),
+            Step::Calls(calls) => self.call(calls),
+            Step::Wait(ms) => self.wait(ms),
+        }
+    }
+
+    fn connect(&mut self, client: usize) {
+        let it = &self.model.clients[client];
+        let (name, device, was_on) = (NAMES[it.account], it.device, it.is_on);
+        let address: IpAddr = [192, 0, 2, 1].into();
+        let connected = self.world.gateway.connect_memory(address, false, 1 << 20);
+        let (socket, login) = connected.unwrap_or_else(|_| panic!("there is a place for it"));
+        self.executor.spawn(login);
+        let mut fresh = Client::new(socket);
+        let connect = json!({"token": format!("token-of-{name}"), "data": {"account": name, "device": device}});
+        fresh.say_now(&json!({"id": 1, "connect": connect}));
+        let old = self.clients[client].take();
+        self.executor.settle();
+        if let Some(mut old) = old {
+            let last = old.take_now().pop().unwrap_or_default();
+            assert_eq!(last["close"], 4503, "{last}");
+        }
+        self.clients[client] = Some(fresh);
+        self.settle();
+        assert_eq!(self.replies[client].pop_front().unwrap_or_default()["id"], 1);
+        if was_on {
+            self.model.cut(client);
+        }
+        self.model.clients[client].is_on = true;
+    }
+
+    fn enter(&mut self, client: usize, room: usize, own: &Own) {
+        let channel = self.channel(room);
+        let reply = self.ask(client, &json!({"id": 5, "subscribe": {"channel": channel, "data": said(own)}}));
+        let expected = if self.model.clients[client].seats[room].is_some() {
+            105
+        } else if self.model.enter(client, room, own) {
+            let online = self.model.rooms[room].people.len();
+            assert_eq!(reply["subscribe"]["data"]["online"], online, "{reply}");
+            return;
+        } else {
+            102
+        };
+        assert_eq!(reply["error"]["code"], expected, "{reply}");
+    }
+
+    fn update(&mut self, client: usize, room: usize, own: &Own) {
+        let mut data = said(own);
+        data["room"] = json!(self.model.rooms[room].no.to_string());
+        let reply = self.ask(client, &json!({"id": 5, "rpc": {"method": "room.update", "data": data}}));
+        if self.model.update(client, room, own) {
+            assert_eq!(reply["rpc"]["data"], json!({}), "{reply}");
+        } else {
+            assert_eq!(reply["error"]["code"], 1006, "{reply}");
+        }
+    }
+
+    fn send(&mut self, client: usize, mut saying: Saying, says_to: bool) {
+        let room = saying.room;
+        let no = self.model.rooms[room].no.to_string();
+        let element = json!({"type": "text", "text": saying.client_id});
+        let mut data =
+            json!({"room": no, "client_id": saying.client_id, "element": element, "history": saying.in_history});
+        match &mut saying.to {
+            To::These(accounts) => data["to"] = accounts.iter().map(|it| NAMES[*it]).collect(),
+            To::Members { tags, .. } if says_to => {
+                data["notifyTargetTags"] = json!(tags.as_ref().map(Expr::text).unwrap_or_default());
+            }
+            To::Members { tags, .. } => *tags = self.model.own_target(client, room),
+        }
+        let reply = self.ask(client, &json!({"id": 5, "rpc": {"method": "room.send", "data": data}}));
+        if self.model.clients[client].seats[room].is_none() {
+            assert_eq!(reply["error"]["code"], 1006, "{reply}");
+            return;
+        }
+        let id = reply["rpc"]["data"]["id"].as_str().map(|it| it.parse().unwrap());
+        match self.model.send(&saying) {
+            Ok(sent) => self.hand_out(&saying, id.unwrap_or_else(|| panic!("refused: {reply}")), sent),
+            Err(Refusal::SenderMuted) => assert_eq!(reply["error"]["code"], 1002, "{reply}"),
+            Err(other) => panic!("a member cannot be refused for {other}"),
+        }
+        if id.is_some() {
+            self.model.sayings.push(Saying { resend: Resend::IfKnown, ..saying });
+        }
+    }
+
+    fn call(&mut self, calls: Vec<Call>) {
+        let pasts: Vec<Past> = calls.iter().map(|call| self.past(call)).collect();
+        let rooms: Vec<_> = self.model.rooms.iter().map(|it| it.no).collect();
+        let (world, asked) = (Rc::clone(&self.world), calls.clone());
+        let told = pasts.clone();
+        let answers = self.executor.run(async move {
+            let mut answers = Vec::new();
+            for (call, past) in asked.iter().zip(&told) {
+                answers.push(ask(&world, call, past, &rooms).await);
+            }
+            answers
+        });
+        self.settle();
+        let mut sayings = Vec::new();
+        for ((call, past), answer) in calls.into_iter().zip(pasts).zip(answers) {
+            match (call, answer) {
+                (Call::Send(saying), Answer::Sent(answer)) => match (self.model.send(&saying), answer) {
+                    (Ok(sent), Ok(it)) => {
+                        assert_eq!(it.is_repeat, matches!(sent, Sent::Again(_)));
+                        self.hand_out(&saying, it.first.id.0, sent);
+                        sayings.push(saying);
+                    }
+                    (Err(expected), answer) => assert_eq!(answer.err(), Some(expected)),
+                    (Ok(_), Err(refusal)) => panic!("refused: {refusal}"),
+                },
+                (Call::Open { room, on }, Answer::Done(answer)) => {
+                    assert_eq!(answer, self.model.open(room, on));
+                    if answer.is_ok() && !on {
+                        self.turn_out(room, None, 2100);
+                    }
+                }
+                (Call::Mute { room, on }, Answer::Done(answer)) => {
+                    assert_eq!(answer, Ok(()));
+                    self.model.mute(room, on);
+                }
+                (Call::Member { room, account, action }, Answer::Done(answer)) => {
+                    let expected = self.model.act(room, account, action);
+                    assert_eq!(answer, expected.clone().map(drop));
+                    if let Ok(Some(code)) = expected {
+                        self.turn_out(room, Some(account), code);
+                    }
+                }
+                (Call::Recall { room, .. }, Answer::Recalled(answer)) => {
+                    let history = &mut self.model.rooms[room].history;
+                    let place = history.iter().position(|it| it.id == past.id);
+                    assert_eq!(answer, Ok(place.is_some()));
+                    place.map(|it| history.remove(it));
+                }
+                _ => unreachable!("each call has its answer"),
+            }
+        }
+        self.model.sayings.extend(sayings);
+    }
+
+    /// What a recall is of; of nothing where it is beyond the end.
+    fn past(&self, call: &Call) -> Past {
+        let nothing = Past { id: 0, sender: 0, client_id: String::new(), time_ms: 0 };
+        let Call::Recall { room, place } = call else { return nothing };
+        self.model.rooms[*room].history.get(*place).cloned().unwrap_or(nothing)
+    }
+
+    fn wait(&mut self, ms: u64) {
+        self.world.clock.advance_ms(ms);
+        self.settle();
+        if !self.model.wait(ms) {
+            return;
+        }
+        for client in 0..self.clients.len() {
+            for room in 0..ROOMS {
+                if let Some(missed) = self.model.skipped(client, room) {
+                    assert_eq!(self.heard[client][room].pop_front(), Some(Heard::Skipped(missed)), "client {client}");
+                }
+            }
+        }
+    }
+
+    fn hand_out(&mut self, saying: &Saying, id: u64, sent: Sent) {
+        match sent {
+            Sent::New { is_high } => {
+                self.model.commit(saying, id, is_high);
+                self.tell(&Told { saying, id, is_high, first: None });
+            }
+            Sent::Again(first) => {
+                assert_eq!(first.id, id);
+                let is_known = self.model.repeat(saying.room, id);
+                self.tell(&Told { saying, id, is_high: first.is_high, first: Some((&first, is_known)) });
+            }
+        }
+    }
+
+    /// Compares what became of a message with what should have, member by member.
+    fn tell(&mut self, told: &Told<'_>) {
+        let Told { saying, id, is_high, first } = told;
+        let room = saying.room;
+        let is_noted = first.is_none_or(|(_, is_known)| is_known).then_some(*id);
+        for client in 0..self.clients.len() {
+            match self.model.fate(client, saying, *first) {
+                Fate::Outside => {}
+                Fate::Dropped(reason) => self.dropped[reason as usize] += 1,
+                Fate::Offered => {
+                    let heard = &mut self.heard[client][room];
+                    let has_got = heard.pop_front_if(|it| *it == Heard::Said(*id)).is_some();
+                    self.model.offer(client, room, (is_noted, *is_high), has_got);
+                    let reason = if *is_high { DropReason::FlowLimitHigh } else { DropReason::FlowLimit };
+                    if has_got {
+                        self.delivered += 1;
+                    } else {
+                        self.dropped[reason as usize] += 1;
+                    }
+                }
+            }
+        }
+        if let To::These(accounts) = &saying.to {
+            let is_there =
+                |account: usize| self.model.clients.iter().any(|it| it.account == account && it.seats[room].is_some());
+            let away = (0..ACCOUNTS).filter(|it| accounts.contains(it) && !is_there(*it)).count();
+            self.dropped[DropReason::NotInRoom as usize] += u64::try_from(away).unwrap();
+        }
+    }
+
+    /// An account, or everybody, has to go.
+    fn turn_out(&mut self, room: usize, account: Option<usize>, code: u64) {
+        for client in 0..self.clients.len() {
+            let it = &self.model.clients[client];
+            if it.seats[room].is_some() && account.is_none_or(|account| account == it.account) {
+                assert_eq!(self.heard[client][room].pop_front(), Some(Heard::TurnedOut(code)), "client {client}");
+                self.model.leave(client, room, None);
+            }
+        }
+        self.model.rooms[room].forget(account);
+    }
+
+    fn channel(&self, room: usize) -> String {
+        format!("room:{}", self.model.rooms[room].no)
+    }
+
+    /// What a client is answered.
+    fn ask(&mut self, client: usize, command: &Value) -> Value {
+        self.clients[client].as_mut().expect("it is connected").say_now(command);
+        self.settle();
+        self.replies[client].pop_front().expect("a client that asks is answered")
+    }
+}
+
+async fn ask(world: &World, call: &Call, past: &Past, rooms: &[carillon_core::RoomNo]) -> Answer {
+    let (pipeline, app) = (&world.pipeline, &world.app);
+    let change = async |room: usize, change| {
+        Answer::Done(pipeline.change_room(app, rooms[room], change, FROM_BACKEND).await.map(drop))
+    };
+    match call {
+        Call::Send(saying) => Answer::Sent(pipeline.send_to_room(app, saying.command(rooms[saying.room])).await),
+        Call::Open { room, on } => change(*room, RoomChange::SetOpen { open: *on, closing: None }).await,
+        Call::Mute { room, on } => change(*room, RoomChange::SetMuted(*on)).await,
+        Call::Member { room, account, action } => {
+            let target = (&id(NAMES[*account]), *action);
+            Answer::Done(pipeline.act_on_member(app, rooms[*room], target, FROM_BACKEND).await.map(drop))
+        }
+        Call::Recall { room, .. } => {
+            let find = RoomMessageAt {
+                sender: id(NAMES[past.sender]),
+                time_ms: past.time_ms,
+                client_id: Some(past.client_id.clone()),
+            };
+            Answer::Recalled(pipeline.withdraw_from_room(app, rooms[*room], &find, Some(FROM_BACKEND)).await)
+        }
+    }
+}
+
+/// What a client says of itself, as it says it.
+fn said(own: &Own) -> Value {
+    let mut said = json!({});
+    if let Some(tags) = &own.tags {
+        said["tags"] = json!(tags);
+    }
+    if let Some(tells) = &own.tells {
+        said["notifyTargetTags"] = json!(tells.text());
+    }
+    if let Some(place) = own.place {
+        (said["location"], said["distance"]) = (json!({"x": place.at, "y": 0}), json!(place.distance));
+    }
+    said
+}

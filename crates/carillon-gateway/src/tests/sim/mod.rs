@@ -1,0 +1,232 @@
+//! Rooms by chance: members come, say where they are, send, are muted, thrown out and cut off, and come back, while rooms
+//! are closed and opened; on real shards, the real pipeline and the memory engine. After every step what clients got, what
+//! was counted, who is there and what histories hold is compared with a [`model::Model`].
+//!
+//! Everything runs on one thread and in one order, so a seed replays. `ROOM_SEEDS` sets how many are run, `ROOM_SEED` which
+//! one is first.
+
+mod act;
+mod executor;
+mod model;
+mod saying;
+mod step;
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use carillon_core::model::{AppSettings, DropReason, RoomKey, RoomSettings};
+use carillon_core::port::{LiveRooms as _, PageLimit, RoomSpan, Whom};
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+use serde_json::{Value, json};
+
+use self::executor::Executor;
+use self::model::Model;
+use self::saying::{ACCOUNTS, NAMES};
+use self::step::{ROOMS, Step};
+use super::world::{Client, World};
+use crate::{GatewayConfig, shard};
+
+const STEPS: usize = 80;
+
+/// What a client was told of a room.
+#[derive(Debug, PartialEq)]
+enum Heard {
+    /// A message with this id.
+    Said(u64),
+    Skipped(u64),
+    TurnedOut(u64),
+}
+
+struct Sim {
+    executor: Executor,
+    world: Rc<World>,
+    rng: StdRng,
+    model: Model,
+    clients: Vec<Option<Client>>,
+    /// By client and room: what it was told and was not expected yet.
+    heard: Vec<[VecDeque<Heard>; ROOMS]>,
+    replies: Vec<VecDeque<Value>>,
+    /// Of all steps.
+    delivered: u64,
+    dropped: [u64; DropReason::ALL.len()],
+    serial: u32,
+}
+
+impl Sim {
+    fn new(seed: u64) -> Self {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let rooms = RoomSettings {
+            normal_per_s: rng.random_range(1..=20),
+            high_per_s: rng.random_range(1..=10),
+            high_per_room_s: rng.random_range(1..=10),
+            unplaced_get_placed: rng.random_bool(0.5),
+            grace_s: rng.random_range(0..4),
+            resend_window_s: rng.random_range(5..600),
+            ..RoomSettings::default()
+        };
+        let config = GatewayConfig {
+            shards: rng.random_range(1..=3),
+            rpcs_per_second_max: usize::MAX,
+            sends_per_second_max: usize::MAX,
+            ..GatewayConfig::default()
+        };
+        let mut executor = Executor::new();
+        let settings = AppSettings { rooms, ..AppSettings::default() };
+        let world = Rc::new(executor.run(World::idle(config, settings, seed)));
+        for place in 0..world.gateway.server.hub.mailboxes.len() {
+            executor.spawn(shard::live(world.gateway.server.clone(), place));
+        }
+        let create = Rc::clone(&world);
+        let rooms_made = executor.run(async move {
+            create.accounts(&NAMES[..ACCOUNTS]).await;
+            let mut rooms = Vec::new();
+            for _ in 0..ROOMS {
+                rooms.push(create.room(NAMES[0]).await.key.no);
+            }
+            rooms
+        });
+        let devices: Vec<_> = (0..ACCOUNTS).flat_map(|account| [(account, "phone"), (account, "tablet")]).collect();
+        let (heard, replies) = devices.iter().map(|_| Default::default()).unzip();
+        let clients = devices.iter().map(|_| None).collect();
+        let model = Model::new(rooms, rooms_made, devices);
+        let (delivered, dropped, serial) = Default::default();
+        Self { executor, world, rng, model, clients, heard, replies, delivered, dropped, serial }
+    }
+
+    fn step(&mut self, trace: &RefCell<Vec<String>>) {
+        let step = Step::random(&mut self.rng, &self.model, &mut self.serial);
+        trace.borrow_mut().push(format!("{} ms: {step:?}", self.model.now_us / 1_000));
+        self.act(step);
+        self.model.end_step();
+        self.check();
+    }
+
+    /// Lets everything happen that is under way, and takes what clients are told.
+    fn settle(&mut self) {
+        loop {
+            self.executor.settle();
+            let mut has_answered = false;
+            for (at, place) in self.clients.iter_mut().enumerate() {
+                let Some(client) = place else { continue };
+                let mut is_over = false;
+                for line in client.take_now() {
+                    if line == json!({}) {
+                        client.say_now(&json!({}));
+                        has_answered = true;
+                    } else if line.get("push").is_some() {
+                        take_push(&line["push"], &self.model, &mut self.heard[at]);
+                    } else {
+                        is_over |= line.is_null() || line.get("close").is_some();
+                        self.replies[at].push_back(line);
+                    }
+                }
+                if is_over {
+                    *place = None;
+                }
+            }
+            if !has_answered {
+                self.executor.settle();
+                return;
+            }
+        }
+    }
+
+    /// Compares what there is with what there should be.
+    fn check(&mut self) {
+        for (client, heard) in self.heard.iter().enumerate() {
+            assert!(heard.iter().all(VecDeque::is_empty), "client {client} was told what is not for it: {heard:?}");
+            assert!(self.replies[client].is_empty(), "client {client} was told: {:?}", self.replies[client]);
+        }
+        assert_eq!(self.world.metrics.delivered.get(), self.delivered, "what was delivered");
+        for reason in DropReason::ALL {
+            assert_eq!(self.world.drops(reason), self.dropped[reason as usize], "what was dropped: {reason:?}");
+        }
+        let seats = self.model.clients.iter().flat_map(|it| it.seats.iter().flatten()).count();
+        assert_eq!(self.world.metrics.rooms.members.get(), i64::try_from(seats).unwrap());
+        (0..ROOMS).for_each(|room| self.check_room(room));
+    }
+
+    fn check_room(&mut self, room: usize) {
+        let expected = &self.model.rooms[room];
+        let key = RoomKey { app: self.world.app.id, no: expected.no };
+        let hub = &self.world.gateway.server.hub;
+        assert_eq!(hub.head_count(key), expected.people.len(), "who counts as there");
+        let connections = self.model.clients.iter().filter(|it| it.seats[room].is_some()).count();
+        assert_eq!(hub.rooms.here(key).connections, connections);
+        let world = Rc::clone(&self.world);
+        let (present, history) = self.executor.run(async move {
+            let present = world.gateway.server.hub.present(key, Whom::Latest { before_ms: u64::MAX, limit: 100 }).await;
+            let span = RoomSpan { from_ms: 0, to_ms: u64::MAX, newest_first: false };
+            let limit = PageLimit { entries: usize::MAX, bytes: usize::MAX };
+            (present, world.pipeline.room_history(&world.app, key.no, span, limit).await.unwrap())
+        });
+        let mut present: Vec<_> = present.iter().map(|it| (it.id.to_string(), it.connections)).collect();
+        present.sort_unstable();
+        let people = self.model.rooms[room].people.iter();
+        let people: Vec<_> = people.map(|(account, it)| (NAMES[*account].to_owned(), it.connections)).collect();
+        assert_eq!(present, people, "who is there");
+        let history: Vec<u64> = history.iter().map(|it| it.id.0).collect();
+        let expected: Vec<u64> = self.model.rooms[room].history.iter().map(|it| it.id).collect();
+        assert_eq!(history, expected, "what the history holds");
+    }
+}
+
+/// Notes what a client is told of a room that is checked in its order.
+fn take_push(push: &Value, model: &Model, heard: &mut [VecDeque<Heard>; ROOMS]) {
+    let channel = push["channel"].as_str().unwrap();
+    let Some(room) = model.rooms.iter().position(|it| channel == format!("room:{}", it.no)) else {
+        panic!("a push that is no room's: {push}")
+    };
+    let data = &push["pub"]["data"];
+    if let Some(code) = push["unsubscribe"]["code"].as_u64() {
+        heard[room].push_back(Heard::TurnedOut(code));
+    } else if let Some(missed) = data["missed"].as_u64() {
+        heard[room].push_back(Heard::Skipped(missed));
+    } else if data["type"] != "room" {
+        heard[room].push_back(Heard::Said(data["id"].as_str().unwrap().parse().unwrap()));
+    }
+}
+
+/// Why the seed fails, if it does.
+fn run(seed: u64) -> Result<(), String> {
+    let trace = RefCell::new(Vec::new());
+    let steps = || {
+        let mut sim = Sim::new(seed);
+        (0..STEPS).for_each(|_| sim.step(&trace));
+    };
+    catch_unwind(AssertUnwindSafe(steps)).map_err(|panic| {
+        let said = panic.downcast_ref::<String>().cloned();
+        let said = said.or_else(|| panic.downcast_ref::<&str>().map(|it| (*it).to_owned())).unwrap_or_default();
+        format!("{}\n{said}", trace.borrow().join("\n"))
+    })
+}
+
+#[test]
+fn rooms_do_what_their_model_does_whatever_happens() {
+    let number = |name, other| std::env::var(name).map_or(other, |text| text.parse().expect("it is a number"));
+    let is_one = std::env::var_os("ROOM_SEED").is_some();
+    let first: u64 = number("ROOM_SEED", 0);
+    let end = first + number("ROOM_SEEDS", if is_one { 1 } else { 1_000 });
+    let (next, failed) = (AtomicU64::new(first), Mutex::new(None));
+    let work = || {
+        while failed.lock().unwrap().is_none() {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= end {
+                return;
+            }
+            if let Err(why) = run(seed) {
+                failed.lock().unwrap().get_or_insert((seed, why));
+            }
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
+    if let Some((seed, why)) = failed.into_inner().unwrap() {
+        panic!("ROOM_SEED={seed} fails:\n{why}");
+    }
+}

@@ -1,0 +1,407 @@
+//! What rooms are to do, said once more and simply: one list of members, every rule asked anew each time.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+
+use carillon_core::RoomNo;
+use carillon_core::command::Resend;
+use carillon_core::decide::{MemberAction, Refusal};
+use carillon_core::model::{DropReason, RoomSettings};
+
+use super::saying::{Expr, Place, Saying, To};
+use super::step::{Own, ROOMS};
+use crate::tests::world::START_MS;
+
+/// Messages of a room that members remember whether they got them.
+const REMEMBERED: usize = 128;
+const SECOND_US: u64 = 1_000_000;
+
+pub(super) struct Model {
+    pub(super) settings: RoomSettings,
+    pub(super) now_us: u64,
+    /// When the shards look after their members next.
+    tick_us: u64,
+    pub(super) rooms: Vec<Room>,
+    pub(super) clients: Vec<Client>,
+    known: HashMap<(usize, usize, String), First>,
+    /// What was sent in the steps before.
+    pub(super) sayings: Vec<Saying>,
+}
+
+pub(super) struct Room {
+    pub(super) no: RoomNo,
+    pub(super) is_open: bool,
+    is_muted: bool,
+    kept: HashMap<usize, Kept>,
+    pub(super) people: BTreeMap<usize, Person>,
+    /// The ids of the last messages that were handed out; 0 for one sent again whose first time was forgotten.
+    recent: VecDeque<u64>,
+    high_ms: Vec<u64>,
+    pub(super) history: Vec<Past>,
+}
+
+#[derive(Clone)]
+pub(super) struct Past {
+    pub(super) id: u64,
+    pub(super) sender: usize,
+    pub(super) client_id: String,
+    pub(super) time_ms: u64,
+}
+
+#[derive(Default)]
+struct Kept {
+    is_manager: bool,
+    is_blocked: bool,
+    is_muted: bool,
+    muted_until_ms: u64,
+}
+
+pub(super) struct Person {
+    pub(super) connections: usize,
+    gone_us: Option<u64>,
+    tells: Option<Expr>,
+    /// By device: what it said after it had entered.
+    latest: HashMap<&'static str, (Vec<&'static str>, Option<Place>)>,
+}
+
+pub(super) struct Client {
+    pub(super) account: usize,
+    pub(super) device: &'static str,
+    pub(super) is_on: bool,
+    pub(super) seats: [Option<Seat>; ROOMS],
+}
+
+pub(super) struct Seat {
+    entered_ms: u64,
+    tags: Vec<&'static str>,
+    place: Option<Place>,
+    had: HashSet<u64>,
+    missed: u64,
+    quiet_until_ms: u64,
+    normal: Window,
+    high: Window,
+}
+
+#[derive(Default)]
+struct Window {
+    got_us: Vec<u64>,
+    /// By second.
+    offers: HashMap<u64, u32>,
+}
+
+#[derive(Clone)]
+pub(super) struct First {
+    pub(super) id: u64,
+    pub(super) time_ms: u64,
+    pub(super) is_high: bool,
+    expires_ms: u64,
+}
+
+/// What is to come of a call that sends.
+pub(super) enum Sent {
+    New { is_high: bool },
+    Again(First),
+}
+
+/// Why a member is not to get a message, or that it may.
+pub(super) enum Fate {
+    Outside,
+    Dropped(DropReason),
+    /// Unless its window is full.
+    Offered,
+}
+
+impl Model {
+    pub(super) fn new(settings: RoomSettings, rooms: Vec<RoomNo>, devices: Vec<(usize, &'static str)>) -> Self {
+        let client = |(account, device)| Client { account, device, is_on: false, seats: Default::default() };
+        Self {
+            settings,
+            now_us: 0,
+            tick_us: SECOND_US,
+            rooms: rooms.into_iter().map(Room::new).collect(),
+            clients: devices.into_iter().map(client).collect(),
+            known: HashMap::new(),
+            sayings: Vec::new(),
+        }
+    }
+
+    pub(super) fn now_ms(&self) -> u64 {
+        START_MS + self.now_us / 1_000
+    }
+
+    /// Time has passed. Whether shards looked after their members.
+    pub(super) fn wait(&mut self, ms: u64) -> bool {
+        self.now_us += ms * 1_000;
+        let has_ticked = self.now_us >= self.tick_us;
+        if has_ticked {
+            self.tick_us = self.now_us + SECOND_US;
+            for room in &mut self.rooms {
+                room.people.retain(|_, it| it.gone_us.is_none_or(|at| at > self.now_us));
+            }
+        }
+        has_ticked
+    }
+
+    pub(super) fn cut(&mut self, client: usize) {
+        self.clients[client].is_on = false;
+        let grace_us = self.settings.grace_s * SECOND_US;
+        let until_us = (grace_us > 0).then(|| self.now_us + grace_us);
+        (0..ROOMS).for_each(|room| self.leave(client, room, until_us));
+    }
+
+    /// Returns whether it was there.
+    pub(super) fn leave(&mut self, client: usize, room: usize, until_us: Option<u64>) {
+        let it = &mut self.clients[client];
+        if it.seats[room].take().is_none() {
+            return;
+        }
+        let people = &mut self.rooms[room].people;
+        let person = people.get_mut(&it.account).unwrap();
+        person.connections -= 1;
+        person.gone_us = until_us.filter(|_| person.connections == 0);
+        if person.connections == 0 && until_us.is_none() {
+            people.remove(&it.account);
+        }
+    }
+
+    /// Whether the client gets in.
+    pub(super) fn enter(&mut self, client: usize, room: usize, own: &Own) -> bool {
+        let now_ms = self.now_ms();
+        let now_us = self.now_us;
+        let Client { account, device, seats, .. } = &mut self.clients[client];
+        let live = &mut self.rooms[room];
+        if !live.is_open || live.kept.get(account).is_some_and(|it| it.is_blocked) {
+            return false;
+        }
+        let mut tags = own.tags.clone().unwrap_or_default();
+        let mut place = own.place;
+        let tells = own.tells.clone().or_else(|| Expr::of_all(&tags));
+        let new = || Person { connections: 0, gone_us: None, tells: tells.clone(), latest: HashMap::new() };
+        let person = live.people.entry(*account).or_insert_with(new);
+        person.connections += 1;
+        person.gone_us = None;
+        match person.latest.get(device) {
+            Some(latest) => (tags, place) = latest.clone(),
+            None => person.tells = tells,
+        }
+        seats[room] = Some(Seat {
+            entered_ms: now_ms,
+            tags,
+            place,
+            had: HashSet::new(),
+            missed: 0,
+            quiet_until_ms: now_us / 1_000,
+            normal: Window::default(),
+            high: Window::default(),
+        });
+        true
+    }
+
+    /// Whether the client is there.
+    pub(super) fn update(&mut self, client: usize, room: usize, own: &Own) -> bool {
+        let Client { account, device, seats, .. } = &mut self.clients[client];
+        let Some(seat) = &mut seats[room] else { return false };
+        let before = Expr::of_all(&seat.tags);
+        seat.tags = own.tags.clone().unwrap_or_else(|| seat.tags.clone());
+        seat.place = own.place.or(seat.place);
+        let person = self.rooms[room].people.get_mut(account).unwrap();
+        person.latest.insert(device, (seat.tags.clone(), seat.place));
+        if own.tells.is_some() {
+            person.tells.clone_from(&own.tells);
+        } else if person.tells == before {
+            person.tells = Expr::of_all(&seat.tags);
+        }
+        true
+    }
+
+    /// Where a member sends that does not say so.
+    pub(super) fn own_target(&self, client: usize, room: usize) -> Option<Expr> {
+        self.rooms[room].people.get(&self.clients[client].account)?.tells.clone()
+    }
+
+    pub(super) fn open(&mut self, room: usize, on: bool) -> Result<(), Refusal> {
+        let live = &mut self.rooms[room];
+        if live.is_open == on {
+            return Err(Refusal::RoomIsSo);
+        }
+        live.is_open = on;
+        Ok(())
+    }
+
+    pub(super) fn mute(&mut self, room: usize, on: bool) {
+        self.rooms[room].is_muted = on;
+    }
+
+    /// Returns with which code the account has to go, if it has to.
+    pub(super) fn act(&mut self, room: usize, account: usize, action: MemberAction) -> Result<Option<u64>, Refusal> {
+        let now_ms = self.now_ms();
+        let live = &mut self.rooms[room];
+        if account == 0 {
+            return Err(Refusal::NotAllowed);
+        }
+        let kept = live.kept.entry(account).or_default();
+        match action {
+            MemberAction::SetManager(on) => kept.is_manager = on,
+            MemberAction::SetMuted(on) => kept.is_muted = on,
+            MemberAction::MuteFor(seconds) => kept.muted_until_ms = now_ms + seconds * 1_000,
+            MemberAction::SetBlocked(on) => {
+                kept.is_blocked = on;
+                return Ok(on.then_some(2102));
+            }
+            MemberAction::Kick if !live.people.contains_key(&account) => return Err(Refusal::NotInRoom),
+            MemberAction::Kick => return Ok(Some(2101)),
+            MemberAction::SetFixed(_) => unreachable!("it is not simulated"),
+        }
+        Ok(None)
+    }
+
+    pub(super) fn send(&mut self, saying: &Saying) -> Result<Sent, Refusal> {
+        let now_ms = self.now_ms();
+        let live = &mut self.rooms[saying.room];
+        let kept = live.kept.entry(saying.sender).or_default();
+        if !live.is_open {
+            return Err(Refusal::RoomClosed);
+        }
+        if kept.is_blocked {
+            return Err(Refusal::BlockedInRoom);
+        }
+        let for_now = kept.muted_until_ms > now_ms && !saying.although_muted;
+        let in_charge = saying.sender == 0 || kept.is_manager;
+        if kept.is_muted || for_now || (live.is_muted && !in_charge) {
+            return Err(Refusal::SenderMuted);
+        }
+        if saying.resend != Resend::No {
+            let known = self.known.get(&(saying.room, saying.sender, saying.client_id.clone()));
+            if let Some(first) = known.filter(|it| it.expires_ms > now_ms) {
+                return Ok(Sent::Again(first.clone()));
+            }
+            if saying.resend == Resend::MustBeKnown {
+                return Err(Refusal::NothingToResend);
+            }
+        }
+        let is_high = saying.high && saying.ratio == 0;
+        if !is_high || matches!(saying.to, To::These(_)) {
+            return Ok(Sent::New { is_high });
+        }
+        live.high_ms.retain(|at| at + 1_000 > now_ms);
+        if live.high_ms.len() < self.settings.high_per_room_s as usize {
+            live.high_ms.push(now_ms);
+            return Ok(Sent::New { is_high });
+        }
+        if saying.is_refused_if_frequent { Err(Refusal::TooManyHighPriority) } else { Ok(Sent::New { is_high: false }) }
+    }
+
+    /// A message was committed under this id.
+    pub(super) fn commit(&mut self, saying: &Saying, id: u64, is_high: bool) {
+        let time_ms = self.now_ms();
+        let live = &mut self.rooms[saying.room];
+        let Saying { room, sender, client_id, .. } = saying.clone();
+        if saying.in_history && !saying.is_abandoned() && matches!(saying.to, To::Members { .. }) {
+            live.history.push(Past { id, sender, client_id: client_id.clone(), time_ms });
+        }
+        let expires_ms = time_ms + self.settings.resend_window_s * 1_000;
+        self.known.insert((room, sender, client_id), First { id, time_ms, is_high, expires_ms });
+        if !live.people.is_empty() {
+            live.recent.push_back(id);
+        }
+    }
+
+    /// What is sent again: whether members know whether they have had it. If not, it counts as one more message.
+    pub(super) fn repeat(&mut self, room: usize, first: u64) -> bool {
+        let live = &mut self.rooms[room];
+        let last = live.recent.len().saturating_sub(REMEMBERED);
+        let is_known = live.recent.range(last..).any(|it| *it == first);
+        if !is_known && !live.people.is_empty() {
+            live.recent.push_back(0);
+        }
+        is_known
+    }
+
+    pub(super) fn fate(&self, client: usize, saying: &Saying, first: Option<(&First, bool)>) -> Fate {
+        let Client { account, seats, .. } = &self.clients[client];
+        let Some(seat) = &seats[saying.room] else { return Fate::Outside };
+        let forgotten = first.filter(|(_, is_known)| !is_known);
+        if matches!(&saying.to, To::These(accounts) if !accounts.contains(account)) {
+            return Fate::Outside;
+        }
+        if forgotten.is_some_and(|(first, _)| seat.entered_ms <= first.time_ms) {
+            return Fate::Dropped(DropReason::AlreadyReceived);
+        }
+        if saying.is_abandoned() {
+            return Fate::Dropped(DropReason::Abandoned);
+        }
+        if let To::Members { tags, at } = &saying.to {
+            if tags.as_ref().is_some_and(|it| !it.matches(&seat.tags)) {
+                return Fate::Dropped(DropReason::TagMismatch);
+            }
+            let hears = |at: i32| match seat.place {
+                Some(place) => (place.at - at).abs() <= place.distance,
+                None => self.settings.unplaced_get_placed,
+            };
+            if at.is_some_and(|at| !hears(at)) {
+                return Fate::Dropped(DropReason::OutOfRange);
+            }
+        }
+        if first.is_some_and(|(first, is_known)| is_known && seat.had.contains(&first.id)) {
+            return Fate::Dropped(DropReason::AlreadyReceived);
+        }
+        Fate::Offered
+    }
+
+    /// A member was offered a message and got it, or did not. Panics where that was against the limits, or without need.
+    pub(super) fn offer(&mut self, client: usize, room: usize, (id, is_high): (Option<u64>, bool), has_got: bool) {
+        let (now_us, settings) = (self.now_us, self.settings);
+        let seat = self.clients[client].seats[room].as_mut().unwrap();
+        let (window, limit) =
+            if is_high { (&mut seat.high, settings.high_per_s) } else { (&mut seat.normal, settings.normal_per_s) };
+        let second = now_us / SECOND_US;
+        *window.offers.entry(second).or_default() += 1;
+        let offers = |second| window.offers.get(&second).copied().unwrap_or(0);
+        let is_thinned = offers(second) > limit || second.checked_sub(1).is_some_and(|it| offers(it) > limit);
+        let in_window = window.got_us.iter().filter(|at| now_us - **at < SECOND_US).count();
+        let has_room = in_window < limit as usize;
+        if has_got {
+            assert!(has_room, "client {client} got more than {limit} in a second");
+            window.got_us.push(now_us);
+            seat.had.extend(id);
+        } else {
+            assert!(is_thinned || !has_room, "client {client} missed one of {limit} without need");
+            seat.missed += 1;
+        }
+    }
+
+    /// What a member is told now that it missed.
+    pub(super) fn skipped(&mut self, client: usize, room: usize) -> Option<u64> {
+        let now_ms = self.now_us / 1_000;
+        let seat = self.clients[client].seats[room].as_mut()?;
+        if seat.missed == 0 || now_ms < seat.quiet_until_ms {
+            return None;
+        }
+        seat.quiet_until_ms = now_ms + 1_001;
+        Some(std::mem::take(&mut seat.missed))
+    }
+
+    /// Of a room that nobody is in nothing is remembered of what was handed out.
+    pub(super) fn end_step(&mut self) {
+        self.rooms.iter_mut().filter(|it| it.people.is_empty()).for_each(|it| it.recent.clear());
+    }
+}
+
+impl Room {
+    fn new(no: RoomNo) -> Self {
+        Self {
+            no,
+            is_open: true,
+            is_muted: false,
+            kept: HashMap::new(),
+            people: BTreeMap::new(),
+            recent: VecDeque::new(),
+            high_ms: Vec::new(),
+            history: Vec::new(),
+        }
+    }
+
+    /// Who has no connection there any more, but for a while counted on, is gone.
+    pub(super) fn forget(&mut self, account: Option<usize>) {
+        self.people.retain(|it, person| person.connections > 0 || account.is_some_and(|account| account != *it));
+    }
+}

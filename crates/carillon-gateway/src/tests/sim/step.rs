@@ -1,0 +1,195 @@
+//! What may happen in a simulated room, at random.
+
+use std::collections::HashSet;
+
+use carillon_core::command::Resend;
+use carillon_core::decide::MemberAction;
+use rand::RngExt as _;
+use rand::rngs::StdRng;
+
+use super::model::Model;
+use super::saying::{ACCOUNTS, Expr, NAMES, Place, Saying, TAGS, To};
+
+pub(super) const ROOMS: usize = 2;
+
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    /// Also of a device that is connected: then its other connection ends.
+    Connect(usize),
+    Cut(usize),
+    Enter {
+        client: usize,
+        room: usize,
+        own: Own,
+    },
+    Leave {
+        client: usize,
+        room: usize,
+    },
+    Update {
+        client: usize,
+        room: usize,
+        own: Own,
+    },
+    /// A client sends. `None` for where it sends when it does not say so.
+    Send {
+        client: usize,
+        saying: Saying,
+        says_to: bool,
+    },
+    /// The backend's calls, one right after the other, before any of them is handed out.
+    Calls(Vec<Call>),
+    Wait(u64),
+}
+
+/// What a client says of itself.
+#[derive(Clone, Debug)]
+pub(super) struct Own {
+    pub(super) tags: Option<Vec<&'static str>>,
+    pub(super) tells: Option<Expr>,
+    pub(super) place: Option<Place>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Call {
+    Send(Saying),
+    Open {
+        room: usize,
+        on: bool,
+    },
+    Mute {
+        room: usize,
+        on: bool,
+    },
+    Member {
+        room: usize,
+        account: usize,
+        action: MemberAction,
+    },
+    /// Takes back what is at this place of the room's history.
+    Recall {
+        room: usize,
+        place: usize,
+    },
+}
+
+impl Step {
+    pub(super) fn random(rng: &mut StdRng, model: &Model, serial: &mut u32) -> Self {
+        let client = rng.random_range(0..model.clients.len());
+        let room = rng.random_range(0..ROOMS);
+        let is_on = model.clients[client].is_on;
+        let is_in = model.clients[client].seats[room].is_some();
+        match rng.random_range(0..100) {
+            0..4 => Self::Connect(client),
+            4..9 if is_on => Self::Cut(client),
+            9..12 if is_on => Self::Leave { client, room },
+            12..18 if is_on => Self::Update { client, room, own: own(rng) },
+            18..26 if is_on => {
+                let saying = Saying {
+                    high: false,
+                    ratio: 0,
+                    although_muted: false,
+                    resend: Resend::IfKnown,
+                    sender: model.clients[client].account,
+                    ..saying(rng, model, room, serial)
+                };
+                let has_point = matches!(saying.to, To::Members { at: Some(_), .. });
+                let saying =
+                    if has_point { Saying { to: To::Members { tags: None, at: None }, ..saying } } else { saying };
+                Self::Send { client, saying, says_to: rng.random_bool(0.5) }
+            }
+            26..36 => Self::Wait(rng.random_range(0..3_000)),
+            36..46 => Self::Wait(rng.random_range(1..200)),
+            46..70 => Self::Calls(calls(rng, model, serial)),
+            _ if !is_on => Self::Connect(client),
+            _ if is_in && rng.random_bool(0.9) => Self::Calls(vec![Call::Send(saying(rng, model, room, serial))]),
+            _ => Self::Enter { client, room, own: own(rng) },
+        }
+    }
+}
+
+fn calls(rng: &mut StdRng, model: &Model, serial: &mut u32) -> Vec<Call> {
+    let room = rng.random_range(0..ROOMS);
+    let account = rng.random_range(0..ACCOUNTS);
+    let len = if rng.random_bool(0.1) { rng.random_range(1..90) } else { rng.random_range(1..8) };
+    let mut calls = Vec::new();
+    for _ in 0..len {
+        let on = rng.random_bool(0.4);
+        calls.push(match rng.random_range(0..100) {
+            0..2 => Call::Open { room, on },
+            2..4 => Call::Open { room, on: true },
+            4..6 => Call::Mute { room, on },
+            6..14 => Call::Member { room, account, action: action(rng, on) },
+            14..18 => Call::Recall { room, place: rng.random_range(0..model.rooms[room].history.len() + 1) },
+            _ => Call::Send(saying(rng, model, room, serial)),
+        });
+    }
+    // Who got which of two tries that are handed out together, nobody could tell.
+    let mut tried = HashSet::new();
+    calls.retain(|call| if let Call::Send(it) = call { tried.insert(it.client_id.clone()) } else { true });
+    calls
+}
+
+fn action(rng: &mut StdRng, on: bool) -> MemberAction {
+    match rng.random_range(0..5) {
+        0 => MemberAction::SetManager(on),
+        1 => MemberAction::SetBlocked(on),
+        2 => MemberAction::SetMuted(on),
+        3 => MemberAction::MuteFor(rng.random_range(0..4)),
+        _ => MemberAction::Kick,
+    }
+}
+
+fn saying(rng: &mut StdRng, model: &Model, room: usize, serial: &mut u32) -> Saying {
+    let again = model.sayings.get(rng.random_range(0..model.sayings.len().max(1)));
+    if let Some(again) = again.filter(|_| rng.random_bool(0.15)) {
+        let resend = if rng.random_bool(0.8) { Resend::IfKnown } else { Resend::MustBeKnown };
+        return Saying { resend, ..again.clone() };
+    }
+    *serial += 1;
+    let to = match rng.random_range(0..10) {
+        0 => To::Members { tags: None, at: Some(rng.random_range(1..100)) },
+        1 => To::These((0..rng.random_range(0..4)).map(|_| rng.random_range(0..NAMES.len())).collect()),
+        2 | 3 => To::Members { tags: Some(expr(rng)), at: rng.random_bool(0.2).then(|| rng.random_range(1..100)) },
+        _ => To::Members { tags: None, at: None },
+    };
+    Saying {
+        room,
+        sender: rng.random_range(0..ACCOUNTS),
+        client_id: format!("m{serial}"),
+        to,
+        high: rng.random_bool(0.2),
+        is_refused_if_frequent: rng.random_bool(0.5),
+        ratio: if rng.random_bool(0.1) { rng.random_range(0..10_000) } else { 0 },
+        although_muted: rng.random_bool(0.2),
+        resend: match rng.random_range(0..20) {
+            0 => Resend::MustBeKnown,
+            1..6 => Resend::IfKnown,
+            _ => Resend::No,
+        },
+        in_history: rng.random_bool(0.8),
+    }
+}
+
+fn own(rng: &mut StdRng) -> Own {
+    let tags: Vec<_> = TAGS.into_iter().filter(|_| rng.random_bool(0.4)).collect();
+    // No `and`: that might be what a member's tags stand for by themselves.
+    let tells = rng.random_bool(0.3).then(|| {
+        let mut tag = || Expr::Tag(TAGS[rng.random_range(0..TAGS.len())]);
+        if tags.len() > 2 { Expr::Or(tag().into(), tag().into()) } else { tag() }
+    });
+    let place = rng.random_bool(0.3).then(|| Place { at: rng.random_range(1..100), distance: rng.random_range(0..60) });
+    Own { tags: rng.random_bool(0.7).then_some(tags), tells, place }
+}
+
+fn expr(rng: &mut StdRng) -> Expr {
+    let mut tag = || Expr::Tag(TAGS[rng.random_range(0..TAGS.len())]);
+    let (one, two, three) = (tag(), tag(), tag());
+    match rng.random_range(0..5) {
+        0 => Expr::And(one.into(), two.into()),
+        1 => Expr::Or(one.into(), two.into()),
+        2 => Expr::Or(one.into(), Expr::And(two.into(), three.into()).into()),
+        3 => Expr::And(one.into(), Expr::Or(two.into(), three.into()).into()),
+        _ => one,
+    }
+}
