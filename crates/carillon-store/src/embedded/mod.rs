@@ -1,8 +1,8 @@
 //! The embedded engine: everything in one directory, on a log-structured store in this process.
 //!
 //! One writer thread (`writer`) syncs groups of writes (`group`, `apply`); a few reader threads (`threads`) read from
-//! snapshots (`inbox`, `reads`, `room`). `trim` and `removed` take away what is not kept. What lies on disk is in `format`, `seal`
-//! and `record`.
+//! snapshots (`inbox`, `reads`, `room`). `trim` and `removed` take away what is not kept, `leftover` frees what the engine has
+//! replaced. What lies on disk is in `format`, `seal` and `record`.
 
 mod apply;
 mod config;
@@ -15,6 +15,7 @@ pub(crate) mod fuzzing;
 mod group;
 mod home;
 mod inbox;
+mod leftover;
 mod messages;
 mod metrics;
 mod overlay;

@@ -20,6 +20,7 @@ use super::format::Tag;
 use super::group::Group;
 use super::home::{Home, OpenError};
 use super::inbox::{self, Reader};
+use super::leftover::Leftovers;
 use super::messages::Messages;
 use super::metrics::{RecordKind, StoreMetrics};
 use super::removed::Removed;
@@ -67,8 +68,10 @@ impl EmbeddedStore {
             config,
             clock,
         });
-        let writer = |jobs| Writer::new(Arc::clone(&shared), fanout, state, jobs);
-        let threads = Threads::start(&shared, writer).map_err(|error| OpenError::Io { path: path.into(), error })?;
+        let io = |error| OpenError::Io { path: path.into(), error };
+        let leftovers = Leftovers::start().map_err(io)?;
+        let writer = |jobs| Writer::new(Arc::clone(&shared), fanout, leftovers, state, jobs);
+        let threads = Threads::start(&shared, writer).map_err(io)?;
         Ok(Arc::new(Self { threads, shared }))
     }
 

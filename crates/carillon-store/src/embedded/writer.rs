@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 
 use super::db::Db;
 use super::group::{Group, News, Told};
+use super::leftover::Leftovers;
 use super::metrics::Reason;
 use super::reads;
 use super::shared::Shared;
@@ -44,15 +45,22 @@ pub(crate) struct Writer {
     told: MessageId,
     /// Ids of whose messages it will never be noted what became of them: a failure may take from disk that they were noted.
     gaps: Vec<(MessageId, MessageId)>,
+    leftovers: Leftovers,
     jobs: mpsc::Receiver<Job>,
     /// Taken from the queue, but for the next group.
     held: Option<Job>,
 }
 
 impl Writer {
-    pub(crate) fn new(shared: Arc<Shared>, fanout: Arc<dyn Fanout>, state: State, jobs: mpsc::Receiver<Job>) -> Self {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        fanout: Arc<dyn Fanout>,
+        leftovers: Leftovers,
+        state: State,
+        jobs: mpsc::Receiver<Job>,
+    ) -> Self {
         let (told, gaps) = (state.next_id, state.gaps.clone());
-        Self { shared, fanout, state: Some(state), told, gaps, jobs, held: None }
+        Self { shared, fanout, state: Some(state), told, gaps, leftovers, jobs, held: None }
     }
 
     /// Runs until the queue is closed and empty.
@@ -89,6 +97,7 @@ impl Writer {
                 Err(error) => return self.refuse(first, error),
             };
             let db = slot.as_ref().expect("a slot that was got is full");
+            self.leftovers.look(db);
             self.apply(db, first, room)
         };
         if let Err(error) = &outcome {
@@ -181,6 +190,7 @@ impl Writer {
         }
         let shared = &self.shared;
         let (mut state, mut untold) = (None, Vec::new());
+        self.leftovers.forget();
         shared.slot.reopen(|| {
             shared.facts.forget_all();
             shared.messages.clear();
