@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use carillon_testkit::{AppFile, Process, soon};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
@@ -59,6 +59,27 @@ async fn a_bench_of_idle_connections_brings_each_its_inbox_and_leaves_no_app_beh
     let found = bench.found("bench idle --connections 15 --entries 3 --at-once 4 --rest 0 --json").await;
     assert_eq!((&found["connections"], &found["entries_per_login"]), (&15.into(), &3.0.into()), "{found}");
     assert!(found["logins_per_s"].as_f64().unwrap() > 0.0, "{found}");
+    assert_eq!(bench.done("app list").await, "shop\tnetease\n");
+    bench.server.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bench_of_a_room_finds_every_delivery_and_drop_and_leaves_no_app_behind() {
+    let bench = Bench::start().await;
+    let all = bench.found("bench room --members 15 --messages 6 --at-once 4 --json").await;
+    assert_eq!((&all["messages"], &all["deliveries"], &all["dropped"]), (&6.into(), &90.into(), &json!({})), "{all}");
+    let number = |key: &str| all[key].as_f64().unwrap_or_else(|| panic!("no {key} in {all}"));
+    assert!(number("deliveries_per_s") > 0.0 && number("server_cpu_us_per_delivery") > 0.0, "{all}");
+    assert!(number("p50_ms") <= number("p99_ms") && number("p99_ms") <= number("max_ms"), "{all}");
+    let tagged = "bench room --members 15 --tags 3 --to-tag 100 --messages 4 --rate 1000 --json";
+    let tagged = bench.found(tagged).await;
+    assert_eq!((&tagged["deliveries"], &tagged["dropped"]), (&20.into(), &json!({"tag_mismatch": 40})), "{tagged}");
+    let limited = bench.found("bench room --members 3 --messages 40 --callers 1 --rate 90 --limited --json").await;
+    let count = |it: &Value| it.as_u64().unwrap_or(0);
+    let dropped = &limited["dropped"];
+    assert_eq!(count(&limited["deliveries"]) + count(&dropped["flow_limit"]), 120, "{limited}");
+    let one = bench.found("bench room --members 15 --to-one 100 --high 50 --messages 4 --json").await;
+    assert_eq!((&one["deliveries"], &one["dropped"]), (&4.into(), &json!({})), "{one}");
     assert_eq!(bench.done("app list").await, "shop\tnetease\n");
     bench.server.kill().await;
 }

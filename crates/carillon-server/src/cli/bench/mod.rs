@@ -1,13 +1,15 @@
 //! `carillon bench`: what a running server does under load, seen from outside: its answers, its connections, its metrics.
 //!
-//! Each run has an app of its own, with call limits lifted, which is removed at the end, also after Ctrl-C.
+//! Each run has an app of its own, with limits lifted if not asked otherwise, which is removed at the end, also after Ctrl-C.
 
 mod batch;
 mod crowd;
 mod files;
 mod idle;
+mod latency;
 mod load;
 mod progress;
+mod room;
 mod socket;
 mod table;
 mod usage;
@@ -26,10 +28,12 @@ pub(super) enum Bench {
     Batch(batch::Batch),
     /// Log accounts in and keep them connected: logins per second, memory for each connection
     Idle(idle::Idle),
+    /// Send messages to a room: deliveries per second, how long they take, what one costs, what was dropped and why
+    Room(room::Room),
 }
 
 /// What all benches take.
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 struct Setup {
     /// Keep the app with its accounts and inboxes, for runs that follow with --app
     #[arg(long)]
@@ -45,12 +49,13 @@ struct Setup {
 impl Bench {
     pub(super) async fn run(self, place: &Place) -> anyhow::Result<Outcome> {
         let signals = Signals::listen()?;
-        let (checked, setup) = match &self {
-            Self::Batch(batch) => (batch.check(), &batch.setup),
-            Self::Idle(idle) => (idle.check(), &idle.setup),
+        let (checked, setup, is_unlimited) = match &self {
+            Self::Batch(batch) => (batch.check(), &batch.setup, true),
+            Self::Idle(idle) => (idle.check(), &idle.setup, true),
+            Self::Room(room) => (room.check(), &room.setup, !room.limited),
         };
         checked?;
-        let world = World::open(place, setup).await?;
+        let world = World::open(place, setup, is_unlimited).await?;
         let measured = tokio::select! {
             // Both may be dropped: what is under way has nothing to finish in an app that goes.
             measured = self.measure(&world) => measured.map(|()| Outcome::Done),
@@ -67,6 +72,7 @@ impl Bench {
         match self {
             Self::Batch(batch) => batch.measure(world).await,
             Self::Idle(idle) => idle.measure(world).await,
+            Self::Room(room) => room.measure(world).await,
         }
     }
 }

@@ -54,6 +54,22 @@ impl Socket {
         Ok((socket, entries as u64))
     }
 
+    /// Enters a room, saying this of itself.
+    pub(super) async fn enter(&mut self, room: &str, data: &Value) -> anyhow::Result<()> {
+        let command = json!({ "id": 2, "subscribe": { "channel": format!("room:{room}"), "data": data } });
+        self.say(command.to_string())?;
+        loop {
+            let text = self.next().await.context("who enters a room was not answered")?;
+            for line in text.lines() {
+                let answer: Value = serde_json::from_str(line).unwrap_or_default();
+                ensure!(answer["error"].is_null(), "a member was not let in: {line}");
+                if answer["subscribe"].is_object() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
     async fn open(gateway: &Url) -> anyhow::Result<Self> {
         ensure!(gateway.scheme() == "ws", "{gateway} is no ws URL; a bench speaks without TLS");
         let host = gateway.host_str().context("a gateway URL names a host")?;
@@ -77,12 +93,13 @@ impl Socket {
         }
     }
 
-    /// Reads until the connection ends, and tells how many messages came with each frame. Returns why it ended.
-    pub(super) async fn listen(mut self, arrived: impl Fn(u64)) -> String {
+    /// Reads until the connection ends, and hands over what came with each frame: a push a line. Returns why it ended.
+    pub(super) async fn listen(mut self, arrived: impl Fn(&[&str])) -> String {
         loop {
             match self.next().await {
                 Ok(text) => {
-                    arrived(text.lines().filter(|line| line.starts_with(r#"{"push""#)).count() as u64);
+                    let pushes: Vec<&str> = text.lines().filter(|line| line.starts_with(r#"{"push""#)).collect();
+                    arrived(&pushes);
                     if text.lines().any(|line| line == PING)
                         && let Err(error) = self.say(PING.to_owned())
                     {

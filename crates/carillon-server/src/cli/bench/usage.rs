@@ -1,4 +1,6 @@
-//! What the server has used, read off its metrics.
+//! What the server has used and done, read off its metrics.
+
+use std::collections::BTreeMap;
 
 /// Each is absent where the server, or its system, does not tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -36,6 +38,48 @@ impl Usage {
     }
 }
 
+/// What became of copies of messages, in all apps.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Copies {
+    pub(super) delivered: u64,
+    /// By reason.
+    pub(super) dropped: BTreeMap<String, u64>,
+}
+
+impl Copies {
+    pub(super) fn read(metrics: &str) -> Self {
+        let mut copies = Self::default();
+        for line in metrics.lines() {
+            let Some((labels, count)) =
+                line.strip_prefix("carillon_copies_total{").and_then(|rest| rest.split_once("} "))
+            else {
+                continue;
+            };
+            let count: u64 = count.trim().parse().unwrap_or(0);
+            let label = |name: &str| labels.split(',').find_map(|it| it.strip_prefix(name)?.strip_prefix("=\""));
+            match label("fate") {
+                Some("delivered\"") => copies.delivered = count,
+                Some("dropped\"") => {
+                    let reason = label("reason").unwrap_or_default().trim_end_matches('"');
+                    copies.dropped.insert(reason.to_owned(), count);
+                }
+                Some(_) | None => {}
+            }
+        }
+        copies
+    }
+
+    /// What has become of further ones since.
+    pub(super) fn since(self, before: &Self) -> Self {
+        let since = |(reason, now): (String, u64)| {
+            let count = now - before.dropped.get(&reason).copied().unwrap_or(0);
+            (count > 0).then_some((reason, count))
+        };
+        let dropped = self.dropped.into_iter().filter_map(since).collect();
+        Self { delivered: self.delivered - before.delivered, dropped }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,5 +91,19 @@ mod tests {
         let after = Usage::read(after);
         assert_eq!(after.written_bytes, Some(7.0));
         assert_eq!(after.since(before), Usage { cpu_s: Some(2.5), ..Usage::default() });
+    }
+    #[test]
+    fn copies_are_told_apart_by_their_fates_and_reasons() {
+        let line =
+            |fate, reason, count| format!("carillon_copies_total{{fate=\"{fate}\",reason=\"{reason}\"}} {count}\n");
+        let lines = |delivered, tags| {
+            let lines = [("delivered", "", delivered), ("stored", "", 9), ("dropped", "tag_mismatch", tags)];
+            let lines = lines.map(|(fate, reason, count)| line(fate, reason, count));
+            lines.concat() + &line("dropped", "blocked", 3)
+        };
+        let before = Copies::read(&lines(5, 1));
+        assert_eq!((before.delivered, before.dropped.len()), (5, 2));
+        let since = Copies::read(&lines(7, 4)).since(&before);
+        assert_eq!(since, Copies { delivered: 2, dropped: [("tag_mismatch".to_owned(), 3)].into() });
     }
 }

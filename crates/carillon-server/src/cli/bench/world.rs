@@ -9,7 +9,7 @@ use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
 use super::load::{self, Load, Until};
-use super::usage::Usage;
+use super::usage::{Copies, Usage};
 use super::{Setup, progress};
 use crate::cli::admin::{Admin, segment};
 use crate::cli::app::Credentials;
@@ -22,7 +22,7 @@ use crate::server::SystemClock;
 /// As many recipients as a call may have.
 pub(super) const RECIPIENTS_MAX: usize = 500;
 
-const SENDER: &str = "bench-sender";
+pub(super) const SENDER: &str = "bench-sender";
 const TEXT: &str =
     "A message as people send them, of about a hundred characters, so that it is neither short nor long.";
 
@@ -48,7 +48,7 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) async fn open(place: &Place, setup: &Setup) -> anyhow::Result<Self> {
+    pub(super) async fn open(place: &Place, setup: &Setup, is_unlimited: bool) -> anyhow::Result<Self> {
         let admin = Admin::running(place).await?;
         let (base, gateway) = admin.addresses().await?;
         let (app, is_found) = match &setup.app {
@@ -58,7 +58,7 @@ impl World {
         let credentials: Credentials = if is_found {
             Credentials::of(&admin, &app).await?
         } else {
-            admin.post("/apps", json!({ "name": app, "limits": "unlimited" })).await?
+            admin.post("/apps", json!({ "name": app, "limits": is_unlimited.then_some("unlimited") })).await?
         };
         let key =
             credentials.netease.with_context(|| format!("app {app} has no credentials for the NetEase dialect"))?;
@@ -142,11 +142,21 @@ impl World {
         answered(self.backend.clone(), call)
     }
 
+    /// The answer to a call, which must be one that was done.
+    pub(super) async fn call(&self, path: &str, fields: &[(String, String)]) -> anyhow::Result<String> {
+        done(&self.backend, self.backend.prepare(path, fields, None)).await
+    }
+
     /// A token that the account logs in with.
     pub(super) fn token(&self, account: &str) -> String {
         let now_s = self.clock.now_ms() / 1_000;
         let claims = json!({ "iss": self.app, "sub": account, "iat": now_s, "exp": now_s + TOKEN_TTL_S });
         signed(&self.token_secret, &claims)
+    }
+
+    /// What became of copies of messages so far.
+    pub(super) async fn copies(&self) -> anyhow::Result<Copies> {
+        self.admin.metrics().await.map(|text| Copies::read(&text)).context("its metrics cannot be read")
     }
 
     /// What the server has used so far.
@@ -161,8 +171,12 @@ pub(super) fn account(n: usize) -> String {
 }
 
 async fn answered(backend: Backend, call: RequestBuilder) -> anyhow::Result<()> {
+    done(&backend, call).await.map(drop)
+}
+
+async fn done(backend: &Backend, call: RequestBuilder) -> anyhow::Result<String> {
     let answer = backend.send(call).await?;
     let hint = if answer.contains(r#""code":416"#) { "; this app has call limits, and a bench needs none" } else { "" };
     anyhow::ensure!(backend::is_done(&answer), "a call was refused: {answer}{hint}");
-    Ok(())
+    Ok(answer)
 }
