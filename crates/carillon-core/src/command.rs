@@ -167,6 +167,10 @@ pub enum AccountChange {
     SetDoNotDisturb(bool),
     /// It was let in, for the first time or once more.
     NoteLogin,
+    /// Make void what signed tokens say that they were made before then.
+    VoidSigned {
+        before_ms: u64,
+    },
     /// Put `other` on the account's blocklist, or take it off.
     SetBlocklisted {
         other: AccountId,
@@ -190,7 +194,8 @@ impl AccountChange {
             | Self::SetMutedIn(_)
             | Self::SetProfile(_)
             | Self::SetDoNotDisturb(_)
-            | Self::NoteLogin => None,
+            | Self::NoteLogin
+            | Self::VoidSigned { .. } => None,
         }
     }
 }

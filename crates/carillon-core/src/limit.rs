@@ -17,9 +17,9 @@ pub struct ShutOut {
     pub until_ms: u64,
 }
 
-/// The windows of every app and operation, or of whatever else is limited.
+/// The windows of every app, dialect that counts by itself, and operation, or of whatever else is limited.
 #[derive(Debug)]
-pub struct Limiter<K = (AppId, Operation)> {
+pub struct Limiter<K = (AppId, &'static str, Operation)> {
     windows: Mutex<HashMap<K, Window>>,
 }
 
@@ -80,7 +80,7 @@ mod tests {
     fn check(times: &[(u64, bool)]) {
         let limiter = Limiter::default();
         for &(now, allowed) in times {
-            let charged = limiter.charge((AppId(1), Operation::SendBatch), LIMIT, now);
+            let charged = limiter.charge((AppId(1), "", Operation::SendBatch), LIMIT, now);
             assert_eq!(charged.is_ok(), allowed, "at {now} ms");
         }
     }
@@ -99,7 +99,7 @@ mod tests {
     fn a_limit_holds_for_one_app_and_one_operation() {
         let limiter = Limiter::default();
         let once = Limit::Sliding { calls: 1, window_ms: 1_000, shut_out_ms: 1_000 };
-        let charge = |app, operation| limiter.charge((AppId(app), operation), once, 0).is_ok();
+        let charge = |app, operation| limiter.charge((AppId(app), "", operation), once, 0).is_ok();
         assert!(charge(1, Operation::SendBatch));
         assert!(charge(2, Operation::SendBatch));
         assert!(charge(1, Operation::CreateAccount));
@@ -109,14 +109,14 @@ mod tests {
     #[test]
     fn unlimited_never_refuses() {
         let limiter = Limiter::default();
-        assert!((0..1_000).all(|_| limiter.charge((AppId(1), Operation::SendBatch), Limit::Unlimited, 0).is_ok()));
+        assert!((0..1_000).all(|_| limiter.charge((AppId(1), "", Operation::SendBatch), Limit::Unlimited, 0).is_ok()));
     }
 
     #[test]
     fn windows_and_shut_outs_beyond_the_end_of_time_last_for_ever() {
         let limiter = Limiter::default();
         let once = Limit::Sliding { calls: 1, window_ms: u64::MAX, shut_out_ms: u64::MAX };
-        let charge = |now_ms| limiter.charge((AppId(1), Operation::SendBatch), once, now_ms);
+        let charge = |now_ms| limiter.charge((AppId(1), "", Operation::SendBatch), once, now_ms);
         assert_eq!(charge(5), Ok(()));
         assert_eq!(charge(6), Err(ShutOut { until_ms: u64::MAX }));
         assert_eq!(charge(7), Err(ShutOut { until_ms: u64::MAX }));

@@ -11,7 +11,7 @@ use crate::command::{AccountChange, CreateAccount, Recipients, Send};
 use crate::decide::{self, Refusal, SendFacts};
 use crate::id::{AccountId, AccountNo, AppId, MessageId};
 use crate::limit::Limiter;
-use crate::model::{Account, AccountFacts, App, Committed, NewApp, Operation, RoomKey, Secret};
+use crate::model::{Account, AccountFacts, App, Committed, Limit, Limits, NewApp, Operation, Profile, RoomKey, Secret};
 use crate::port::{
     Clock, CreateError, EndReason, Fanout, InboxPlan, LiveRooms, NewAccount, Random, Remember, Sessions, Store,
     StoreError,
@@ -73,10 +73,24 @@ impl Pipeline {
     /// # Errors
     /// [`Refusal::TooManyCalls`] while the app is shut out of the operation.
     pub fn charge(&self, app: &App, operation: Operation) -> Result<(), Refusal> {
-        let limit = app.settings.limits.of(operation);
+        self.charge_as("", app, operation, Limits::default_of(operation))
+    }
+
+    /// The same for calls in other words, `dialect`, that are counted by themselves and have another usual limit.
+    ///
+    /// # Errors
+    /// As [`Pipeline::charge`].
+    pub fn charge_as(
+        &self,
+        dialect: &'static str,
+        app: &App,
+        operation: Operation,
+        usual: Limit,
+    ) -> Result<(), Refusal> {
+        let limit = app.settings.limits.of_or(operation, usual);
         // Monotonic, so that nobody is shut out for longer because the wall clock was set back.
         let now_ms = self.clock.monotonic_us() / 1_000;
-        let charged = self.limiter.charge((app.id, operation), limit, now_ms);
+        let charged = self.limiter.charge((app.id, dialect, operation), limit, now_ms);
         charged.map_err(|shut_out| Refusal::TooManyCalls { operation, shut_out })
     }
 
@@ -163,15 +177,20 @@ impl Pipeline {
         remember: Option<Remember<Account>>,
     ) -> Result<Account, Refusal> {
         check_enabled(app)?;
+        let id = command.id.clone();
+        self.create(app.id, command, remember).await.map_err(|error| Refusal::from_create(error, &id))
+    }
+
+    async fn create(
+        &self,
+        app: AppId,
+        command: CreateAccount,
+        remember: Option<Remember<Account>>,
+    ) -> Result<Account, CreateError> {
         let CreateAccount { id, token, profile } = command;
-        let account = NewAccount {
-            app: app.id,
-            id: id.clone(),
-            token: token.unwrap_or_else(|| self.new_token()),
-            profile,
-            created_ms: self.clock.now_ms(),
-        };
-        self.store.create_account(account, remember).await.map_err(|error| Refusal::from_create(error, &id))
+        let token = token.unwrap_or_else(|| self.new_token());
+        let account = NewAccount { app, id, token, profile, created_ms: self.clock.now_ms() };
+        self.store.create_account(account, remember).await
     }
 
     /// Changes an account and returns it as it is then. A new token ends the sessions of the old one; a block leaves
@@ -196,6 +215,18 @@ impl Pipeline {
             self.sessions.end(account.no, EndReason::TokenReplaced);
         }
         Ok(account)
+    }
+
+    /// Ends an account's sessions, and makes void what was signed for it until now, to the end of this second: signed tokens
+    /// tell their time in seconds. The account's own token stays good.
+    ///
+    /// # Errors
+    /// As [`Pipeline::change_account`].
+    pub async fn kick(&self, app: &App, id: &AccountId) -> Result<(), Refusal> {
+        let before_ms = (self.clock.now_ms() / 1_000 + 1) * 1_000;
+        let account = self.change_account(app, id, AccountChange::VoidSigned { before_ms }, None).await?;
+        self.end_sessions(&account, EndReason::Kicked);
+        Ok(())
     }
 
     /// Records that the account was let in. Writes for the first login only.
@@ -255,7 +286,24 @@ impl Pipeline {
     /// # Errors
     /// As [`Store::create_app`].
     pub async fn create_app(&self, app: NewApp) -> Result<Arc<App>, CreateError> {
-        Ok(self.apps.put(self.store.create_app(app).await?))
+        let app = self.apps.put(self.store.create_app(app).await?);
+        self.create_operators(&app).await?;
+        Ok(app)
+    }
+
+    /// Creates the accounts of the app's operators that are not there.
+    ///
+    /// # Errors
+    /// As [`Store::create_account`]; done again, it goes on.
+    pub async fn create_operators(&self, app: &App) -> Result<(), StoreError> {
+        for id in app.keys.iter().flat_map(|key| &key.operators) {
+            let command = CreateAccount { id: id.clone(), token: None, profile: Profile::default() };
+            match self.create(app.id, command, None).await {
+                Ok(_) | Err(CreateError::Exists) => {}
+                Err(CreateError::Store(error)) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// Replaces an app.
@@ -264,8 +312,8 @@ impl Pipeline {
     /// As [`Store::replace_app`].
     pub async fn replace_app(&self, app: App) -> Result<(), CreateError> {
         self.store.replace_app(app.clone()).await?;
-        self.apps.put(app);
-        Ok(())
+        let app = self.apps.put(app);
+        Ok(self.create_operators(&app).await?)
     }
 
     /// Removes an app with everything of it, and ends its sessions. Done again, it does nothing.
@@ -276,7 +324,7 @@ impl Pipeline {
         // Where the store had none any more, an earlier call did not get to the rest.
         self.store.remove_app(app).await?;
         self.apps.remove(app);
-        self.limiter.retain(|(of, _)| *of != app);
+        self.limiter.retain(|(of, ..)| *of != app);
         self.high_rates.retain(|room| room.app != app);
         self.sessions.end_app(app);
         Ok(())

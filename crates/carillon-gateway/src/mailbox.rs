@@ -59,7 +59,7 @@ pub(crate) struct Mailbox {
 #[derive(Default)]
 struct State {
     mail: Mail,
-    seen_ends: HashSet<(AccountNo, bool)>,
+    seen_ends: HashSet<(AccountNo, EndReason)>,
     /// Whether the shard is about to end, so that nothing more may come.
     closed: bool,
 }
@@ -106,7 +106,7 @@ impl Mailbox {
 
     pub(crate) fn end(&self, account: AccountNo, reason: EndReason) {
         self.change(|state| {
-            if state.seen_ends.insert((account, reason == EndReason::Blocked)) {
+            if state.seen_ends.insert((account, reason)) {
                 state.mail.ends.push((account, reason));
             }
         });

@@ -20,6 +20,9 @@ pub(crate) struct Claims {
     /// Begins then, in seconds since 1970.
     #[serde(default, deserialize_with = "seconds")]
     pub(crate) nbf: Option<u64>,
+    /// Was made then, in seconds since 1970.
+    #[serde(default, deserialize_with = "seconds")]
+    pub(crate) iat: Option<u64>,
 }
 
 #[derive(Deserialize)]

@@ -5,6 +5,7 @@
 pub mod cli;
 mod clock;
 pub mod config;
+pub mod dialect;
 mod files;
 mod http;
 pub mod logging;
@@ -15,6 +16,7 @@ mod process_metrics;
 mod retention;
 mod seed;
 pub mod server;
+pub mod tencent;
 #[cfg(test)]
 mod tests;
 mod version;

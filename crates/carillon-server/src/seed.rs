@@ -6,13 +6,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use carillon_core::AccountId;
 use carillon_core::model::{ApiKey, App, DevicePolicy, NewApp, Secret};
 use carillon_core::pipeline::Pipeline;
 use carillon_core::port::{CreateError, Random, StoreError};
 
 use crate::config::{AppConfig, NeteaseKeyConfig};
 use crate::files;
-use crate::netease::DIALECT;
+use crate::{netease, tencent};
 
 #[derive(Debug, thiserror::Error)]
 pub enum SeedError {
@@ -48,6 +49,10 @@ pub(crate) async fn seed(pipeline: &Pipeline, apps: &[AppConfig]) -> Result<Vec<
                 }
             }
         }
+    }
+    // A start that was cut off may have left them out.
+    for app in pipeline.apps.all() {
+        pipeline.create_operators(&app).await?;
     }
     for key in &differing {
         tracing::warn!(key, "{key} differs from what is stored; the stored value holds");
@@ -90,27 +95,45 @@ fn credentials_text(app: &AppConfig) -> String {
 pub(crate) fn new_app(app: &AppConfig) -> Result<NewApp, SeedError> {
     let settings =
         app.settings().map_err(|operation| SeedError::UnknownOperation { app: app.name.clone(), operation })?;
-    let key = app.netease.as_ref().map(|it| ApiKey {
-        dialect: DIALECT.to_owned(),
-        key: it.app_key.clone(),
-        secret: Secret::new(&it.app_secret),
-    });
     Ok(NewApp {
         name: app.name.clone(),
         token_secret: Secret::new(&app.token_secret),
-        keys: key.into_iter().collect(),
+        keys: [netease_key(app), tencent_key(app)].into_iter().flatten().collect(),
         settings,
+    })
+}
+
+fn netease_key(app: &AppConfig) -> Option<ApiKey> {
+    app.netease.as_ref().map(|it| ApiKey {
+        dialect: netease::DIALECT.to_owned(),
+        key: it.app_key.clone(),
+        secret: Secret::new(&it.app_secret),
+        operators: Vec::new(),
+    })
+}
+
+fn tencent_key(app: &AppConfig) -> Option<ApiKey> {
+    app.tencent.as_ref().map(|it| ApiKey {
+        dialect: tencent::DIALECT.to_owned(),
+        key: it.sdk_app_id.to_string(),
+        secret: Secret::new(&it.secret_key),
+        // Names that cannot be accounts were found before.
+        operators: it.admins.iter().filter_map(|name| AccountId::new(name).ok()).collect(),
     })
 }
 
 /// The keys that the file sets to something else than what is stored. A key that it does not set is no difference.
 fn differences(stored: &App, app: &AppConfig, wanted: &NewApp) -> Vec<&'static str> {
     let (own, new) = (&stored.settings, &wanted.settings);
-    let netease = stored.key(DIALECT).zip(wanted.keys.first());
+    let both = |dialect| stored.key(dialect).zip(wanted.keys.iter().find(|key| key.dialect == dialect));
+    let (netease, tencent) = (both(netease::DIALECT), both(tencent::DIALECT));
     [
         ("token_secret", stored.token_secret != wanted.token_secret),
         ("netease.app_key", netease.is_some_and(|(own, new)| own.key != new.key)),
         ("netease.app_secret", netease.is_some_and(|(own, new)| own.secret != new.secret)),
+        ("tencent.sdk_app_id", tencent.is_some_and(|(own, new)| own.key != new.key)),
+        ("tencent.secret_key", tencent.is_some_and(|(own, new)| own.secret != new.secret)),
+        ("tencent.admins", tencent.is_some_and(|(own, new)| own.operators != new.operators)),
         ("limits", app.limits.is_some() && own.limits != new.limits),
         ("inbox_retention_days", app.inbox_retention_days.is_some() && own.inbox_retention_s != new.inbox_retention_s),
         (

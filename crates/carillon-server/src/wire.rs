@@ -18,10 +18,12 @@ use carillon_store::{EmbeddedStore, MemoryStore, OpenError};
 use prometheus_client::registry::Registry;
 
 use crate::config::{Config, StoreEngine};
+use crate::dialect::CallMetrics;
 use crate::http::metrics::HttpMetrics;
-use crate::netease::{self, Netease, NeteaseMetrics};
+use crate::netease::{self, Netease};
 use crate::ports::Ports;
 use crate::process_metrics::ProcessMetrics;
+use crate::tencent::{self, Tencent};
 
 /// Everything that calls go through.
 pub(crate) struct Wired {
@@ -80,9 +82,8 @@ pub(crate) async fn wire(config: &Config, ports: &Ports) -> Result<Wired, StoreS
     let mut registry = Registry::default();
     let http_metrics = Arc::new(HttpMetrics::default());
     http_metrics.register(&mut registry);
-    let netease_metrics = Arc::new(NeteaseMetrics::default());
-    netease_metrics.register(&mut registry);
-
+    let call_metrics = Arc::new(CallMetrics::default());
+    call_metrics.register(&mut registry);
     registry.register_collector(Box::new(ProcessMetrics));
     let gateway_metrics = Arc::new(GatewayMetrics::default());
     gateway_metrics.register(&mut registry);
@@ -94,6 +95,8 @@ pub(crate) async fn wire(config: &Config, ports: &Ports) -> Result<Wired, StoreS
     for app in pipeline.apps.all() {
         hub.restore(&pipeline.store.broadcasts(app.id, ports.clock.now_ms()).await?);
     }
+    let tencent = config.tencent.behind(&config.http.trusted_proxies);
+    let tencent = Tencent::new(pipeline.clone(), tencent, call_metrics.of(tencent::DIALECT));
     let gateway = Gateway::start(
         hub,
         GatewayDeps {
@@ -101,17 +104,17 @@ pub(crate) async fn wire(config: &Config, ports: &Ports) -> Result<Wired, StoreS
             config: gateway_config,
             metrics: gateway_metrics,
             version: crate::VERSION.to_owned(),
-            verifiers: Vec::new(),
+            verifiers: vec![Arc::new(tencent.login())],
         },
     );
-    let netease =
-        Netease::new(pipeline.clone(), config.netease.at(config.gateway.address(config.listen)), netease_metrics);
+    let netease = config.netease.at(config.gateway.address(config.listen));
+    let netease = Netease::new(pipeline.clone(), netease, call_metrics.of(netease::DIALECT));
     Ok(Wired {
         gateway,
         pipeline,
         registry: Arc::new(registry),
         http_metrics,
-        dialects: netease::router(Arc::new(netease)),
+        dialects: netease::router(Arc::new(netease)).merge(tencent::router(Arc::new(tencent))),
     })
 }
 

@@ -20,6 +20,7 @@ pub(crate) fn account(name: &str, no: AccountNo) -> Account {
         muted_in: MutedIn::default(),
         do_not_disturb: false,
         has_logged_in: false,
+        signed_since_ms: 0,
         created_ms: 0,
     }
 }

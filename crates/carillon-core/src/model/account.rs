@@ -20,6 +20,8 @@ pub struct Account {
     pub do_not_disturb: bool,
     /// Whether it has ever been let in by the gateway.
     pub has_logged_in: bool,
+    /// Signed tokens that say that they were made before then are void.
+    pub signed_since_ms: u64,
     pub created_ms: u64,
 }
 

@@ -35,6 +35,8 @@ pub struct ApiKey {
     /// Public part: unique in its dialect over all apps.
     pub key: String,
     pub secret: Secret,
+    /// The accounts in whose name calls are signed, where its dialect asks for that. They are there from the app's start.
+    pub operators: Vec<AccountId>,
 }
 
 /// What can be set for an app. Times are in seconds.
@@ -88,12 +90,18 @@ impl Default for AppSettings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Operation {
     CreateAccount,
+    CreateAccounts,
+    DeleteAccounts,
+    CheckAccounts,
+    /// And to make signed tokens void.
+    EndSessions,
     RefreshToken,
     SetToken,
     BlockAccount,
     UnblockAccount,
     MuteAccount,
     MuteAccountPartly,
+    ReadMutes,
     UpdateProfile,
     ReadProfiles,
     SetDoNotDisturb,
@@ -136,14 +144,19 @@ pub enum Operation {
 }
 
 impl Operation {
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 50] = [
         Self::CreateAccount,
+        Self::CreateAccounts,
+        Self::DeleteAccounts,
+        Self::CheckAccounts,
+        Self::EndSessions,
         Self::RefreshToken,
         Self::SetToken,
         Self::BlockAccount,
         Self::UnblockAccount,
         Self::MuteAccount,
         Self::MuteAccountPartly,
+        Self::ReadMutes,
         Self::UpdateProfile,
         Self::ReadProfiles,
         Self::SetDoNotDisturb,
@@ -188,12 +201,17 @@ impl Operation {
     pub fn name(self) -> &'static str {
         match self {
             Self::CreateAccount => "create_account",
+            Self::CreateAccounts => "create_accounts",
+            Self::DeleteAccounts => "delete_accounts",
+            Self::CheckAccounts => "check_accounts",
+            Self::EndSessions => "end_sessions",
             Self::RefreshToken => "refresh_token",
             Self::SetToken => "set_token",
             Self::BlockAccount => "block_account",
             Self::UnblockAccount => "unblock_account",
             Self::MuteAccount => "mute_account",
             Self::MuteAccountPartly => "mute_account_partly",
+            Self::ReadMutes => "read_mutes",
             Self::UpdateProfile => "update_profile",
             Self::ReadProfiles => "read_profiles",
             Self::SetDoNotDisturb => "set_do_not_disturb",
@@ -263,10 +281,12 @@ pub struct Limits {
 
 impl Limits {
     pub fn of(&self, operation: Operation) -> Limit {
-        if self.unlimited {
-            return Limit::Unlimited;
-        }
-        self.own.get(&operation).copied().unwrap_or(Self::default_of(operation))
+        self.of_or(operation, Self::default_of(operation))
+    }
+
+    /// The same, where calls that are worded otherwise have another usual limit.
+    pub fn of_or(&self, operation: Operation, usual: Limit) -> Limit {
+        if self.unlimited { Limit::Unlimited } else { self.own.get(&operation).copied().unwrap_or(usual) }
     }
 
     /// 100 calls a second with 10 seconds of shut-out; with one minute for batches, 120 a minute, for broadcasts, 10 a minute,
@@ -279,12 +299,17 @@ impl Limits {
             Operation::ReadRoomHistory => Limit::Sliding { calls: 1_200, window_ms: 60_000, shut_out_ms: 60_000 },
             Operation::Broadcast => Limit::Sliding { calls: 10, window_ms: 60_000, shut_out_ms: 60_000 },
             Operation::CreateAccount
+            | Operation::CreateAccounts
+            | Operation::DeleteAccounts
+            | Operation::CheckAccounts
+            | Operation::EndSessions
             | Operation::RefreshToken
             | Operation::SetToken
             | Operation::BlockAccount
             | Operation::UnblockAccount
             | Operation::MuteAccount
             | Operation::MuteAccountPartly
+            | Operation::ReadMutes
             | Operation::UpdateProfile
             | Operation::ReadProfiles
             | Operation::SetDoNotDisturb

@@ -34,10 +34,12 @@ pub struct Session {
     pub since_ms: u64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum EndReason {
     /// The account was blocked, and its sessions shall end.
     Blocked,
     /// The account's token was replaced: the sessions that logged in with the old one end, those with a signed token stay.
     TokenReplaced,
+    /// All sessions of the account shall end; it may come back with a new token.
+    Kicked,
 }

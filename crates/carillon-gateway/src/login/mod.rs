@@ -110,9 +110,10 @@ async fn by_claim(server: &Server, identity: &Identity) -> Result<Account, Denie
     let store = &server.pipeline.store;
     let read = || store.account(identity.app.id, &identity.account);
     if let Some(account) = read().await.map_err(store_failed)? {
-        return Ok(account);
+        let is_void = identity.made_ms.is_some_and(|at| at < account.signed_since_ms);
+        return if is_void { Err(Denied::Error(ErrorCode::TOKEN_EXPIRED)) } else { Ok(account) };
     }
-    if !identity.app.settings.create_unknown_accounts {
+    if !identity.creates_account && !identity.app.settings.create_unknown_accounts {
         return Err(Denied::Close(Close::INVALID_TOKEN));
     }
     let command = CreateAccount { id: identity.account.clone(), token: None, profile: Profile::default() };

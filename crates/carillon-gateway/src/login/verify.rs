@@ -44,6 +44,10 @@ pub struct Identity {
     pub account: AccountId,
     /// When the token ends, in ms since 1970.
     pub expires_ms: Option<u64>,
+    /// When it was made, where it says that: the account may have made void what was made before.
+    pub made_ms: Option<u64>,
+    /// Whether it creates an account that is not there, whatever the app says of other tokens.
+    pub creates_account: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -86,5 +90,6 @@ fn verify_jwt(attempt: &LoginAttempt<'_>) -> Verdict {
     if jwt.claims.nbf.is_some_and(|at_s| at_s.saturating_mul(1_000) > attempt.now_ms) {
         return Verdict::Invalid;
     }
-    Verdict::Accepted(Identity { app, account, expires_ms })
+    let made_ms = jwt.claims.iat.map(|at_s| at_s.saturating_mul(1_000));
+    Verdict::Accepted(Identity { app, account, expires_ms, made_ms, creates_account: false })
 }

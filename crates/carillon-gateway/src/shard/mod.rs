@@ -165,6 +165,7 @@ impl Shard {
                     self.close(id, Close::TOKEN_REPLACED);
                 }
                 EndReason::TokenReplaced => {}
+                EndReason::Kicked => self.close(id, Close::KICKED),
             }
         }
     }

@@ -125,7 +125,8 @@ async fn an_app_may_create_unknown_accounts_fold_their_case_or_be_disabled() {
     assert_eq!(outcome(&world, connect.clone()).await, 3500);
     set(|app| {
         app.settings.create_unknown_accounts = true;
-        app.keys.push(ApiKey { dialect: App::CASELESS_DIALECTS[0].into(), key: "k".into(), secret: Secret::new("s") });
+        let (dialect, secret) = (App::CASELESS_DIALECTS[0].into(), Secret::new("s"));
+        app.keys.push(ApiKey { dialect, key: "k".into(), secret, operators: Vec::new() });
     })
     .await;
     assert_eq!(outcome(&world, connect.clone()).await, 0);

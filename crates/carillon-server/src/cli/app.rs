@@ -11,7 +11,7 @@ use serde_json::json;
 use super::admin::{Admin, segment};
 use super::out;
 use super::place::Place;
-use crate::config::NeteaseKeyConfig;
+use crate::config::{NeteaseKeyConfig, TencentKeyConfig};
 
 #[derive(Subcommand)]
 pub(super) enum App {
@@ -58,6 +58,8 @@ pub(super) enum Which {
     Token,
     /// What backends sign their NetEase calls with
     Netease,
+    /// What signs the Tencent Chat calls of backends, and the logins of users
+    Tencent,
 }
 
 #[derive(Deserialize)]
@@ -78,6 +80,7 @@ pub(super) struct Credentials {
     name: String,
     pub(super) token_secret: String,
     pub(super) netease: Option<NeteaseKeyConfig>,
+    pub(super) tencent: Option<TencentKeyConfig>,
 }
 
 impl App {
@@ -124,6 +127,7 @@ impl App {
                 let which = match which {
                     Which::Token => "token",
                     Which::Netease => "netease",
+                    Which::Tencent => "tencent",
                 };
                 let path = format!("/apps/{}/rotate-secret", segment(&name));
                 admin.post::<Credentials>(&path, json!({ "which": which })).await?.print()
@@ -162,12 +166,15 @@ impl Credentials {
 
     fn print(&self) -> anyhow::Result<()> {
         out::line(format_args!("[[apps]]\nname = {:?}\ntoken_secret = {:?}", self.name, self.token_secret))?;
-        match &self.netease {
-            Some(key) => out::line(format_args!(
-                "netease = {{ app_key = {:?}, app_secret = {:?} }}",
-                key.app_key, key.app_secret
-            )),
-            None => Ok(()),
+        if let Some(key) = &self.netease {
+            out::line(format_args!("netease = {{ app_key = {:?}, app_secret = {:?} }}", key.app_key, key.app_secret))?;
         }
+        if let Some(key) = &self.tencent {
+            let TencentKeyConfig { sdk_app_id, secret_key, admins } = key;
+            out::line(format_args!(
+                "tencent = {{ sdk_app_id = {sdk_app_id}, secret_key = {secret_key:?}, admins = {admins:?} }}"
+            ))?;
+        }
+        Ok(())
     }
 }

@@ -7,7 +7,7 @@ use super::admin::Admin;
 use super::app::Credentials;
 use super::backend::{self, Backend};
 use super::place::Place;
-use super::{Outcome, out};
+use super::{Outcome, out, usersig};
 
 #[derive(Subcommand)]
 pub(super) enum Call {
@@ -25,19 +25,45 @@ pub(super) enum Call {
         #[arg(long, value_name = "ID")]
         request_id: Option<String>,
     },
+    /// A call of the Tencent Chat dialect; succeeds when the answer's ErrorCode is 0
+    Tencent {
+        /// What follows /v4/, as openim/sendmsg
+        path: String,
+        /// The body, which is a JSON object
+        #[arg(default_value = "{}")]
+        body: String,
+        /// The app; may be left out where there is one
+        #[arg(long)]
+        app: Option<String>,
+        /// The administrator who calls; the first one, if not given
+        #[arg(long)]
+        identifier: Option<String>,
+    },
 }
 
 impl Call {
     pub(super) async fn run(self, place: &Place) -> anyhow::Result<Outcome> {
-        let Self::Netease { path, fields, app, request_id } = self;
         let admin = Admin::running(place).await?;
-        let app = admin.app(app).await?;
-        let key = Credentials::of(&admin, &app).await?.netease;
-        let key = key.with_context(|| format!("app {app} has no credentials for the NetEase dialect"))?;
         let (base, _) = admin.addresses().await?;
-        let answer = Backend::new(base, key)?.call(&full(&path), &fields, request_id.as_deref()).await?;
+        let (answer, is_done) = match self {
+            Self::Netease { path, fields, app, request_id } => {
+                let app = admin.app(app).await?;
+                let key = Credentials::of(&admin, &app).await?.netease;
+                let key = key.with_context(|| format!("app {app} has no credentials for the NetEase dialect"))?;
+                let answer = Backend::new(base, key)?.call(&full(&path), &fields, request_id.as_deref()).await?;
+                let is_done = backend::is_done(&answer);
+                (answer, is_done)
+            }
+            Self::Tencent { path, body, app, identifier } => {
+                let app = admin.app(app).await?;
+                let key = usersig::key(&admin, &app).await?;
+                let answer = usersig::call(&base, &key, &path, identifier.as_deref(), body).await?;
+                let is_done = usersig::is_done(&answer);
+                (answer, is_done)
+            }
+        };
         out::line(&answer)?;
-        Ok(if backend::is_done(&answer) { Outcome::Done } else { Outcome::No })
+        Ok(if is_done { Outcome::Done } else { Outcome::No })
     }
 }
 

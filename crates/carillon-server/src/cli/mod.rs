@@ -18,6 +18,7 @@ mod out;
 mod place;
 mod serve;
 mod user;
+mod usersig;
 
 use std::process::ExitCode;
 
@@ -58,6 +59,8 @@ enum Verb {
     /// Call the server API as an app's backend would: sign, send, print the answer
     #[command(subcommand)]
     Call(call::Call),
+    /// Make a UserSig, with which an account logs in and an administrator calls, as Tencent Chat has them
+    Usersig(usersig::Usersig),
     /// Connect as an account, and print what arrives
     Listen(listen::Listen),
     /// Bring along what a backend has elsewhere
@@ -100,6 +103,7 @@ async fn run(place: Place, verb: Verb) -> anyhow::Result<Outcome> {
         Verb::App(app) => app.run(&place).await.map(|()| Outcome::Done),
         Verb::Account(account) => account.run(&place).await.map(|()| Outcome::Done),
         Verb::Call(call) => call.run(&place).await,
+        Verb::Usersig(usersig) => usersig.run(&place).await.map(|()| Outcome::Done),
         Verb::Listen(listen) => listen.run(&place).await,
         Verb::Import(import) => import.run(&place).await,
         Verb::Bench(bench) => bench.run(&place).await,

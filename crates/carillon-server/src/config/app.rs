@@ -18,6 +18,8 @@ pub struct AppConfig {
     pub token_secret: String,
     /// Credentials of backends that speak the NetEase dialect.
     pub netease: Option<NeteaseKeyConfig>,
+    /// Credentials of backends that speak the Tencent Chat dialect, and of its users.
+    pub tencent: Option<TencentKeyConfig>,
     /// `"unlimited"`, or a table of operations.
     pub limits: Option<LimitsConfig>,
     /// How long an inbox keeps an entry, in days.
@@ -49,6 +51,23 @@ pub struct AppConfig {
 pub struct NeteaseKeyConfig {
     pub app_key: String,
     pub app_secret: String,
+}
+
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TencentKeyConfig {
+    pub sdk_app_id: u64,
+    pub secret_key: String,
+    /// The accounts in whose name backends call. They are created with the app.
+    #[serde(default = "TencentKeyConfig::usual_admins")]
+    pub admins: Vec<String>,
+}
+
+impl TencentKeyConfig {
+    /// As the vendor names the first one.
+    pub fn usual_admins() -> Vec<String> {
+        vec!["administrator".to_owned()]
+    }
 }
 
 /// The words for a [`DevicePolicy`].

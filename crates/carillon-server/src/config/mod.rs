@@ -15,6 +15,7 @@ mod read;
 mod rooms;
 mod shutdown;
 mod store;
+mod tencent;
 #[cfg(test)]
 mod tests;
 mod validate;
@@ -24,7 +25,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-pub use app::{AppConfig, DevicesConfig, LimitConfig, LimitsConfig, NeteaseKeyConfig, Unlimited};
+pub use app::{AppConfig, DevicesConfig, LimitConfig, LimitsConfig, NeteaseKeyConfig, TencentKeyConfig, Unlimited};
 pub use error::ConfigError;
 pub use gateway::GatewaySection;
 pub use http::HttpConfig;
@@ -35,6 +36,7 @@ pub use rooms::RoomsConfig;
 pub(crate) use rooms::rooms_problem;
 pub use shutdown::ShutdownConfig;
 pub use store::{StoreEngine, StoreSection};
+pub use tencent::TencentSection;
 pub(crate) use validate::app_problems;
 
 /// The whole configuration.
@@ -52,6 +54,7 @@ pub struct Config {
     pub gateway: GatewaySection,
     pub store: StoreSection,
     pub netease: NeteaseSection,
+    pub tencent: TencentSection,
     pub shutdown: ShutdownConfig,
     /// Apps that are created at the start when the store does not have them.
     pub apps: Vec<AppConfig>,
@@ -68,6 +71,7 @@ impl Default for Config {
             gateway: GatewaySection::default(),
             store: StoreSection::default(),
             netease: NeteaseSection::default(),
+            tencent: TencentSection::default(),
             shutdown: ShutdownConfig::default(),
             apps: Vec::new(),
         }

@@ -15,6 +15,7 @@ pub(super) fn config(mut table: Table) -> Result<Config, ConfigError> {
     section(&mut table, "gateway", &mut config.gateway)?;
     section(&mut table, "store", &mut config.store)?;
     section(&mut table, "netease", &mut config.netease)?;
+    section(&mut table, "tencent", &mut config.tencent)?;
     section(&mut table, "shutdown", &mut config.shutdown)?;
     match table.remove("apps") {
         Some(Value::Array(apps)) => {

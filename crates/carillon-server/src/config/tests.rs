@@ -121,6 +121,7 @@ fn the_app_in_the_reference_has_the_defaults_and_names_every_key() {
         name: _,
         token_secret: _,
         netease: Some(_),
+        tencent: Some(_),
         limits: Some(_),
         inbox_retention_days: Some(_),
         history_retention_days: Some(_),

@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
+use carillon_core::AccountId;
 use carillon_core::model::Operation;
 
-use super::{AppConfig, Config, ConfigError, rooms_problem};
+use super::{AppConfig, Config, ConfigError, TencentKeyConfig, rooms_problem};
 
 /// Longer times are mistakes, and would overflow sums.
 const YEAR_S: u64 = 366 * 86_400;
@@ -46,6 +47,12 @@ impl Config {
             ("netease.body_timeout_s", self.netease.body_timeout_s == 0),
             ("netease.clock_window_s", self.netease.clock_window_s == 0),
             ("netease.requests_running_max", self.netease.requests_running_max == 0),
+            ("tencent.body_bytes_max", self.tencent.body_bytes_max == 0),
+            ("tencent.body_timeout_s", self.tencent.body_timeout_s == 0),
+            ("tencent.calls_per_s", self.tencent.calls_per_s == 0),
+            ("tencent.account_calls_per_s", self.tencent.account_calls_per_s == 0),
+            ("tencent.failed_signatures_per_minute_max", self.tencent.failed_signatures_per_minute_max == 0),
+            ("tencent.failed_signatures_max", self.tencent.failed_signatures_max == 0),
             ("store.write_queue_max", self.store.write_queue_max == 0),
             ("store.group_writes_max", self.store.group_writes_max == 0),
             ("store.group_bytes_max", self.store.group_bytes_max == 0),
@@ -106,6 +113,7 @@ impl Config {
             ("netease.clock_window_s", netease.clock_window_s, YEAR_S),
             ("netease.request_memory_s", netease.request_memory_s, YEAR_S),
             ("netease.request_wait_s", netease.request_wait_s, YEAR_S),
+            ("tencent.body_timeout_s", self.tencent.body_timeout_s, YEAR_S),
             ("store.trim_interval_s", self.store.trim_interval_s, YEAR_S),
             ("shutdown.deadline_s", self.shutdown.deadline_s, YEAR_S),
             ("shutdown.notice_s", self.shutdown.notice_s, YEAR_S),
@@ -118,7 +126,7 @@ impl Config {
 
     fn check_apps(&self, problems: &mut Vec<String>) {
         let mut names = HashSet::new();
-        let mut keys = HashSet::new();
+        let (mut keys, mut sdk_app_ids) = (HashSet::new(), HashSet::new());
         for (n, app) in self.apps.iter().enumerate() {
             problems.extend(app_problems(app).into_iter().map(|(key, reason)| format!("`apps[{n}].{key}`: {reason}")));
             if !names.insert(&app.name) {
@@ -128,6 +136,11 @@ impl Config {
                 && !keys.insert(&netease.app_key)
             {
                 problems.push(format!("`apps[{n}].netease.app_key`: is another app's, too"));
+            }
+            if let Some(tencent) = &app.tencent
+                && !sdk_app_ids.insert(tencent.sdk_app_id)
+            {
+                problems.push(format!("`apps[{n}].tencent.sdk_app_id`: is another app's, too"));
             }
         }
     }
@@ -150,10 +163,32 @@ pub(crate) fn app_problems(app: &AppConfig) -> Vec<(&'static str, String)> {
             problems.push(("netease.app_secret", "must not be empty".to_owned()));
         }
     }
+    if let Some(tencent) = &app.tencent {
+        problems.extend(tencent_problems(tencent));
+    }
     problems.extend(rooms_problem(app.rooms.as_ref()));
     if let Err(name) = app.settings() {
         let known: Vec<&str> = Operation::ALL.into_iter().map(Operation::name).collect();
         problems.push(("limits", format!("`{name}` is no operation; there are {}", known.join(", "))));
+    }
+    problems
+}
+
+fn tencent_problems(tencent: &TencentKeyConfig) -> Vec<(&'static str, String)> {
+    let mut problems = Vec::new();
+    if !(1..1 << 53).contains(&tencent.sdk_app_id) {
+        problems.push(("tencent.sdk_app_id", "must be 1 to 9007199254740991".to_owned()));
+    }
+    if tencent.secret_key.is_empty() {
+        problems.push(("tencent.secret_key", "must not be empty".to_owned()));
+    }
+    if tencent.admins.is_empty() {
+        problems.push(("tencent.admins", "must name at least one account".to_owned()));
+    }
+    for admin in &tencent.admins {
+        if let Err(error) = AccountId::new(admin) {
+            problems.push(("tencent.admins", format!("`{admin}` cannot be an account: it {error}")));
+        }
     }
     problems
 }

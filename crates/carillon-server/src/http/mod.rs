@@ -9,7 +9,7 @@ mod leave;
 pub(crate) mod listener;
 pub(crate) mod metrics;
 mod patient;
-mod peer;
+pub(crate) mod peer;
 pub(crate) mod problem;
 pub(crate) mod stream;
 pub(crate) mod tasks;

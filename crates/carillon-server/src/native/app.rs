@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 use super::Native;
 use super::body::{Body, app_not_stored};
 use crate::config::{
-    AppConfig, DevicesConfig, LimitsConfig, NeteaseKeyConfig, RoomsConfig, app_problems, rooms_problem,
+    AppConfig, DevicesConfig, LimitsConfig, NeteaseKeyConfig, RoomsConfig, TencentKeyConfig, app_problems,
+    rooms_problem,
 };
 use crate::http::problem::Problem;
-use crate::netease::DIALECT;
-use crate::seed;
+use crate::{netease, seed, tencent};
 
 #[derive(Serialize)]
 pub(super) struct List {
@@ -39,6 +39,7 @@ pub(super) struct Wanted {
     name: String,
     token_secret: Option<String>,
     netease: Option<WantedKey>,
+    tencent: Option<WantedTencent>,
     limits: Option<LimitsConfig>,
     inbox_retention_days: Option<u64>,
     history_retention_days: Option<u64>,
@@ -60,12 +61,23 @@ struct WantedKey {
     app_secret: Option<String>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WantedTencent {
+    sdk_app_id: u64,
+    secret_key: Option<String>,
+    #[serde(default = "TencentKeyConfig::usual_admins")]
+    admins: Vec<String>,
+}
+
 #[derive(Serialize)]
 pub(super) struct Credentials {
     name: String,
     token_secret: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     netease: Option<NeteaseKeyConfig>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tencent: Option<TencentKeyConfig>,
 }
 
 #[derive(Deserialize)]
@@ -79,6 +91,7 @@ pub(super) struct Rotation {
 enum Which {
     Token,
     Netease,
+    Tencent,
 }
 
 pub(super) async fn list(State(native): State<Arc<Native>>) -> Json<List> {
@@ -106,7 +119,11 @@ pub(super) async fn change(
     Path(name): Path<String>,
     Body(wanted): Body<AppConfig>,
 ) -> Result<Json<Listed>, Problem> {
-    if !wanted.name.is_empty() || !wanted.token_secret.is_empty() || wanted.netease.is_some() {
+    if !wanted.name.is_empty()
+        || !wanted.token_secret.is_empty()
+        || wanted.netease.is_some()
+        || wanted.tencent.is_some()
+    {
         return Err(Problem::bad_request("names and keys do not change, and secrets do by rotate-secret"));
     }
     if let Some((key, reason)) = rooms_problem(wanted.rooms.as_ref()) {
@@ -136,18 +153,19 @@ pub(super) async fn rotate_secret(
     let mut app = (*native.app(&name)?).clone();
     match which {
         Which::Token => app.token_secret = Secret::new(native.pipeline.random.hex(32)),
-        Which::Netease => {
-            let key = app.keys.iter_mut().find(|key| key.dialect == DIALECT);
-            let key: &mut ApiKey = key.ok_or_else(|| {
-                Problem::new(StatusCode::CONFLICT, format!("app `{name}` has no credentials for `{DIALECT}`"))
-            })?;
-            key.secret = Secret::new(native.pipeline.random.hex(16));
-        }
+        Which::Netease => key_of(&mut app, netease::DIALECT)?.secret = Secret::new(native.pipeline.random.hex(16)),
+        Which::Tencent => key_of(&mut app, tencent::DIALECT)?.secret = Secret::new(native.pipeline.random.hex(32)),
     }
     let credentials = Credentials::of(&app);
     native.pipeline.replace_app(app).await.map_err(app_not_stored)?;
     tracing::info!(app.name = name, "replaced a secret of app {name}");
     Ok(Json(credentials))
+}
+
+fn key_of<'a>(app: &'a mut App, dialect: &str) -> Result<&'a mut ApiKey, Problem> {
+    let missing = format!("app `{}` has no credentials for `{dialect}`", app.name);
+    let key = app.keys.iter_mut().find(|key| key.dialect == dialect);
+    key.ok_or_else(|| Problem::new(StatusCode::CONFLICT, missing))
 }
 
 /// Removes the app with everything of it, and ends its sessions.
@@ -167,6 +185,11 @@ impl Wanted {
             netease: Some(NeteaseKeyConfig {
                 app_key: netease.app_key.unwrap_or_else(|| hex(16)),
                 app_secret: netease.app_secret.unwrap_or_else(|| hex(16)),
+            }),
+            tencent: self.tencent.map(|it| TencentKeyConfig {
+                sdk_app_id: it.sdk_app_id,
+                secret_key: it.secret_key.unwrap_or_else(|| hex(32)),
+                admins: it.admins,
             }),
             limits: self.limits,
             inbox_retention_days: self.inbox_retention_days,
@@ -199,8 +222,15 @@ impl Listed {
 impl Credentials {
     fn of(app: &App) -> Self {
         let netease = app
-            .key(DIALECT)
+            .key(netease::DIALECT)
             .map(|key| NeteaseKeyConfig { app_key: key.key.clone(), app_secret: key.secret.expose().to_owned() });
-        Self { name: app.name.clone(), token_secret: app.token_secret.expose().to_owned(), netease }
+        let tencent = app.key(tencent::DIALECT).and_then(|key| {
+            Some(TencentKeyConfig {
+                sdk_app_id: key.key.parse().ok()?,
+                secret_key: key.secret.expose().to_owned(),
+                admins: key.operators.iter().map(ToString::to_string).collect(),
+            })
+        });
+        Self { name: app.name.clone(), token_secret: app.token_secret.expose().to_owned(), netease, tencent }
     }
 }

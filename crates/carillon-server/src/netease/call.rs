@@ -15,11 +15,12 @@ use tracing::{error, warn};
 use super::endpoint::{Endpoint, LIVENESS};
 use super::error::{AuthError, CallError, ReadError};
 use super::form::Form;
-use super::metrics::Repeat;
 use super::reply::{self, Done};
 use super::request_id::{self, Identity, RequestKey};
 use super::running::{self, Entry};
-use super::{Netease, auth, chatroom, history, msg, read, unknown, user};
+use super::{Netease, auth, chatroom, history, msg, read, user};
+use crate::dialect::metrics::Repeat;
+use crate::dialect::unknown;
 
 /// A call that was let in.
 #[derive(Clone)]
@@ -42,7 +43,7 @@ pub(super) async fn answer(State(netease): State<Arc<Netease>>, request: Request
         netease.note(operation, error);
     }
     let (code, response) = reply::respond(answer);
-    netease.metrics.call(operation, code, clock.monotonic_us() - started_us);
+    netease.metrics.call(operation, code.into(), clock.monotonic_us() - started_us);
     response
 }
 

@@ -18,7 +18,6 @@ mod form;
 #[doc(hidden)]
 pub mod fuzzing;
 mod history;
-mod metrics;
 mod msg;
 mod nonce;
 mod option;
@@ -28,7 +27,6 @@ mod request_id;
 mod running;
 #[cfg(test)]
 mod tests;
-mod unknown;
 mod user;
 
 use std::sync::Arc;
@@ -40,12 +38,12 @@ use carillon_core::pipeline::Pipeline;
 pub(crate) use accid::parse as account_id;
 pub(crate) use auth::check_sum;
 pub use config::NeteaseConfig;
-pub use metrics::NeteaseMetrics;
 pub(crate) use user::chars_max;
 
+use crate::dialect::DialectMetrics;
+use crate::dialect::unknown::UnknownPaths;
 use nonce::Nonces;
 use running::Running;
-use unknown::UnknownPaths;
 
 /// The dialect's name in apps' keys, in stored messages and in metrics.
 pub const DIALECT: &str = "netease";
@@ -54,14 +52,14 @@ pub const DIALECT: &str = "netease";
 pub struct Netease {
     pipeline: Arc<Pipeline>,
     config: NeteaseConfig,
-    metrics: Arc<NeteaseMetrics>,
+    metrics: DialectMetrics,
     nonces: Nonces,
     running: Arc<Running>,
     unknown_paths: UnknownPaths,
 }
 
 impl Netease {
-    pub fn new(pipeline: Arc<Pipeline>, config: NeteaseConfig, metrics: Arc<NeteaseMetrics>) -> Self {
+    pub fn new(pipeline: Arc<Pipeline>, config: NeteaseConfig, metrics: DialectMetrics) -> Self {
         let nonces = Nonces::new(config.nonces_max);
         let running = Arc::new(Running::new(config.requests_running_max));
         let unknown_paths = UnknownPaths::new(config.unknown_paths_max);

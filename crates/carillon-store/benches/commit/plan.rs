@@ -63,6 +63,7 @@ impl Plans {
                 muted_in,
                 do_not_disturb: false,
                 has_logged_in: false,
+                signed_since_ms: 0,
                 created_ms,
             },
             accounts,

@@ -288,6 +288,11 @@ async fn a_login_and_the_wish_not_to_be_disturbed_are_kept(it: Setup) {
     let bob = it.store.account_by_no(BOB).await.unwrap().unwrap();
     assert_eq!((bob.has_logged_in, bob.do_not_disturb), (true, true));
     assert_eq!(change(AccountChange::SetDoNotDisturb(false)).await, (true, false));
+    for (before_ms, expected) in [(5, 5), (9, 9), (7, 9)] {
+        let change = AccountChange::VoidSigned { before_ms };
+        let bob = it.store.change_account(APP, &id("bob"), change, None).await.unwrap().unwrap();
+        assert_eq!(bob.signed_since_ms, expected, "what is void stays void");
+    }
     let ann = it.store.account_by_no(ANN).await.unwrap().unwrap();
     assert_eq!((ann.has_logged_in, ann.do_not_disturb), (false, false));
 }

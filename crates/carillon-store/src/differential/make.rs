@@ -231,7 +231,7 @@ impl Make<'_> {
     }
 
     fn change(&mut self) -> AccountChange {
-        match self.rng.random_range(0..11) {
+        match self.rng.random_range(0..12) {
             0 => AccountChange::SetToken(Secret::new(self.text(9))),
             1 => AccountChange::SetBlocked(self.rng.random()),
             2 => AccountChange::SetMuted(self.rng.random()),
@@ -243,6 +243,7 @@ impl Make<'_> {
                 communities: self.maybe(|it| it.rng.random()),
             }),
             5 => AccountChange::SetDoNotDisturb(self.rng.random()),
+            11 => AccountChange::VoidSigned { before_ms: self.rng.random_range(0..9) },
             6 => AccountChange::NoteLogin,
             7 | 8 => AccountChange::SetSilenced { other: self.name(), on: self.rng.random_bool(0.6) },
             _ => AccountChange::SetBlocklisted { other: self.name(), on: self.rng.random_bool(0.6) },
@@ -285,6 +286,7 @@ impl Make<'_> {
             dialect: self.pick(&["one", "two"]).to_owned(),
             key: self.rng.random_range(0..12).to_string(),
             secret: Secret::new(self.text(9)),
+            operators: vec![self.name(); self.rng.random_range(0..2)],
         };
         let keys = vec![key()];
         let sliding = Limit::Sliding { calls: self.rng.random(), window_ms: self.rng.random(), shut_out_ms: 0 };
@@ -408,7 +410,7 @@ impl Make<'_> {
     }
 
     fn element(&mut self) -> Element {
-        match self.rng.random_range(0..11) {
+        match self.rng.random_range(0..12) {
             8 => Element::Notice { text: self.text(9) },
             9 => Element::Recall(Recall { of: self.copy_ref(), note: self.text(5), attachment: self.text(5) }),
             10 => Element::Read(self.copy_ref()),

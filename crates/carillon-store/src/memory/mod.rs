@@ -153,6 +153,7 @@ impl Store for MemoryStore {
             muted_in: MutedIn::default(),
             do_not_disturb: false,
             has_logged_in: false,
+            signed_since_ms: 0,
             created_ms: account.created_ms,
         };
         state.accounts.insert(key, account.no);
@@ -181,6 +182,9 @@ impl Store for MemoryStore {
             AccountChange::SetProfile(change) => change.apply(&mut account.profile),
             AccountChange::SetDoNotDisturb(on) => account.do_not_disturb = on,
             AccountChange::NoteLogin => account.has_logged_in = true,
+            AccountChange::VoidSigned { before_ms } => {
+                account.signed_since_ms = account.signed_since_ms.max(before_ms);
+            }
             AccountChange::SetBlocklisted { other, on } => {
                 let Some(pair) = with(other) else { return Ok(None) };
                 set(blocklist, pair, on);

@@ -20,7 +20,8 @@ use http_body_util::BodyExt;
 use serde::Deserialize;
 use tower::ServiceExt;
 
-use crate::netease::{self, DIALECT, Netease, NeteaseConfig, NeteaseMetrics};
+use crate::dialect::CallMetrics;
+use crate::netease::{self, DIALECT, Netease, NeteaseConfig};
 
 /// 2023-11-14, 22:13:20 UTC.
 const NOW_S: u64 = 1_700_000_000;
@@ -111,7 +112,8 @@ async fn server(heard: Arc<Heard>) -> Netease {
         high_rates: Limiter::default(),
         turns: Turns::default(),
     });
-    let key = ApiKey { dialect: DIALECT.into(), key: "key".into(), secret: Secret::new("secret") };
+    let (dialect, secret) = (DIALECT.into(), Secret::new("secret"));
+    let key = ApiKey { dialect, key: "key".into(), secret, operators: Vec::new() };
     let limits = Limits { unlimited: true, ..Limits::default() };
     let settings = AppSettings { limits, ..AppSettings::default() };
     let app = NewApp { name: "shop".into(), token_secret: Secret::new("s".repeat(32)), keys: vec![key], settings };
@@ -120,7 +122,7 @@ async fn server(heard: Arc<Heard>) -> Netease {
         create(&pipeline, &app, name).await;
     }
     open_room(&pipeline, &app).await;
-    Netease::new(pipeline, NeteaseConfig::default(), Arc::new(NeteaseMetrics::default()))
+    Netease::new(pipeline, NeteaseConfig::default(), Arc::new(CallMetrics::default()).of(DIALECT))
 }
 
 async fn create(pipeline: &Pipeline, app: &App, name: &str) {

@@ -21,19 +21,15 @@ mod transport;
 mod uinfo;
 mod user;
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, mpsc};
 
-use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use carillon_core::apps::Apps;
 use carillon_core::limit::Limiter;
-use carillon_core::model::{ApiKey, AppSettings, Broadcast, Committed, Limits, NewApp, RoomCommitted, RoomKey, Secret};
+use carillon_core::model::{ApiKey, AppSettings, Committed, Limits, NewApp, RoomCommitted, RoomKey, Secret};
 use carillon_core::pipeline::Pipeline;
-use carillon_core::port::{
-    EndReason, FakeClock, Fanout, LiveRooms, Present, Random, SeededRandom, Session, Sessions, Store, Whom,
-};
+use carillon_core::port::{EndReason, FakeClock, Present, Random, SeededRandom, Session, Store};
 use carillon_core::turns::Turns;
 use carillon_core::{AccountId, AccountNo, AppId};
 use carillon_store::MemoryStore;
@@ -44,7 +40,9 @@ use prometheus_client::registry::Registry;
 use tower::ServiceExt;
 
 use super::auth::check_sum;
-use super::{Netease, NeteaseConfig, NeteaseMetrics, router};
+use super::{DIALECT, Netease, NeteaseConfig, router};
+use crate::dialect::CallMetrics;
+use crate::dialect::recorder::Recorder;
 
 /// 2023-11-14, 22:13:20 UTC.
 const NOW_MS: u64 = 1_700_000_000_000;
@@ -66,74 +64,6 @@ struct Backend {
     clock: Arc<FakeClock>,
     seen: Arc<Recorder>,
     registry: Arc<Registry>,
-}
-
-/// What connections would have been told.
-#[derive(Default)]
-struct Recorder {
-    committed: Mutex<Vec<Arc<Committed>>>,
-    broadcasts: Mutex<Vec<Arc<Broadcast>>>,
-    ended: Mutex<Vec<(AccountNo, EndReason)>>,
-    online: Mutex<HashMap<(AppId, AccountId), Vec<Session>>>,
-    rooms: Mutex<Vec<Arc<RoomCommitted>>>,
-    /// Who is in rooms, those who came last first.
-    present: Mutex<Vec<(RoomKey, Present)>>,
-    /// Recipients of messages that nobody got.
-    nobody: Mutex<usize>,
-    /// Where set, the next commit waits for it.
-    gate: Mutex<Option<mpsc::Receiver<()>>>,
-}
-
-impl Fanout for Recorder {
-    fn committed(&self, message: &Arc<Committed>) {
-        self.committed.lock().unwrap().push(message.clone());
-        let gate = self.gate.lock().unwrap().take();
-        if let Some(gate) = gate {
-            let _ = gate.recv();
-        }
-    }
-
-    fn broadcast(&self, broadcast: &Arc<Broadcast>) {
-        self.broadcasts.lock().unwrap().push(broadcast.clone());
-    }
-
-    fn room(&self, news: &Arc<RoomCommitted>) {
-        self.rooms.lock().unwrap().push(news.clone());
-    }
-
-    fn nobody(&self, unregistered: usize) {
-        *self.nobody.lock().unwrap() += unregistered;
-    }
-}
-
-#[async_trait]
-impl Sessions for Recorder {
-    fn end(&self, account: AccountNo, reason: EndReason) {
-        self.ended.lock().unwrap().push((account, reason));
-    }
-
-    fn end_app(&self, _app: AppId) {}
-
-    async fn online(&self, app: AppId, accounts: &[AccountId]) -> Vec<Vec<Session>> {
-        let online = self.online.lock().unwrap();
-        accounts.iter().map(|id| online.get(&(app, id.clone())).cloned().unwrap_or_default()).collect()
-    }
-}
-
-#[async_trait]
-impl LiveRooms for Recorder {
-    fn head_count(&self, room: RoomKey) -> usize {
-        self.present.lock().unwrap().iter().filter(|(key, _)| *key == room).count()
-    }
-
-    async fn present(&self, room: RoomKey, whom: Whom) -> Vec<Present> {
-        let all = self.present.lock().unwrap();
-        let here = all.iter().filter(|(key, _)| *key == room).map(|(_, it)| it.clone());
-        match whom {
-            Whom::Latest { before_ms, limit } => here.filter(|it| it.entered_ms <= before_ms).take(limit).collect(),
-            Whom::These(accounts) => here.filter(|it| accounts.contains(&it.account)).collect(),
-        }
-    }
 }
 
 impl Backend {
@@ -176,24 +106,29 @@ impl Backend {
             turns: Turns::default(),
         };
         let pipeline = Arc::new(pipeline);
-        let key = ApiKey { dialect: "netease".into(), key: "key".into(), secret: Secret::new("secret") };
+        let key = ApiKey {
+            dialect: "netease".into(),
+            key: "key".into(),
+            secret: Secret::new("secret"),
+            operators: Vec::new(),
+        };
         let app = NewApp { name: "shop".into(), token_secret: Secret::new("s".repeat(32)), keys: vec![key], settings };
         if pipeline.apps.only().is_none() {
             pipeline.create_app(app).await.unwrap();
         }
-        let metrics = Arc::new(NeteaseMetrics::default());
+        let metrics = Arc::new(CallMetrics::default());
         let mut registry = Registry::default();
         metrics.register(&mut registry);
-        let router = router(Arc::new(Netease::new(pipeline.clone(), config, metrics)));
+        let router = router(Arc::new(Netease::new(pipeline.clone(), config, metrics.of(DIALECT))));
         Self { router, pipeline, clock, seen, registry: Arc::new(registry) }
     }
 
     /// The same store behind a server that has forgotten everything else.
     fn restarted(&self, config: NeteaseConfig) -> Self {
-        let metrics = Arc::new(NeteaseMetrics::default());
+        let metrics = Arc::new(CallMetrics::default());
         let mut registry = Registry::default();
         metrics.register(&mut registry);
-        let netease = Netease::new(self.pipeline.clone(), config, metrics);
+        let netease = Netease::new(self.pipeline.clone(), config, metrics.of(DIALECT));
         Self { router: router(Arc::new(netease)), registry: Arc::new(registry), ..self.clone() }
     }
 

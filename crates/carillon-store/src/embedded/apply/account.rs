@@ -36,6 +36,7 @@ pub(crate) fn create(
         muted_in: MutedIn::default(),
         do_not_disturb: false,
         has_logged_in: false,
+        signed_since_ms: 0,
         created_ms,
     };
     let value = seal::seal(&serial_key, &serial.to_be_bytes());
@@ -67,6 +68,7 @@ pub(crate) fn change(
         AccountChange::SetProfile(change) => change.apply(&mut account.profile),
         AccountChange::SetDoNotDisturb(on) => account.do_not_disturb = on,
         AccountChange::NoteLogin => account.has_logged_in = true,
+        AccountChange::VoidSigned { before_ms } => account.signed_since_ms = account.signed_since_ms.max(before_ms),
         AccountChange::SetBlocklisted { other, on } => {
             let Some(other) = read(group, app, &other)? else { return Ok(None) };
             set(group, format::related(Tag::Blocked, account.no, other.no), on);

@@ -48,12 +48,14 @@ pub(crate) struct AccountRecord {
     do_not_disturb: bool,
     #[prost(bool, tag = "20")]
     has_logged_in: bool,
+    #[prost(uint64, tag = "21")]
+    signed_since_ms: u64,
 }
 
 impl From<&Account> for AccountRecord {
     fn from(account: &Account) -> Self {
-        let Account { no, id, token, profile, blocked, muted, muted_in, do_not_disturb, has_logged_in, created_ms } =
-            account.clone();
+        let Account { no, id, token, profile, blocked, muted, muted_in, .. } = account.clone();
+        let Account { do_not_disturb, has_logged_in, signed_since_ms, created_ms, .. } = *account;
         let Profile { name, icon, sign, email, birth, mobile, gender, ex } = profile;
         let gender = match gender {
             Gender::Unknown => 0,
@@ -81,6 +83,7 @@ impl From<&Account> for AccountRecord {
             muted_communities: muted_in.communities,
             do_not_disturb,
             has_logged_in,
+            signed_since_ms,
         }
     }
 }
@@ -111,6 +114,7 @@ impl TryFrom<AccountRecord> for Account {
             },
             do_not_disturb: record.do_not_disturb,
             has_logged_in: record.has_logged_in,
+            signed_since_ms: record.signed_since_ms,
             created_ms: record.created_ms,
         })
     }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use carillon_core::AppId;
 use carillon_core::model::{ApiKey, App, AppSettings, DevicePolicy, Limit, Limits, Operation, RoomSettings, Secret};
 use carillon_core::port::StoreError;
+use carillon_core::{AccountId, AppId};
 
 use super::wrong;
 
@@ -80,6 +80,8 @@ struct KeyRecord {
     key: String,
     #[prost(string, tag = "3")]
     secret: String,
+    #[prost(string, repeated, tag = "4")]
+    operators: Vec<String>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -108,6 +110,7 @@ impl From<&App> for AppRecord {
             dialect: it.dialect.clone(),
             key: it.key.clone(),
             secret: it.secret.expose().into(),
+            operators: it.operators.iter().map(ToString::to_string).collect(),
         };
         Self {
             id: id.0,
@@ -168,6 +171,13 @@ impl From<RoomSettingsRecord> for RoomSettings {
     }
 }
 
+fn key(record: KeyRecord) -> Result<ApiKey, StoreError> {
+    let KeyRecord { dialect, key, secret, operators } = record;
+    let operators = operators.iter().map(|id| AccountId::new(id)).collect::<Result<_, _>>();
+    let operators = operators.map_err(|_| wrong("an operator's id"))?;
+    Ok(ApiKey { dialect, key, secret: Secret::new(secret), operators })
+}
+
 fn limit_record(operation: Operation, limit: Limit) -> LimitRecord {
     let sliding = match limit {
         Limit::Unlimited => None,
@@ -196,7 +206,6 @@ impl TryFrom<AppRecord> for App {
     fn try_from(record: AppRecord) -> Result<Self, StoreError> {
         let default = AppSettings::default();
         let own: BTreeMap<_, _> = record.limits.into_iter().map(limit).collect::<Result<_, _>>()?;
-        let key = |it: KeyRecord| ApiKey { dialect: it.dialect, key: it.key, secret: Secret::new(it.secret) };
         let settings = AppSettings {
             disabled: record.disabled.unwrap_or(default.disabled),
             limits: Limits { unlimited: record.unlimited, own },
@@ -215,7 +224,7 @@ impl TryFrom<AppRecord> for App {
             id: AppId(record.id),
             name: record.name,
             token_secret: Secret::new(record.token_secret),
-            keys: record.keys.into_iter().map(key).collect(),
+            keys: record.keys.into_iter().map(key).collect::<Result<_, _>>()?,
             settings,
         })
     }

@@ -7,18 +7,18 @@ use std::sync::Mutex;
 const OTHER: &str = "other";
 const SHOWN_MAX: usize = 200;
 
-pub(super) struct UnknownPaths {
+pub(crate) struct UnknownPaths {
     max: usize,
     seen: Mutex<HashSet<String>>,
 }
 
 impl UnknownPaths {
-    pub(super) fn new(max: usize) -> Self {
+    pub(crate) fn new(max: usize) -> Self {
         Self { max, seen: Mutex::default() }
     }
 
     /// The name under which `shown` is counted: its own for the first paths that are seen, then one for all others.
-    pub(super) fn label(&self, shown: &str) -> String {
+    pub(crate) fn label(&self, shown: &str) -> String {
         let mut seen = self.seen.lock().expect("no holder of this lock panics");
         if !seen.contains(shown) {
             if seen.len() >= self.max {
@@ -31,7 +31,7 @@ impl UnknownPaths {
 }
 
 /// The path as it may be shown: no more than 200 characters, and nothing that a terminal or a page would act on.
-pub(super) fn shown(path: &str) -> String {
+pub(crate) fn shown(path: &str) -> String {
     let harmless = |it: char| it.is_ascii_graphic() && !matches!(it, '<' | '>' | '"' | '\'' | '&' | '\\' | '`');
     path.chars().take(SHOWN_MAX).map(|it| if harmless(it) { it } else { '?' }).collect()
 }

@@ -1,5 +1,6 @@
-//! What is counted about calls of this dialect. The names and labels are neutral: a vendor is a label's value.
+//! What is counted about calls of dialects. The names and labels are neutral: a vendor is a label's value.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -8,14 +9,13 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use super::DIALECT;
-
 /// From a lookup in memory to a disk that takes seconds to sync.
 const DURATION_BUCKETS_S: [f64; 14] =
     [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 
+/// The counts of all dialects together.
 #[derive(Debug)]
-pub struct NeteaseMetrics {
+pub struct CallMetrics {
     calls: Family<CallLabels, Counter<u64, AtomicU64>>,
     durations: Family<OperationLabels, Histogram, fn() -> Histogram>,
     unknown_paths: Family<PathLabels, Counter<u64, AtomicU64>>,
@@ -29,7 +29,7 @@ pub struct NeteaseMetrics {
 struct CallLabels {
     dialect: &'static str,
     operation: &'static str,
-    code: u16,
+    code: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -63,7 +63,7 @@ struct DialectLabels {
 
 /// What became of a call whose request id had been used.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Repeat {
+pub(crate) enum Repeat {
     /// It got the first answer.
     Answered,
     /// It was another request.
@@ -85,7 +85,7 @@ impl Repeat {
     }
 }
 
-impl Default for NeteaseMetrics {
+impl Default for CallMetrics {
     fn default() -> Self {
         Self {
             calls: Family::default(),
@@ -99,7 +99,7 @@ impl Default for NeteaseMetrics {
     }
 }
 
-impl NeteaseMetrics {
+impl CallMetrics {
     pub fn register(&self, registry: &mut Registry) {
         registry.register("carillon_calls", "Calls answered, by the code of the answer", self.calls.clone());
         registry.register(
@@ -130,30 +130,44 @@ impl NeteaseMetrics {
         );
     }
 
-    pub(super) fn call(&self, operation: &'static str, code: u16, duration_us: u64) {
-        self.calls.get_or_create(&CallLabels { dialect: DIALECT, operation, code }).inc();
-        let labels = OperationLabels { dialect: DIALECT, operation };
+    /// Those of one dialect.
+    pub fn of(self: &Arc<Self>, dialect: &'static str) -> DialectMetrics {
+        DialectMetrics { all: self.clone(), dialect }
+    }
+}
+
+/// The counts of one dialect.
+#[derive(Clone, Debug)]
+pub struct DialectMetrics {
+    all: Arc<CallMetrics>,
+    dialect: &'static str,
+}
+
+impl DialectMetrics {
+    pub(crate) fn call(&self, operation: &'static str, code: u32, duration_us: u64) {
+        self.all.calls.get_or_create(&CallLabels { dialect: self.dialect, operation, code }).inc();
+        let labels = OperationLabels { dialect: self.dialect, operation };
         // A duration is far below 2^52 µs, so the conversion is exact.
-        self.durations.get_or_create(&labels).observe(duration_us as f64 / 1e6);
+        self.all.durations.get_or_create(&labels).observe(duration_us as f64 / 1e6);
     }
 
-    pub(super) fn unknown_path(&self, path: String) {
-        self.unknown_paths.get_or_create(&PathLabels { dialect: DIALECT, path }).inc();
+    pub(crate) fn unknown_path(&self, path: String) {
+        self.all.unknown_paths.get_or_create(&PathLabels { dialect: self.dialect, path }).inc();
     }
 
-    pub(super) fn repeat(&self, repeat: Repeat) {
-        self.repeats.get_or_create(&OutcomeLabels { dialect: DIALECT, outcome: repeat.name() }).inc();
+    pub(crate) fn repeat(&self, repeat: Repeat) {
+        self.all.repeats.get_or_create(&OutcomeLabels { dialect: self.dialect, outcome: repeat.name() }).inc();
     }
 
-    pub(super) fn limited(&self, operation: &'static str) {
-        self.limited.get_or_create(&OperationLabels { dialect: DIALECT, operation }).inc();
+    pub(crate) fn limited(&self, operation: &'static str) {
+        self.all.limited.get_or_create(&OperationLabels { dialect: self.dialect, operation }).inc();
     }
 
-    pub(super) fn refused(&self, reason: &'static str) {
-        self.refused.get_or_create(&ReasonLabels { dialect: DIALECT, reason }).inc();
+    pub(crate) fn refused(&self, reason: &'static str) {
+        self.all.refused.get_or_create(&ReasonLabels { dialect: self.dialect, reason }).inc();
     }
 
-    pub(super) fn nonce_forgotten(&self) {
-        self.nonces_forgotten.get_or_create(&DialectLabels { dialect: DIALECT }).inc();
+    pub(crate) fn nonce_forgotten(&self) {
+        self.all.nonces_forgotten.get_or_create(&DialectLabels { dialect: self.dialect }).inc();
     }
 }

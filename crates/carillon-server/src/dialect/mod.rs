@@ -1,0 +1,8 @@
+//! What all dialects have alike, and no vendor has words for: what is counted about calls, and paths that nothing answers to.
+
+pub(crate) mod metrics;
+#[cfg(test)]
+pub(crate) mod recorder;
+pub(crate) mod unknown;
+
+pub use metrics::{CallMetrics, DialectMetrics};

@@ -1,0 +1,76 @@
+//! The Tencent Chat dialect: JSON requests below `/v4`, signed by an administrator, in; an envelope with a code out, always with
+//! HTTP status 200.
+//!
+//! [`call`] is the path of one call. Each endpoint's file parses its body into a command, runs it in the pipeline and words
+//! the outcome; rules live in the core, so that other dialects obey them too.
+//!
+//! Invariant: nothing outside this folder knows a Tencent field name or a Tencent error code.
+
+mod account;
+mod auth;
+mod call;
+mod code;
+mod config;
+mod endpoint;
+mod error;
+mod failures;
+mod json;
+mod login;
+mod presence;
+mod reply;
+mod service;
+mod signatures;
+#[cfg(test)]
+mod tests;
+mod usersig;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::any;
+use carillon_core::pipeline::Pipeline;
+
+pub use config::TencentConfig;
+pub(crate) use login::Login;
+pub(crate) use usersig::sign;
+
+use crate::dialect::DialectMetrics;
+use crate::dialect::unknown::UnknownPaths;
+use failures::Failures;
+use signatures::Signatures;
+
+/// The dialect's name in apps' keys, in stored messages and in metrics.
+pub const DIALECT: &str = "tencent";
+
+/// The dialect's state: the pipeline that its calls go through, and what it remembers between calls.
+pub struct Tencent {
+    pipeline: Arc<Pipeline>,
+    config: TencentConfig,
+    metrics: DialectMetrics,
+    signatures: Arc<Signatures>,
+    failures: Failures,
+    unknown_paths: UnknownPaths,
+}
+
+impl Tencent {
+    /// The kind of token with which users log in.
+    pub(crate) fn login(&self) -> Login {
+        Login::new(self.signatures.clone(), self.config.create_unknown_accounts)
+    }
+
+    pub fn new(pipeline: Arc<Pipeline>, config: TencentConfig, metrics: DialectMetrics) -> Self {
+        let signatures = Arc::new(Signatures::new(config.signatures_kept_max));
+        let failures = Failures::new(config.failed_signatures_per_minute_max, config.failed_signatures_max);
+        let unknown_paths = UnknownPaths::new(config.unknown_paths_max);
+        Self { pipeline, config, metrics, signatures, failures, unknown_paths }
+    }
+}
+
+/// Serves every path below `/v4`, with any method.
+pub fn router(tencent: Arc<Tencent>) -> Router {
+    Router::new()
+        .route("/v4", any(call::answer))
+        .route("/v4/", any(call::answer))
+        .route("/v4/{*path}", any(call::answer))
+        .with_state(tencent)
+}
