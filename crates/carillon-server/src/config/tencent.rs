@@ -8,6 +8,12 @@ use crate::tencent::TencentConfig;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TencentSection {
+    /// How long `MsgBody` and `CloudCustomData` of a message may be together, in bytes; above it is 93000.
+    pub message_bytes_max: usize,
+    /// Recipients that the calls of `batchsendmsg` of one app may name within a minute; a call above it is refused with 60007.
+    pub recipients_per_minute_max: usize,
+    /// How long a repeat of a message, by sender, numbers and content, is known and sent to new recipients only, in seconds.
+    pub repeat_memory_s: u64,
     /// Largest request body, in bytes.
     pub body_bytes_max: usize,
     /// How long a request's body may take to arrive, in seconds.
@@ -32,6 +38,9 @@ impl Default for TencentSection {
     fn default() -> Self {
         let it = TencentConfig::default();
         Self {
+            message_bytes_max: it.message_bytes_max,
+            recipients_per_minute_max: it.recipients_per_minute_max,
+            repeat_memory_s: it.repeat_memory_s,
             body_bytes_max: it.body_bytes_max,
             body_timeout_s: it.body_timeout_s,
             calls_per_s: it.calls_per_s,
@@ -49,6 +58,9 @@ impl TencentSection {
     /// The dialect's configuration behind these proxies.
     pub(crate) fn behind(&self, trusted_proxies: &[Network]) -> TencentConfig {
         TencentConfig {
+            message_bytes_max: self.message_bytes_max,
+            recipients_per_minute_max: self.recipients_per_minute_max,
+            repeat_memory_s: self.repeat_memory_s,
             body_bytes_max: self.body_bytes_max,
             body_timeout_s: self.body_timeout_s,
             calls_per_s: self.calls_per_s,

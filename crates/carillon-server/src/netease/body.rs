@@ -63,7 +63,9 @@ pub(super) fn content(kind: Kind, body: &str) -> Result<Content, FieldError> {
 
 /// The body as this vendor words it: as it came, or, where another dialect wrote it, as its element says it.
 pub(super) fn written(content: &Content) -> Box<RawValue> {
-    let rendered = match content.elements.first().filter(|_| content.dialect != DIALECT) {
+    // What is made of several elements is custom, with the original inside.
+    let only = content.elements.first().filter(|_| content.elements.len() == 1);
+    let rendered = match only.filter(|_| content.dialect != DIALECT) {
         Some(Element::Custom { json }) => RawValue::from_string(json.clone()).ok(),
         Some(element) => render(element).and_then(|members| to_raw_value(&members).ok()),
         None => None,

@@ -13,8 +13,12 @@ use super::error::{AuthError, CallError};
 use super::signatures::{Checked, Signer};
 use super::{DIALECT, Tencent};
 
-/// The app whose administrator signed the call.
-pub(super) async fn authenticate(tencent: &Tencent, query: &str, peer: Option<IpAddr>) -> Result<Arc<App>, CallError> {
+/// The app whose administrator signed the call, and who that is.
+pub(super) async fn authenticate(
+    tencent: &Tencent,
+    query: &str,
+    peer: Option<IpAddr>,
+) -> Result<(Arc<App>, AccountId), CallError> {
     let query = Query::of(query);
     let app = app_of(tencent, &query)?;
     let identifier = AccountId::new(&query.identifier).map_err(|_| AuthError::NoIdentifier)?;
@@ -48,7 +52,7 @@ pub(super) async fn authenticate(tencent: &Tencent, query: &str, peer: Option<Ip
     if account.blocked {
         return Err(AuthError::Blocked.into());
     }
-    Ok(app)
+    Ok((app, identifier))
 }
 
 fn app_of(tencent: &Tencent, query: &Query) -> Result<Arc<App>, AuthError> {

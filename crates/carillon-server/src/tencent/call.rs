@@ -8,6 +8,7 @@ use std::sync::Arc;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::Response;
 use bytes::Bytes;
+use carillon_core::AccountId;
 use carillon_core::decide::Refusal;
 use carillon_core::model::App;
 use http::Method;
@@ -19,7 +20,7 @@ use super::error::{CallError, ReadError};
 use super::json::Fields;
 use super::reply;
 use super::service::Service;
-use super::{DIALECT, Tencent, account, auth, presence};
+use super::{DIALECT, Tencent, account, auth, openim, presence, recentcontact};
 use crate::dialect::unknown;
 use crate::http::body::{self, BodyError};
 use crate::http::peer::client_address;
@@ -27,6 +28,8 @@ use crate::http::peer::client_address;
 /// A call that was let in.
 pub(super) struct Call {
     pub(super) app: Arc<App>,
+    /// The administrator who calls.
+    pub(super) identifier: AccountId,
     pub(super) service: Service,
     members: Map<String, Value>,
 }
@@ -72,9 +75,9 @@ impl Tencent {
             }
             return Err(CallError::UnknownPath);
         };
-        let app = app?;
+        let (app, identifier) = app?;
         let body = self.read(body).await?;
-        let task = spawn(async move { self.run(app, endpoint, &body).await });
+        let task = spawn(async move { self.run((app, identifier), endpoint, &body).await });
         task.await.unwrap_or(Err(CallError::Panicked))
     }
 
@@ -90,10 +93,15 @@ impl Tencent {
         })
     }
 
-    async fn run(&self, app: Arc<App>, endpoint: Endpoint, body: &[u8]) -> Result<Bytes, CallError> {
+    async fn run(
+        &self,
+        (app, identifier): (Arc<App>, AccountId),
+        endpoint: Endpoint,
+        body: &[u8],
+    ) -> Result<Bytes, CallError> {
         self.pipeline.charge_as(DIALECT, &app, endpoint.operation(), self.config.limit(endpoint))?;
         let members = serde_json::from_slice(body).map_err(|_| CallError::NotJson)?;
-        let call = Call { app, service: endpoint.service(), members };
+        let call = Call { app, identifier, service: endpoint.service(), members };
         match endpoint {
             Endpoint::AccountImport => account::import::run(self, &call).await,
             Endpoint::MultiaccountImport => account::import_many::run(self, &call).await,
@@ -101,6 +109,15 @@ impl Tencent {
             Endpoint::Kick => account::kick::run(self, &call).await,
             Endpoint::QueryOnlineStatus => presence::run(self, &call, true).await,
             Endpoint::QueryState => presence::run(self, &call, false).await,
+            Endpoint::BatchSendMsg => openim::batchsendmsg::run(self, &call).await,
+            Endpoint::SendMsg => openim::sendmsg::run(self, &call).await,
+            Endpoint::ImportMsg => openim::importmsg::run(self, &call).await,
+            Endpoint::AdminGetRoamMsg => openim::admin_getroammsg::run(self, &call).await,
+            Endpoint::AdminMsgWithdraw => openim::admin_msgwithdraw::run(self, &call).await,
+            Endpoint::AdminSetMsgRead => openim::admin_set_msg_read::run(self, &call).await,
+            Endpoint::GetC2cUnreadMsgNum => openim::get_c2c_unread_msg_num::run(self, &call).await,
+            Endpoint::RecentContactGetList => recentcontact::get_list::run(self, &call).await,
+            Endpoint::RecentContactDelete => recentcontact::delete::run(self, &call).await,
         }
     }
 

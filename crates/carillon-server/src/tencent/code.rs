@@ -22,6 +22,7 @@ pub(super) const TIMEOUT: Code = code(60_008, "the server failed, or the request
 pub(super) const UNKNOWN_PATH: Code = code(60_009, "there is nothing at this URL");
 pub(super) const NOT_OPERATOR: Code = code(60_010, "identifier is no administrator of the app");
 pub(super) const NO_APP_ID: Code = code(60_012, "sdkappid is missing");
+pub(super) const SWITCHED_OFF: Code = code(60_017, "the app has this switched off");
 pub(super) const APP_DISABLED: Code = code(60_016, "the app is disabled");
 /// An account in a body, which must be a text.
 pub(super) const ACCOUNT_NOT_TEXT: u32 = 60_015;
@@ -52,10 +53,34 @@ pub(super) const ACCOUNTS_INTERNAL: Code = code(70_500, "internal error, try aga
 pub(super) const PROFILE_TOO_LONG: u32 = 40_601;
 
 // Messages.
+pub(super) const NO_MESSAGE: Code = code(20_022, "there is no such message");
+pub(super) const WITHDRAWN: Code = code(20_023, "the message was withdrawn before");
+pub(super) const TOO_OLD: Code = code(20_016, "the message is too old to be withdrawn");
 pub(super) const BAD_BODY: Code = code(90_001, "Fail to Parse json data of body, Please check it");
+/// `MsgBody` is not a list of elements.
+pub(super) const BODY_FORMAT: u32 = 90_002;
 /// `To_Account` of a call to one account, or who stands in its place.
 pub(super) const NOT_TO_ACCOUNT: u32 = 90_003;
+pub(super) const BAD_SEQ: u32 = 90_004;
+pub(super) const BAD_RANDOM: u32 = 90_005;
+pub(super) const BAD_TIME: u32 = 90_006;
+pub(super) const BODY_NOT_ARRAY: u32 = 90_007;
+pub(super) const NO_SENDER: Code = code(90_008, "From_Account is missing, or there is no such account");
+pub(super) const ELEMENT_FORMAT: u32 = 90_010;
 pub(super) const TOO_MANY_RECIPIENTS: u32 = 90_011;
+pub(super) const NO_RECIPIENT: Code = code(90_012, "invalid To_Account");
+pub(super) const TOO_MANY_ACCOUNTS: Code = code(90_018, "too many accounts are asked for");
+pub(super) const BAD_LIFE: u32 = 90_026;
+pub(super) const BAD_IMPORT: u32 = 90_030;
+pub(super) const BAD_SYNC: u32 = 90_031;
+pub(super) const BAD_PUSH: u32 = 90_043;
+pub(super) const LIFE_NOT_NUMBER: u32 = 90_044;
 pub(super) const NO_SUCH_ACCOUNT: Code = code(90_048, "there is no such account");
+pub(super) const BAD_MSG_KEY: Code = code(90_054, "MsgKey is missing or no key of a message");
 pub(super) const MESSAGES_INTERNAL: Code = code(91_000, "internal error, try again later");
 pub(super) const MESSAGE_TOO_LONG: Code = code(93_000, "the message is too long");
+
+// Recent contacts.
+pub(super) const NOT_IMPORTED: Code = code(50_001, "there is no such account");
+pub(super) const CONTACTS_PARAMETER: u32 = 50_002;
+pub(super) const CONTACTS_INTERNAL: Code = code(50_004, "internal error, try again later");

@@ -8,6 +8,12 @@ use crate::config::Network;
 /// Limits of the dialect. Times are in seconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TencentConfig {
+    /// How long `MsgBody` and `CloudCustomData` of a message may be together, in bytes.
+    pub message_bytes_max: usize,
+    /// Recipients that the calls of one app may name within a minute.
+    pub recipients_per_minute_max: usize,
+    /// How long a repeat of a message is known.
+    pub repeat_memory_s: u64,
     /// Largest request body.
     pub body_bytes_max: usize,
     /// How long a request's body may take to arrive.
@@ -33,6 +39,9 @@ pub struct TencentConfig {
 impl Default for TencentConfig {
     fn default() -> Self {
         Self {
+            message_bytes_max: 12 * 1_024,
+            recipients_per_minute_max: 12_000,
+            repeat_memory_s: 120,
             body_bytes_max: 1 << 20,
             body_timeout_s: 30,
             calls_per_s: 200,

@@ -12,6 +12,15 @@ pub(super) enum Endpoint {
     Kick,
     QueryOnlineStatus,
     QueryState,
+    BatchSendMsg,
+    SendMsg,
+    ImportMsg,
+    AdminGetRoamMsg,
+    AdminMsgWithdraw,
+    AdminSetMsgRead,
+    GetC2cUnreadMsgNum,
+    RecentContactGetList,
+    RecentContactDelete,
 }
 
 impl Endpoint {
@@ -25,6 +34,15 @@ impl Endpoint {
             // One client asks the service of accounts.
             "/v4/openim/query_online_status" | "/v4/im_open_login_svc/query_online_status" => Self::QueryOnlineStatus,
             "/v4/openim/querystate" => Self::QueryState,
+            "/v4/openim/batchsendmsg" => Self::BatchSendMsg,
+            "/v4/openim/sendmsg" => Self::SendMsg,
+            "/v4/openim/importmsg" => Self::ImportMsg,
+            "/v4/openim/admin_getroammsg" => Self::AdminGetRoamMsg,
+            "/v4/openim/admin_msgwithdraw" => Self::AdminMsgWithdraw,
+            "/v4/openim/admin_set_msg_read" => Self::AdminSetMsgRead,
+            "/v4/openim/get_c2c_unread_msg_num" => Self::GetC2cUnreadMsgNum,
+            "/v4/recentcontact/get_list" => Self::RecentContactGetList,
+            "/v4/recentcontact/delete" => Self::RecentContactDelete,
             _ => return None,
         })
     }
@@ -33,6 +51,14 @@ impl Endpoint {
         match self {
             Self::AccountImport | Self::MultiaccountImport | Self::AccountCheck | Self::Kick => Service::Accounts,
             Self::QueryOnlineStatus | Self::QueryState => Service::Messages,
+            Self::BatchSendMsg
+            | Self::SendMsg
+            | Self::ImportMsg
+            | Self::AdminGetRoamMsg
+            | Self::AdminMsgWithdraw
+            | Self::AdminSetMsgRead
+            | Self::GetC2cUnreadMsgNum => Service::Messages,
+            Self::RecentContactGetList | Self::RecentContactDelete => Service::RecentContacts,
         }
     }
 
@@ -44,13 +70,32 @@ impl Endpoint {
             Self::AccountCheck => Operation::CheckAccounts,
             Self::Kick => Operation::EndSessions,
             Self::QueryOnlineStatus | Self::QueryState => Operation::ReadPresence,
+            Self::BatchSendMsg => Operation::SendBatch,
+            Self::SendMsg | Self::ImportMsg => Operation::SendMessage,
+            Self::AdminGetRoamMsg => Operation::ReadHistory,
+            Self::AdminMsgWithdraw => Operation::Recall,
+            Self::AdminSetMsgRead => Operation::MarkRead,
+            Self::GetC2cUnreadMsgNum | Self::RecentContactGetList => Operation::ReadConversations,
+            Self::RecentContactDelete => Operation::ForgetConversation,
         }
     }
 
     /// Whether the vendor lets it be called half as often as others.
     pub(super) fn is_of_many_accounts(self) -> bool {
         match self {
-            Self::AccountImport | Self::Kick | Self::QueryOnlineStatus | Self::QueryState => false,
+            Self::AccountImport
+            | Self::Kick
+            | Self::QueryOnlineStatus
+            | Self::QueryState
+            | Self::BatchSendMsg
+            | Self::SendMsg
+            | Self::ImportMsg
+            | Self::AdminGetRoamMsg
+            | Self::AdminMsgWithdraw
+            | Self::AdminSetMsgRead
+            | Self::GetC2cUnreadMsgNum
+            | Self::RecentContactGetList
+            | Self::RecentContactDelete => false,
             Self::MultiaccountImport | Self::AccountCheck => true,
         }
     }

@@ -80,6 +80,14 @@ pub(super) enum Problem {
     },
     /// Holds what it may be.
     NotOneOf(&'static str),
+    NotElements,
+    UnknownElement,
+    /// Holds the type of the element.
+    BadElement(&'static str),
+    SeveralCustom,
+    TooDeep,
+    BadMembers,
+    NotMsgKey,
 }
 
 impl fmt::Display for Problem {
@@ -95,6 +103,13 @@ impl fmt::Display for Problem {
             Self::TooLong { bytes_max } => write!(f, "is longer than {bytes_max} bytes"),
             Self::TooMany { max } => write!(f, "has more than {max} elements"),
             Self::NotOneOf(values) => write!(f, "is not one of {values}"),
+            Self::NotElements => f.write_str("has an element that is not a MsgType and a MsgContent"),
+            Self::UnknownElement => f.write_str("has an element of an unknown MsgType"),
+            Self::BadElement(name) => write!(f, "has a {name} with a member of the wrong type, or without one"),
+            Self::SeveralCustom => f.write_str("has more than one TIMCustomElem"),
+            Self::TooDeep => f.write_str("nests too deep"),
+            Self::BadMembers => f.write_str("has a member of the wrong type"),
+            Self::NotMsgKey => f.write_str("is no MsgKey"),
         }
     }
 }
@@ -123,14 +138,14 @@ fn of_refusal(refusal: &Refusal, service: Service) -> Code {
         Refusal::AppDisabled => code::APP_DISABLED,
         Refusal::TooManyCalls { .. } => code::TOO_MANY_CALLS,
         Refusal::UnknownAccount(_) => service.no_account(),
+        Refusal::SwitchedOff(_) => code::SWITCHED_OFF,
+        Refusal::SenderBlocked => code::ACCOUNT_BLOCKED,
+        Refusal::NoSuchMessage => code::NO_MESSAGE,
+        Refusal::TooOld => code::TOO_OLD,
         // What is left is either the server's own failure, or cannot come of this dialect's commands.
         Refusal::Store(_)
-        | Refusal::SwitchedOff(_)
         | Refusal::AccountExists(_)
-        | Refusal::SenderBlocked
         | Refusal::SenderMuted
-        | Refusal::NoSuchMessage
-        | Refusal::TooOld
         | Refusal::NoSuchRoom
         | Refusal::RoomClosed
         | Refusal::RoomIsSo

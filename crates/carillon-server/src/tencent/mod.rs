@@ -16,7 +16,9 @@ mod error;
 mod failures;
 mod json;
 mod login;
+mod openim;
 mod presence;
+mod recentcontact;
 mod reply;
 mod service;
 mod signatures;
@@ -37,6 +39,7 @@ pub(crate) use usersig::sign;
 use crate::dialect::DialectMetrics;
 use crate::dialect::unknown::UnknownPaths;
 use failures::Failures;
+use openim::quota::Quota;
 use signatures::Signatures;
 
 /// The dialect's name in apps' keys, in stored messages and in metrics.
@@ -50,6 +53,7 @@ pub struct Tencent {
     signatures: Arc<Signatures>,
     failures: Failures,
     unknown_paths: UnknownPaths,
+    quota: Quota,
 }
 
 impl Tencent {
@@ -62,7 +66,7 @@ impl Tencent {
         let signatures = Arc::new(Signatures::new(config.signatures_kept_max));
         let failures = Failures::new(config.failed_signatures_per_minute_max, config.failed_signatures_max);
         let unknown_paths = UnknownPaths::new(config.unknown_paths_max);
-        Self { pipeline, config, metrics, signatures, failures, unknown_paths }
+        Self { pipeline, config, metrics, signatures, failures, unknown_paths, quota: Quota::default() }
     }
 }
 

@@ -33,6 +33,11 @@ pub(super) fn ok(service: Service, rest: &impl Serialize) -> Bytes {
     envelope(service, "OK", 0, "", rest)
 }
 
+/// The answer of a call that was done in part.
+pub(super) fn partly(service: Service, rest: &impl Serialize) -> Bytes {
+    envelope(service, "SomeError", 0, "", rest)
+}
+
 pub(super) fn done(service: Service) -> Bytes {
     ok(service, &Nothing {})
 }

@@ -11,13 +11,15 @@ pub(super) enum Service {
     Accounts,
     /// `openim`
     Messages,
+    /// `recentcontact`
+    RecentContacts,
 }
 
 impl Service {
     /// The body is no JSON object.
     pub(super) fn not_json(self) -> Code {
         match self {
-            Self::Access | Self::Accounts => code::BODY_NOT_JSON,
+            Self::Access | Self::Accounts | Self::RecentContacts => code::BODY_NOT_JSON,
             Self::Messages => code::BAD_BODY,
         }
     }
@@ -28,6 +30,7 @@ impl Service {
             Self::Access => code::TIMEOUT,
             Self::Accounts => code::ACCOUNTS_INTERNAL,
             Self::Messages => code::MESSAGES_INTERNAL,
+            Self::RecentContacts => code::CONTACTS_INTERNAL,
         }
     }
 
@@ -36,13 +39,14 @@ impl Service {
         match self {
             Self::Access | Self::Accounts => code::NO_ACCOUNT,
             Self::Messages => code::NO_SUCH_ACCOUNT,
+            Self::RecentContacts => code::NOT_IMPORTED,
         }
     }
 
     /// The body is larger than the server reads.
     pub(super) fn too_large(self) -> Code {
         match self {
-            Self::Access | Self::Accounts => code::BAD_REQUEST,
+            Self::Access | Self::Accounts | Self::RecentContacts => code::BAD_REQUEST,
             Self::Messages => code::MESSAGE_TOO_LONG,
         }
     }
@@ -50,7 +54,7 @@ impl Service {
     /// Whether its answers say `ActionStatus`.
     pub(super) fn has_status(self) -> bool {
         match self {
-            Self::Access | Self::Accounts | Self::Messages => true,
+            Self::Access | Self::Accounts | Self::Messages | Self::RecentContacts => true,
         }
     }
 
@@ -58,6 +62,7 @@ impl Service {
     pub(super) fn has_display(self) -> bool {
         match self {
             Self::Access | Self::Accounts | Self::Messages => false,
+            Self::RecentContacts => true,
         }
     }
 }

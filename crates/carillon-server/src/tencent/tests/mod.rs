@@ -3,6 +3,7 @@
 
 mod account;
 mod auth;
+mod batch;
 mod presence;
 mod transport;
 

@@ -1,0 +1,60 @@
+//! `POST /v4/openim/admin_msgwithdraw`: takes a message back from both sides, whose devices learn of it.
+
+use bytes::Bytes;
+use carillon_core::AccountId;
+use carillon_core::command::{MessageTo, Withdraw};
+use carillon_core::model::Push;
+use carillon_core::pipeline::{PastEntry, PastQuery};
+
+use super::msg_key::MsgKey;
+use crate::tencent::Tencent;
+use crate::tencent::call::Call;
+use crate::tencent::code;
+use crate::tencent::error::CallError;
+use crate::tencent::reply;
+
+pub(in crate::tencent) async fn run(tencent: &Tencent, call: &Call) -> Result<Bytes, CallError> {
+    let fields = call.fields();
+    let from = fields.account("From_Account", code::NO_SENDER.number)?;
+    let to = fields.account("To_Account", code::NOT_TO_ACCOUNT)?;
+    let key = fields.text("MsgKey", code::BAD_MSG_KEY.number)?.and_then(MsgKey::parse);
+    let key = key.ok_or(CallError::Failed(code::BAD_MSG_KEY))?;
+    let found = find(tencent, call, (&from, &to), key).await?;
+    if found.is_withdrawn {
+        return Err(CallError::Failed(code::WITHDRAWN));
+    }
+    let withdraw = Withdraw {
+        message: MessageTo { id: found.id, from, to, time_ms: None },
+        from_sender: true,
+        at_any_age: true,
+        note: String::new(),
+        attachment: String::new(),
+        push: Push::default(),
+        environment: String::new(),
+    };
+    tencent.pipeline.withdraw(&call.app, withdraw, None).await?;
+    Ok(reply::done(call.service))
+}
+
+/// The message from the one to the other that has this key.
+pub(super) async fn find(
+    tencent: &Tencent,
+    call: &Call,
+    (from, to): (&AccountId, &AccountId),
+    key: MsgKey,
+) -> Result<PastEntry, CallError> {
+    let query = PastQuery {
+        viewer: to.clone(),
+        other: from.clone(),
+        from_s: key.time_s,
+        // A message to recipients that were named later has the key of the first.
+        to_s: key.time_s.saturating_add(tencent.config.repeat_memory_s),
+        below: None,
+        limit: usize::MAX - 1,
+        rank: MsgKey::rank,
+    };
+    let page = tencent.pipeline.past(&call.app, &query).await.map_err(super::no_sender)?;
+    let is_it = |it: &PastEntry| it.message.sender.account == *from && MsgKey::of(it.id, &it.message) == key;
+    let found = page.entries.into_iter().find(is_it);
+    found.ok_or(CallError::Failed(code::NO_MESSAGE))
+}

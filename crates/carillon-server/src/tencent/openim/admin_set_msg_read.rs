@@ -1,0 +1,37 @@
+//! `POST /v4/openim/admin_set_msg_read`: an account has read what another one wrote, up to a time.
+
+use bytes::Bytes;
+use carillon_core::command::{MarkRead, Through};
+use serde_json::Value;
+
+use crate::tencent::Tencent;
+use crate::tencent::call::Call;
+use crate::tencent::code;
+use crate::tencent::error::{CallError, FieldError, Problem};
+use crate::tencent::json::Fields;
+use crate::tencent::reply;
+
+pub(in crate::tencent) async fn run(tencent: &Tencent, call: &Call) -> Result<Bytes, CallError> {
+    let fields = call.fields();
+    let reader = fields.account("Report_Account", code::NO_SENDER.number)?;
+    let other = fields.account("Peer_Account", code::NOT_TO_ACCOUNT)?;
+    let until_s = time(fields)?;
+    // All of the second.
+    let until_ms = until_s.map_or(u64::MAX, |it| it.saturating_mul(1_000).saturating_add(999));
+    let read = MarkRead { reader, other, through: Through::Time(until_ms) };
+    tencent.pipeline.mark_read(&call.app, read, None).await.map_err(super::no_sender)?;
+    Ok(reply::done(call.service))
+}
+
+/// A number of seconds, which some callers write as a text.
+fn time(fields: Fields<'_>) -> Result<Option<u64>, FieldError> {
+    const FIELD: &str = "MsgReadTime";
+    let Some(given) = fields.get(FIELD) else { return Ok(None) };
+    let time_s = match given {
+        Value::String(text) if text.is_empty() => return Ok(None),
+        Value::String(text) => text.parse().ok(),
+        other => other.as_u64(),
+    };
+    let error = FieldError { code: code::BAD_BODY.number, field: FIELD, problem: Problem::NotU32 };
+    time_s.map(Some).ok_or(error)
+}

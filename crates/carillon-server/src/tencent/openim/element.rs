@@ -1,0 +1,132 @@
+//! The elements of a message: which there are, and what their members are. Members that are not known here are kept and not
+//! looked at, as newer clients have more.
+
+use serde_json::{Map, Value};
+
+/// What a known member must be.
+#[derive(Clone, Copy)]
+pub(super) enum Type {
+    Text,
+    Number,
+    Array,
+}
+
+use Type::{Array, Number, Text};
+
+const TEXT: &[(&str, Type)] = &[("Text", Text)];
+const LOCATION: &[(&str, Type)] = &[("Desc", Text), ("Latitude", Number), ("Longitude", Number)];
+const FACE: &[(&str, Type)] = &[("Index", Number), ("Data", Text)];
+const CUSTOM: &[(&str, Type)] = &[("Data", Text), ("Desc", Text), ("Ext", Text), ("Sound", Text)];
+const SOUND: &[(&str, Type)] =
+    &[("Url", Text), ("UUID", Text), ("Size", Number), ("Second", Number), ("Download_Flag", Number)];
+const IMAGE: &[(&str, Type)] = &[("UUID", Text), ("ImageFormat", Number), ("ImageInfoArray", Array)];
+const IMAGE_INFO: &[(&str, Type)] =
+    &[("Type", Number), ("Size", Number), ("Width", Number), ("Height", Number), ("URL", Text)];
+const FILE: &[(&str, Type)] =
+    &[("Url", Text), ("UUID", Text), ("FileSize", Number), ("FileName", Text), ("Download_Flag", Number)];
+const VIDEO: &[(&str, Type)] = &[
+    ("VideoUrl", Text),
+    ("VideoUUID", Text),
+    ("VideoSize", Number),
+    ("VideoSecond", Number),
+    ("VideoFormat", Text),
+    ("VideoDownloadFlag", Number),
+    ("ThumbUrl", Text),
+    ("ThumbUUID", Text),
+    ("ThumbSize", Number),
+    ("ThumbWidth", Number),
+    ("ThumbHeight", Number),
+    ("ThumbFormat", Text),
+    ("ThumbDownloadFlag", Number),
+];
+const RELAY: &[(&str, Type)] = &[
+    ("Title", Text),
+    ("MsgNum", Number),
+    ("CompatibleText", Text),
+    ("AbstractList", Array),
+    ("MsgList", Array),
+    ("JsonMsgKey", Text),
+];
+
+/// The type of an element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ElementType {
+    Text,
+    Location,
+    Face,
+    Custom,
+    Sound,
+    Image,
+    File,
+    Video,
+    Relay,
+}
+
+impl ElementType {
+    pub(super) const ALL: [Self; 9] = [
+        Self::Text,
+        Self::Location,
+        Self::Face,
+        Self::Custom,
+        Self::Sound,
+        Self::Image,
+        Self::File,
+        Self::Video,
+        Self::Relay,
+    ];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Text => "TIMTextElem",
+            Self::Location => "TIMLocationElem",
+            Self::Face => "TIMFaceElem",
+            Self::Custom => "TIMCustomElem",
+            Self::Sound => "TIMSoundElem",
+            Self::Image => "TIMImageElem",
+            Self::File => "TIMFileElem",
+            Self::Video => "TIMVideoFileElem",
+            Self::Relay => "TIMRelayElem",
+        }
+    }
+
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.name() == name)
+    }
+
+    fn members(self) -> &'static [(&'static str, Type)] {
+        match self {
+            Self::Text => TEXT,
+            Self::Location => LOCATION,
+            Self::Face => FACE,
+            Self::Custom => CUSTOM,
+            Self::Sound => SOUND,
+            Self::Image => IMAGE,
+            Self::File => FILE,
+            Self::Video => VIDEO,
+            Self::Relay => RELAY,
+        }
+    }
+
+    /// Whether what is given of the known members is what it must be. Only a text must be there: an element without it says
+    /// nothing.
+    pub(super) fn accepts(self, content: &Map<String, Value>) -> bool {
+        let is_complete = self != Self::Text || content.contains_key("Text");
+        is_complete && are(content, self.members()) && self.has_image_infos(content)
+    }
+
+    fn has_image_infos(self, content: &Map<String, Value>) -> bool {
+        let infos = content.get("ImageInfoArray").and_then(Value::as_array).filter(|_| self == Self::Image);
+        infos.is_none_or(|infos| infos.iter().all(|it| it.as_object().is_some_and(|it| are(it, IMAGE_INFO))))
+    }
+}
+
+/// Whether those of the members that are given are of their types.
+pub(super) fn are(given: &Map<String, Value>, members: &[(&str, Type)]) -> bool {
+    members.iter().all(|(name, expected)| {
+        given.get(*name).is_none_or(|value| match expected {
+            Text => value.is_string(),
+            Number => value.is_number(),
+            Array => value.is_array(),
+        })
+    })
+}

@@ -1,0 +1,75 @@
+//! `POST /v4/openim/importmsg`: a message that was said elsewhere before, with the time at which it was.
+//!
+//! A repeat is known by its numbers and time, in either direction, for as long as a message may wait: the first one holds.
+
+use bytes::Bytes;
+use carillon_core::command::{Once, Recipients, Send, Terms};
+use carillon_core::decide::Refusal;
+use carillon_core::model::{CopyOptions, Moderation, Push};
+
+use super::msg_key::MsgKey;
+use super::{fields, recipient, send};
+use crate::tencent::Tencent;
+use crate::tencent::call::Call;
+use crate::tencent::code;
+use crate::tencent::error::{CallError, FieldError, Problem};
+use crate::tencent::json::Fields;
+use crate::tencent::reply;
+
+const MEMORY_MS: u64 = 7 * 86_400_000;
+
+pub(in crate::tencent) async fn run(tencent: &Tencent, call: &Call) -> Result<Bytes, CallError> {
+    let members = call.fields();
+    let is_past = is_past(members)?;
+    let to = recipient(members)?;
+    if members.get("From_Account").is_none() {
+        return Err(CallError::Failed(code::NO_SENDER));
+    }
+    let sender = fields::sender(tencent, call).await?.id;
+    let (content, ext) = fields::said(tencent, members)?;
+    let (given, seq, random) = fields::numbers(tencent, members)?;
+    let missing = FieldError { code: code::BAD_TIME, field: "MsgTimeStamp", problem: Problem::Missing };
+    let time_s = u64::from(members.number("MsgTimeStamp", code::BAD_TIME)?.ok_or(missing)?);
+    let key = MsgKey { seq, random, time_s };
+    let mut both = [sender.as_str(), to.as_str()];
+    both.sort_unstable();
+    let once = given
+        .map(|_| Once { key: fields::once_key(&["import", both[0], both[1], &key.to_string()]), memory_ms: MEMORY_MS });
+    // What is ahead of the server's clock is said now.
+    let said_ms = (time_s * 1_000).min(tencent.pipeline.clock.now_ms());
+    let options = CopyOptions { push: !is_past, badge: !is_past, route: false, ..CopyOptions::default() };
+    let command = Send {
+        sender,
+        from_backend: true,
+        to: Recipients::One(to),
+        client_id: Some(key.to_string()),
+        content,
+        subtype: 0,
+        ext,
+        options,
+        push: Push::default(),
+        moderation: Moderation { enabled: false, ..Moderation::default() },
+        description: String::new(),
+        environment: String::new(),
+        sender_sees: true,
+        recipients_see: true,
+        terms: Terms { unchecked: true, past: is_past, said_ms: Some(said_ms), ..Terms::default() },
+    };
+    let sent = send::run(tencent, &call.app, fields::Outgoing { command, key, once }).await;
+    sent.map_err(|refusal| match refusal {
+        Refusal::UnknownAccount(_) => CallError::Failed(code::NO_RECIPIENT),
+        other => other.into(),
+    })?;
+    Ok(reply::done(call.service))
+}
+
+/// Whether it is history, which is read and goes to nobody; else it is new for who gets it.
+fn is_past(fields: Fields<'_>) -> Result<bool, FieldError> {
+    const FIELD: &str = "SyncFromOldSystem";
+    let error = |problem| FieldError { code: code::BAD_IMPORT, field: FIELD, problem };
+    match fields.number(FIELD, code::BAD_IMPORT)?.ok_or(error(Problem::Missing))? {
+        1 | 5 => Ok(false),
+        2 => Ok(true),
+        _ => Err(error(Problem::NotOneOf("1 2 5"))),
+    }
+}

@@ -1,0 +1,42 @@
+//! `openim`: messages between two accounts.
+
+pub(super) mod admin_getroammsg;
+pub(super) mod admin_msgwithdraw;
+pub(super) mod admin_set_msg_read;
+pub(super) mod batchsendmsg;
+mod body;
+mod element;
+mod fields;
+pub(super) mod get_c2c_unread_msg_num;
+pub(super) mod importmsg;
+mod msg_key;
+mod push;
+pub(super) mod quota;
+mod send;
+pub(super) mod sendmsg;
+
+use carillon_core::AccountId;
+use carillon_core::decide::Refusal;
+
+use super::code;
+use super::error::{CallError, FieldError, Problem};
+use super::json::Fields;
+
+/// The one account that a message is for.
+fn recipient(fields: Fields<'_>) -> Result<AccountId, CallError> {
+    const FIELD: &str = "To_Account";
+    let error = |problem| FieldError { code: code::NOT_TO_ACCOUNT, field: FIELD, problem };
+    let name = fields.get(FIELD).ok_or(error(Problem::Missing))?.as_str().ok_or(error(Problem::NotText))?;
+    if name.is_empty() {
+        return Err(error(Problem::Empty).into());
+    }
+    AccountId::new(name).map_err(|_| CallError::Failed(code::NO_RECIPIENT))
+}
+
+/// What a call means that names an account which there is none of.
+fn no_sender(refusal: Refusal) -> CallError {
+    match refusal {
+        Refusal::UnknownAccount(_) => CallError::Failed(code::NO_SENDER),
+        other => other.into(),
+    }
+}

@@ -1,0 +1,75 @@
+//! `OfflinePushInfo`: what a push notification will say. All of it is kept as it came, with members that are not known here.
+
+use carillon_core::model::Push;
+use serde_json::{Map, Value};
+
+use super::element::Type::{Number, Text};
+use super::element::{Type, are};
+use crate::tencent::code;
+use crate::tencent::error::{FieldError, Problem};
+use crate::tencent::json::Fields;
+
+const FIELD: &str = "OfflinePushInfo";
+
+const INFO: &[(&str, Type)] = &[("PushFlag", Number), ("Title", Text), ("Desc", Text), ("Ext", Text)];
+const ANDROID: &[(&str, Type)] = &[
+    ("Sound", Text),
+    ("PushStyle", Number),
+    ("HuaWeiChannelID", Text),
+    ("XiaoMiChannelID", Text),
+    ("OPPOChannelID", Text),
+    ("GoogleChannelID", Text),
+    ("VIVOClassification", Number),
+    ("VIVOCategory", Text),
+    ("HuaWeiImportance", Text),
+    ("ExtAsHuaweiIntentParam", Number),
+    ("HuaWeiCategory", Text),
+    ("HuaWeiImage", Text),
+    ("HonorImage", Text),
+    ("HonorImportance", Text),
+    ("GoogleImage", Text),
+    ("OPPOCategory", Text),
+    ("OPPONotifyLevel", Number),
+    ("OPPOPrivateMsgTemplateId", Text),
+    ("MeiZuNoticeMsgType", Number),
+];
+const APNS: &[(&str, Type)] = &[
+    ("Sound", Text),
+    ("BadgeMode", Number),
+    ("Title", Text),
+    ("SubTitle", Text),
+    ("Image", Text),
+    ("MutableContent", Number),
+    ("InterruptionLevel", Text),
+    ("ContentAvailable", Number),
+];
+
+/// A notification, and whether there is to be one.
+pub(super) struct Notification {
+    pub(super) push: Push,
+    pub(super) is_on: bool,
+}
+
+pub(super) fn read(fields: Fields<'_>) -> Result<Notification, FieldError> {
+    let Some(given) = fields.get(FIELD) else { return Ok(Notification { push: Push::default(), is_on: true }) };
+    let error = |problem| FieldError { code: code::BAD_PUSH, field: FIELD, problem };
+    let info = given.as_object().ok_or(error(Problem::NotObject))?;
+    let part = |name| info.get(name).map_or(Ok(None), |it: &Value| it.as_object().ok_or(()).map(Some));
+    let (Ok(android), Ok(apns)) = (part("AndroidInfo"), part("ApnsInfo")) else {
+        return Err(error(Problem::BadMembers));
+    };
+    let are = |given: Option<&Map<String, Value>>, members| given.is_none_or(|given| are(given, members));
+    if !(are(Some(info), INFO) && are(android, ANDROID) && are(apns, APNS)) {
+        return Err(error(Problem::BadMembers));
+    }
+    let text = |from: Option<&Map<String, Value>>, name| from?.get(name)?.as_str().map(str::to_owned);
+    let ext = text(Some(info), "Ext").filter(|it| serde_json::from_str::<Map<String, Value>>(it).is_ok());
+    let push = Push {
+        text: text(Some(info), "Desc").unwrap_or_default(),
+        payload: ext.unwrap_or_default(),
+        sound: text(apns, "Sound").or_else(|| text(android, "Sound")).unwrap_or_default(),
+        original: given.to_string(),
+        despite_silence: false,
+    };
+    Ok(Notification { push, is_on: info.get("PushFlag").and_then(Value::as_u64) != Some(1) })
+}
