@@ -77,6 +77,8 @@ pub struct Once {
     pub key: String,
     /// For how long it is known, from the first try on.
     pub memory_ms: u64,
+    /// Whether a repeat goes to the recipients that have not got it, and not to nobody.
+    pub to_new: bool,
 }
 
 /// Speak to everyone in the app.

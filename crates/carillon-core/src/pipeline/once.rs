@@ -42,6 +42,10 @@ impl Pipeline {
         let client_id = command.client_id.take().unwrap_or_else(|| self.random.hex(16));
         let mut had = Had { client_id, expires_ms: now_ms.saturating_add(once.memory_ms), accounts: Vec::new() };
         if let Some(before) = remembered.as_ref().and_then(Had::read) {
+            if !once.to_new {
+                let reached = command.to.named().len();
+                return Ok(SentOnce { client_id: before.client_id, reached, unregistered: Vec::new() });
+            }
             had = before;
             // Its sender has it, too.
             command.options.sender_sync = false;

@@ -11,7 +11,7 @@ use super::world::{World, id, message};
 async fn try_once(world: &World, key: &str, client_id: &str, to: &[&str]) -> SentOnce {
     let to = Recipients::Many { named: to.iter().map(|name| id(name)).collect(), impossible: 0 };
     let command = Send { client_id: Some(client_id.into()), ..message("shop", to, "hello", CopyOptions::default()) };
-    let once = Once { key: key.into(), memory_ms: 120_000 };
+    let once = Once { key: key.into(), memory_ms: 120_000, to_new: true };
     world.pipeline.send_once(&world.app, command, once).await.unwrap()
 }
 

@@ -97,6 +97,7 @@ pub(super) fn message(
     let once = given.map(|_| Once {
         key: once_key(&[sender.as_str(), &seq.to_string(), &random.to_string(), &content.original, &ext]),
         memory_ms: tencent.config.repeat_memory_s.saturating_mul(1_000),
+        to_new: true,
     });
     let terms =
         Terms { unchecked: true, lives_ms, wants_receipt: flag(fields, "IsNeedReadReceipt")?, ..Terms::default() };

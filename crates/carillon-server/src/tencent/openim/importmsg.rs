@@ -33,8 +33,11 @@ pub(in crate::tencent) async fn run(tencent: &Tencent, call: &Call) -> Result<By
     let key = MsgKey { seq, random, time_s };
     let mut both = [sender.as_str(), to.as_str()];
     both.sort_unstable();
-    let once = given
-        .map(|_| Once { key: fields::once_key(&["import", both[0], both[1], &key.to_string()]), memory_ms: MEMORY_MS });
+    let once = given.map(|_| Once {
+        key: fields::once_key(&["import", both[0], both[1], &key.to_string()]),
+        memory_ms: MEMORY_MS,
+        to_new: false,
+    });
     // What is ahead of the server's clock is said now.
     let said_ms = (time_s * 1_000).min(tencent.pipeline.clock.now_ms());
     let options = CopyOptions { push: !is_past, badge: !is_past, route: false, ..CopyOptions::default() };

@@ -5,6 +5,7 @@ mod account;
 mod auth;
 mod batch;
 mod presence;
+mod past;
 mod transport;
 
 use std::sync::Arc;
