@@ -7,17 +7,19 @@ use std::path::{Path, PathBuf};
 
 use carillon_gateway::fuzzing as gateway;
 use carillon_server::netease::fuzzing as netease;
+use carillon_server::tencent::fuzzing as tencent;
 use carillon_store::fuzzing as store;
 
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 8] = [
+const TARGETS: [Target; 9] = [
     ("calls", netease::call),
     ("elements", gateway::element),
     ("fields", netease::fields),
     ("forms", netease::form),
     ("frames", gateway::frames),
     ("json_commands", gateway::json_commands),
+    ("message_bodies", tencent::message_body),
     ("protobuf_commands", gateway::protobuf_commands),
     ("records", store::record),
 ];

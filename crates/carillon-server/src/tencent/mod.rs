@@ -14,6 +14,9 @@ mod config;
 mod endpoint;
 mod error;
 mod failures;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod json;
 mod login;
 mod openim;

@@ -7,6 +7,8 @@ pub(super) mod batchsendmsg;
 mod body;
 mod element;
 mod fields;
+#[cfg(feature = "fuzzing")]
+pub(super) mod fuzzing;
 pub(super) mod get_c2c_unread_msg_num;
 pub(super) mod importmsg;
 mod msg_key;
