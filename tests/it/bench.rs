@@ -37,12 +37,15 @@ impl Bench {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bench_of_batches_finds_every_call_and_delivery_and_leaves_no_app_behind() {
     let bench = Bench::start().await;
-    let options = "--accounts 20 --recipients 10 --preload 40 --online 12 --callers 1,3 --calls 6 --half-load --json";
+    let options = "--accounts 20 --recipients 10 --preload 40 --online 12 --callers 1,3 --calls 6 --half-load --json --dialect netease,tencent";
     let found = bench.found(&format!("bench batch {options}")).await;
     let lines = found["lines"].as_array().unwrap();
-    let callers: Vec<_> =
-        lines.iter().map(|line| (line["callers"].as_u64().unwrap(), line["rate"].is_null())).collect();
-    assert_eq!(callers, [(1, true), (1, false), (3, true), (3, false)]);
+    let of = |line: &Value| {
+        (line["callers"].as_u64().unwrap(), line["dialect"].as_str().unwrap().to_owned(), line["rate"].is_null())
+    };
+    let measured: Vec<_> = lines.iter().map(of).collect();
+    let both = |callers| ["netease", "tencent"].map(|it| [true, false].map(|free| (callers, it.to_owned(), free)));
+    assert_eq!(measured, [both(1), both(3)].concat().concat());
     for line in lines {
         assert_eq!((&line["calls"], &line["received"]), (&6.into(), &60.into()), "{line}");
         let number = |key: &str| line[key].as_f64().unwrap_or_else(|| panic!("no {key} in {line}"));

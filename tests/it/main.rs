@@ -26,3 +26,4 @@ mod rpcs;
 mod send;
 mod sessions;
 mod streams;
+mod tencent;

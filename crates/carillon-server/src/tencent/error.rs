@@ -133,6 +133,11 @@ impl CallError {
     }
 }
 
+/// The failure of a call for which an account that is none has this code.
+pub(super) fn unknown_is(code: Code, refusal: Refusal) -> CallError {
+    if matches!(refusal, Refusal::UnknownAccount(_)) { CallError::Failed(code) } else { refusal.into() }
+}
+
 fn of_refusal(refusal: &Refusal, service: Service) -> Code {
     match refusal {
         Refusal::AppDisabled => code::APP_DISABLED,

@@ -37,7 +37,7 @@ use carillon_core::pipeline::Pipeline;
 
 pub use config::TencentConfig;
 pub(crate) use login::Login;
-pub(crate) use usersig::sign;
+pub use usersig::sign;
 
 use crate::dialect::DialectMetrics;
 use crate::dialect::unknown::UnknownPaths;

@@ -46,7 +46,7 @@ struct Written<'a> {
 }
 
 /// The signature of `identifier` for an app, good for `expire_s` seconds.
-pub(crate) fn sign(secret: &str, sdk_app_id: u64, identifier: &str, time_s: u64, expire_s: u64) -> String {
+pub fn sign(secret: &str, sdk_app_id: u64, identifier: &str, time_s: u64, expire_s: u64) -> String {
     Claims::unsigned(sdk_app_id, identifier, time_s, expire_s).signed_with(secret).encode()
 }
 

@@ -13,7 +13,7 @@ use super::crowd::Crowd;
 use super::load::{self, Load, Took, Until};
 use super::table::{Table, grouped, told};
 use super::usage::Usage;
-use super::world::{RECIPIENTS_MAX, World, account};
+use super::world::{Dialect, RECIPIENTS_MAX, World, account};
 use super::{Setup, progress};
 use crate::cli::out;
 use crate::process_metrics::cpu_seconds;
@@ -30,6 +30,9 @@ pub(in crate::cli) struct Batch {
     /// Callers at a time; of several numbers, each is measured after the other
     #[arg(long, value_name = "N", value_delimiter = ',', default_value = "1,8,32")]
     callers: Vec<usize>,
+    /// In whose words; of both, each number of callers is measured in the one and then in the other
+    #[arg(long, value_enum, value_name = "DIALECT", value_delimiter = ',', default_value = "netease")]
+    dialect: Vec<Dialect>,
     /// Recipients of each call, at most 500
     #[arg(long, value_name = "N", default_value_t = RECIPIENTS_MAX)]
     recipients: usize,
@@ -59,6 +62,7 @@ pub(in crate::cli) struct Batch {
 /// What a measurement found.
 #[derive(Serialize)]
 struct Line {
+    dialect: Dialect,
     callers: usize,
     /// Calls per second that were asked for.
     rate: Option<f64>,
@@ -78,6 +82,7 @@ struct Line {
 }
 
 const HEADS: &[&str] = &[
+    "dialect",
     "callers",
     "at calls/s",
     "  calls/s",
@@ -101,13 +106,14 @@ impl Batch {
         let table = if self.setup.json { None } else { Some(self.begin(&world.app)?) };
         let mut lines = Vec::new();
         let numbers = AtomicU64::new(0);
-        for &callers in &self.callers {
-            let line = self.line(world, crowd.as_ref(), (callers, self.rate), &numbers).await?;
+        let each = self.callers.iter().flat_map(|callers| self.dialect.iter().map(|dialect| (*dialect, *callers)));
+        for (dialect, callers) in each {
+            let line = self.line(world, crowd.as_ref(), (dialect, callers, self.rate), &numbers).await?;
             let half = line.calls_per_s / 2.0;
             table.as_ref().map_or(Ok(()), |table| line.print(table))?;
             lines.push(line);
             if self.half_load {
-                let line = self.line(world, crowd.as_ref(), (callers, Some(half)), &numbers).await?;
+                let line = self.line(world, crowd.as_ref(), (dialect, callers, Some(half)), &numbers).await?;
                 table.as_ref().map_or(Ok(()), |table| line.print(table))?;
                 lines.push(line);
             }
@@ -156,7 +162,7 @@ impl Batch {
         &self,
         world: &World,
         crowd: Option<&Crowd>,
-        (callers, rate): (usize, Option<f64>),
+        (dialect, callers, rate): (Dialect, usize, Option<f64>),
         numbers: &AtomicU64,
     ) -> anyhow::Result<Line> {
         let (until, length) = match self.calls {
@@ -171,7 +177,7 @@ impl Batch {
             // Others for each call of the run, and the same ones in each run.
             let mut random = StdRng::seed_from_u64(first + n);
             let chosen = rand::seq::index::sample(&mut random, among, recipients);
-            world.send(&chosen.into_iter().map(account).collect::<Vec<_>>())
+            world.send_in(dialect, chosen.into_iter().map(account).collect())
         };
         let arrived = crowd.map(Crowd::arrived);
         let (before, own_before) = (world.usage().await?, cpu_seconds());
@@ -183,7 +189,7 @@ impl Batch {
             (Some(crowd), Some(arrived)) => Some(received(world, crowd, arrived, expected).await?),
             _ => None,
         };
-        Ok(Line { received, ..Line::new((callers, rate), &took, used, (recipients, own)) })
+        Ok(Line { received, ..Line::new((dialect, callers, rate), &took, used, (recipients, own)) })
     }
 }
 
@@ -198,11 +204,17 @@ async fn received(world: &World, crowd: &Crowd, before: u64, expected: u64) -> a
 }
 
 impl Line {
-    fn new(load: (usize, Option<f64>), took: &Took, used: Usage, (recipients, own_cpu_s): (usize, f64)) -> Self {
-        let (callers, rate) = load;
+    fn new(
+        load: (Dialect, usize, Option<f64>),
+        took: &Took,
+        used: Usage,
+        (recipients, own_cpu_s): (usize, f64),
+    ) -> Self {
+        let (dialect, callers, rate) = load;
         let calls = took.calls_us.len();
         let each = (calls * recipients).max(1) as f64;
         Self {
+            dialect,
             callers,
             rate,
             calls,
@@ -222,6 +234,10 @@ impl Line {
 
     fn print(&self, table: &Table) -> anyhow::Result<()> {
         table.row(&[
+            match self.dialect {
+                Dialect::Netease => "netease".to_owned(),
+                Dialect::Tencent => "tencent".to_owned(),
+            },
             self.callers.to_string(),
             self.rate.map_or_else(|| "any".to_owned(), |rate| format!("{rate:.1}")),
             format!("{:.1}", self.calls_per_s),

@@ -12,6 +12,7 @@ mod progress;
 mod room;
 mod socket;
 mod table;
+mod tencent;
 mod usage;
 mod world;
 

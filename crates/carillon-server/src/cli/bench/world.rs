@@ -6,9 +6,11 @@ use anyhow::Context as _;
 use carillon_core::port::{Clock as _, Random, SeededRandom};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use reqwest::RequestBuilder;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::load::{self, Load, Until};
+use super::tencent::Tencent;
 use super::usage::{Copies, Usage};
 use super::{Setup, progress};
 use crate::cli::admin::{Admin, segment};
@@ -23,7 +25,7 @@ use crate::server::SystemClock;
 pub(super) const RECIPIENTS_MAX: usize = 500;
 
 pub(super) const SENDER: &str = "bench-sender";
-const TEXT: &str =
+pub(super) const TEXT: &str =
     "A message as people send them, of about a hundred characters, so that it is neither short nor long.";
 
 /// Accounts that are created at once; as many writes share a sync by default.
@@ -33,12 +35,22 @@ const FILLERS: usize = 32;
 /// Longer than any run.
 const TOKEN_TTL_S: u64 = 86_400;
 
+/// In whose words a backend calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Dialect {
+    Netease,
+    Tencent,
+}
+
 #[derive(Clone)]
 pub(super) struct World {
     admin: Arc<Admin>,
     pub(super) app: String,
     token_secret: String,
     backend: Backend,
+    /// The same app's in the other dialect, where it has credentials for that.
+    tencent: Option<Tencent>,
     /// Where clients connect.
     pub(super) gateway: String,
     pub(super) clock: SystemClock,
@@ -55,16 +67,21 @@ impl World {
             Some(app) => (app.clone(), true),
             None => (format!("bench-{}", (&SeededRandom::from_os() as &dyn Random).hex(3)), false),
         };
+        let mut random = [0; 4];
+        SeededRandom::from_os().fill(&mut random);
+        // Of ten digits, as the vendor's are, and far from theirs.
+        let number = 5_000_000_000 + u64::from(u32::from_be_bytes(random));
         let credentials: Credentials = if is_found {
             Credentials::of(&admin, &app).await?
         } else {
-            admin.post("/apps", json!({ "name": app, "limits": is_unlimited.then_some("unlimited") })).await?
+            admin.post("/apps", json!({ "name": app, "limits": is_unlimited.then_some("unlimited"), "tencent": { "sdk_app_id": number } })).await?
         };
         let key =
             credentials.netease.with_context(|| format!("app {app} has no credentials for the NetEase dialect"))?;
         Ok(Self {
             admin: Arc::new(admin),
             token_secret: credentials.token_secret,
+            tencent: credentials.tencent.map(|key| Tencent::new(&base, &key)).transpose()?,
             backend: Backend::new(base, key)?,
             gateway,
             clock: SystemClock::new(),
@@ -140,6 +157,24 @@ impl World {
         let fields = fields.map(|(name, value)| (name.to_owned(), value));
         let call = self.backend.prepare("msg/sendBatchMsg.action", &fields, None);
         answered(self.backend.clone(), call)
+    }
+
+    /// The same in a dialect that the app has credentials for.
+    pub(super) fn send_in(
+        &self,
+        dialect: Dialect,
+        to: Vec<String>,
+    ) -> impl Future<Output = anyhow::Result<()>> + Send + use<> {
+        let this = self.clone();
+        async move {
+            match dialect {
+                Dialect::Netease => this.send(&to).await,
+                Dialect::Tencent => {
+                    let tencent = this.tencent.context("the app has no credentials for the Tencent Chat dialect")?;
+                    tencent.send(SENDER, &to).await
+                }
+            }
+        }
     }
 
     /// The answer to a call, which must be one that was done.

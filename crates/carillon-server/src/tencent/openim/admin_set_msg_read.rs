@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use carillon_core::command::{MarkRead, Through};
-use serde_json::Value;
 
 use crate::tencent::Tencent;
 use crate::tencent::call::Call;
@@ -27,11 +26,11 @@ pub(in crate::tencent) async fn run(tencent: &Tencent, call: &Call) -> Result<By
 fn time(fields: Fields<'_>) -> Result<Option<u64>, FieldError> {
     const FIELD: &str = "MsgReadTime";
     let Some(given) = fields.get(FIELD) else { return Ok(None) };
-    let time_s = match given {
-        Value::String(text) if text.is_empty() => return Ok(None),
-        Value::String(text) => text.parse().ok(),
-        other => other.as_u64(),
-    };
+    let text = given.as_str();
+    if text.is_some_and(str::is_empty) {
+        return Ok(None);
+    }
+    let time_s = text.map_or_else(|| given.as_u64(), |text| text.parse().ok());
     let error = FieldError { code: code::BAD_BODY.number, field: FIELD, problem: Problem::NotU32 };
     time_s.map(Some).ok_or(error)
 }

@@ -4,11 +4,10 @@
 
 use bytes::Bytes;
 use carillon_core::command::{Once, Recipients, Send, Terms};
-use carillon_core::decide::Refusal;
 use carillon_core::model::{CopyOptions, Moderation, Push};
 
 use super::msg_key::MsgKey;
-use super::{fields, recipient, send};
+use super::{fields, no_recipient, recipient, send};
 use crate::tencent::Tencent;
 use crate::tencent::call::Call;
 use crate::tencent::code;
@@ -59,10 +58,7 @@ pub(in crate::tencent) async fn run(tencent: &Tencent, call: &Call) -> Result<By
         terms: Terms { unchecked: true, past: is_past, said_ms: Some(said_ms), ..Terms::default() },
     };
     let sent = send::run(tencent, &call.app, fields::Outgoing { command, key, once }).await;
-    sent.map_err(|refusal| match refusal {
-        Refusal::UnknownAccount(_) => CallError::Failed(code::NO_RECIPIENT),
-        other => other.into(),
-    })?;
+    sent.map_err(no_recipient)?;
     Ok(reply::done(call.service))
 }
 

@@ -21,7 +21,7 @@ use carillon_core::AccountId;
 use carillon_core::decide::Refusal;
 
 use super::code;
-use super::error::{CallError, FieldError, Problem};
+use super::error::{CallError, FieldError, Problem, unknown_is};
 use super::json::Fields;
 
 /// The one account that a message is for.
@@ -37,8 +37,10 @@ fn recipient(fields: Fields<'_>) -> Result<AccountId, CallError> {
 
 /// What a call means that names an account which there is none of.
 fn no_sender(refusal: Refusal) -> CallError {
-    match refusal {
-        Refusal::UnknownAccount(_) => CallError::Failed(code::NO_SENDER),
-        other => other.into(),
-    }
+    unknown_is(code::NO_SENDER, refusal)
+}
+
+/// The same of a call whose sender was found.
+fn no_recipient(refusal: Refusal) -> CallError {
+    unknown_is(code::NO_RECIPIENT, refusal)
 }

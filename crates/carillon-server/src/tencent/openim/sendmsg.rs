@@ -2,14 +2,12 @@
 
 use bytes::Bytes;
 use carillon_core::command::Recipients;
-use carillon_core::decide::Refusal;
 use serde::Serialize;
 
 use super::fields::{self, Lives};
-use super::{recipient, send};
+use super::{no_recipient, recipient, send};
 use crate::tencent::Tencent;
 use crate::tencent::call::Call;
-use crate::tencent::code;
 use crate::tencent::error::CallError;
 use crate::tencent::reply;
 
@@ -25,10 +23,7 @@ pub(in crate::tencent) async fn run(tencent: &Tencent, call: &Call) -> Result<By
     let to = recipient(call.fields())?;
     let sender = fields::sender(tencent, call).await?;
     let outgoing = fields::message(tencent, call, sender.id.clone(), Recipients::One(to), Lives::OfOne)?;
-    let sent = send::run(tencent, &call.app, outgoing).await.map_err(|refusal| match refusal {
-        Refusal::UnknownAccount(_) => CallError::Failed(code::NO_RECIPIENT),
-        other => other.into(),
-    })?;
+    let sent = send::run(tencent, &call.app, outgoing).await.map_err(no_recipient)?;
     let key = sent.key;
     let reply = Reply { msg_time: key.time_s, msg_key: key.to_string(), msg_id: key.msg_id(sender.no) };
     Ok(reply::ok(call.service, &reply))

@@ -6,11 +6,8 @@ pub(super) mod get_list;
 use carillon_core::decide::Refusal;
 
 use super::code;
-use super::error::CallError;
+use super::error::{CallError, unknown_is};
 
 fn not_imported(refusal: Refusal) -> CallError {
-    match refusal {
-        Refusal::UnknownAccount(_) => CallError::Failed(code::NOT_IMPORTED),
-        other => other.into(),
-    }
+    unknown_is(code::NOT_IMPORTED, refusal)
 }

@@ -4,8 +4,8 @@
 mod account;
 mod auth;
 mod batch;
-mod presence;
 mod past;
+mod presence;
 mod transport;
 
 use std::sync::Arc;
