@@ -39,6 +39,26 @@ impl Seat {
         soon(what, picked).await
     }
 
+    /// The id of the next message; what else happened is skipped.
+    async fn said(&mut self) -> String {
+        loop {
+            let told = self.told().await;
+            if told["type"] != "room" {
+                return told["client_id"].as_str().unwrap().to_owned();
+            }
+        }
+    }
+
+    /// The next thing of this kind that happened; what else was told is skipped.
+    async fn happens(&mut self, event: &str) -> Value {
+        loop {
+            let told = self.told().await;
+            if told["event"] == event {
+                return told;
+            }
+        }
+    }
+
     async fn told(&mut self) -> Value {
         let data = self.until("something is told", |event| match event {
             SubscriptionEvent::Publication(it) => Some(it.publication.data.clone()),
@@ -55,6 +75,40 @@ impl Seat {
         })
         .await
     }
+}
+
+/// A server with a room of ann's, and its number.
+async fn with_room() -> (TestServer, String) {
+    let server = TestServer::start().await;
+    server.backend.create_accounts(&["ann", "bob", "carl"]).await;
+    let answer = server.backend.call("chatroom/create", &[("creator", "ann"), ("name", "hall")]).await;
+    let room = answer["chatroom"]["roomid"].to_string();
+    (server, room)
+}
+
+/// A user in the room.
+async fn member(server: &TestServer, name: &str, room: &str, data: Value) -> (User, Seat) {
+    let mut user = server.user(name).connect().await;
+    // The SDK hands on one event after the other, whoever is to take it.
+    user.subscribed().await;
+    let (seat, _) = Seat::enter(&user, room, data).await;
+    (user, seat)
+}
+
+/// Calls `chatroom/` and that; it must be done.
+async fn call(server: &TestServer, name: &str, fields: &[(&str, &str)]) {
+    let answer = server.backend.call(&format!("chatroom/{name}"), fields).await;
+    assert_eq!(answer["code"], 200, "{answer}");
+}
+
+/// A text of ann's, whose id is the text.
+async fn say(server: &TestServer, name: &str, (room, text): (&str, &str), more: &[(&str, &str)]) {
+    let fields = [("roomid", room), ("msgId", text), ("fromAccid", "ann"), ("msgType", "0"), ("attach", text)];
+    call(server, name, &[&fields, more].concat()).await;
+}
+
+fn sending(room: &str, text: &str) -> Value {
+    json!({"room": room, "client_id": text, "element": {"type": "text", "text": text}})
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -82,4 +136,52 @@ async fn users_enter_hear_what_is_said_for_their_tags_and_go_when_it_closes() {
     let answer = server.backend.call("chatroom/toggleCloseStat", &close).await;
     assert_eq!(answer["code"], 200, "{answer}");
     assert_eq!((of_bob.removed().await, of_carl.removed().await), (2100, 2100));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_kicked_has_to_go_and_the_others_stay() {
+    let (server, room) = with_room().await;
+    let (_bob, mut of_bob) = member(&server, "bob", &room, json!({})).await;
+    let (_carl, mut of_carl) = member(&server, "carl", &room, json!({})).await;
+    call(&server, "kickMember", &[("roomid", &room), ("accid", "ann"), ("targetAccid", "bob")]).await;
+    assert_eq!(of_bob.removed().await, 2101);
+    let kicked = of_carl.happens("member_kicked").await;
+    assert_eq!((&kicked["account"], &kicked["by"]), (&json!("bob"), &json!("ann")));
+    say(&server, "sendMsg", (&room, "after"), &[]).await;
+    assert_eq!(of_carl.said().await, "after");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_muted_member_is_refused_until_the_mute_ends() {
+    let (server, room) = with_room().await;
+    let (bob, _of_bob) = member(&server, "bob", &room, json!({})).await;
+    let (_carl, mut of_carl) = member(&server, "carl", &room, json!({})).await;
+    let mute = [("roomid", &*room), ("operator", "ann"), ("target", "bob")];
+    call(&server, "temporaryMute", &[&mute[..], &[("muteDuration", "600")]].concat()).await;
+    assert_eq!(of_carl.happens("member_muted").await["seconds"], 600);
+    assert_eq!(bob.rpc("room.send", sending(&room, "loud")).await.unwrap_err().0, 1002);
+    call(&server, "temporaryMute", &[&mute[..], &[("muteDuration", "0")]].concat()).await;
+    of_carl.happens("member_unmuted").await;
+    bob.rpc("room.send", sending(&room, "quiet")).await.unwrap();
+    assert_eq!(of_carl.said().await, "quiet");
+    call(&server, "muteRoom", &[("roomid", &room), ("operator", "ann"), ("mute", "true")]).await;
+    of_carl.happens("muted").await;
+    assert_eq!(bob.rpc("room.send", sending(&room, "again")).await.unwrap_err().0, 1002);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_for_named_members_or_said_at_a_point_reaches_these_only() {
+    let (server, room) = with_room().await;
+    let at = |x: u32| json!({"location": {"x": x, "y": 1}, "distance": 5});
+    let (bob, mut of_bob) = member(&server, "bob", &room, at(1)).await;
+    let (_carl, mut of_carl) = member(&server, "carl", &room, at(100)).await;
+    say(&server, "sendMsgToSomeone", (&room, "to-carl"), &[("toAccids", r#"["carl"]"#)]).await;
+    say(&server, "sendMsg", (&room, "near-bob"), &[("locX", "4"), ("locY", "1"), ("locZ", "0")]).await;
+    bob.rpc("room.update", json!({"room": room, "location": {"x": 98, "y": 1}, "distance": 5})).await.unwrap();
+    say(&server, "sendMsg", (&room, "near-both"), &[("locX", "99"), ("locY", "1"), ("locZ", "0")]).await;
+    assert_eq!([of_bob.said().await, of_bob.said().await], ["near-bob", "near-both"]);
+    assert_eq!([of_carl.said().await, of_carl.said().await], ["to-carl", "near-both"]);
+    let history = bob.rpc("room.history", json!({"room": room})).await.unwrap();
+    let said: Vec<_> = history["messages"].as_array().unwrap().iter().map(|it| it["client_id"].clone()).collect();
+    assert_eq!(said, ["near-both", "near-bob"], "what is for named members is in no history");
 }

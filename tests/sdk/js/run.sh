@@ -4,4 +4,4 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 ./environment.sh
-exec node --test --test-reporter=spec --test-timeout=120000 sdk.test.js
+exec node --test --test-reporter=spec --test-timeout=120000 sdk.test.js rooms.test.js

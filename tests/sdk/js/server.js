@@ -17,28 +17,28 @@ const SECRET = 'shop-secret';
 export const APP = 'shop';
 export const TOKEN_SECRET = 'the-secret-of-the-sdk-tests-0123456789';
 
-const CONFIG = `
+/** `limits` is a line of the app's configuration. */
+const config = (limits) => `
 [[apps]]
 name = "${APP}"
 token_secret = "${TOKEN_SECRET}"
 netease = { app_key = "${KEY}", app_secret = "${SECRET}" }
-limits = "unlimited"
+${limits}
 create_unknown_accounts = false
 `;
 
-/** Starts a server and waits until it listens. */
-export async function startServer() {
+/** Starts a server, whose app has other limits than none where these are given, and waits until it listens. */
+export async function startServer(limits = 'limits = "unlimited"') {
   const binary = process.env.CARILLON_BIN;
   if (!binary) throw new Error('CARILLON_BIN must name the server to test');
   const dir = await mkdtemp(path.join(os.tmpdir(), 'carillon-js-'));
-  const [config, data] = [path.join(dir, 'carillon.toml'), path.join(dir, 'data')];
-  await writeFile(config, CONFIG, { mode: 0o600 });
-  const args = ['serve', '--config', config, '--data', data, '--listen', '127.0.0.1:0'];
+  const [file, data] = [path.join(dir, 'carillon.toml'), path.join(dir, 'data')];
+  await writeFile(file, config(limits), { mode: 0o600 });
+  const args = ['serve', '--config', file, '--data', data, '--listen', '127.0.0.1:0'];
   const child = spawn(binary, args, { stdio: ['ignore', 'ignore', 'pipe'] });
   const server = new Server(child, dir);
   await deadline(server.listens(), 'the server listens', () => server.log.join('\n'));
-  const file = JSON.parse(await readFile(path.join(data, 'server.json'), 'utf8'));
-  server.url = file.url;
+  server.url = JSON.parse(await readFile(path.join(data, 'server.json'), 'utf8')).url;
   return server;
 }
 

@@ -4,4 +4,4 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 python=$(./environment.sh)
-exec "$python" -m unittest -v test_sdk
+exec "$python" -m unittest -v test_sdk test_rooms

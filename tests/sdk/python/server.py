@@ -31,9 +31,9 @@ CONFIG = f"""
 name = "{APP}"
 token_secret = "{TOKEN_SECRET}"
 netease = {{ app_key = "{KEY}", app_secret = "{SECRET}" }}
-limits = "unlimited"
 create_unknown_accounts = false
 """
+UNLIMITED = 'limits = "unlimited"'
 
 CALLERS = 32
 
@@ -51,15 +51,16 @@ class Server:
         self._connections = queue.LifoQueue()
 
     @classmethod
-    async def start(cls, wrapper=()):
-        """Starts a server, perhaps by another program (`wrapper`), and waits until it listens."""
+    async def start(cls, wrapper=(), limits=UNLIMITED):
+        """Starts a server, perhaps by another program (`wrapper`), and waits until it listens. `limits` is a line of the
+        app's configuration."""
         binary = os.environ.get("CARILLON_BIN")
         if not binary:
             raise RuntimeError("CARILLON_BIN must name the server to test")
         directory = Path(tempfile.mkdtemp(prefix="carillon-python-"))
         config, data = directory / "carillon.toml", directory / "data"
         config.touch(mode=0o600)
-        config.write_text(CONFIG)
+        config.write_text(CONFIG + limits + "\n")
         arguments = ["serve", "--config", str(config), "--data", str(data), "--listen", "127.0.0.1:0"]
         process = await asyncio.create_subprocess_exec(
             *wrapper, binary, *arguments, stdin=asyncio.subprocess.DEVNULL,
