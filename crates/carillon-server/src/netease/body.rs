@@ -207,6 +207,16 @@ mod tests {
     }
 
     #[test]
+    fn what_another_dialect_made_of_several_elements_is_written_with_its_original_inside() {
+        let text = || Element::Text { text: "a".into() };
+        let original = r#"[{"Text":"a"},{"Text":"a"}]"#;
+        let own = content(Kind::Text, r#"{"msg":"a"}"#).unwrap();
+        let (dialect, original) = ("other".to_owned(), original.to_owned());
+        let several = Content { kind: Kind::Custom, elements: vec![text(), text()], dialect, original, ..own };
+        assert_eq!(written(&several).get(), several.original);
+    }
+
+    #[test]
     fn a_text_and_a_tip_are_their_msg() {
         assert_eq!(check("0", r#"{"msg":"hi"}"#), (Element::Text { text: "hi".into() }, true));
         assert_eq!(check("10", r#"{"msg":"joined"}"#), (Element::Tip { text: "joined".into() }, true));

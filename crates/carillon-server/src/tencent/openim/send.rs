@@ -19,10 +19,9 @@ pub(super) struct Sent {
 
 pub(super) async fn run(tencent: &Tencent, app: &App, outgoing: Outgoing) -> Result<Sent, Refusal> {
     let Outgoing { command, key, once } = outgoing;
-    if matches!(&command.to, Recipients::Many { named, .. } if named.is_empty()) {
-        return Ok(Sent { key, unregistered: Vec::new() });
-    }
-    match once {
+    // Of names that no account can have there is nothing to remember; they count as dropped all the same.
+    let names_none = matches!(&command.to, Recipients::Many { named, .. } if named.is_empty());
+    match once.filter(|_| !names_none) {
         Some(once) => {
             let sent = tencent.pipeline.send_once(app, command, once).await?;
             Ok(Sent { key: MsgKey::parse(&sent.client_id).unwrap_or(key), unregistered: sent.unregistered })

@@ -88,6 +88,15 @@ async fn the_vendors_samples_get_the_vendors_answers() {
         let reply = backend.call(BATCH, sample(json!({"To_Account": to, "MsgSeq": 8}))).await;
         assert_eq!(reply, failed(90_012, "invalid To_Account"));
     }
+    assert_eq!(*backend.seen.nobody.lock().unwrap(), 3, "all of them count as dropped");
+}
+
+#[tokio::test]
+async fn an_app_that_has_batches_switched_off_sends_none() {
+    let backend = world(TencentConfig::default()).await;
+    backend.set(|app| app.settings.batch_enabled = false).await;
+    let reply = backend.call(BATCH, sample(json!({}))).await;
+    assert_eq!(reply, failed(60_017, "the app has this switched off"));
 }
 
 #[tokio::test]
