@@ -18,16 +18,21 @@ pub(super) struct Batch {
     pub(super) entries: Vec<Value>,
 }
 
+/// Takes a line, and the earlier one whose account differs from its in case only.
+pub(super) type Warn = Box<dyn Fn(u64, u64)>;
+
 pub(super) struct Batches {
     lines: Lines,
     repeats: Repeats,
+    warn: Warn,
     /// Read, but for the next batch.
     held: Option<anyhow::Result<Line>>,
 }
 
 impl Batches {
-    pub(super) fn new(lines: Lines, folds_case: bool) -> Self {
-        Self { lines, repeats: Repeats::new(folds_case), held: None }
+    /// `warn` is told of accounts that are imported, and probably should not be.
+    pub(super) fn new(lines: Lines, folds_case: bool, warn: Warn) -> Self {
+        Self { lines, repeats: Repeats::new(folds_case), warn, held: None }
     }
 }
 
@@ -56,6 +61,9 @@ impl Iterator for Batches {
                     }
                     let repeated = self.repeats.check(number, &entry.account).err();
                     if repeated.is_none() {
+                        if let Some(first) = self.repeats.in_another_case(number, &entry.account) {
+                            (self.warn)(number, first);
+                        }
                         bytes += with_comma;
                         batch.entries.push(entry.body);
                     }
@@ -79,7 +87,7 @@ mod tests {
     }
 
     fn batches(lines: Vec<anyhow::Result<Line>>, folds_case: bool) -> Batches {
-        Batches::new(Box::new(lines.into_iter()), folds_case)
+        Batches::new(Box::new(lines.into_iter()), folds_case, Box::new(|_, _| {}))
     }
 
     #[test]
@@ -115,6 +123,19 @@ mod tests {
         assert_eq!(named(&["Ann", "bob", "ann", "ANN"], true), [(4, folded(2)), (5, folded(2))]);
         let repeated = (5, "line 3 names this account already".to_owned());
         assert_eq!(named(&["Ann", "ann", "bob", "ann"], false), [repeated]);
+    }
+
+    #[test]
+    fn an_account_that_differs_in_case_only_is_imported_with_a_warning_where_case_counts() {
+        for (folds_case, expected) in [(false, vec![(4, 2)]), (true, Vec::new())] {
+            let warned = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+            let seen = warned.clone();
+            let lines = ["Ann", "bob", "ann", "bob"].iter().zip(2..).map(|(name, number)| line(number, name, ""));
+            let lines: Vec<_> = lines.collect();
+            let warn = move |line, first| seen.borrow_mut().push((line, first));
+            Batches::new(Box::new(lines.into_iter()), folds_case, Box::new(warn)).for_each(drop);
+            assert_eq!(*warned.borrow(), expected);
+        }
     }
 
     #[test]

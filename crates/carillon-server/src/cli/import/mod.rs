@@ -23,6 +23,7 @@ use self::report::Report;
 use self::source::Source;
 use super::Outcome;
 use super::admin::{Admin, segment};
+use super::out;
 use super::place::Place;
 use crate::native::batch;
 
@@ -69,7 +70,13 @@ impl Accounts {
         let app = admin.app(self.app).await?;
         let folds_case = admin.folds_case(&app).await?;
         let mut report = Report::new(source.bytes, self.refused.as_deref())?;
-        let batches = Batches::new(source.lines(&report.bar)?, folds_case);
+        let bar = report.bar.clone();
+        let warn = move |line, first| {
+            bar.suspend(|| {
+                out::note(format_args!("line {line}: this account differs from that of line {first} in case only"));
+            });
+        };
+        let batches = Batches::new(source.lines(&report.bar)?, folds_case, Box::new(warn));
         let path = format!("/apps/{}/accounts/batch", segment(&app));
         let call = |batch| call(admin, &path, batch, self.update);
         let mut answers = stream::iter(batches).map(call).buffered(CALLS_AT_ONCE);

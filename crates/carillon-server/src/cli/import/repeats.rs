@@ -10,11 +10,13 @@ pub(super) struct Repeats {
     folds_case: bool,
     hasher: RandomState,
     first_lines: HashMap<u64, u64>,
+    /// The same without regard to case, where case counts: two such accounts are nearly always one that somebody misspelt.
+    first_lines_folded: HashMap<u64, u64>,
 }
 
 impl Repeats {
     pub(super) fn new(folds_case: bool) -> Self {
-        Self { folds_case, hasher: RandomState::new(), first_lines: HashMap::new() }
+        Self { folds_case, hasher: RandomState::new(), first_lines: HashMap::new(), first_lines_folded: HashMap::new() }
     }
 
     /// # Errors
@@ -32,5 +34,14 @@ impl Repeats {
             }
             first => Err(format!("line {first} names this account already")),
         }
+    }
+
+    /// The earlier line with an account that differs from this one in case only, where the app takes them for two.
+    pub(super) fn in_another_case(&mut self, line: u64, account: &str) -> Option<u64> {
+        if self.folds_case {
+            return None;
+        }
+        let fingerprint = self.hasher.hash_one(account.to_ascii_lowercase());
+        Some(*self.first_lines_folded.entry(fingerprint).or_insert(line)).filter(|first| *first != line)
     }
 }
