@@ -12,7 +12,7 @@ use carillon_store::fuzzing as store;
 
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 9] = [
+const TARGETS: [Target; 10] = [
     ("calls", netease::call),
     ("elements", gateway::element),
     ("fields", netease::fields),
@@ -22,6 +22,7 @@ const TARGETS: [Target; 9] = [
     ("message_bodies", tencent::message_body),
     ("protobuf_commands", gateway::protobuf_commands),
     ("records", store::record),
+    ("usersigs", tencent::usersig),
 ];
 
 fn fuzz() -> PathBuf {

@@ -27,3 +27,4 @@ mod send;
 mod sessions;
 mod streams;
 mod tencent;
+mod usersig;

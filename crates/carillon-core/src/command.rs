@@ -3,8 +3,10 @@
 
 mod room;
 
+use std::collections::BTreeMap;
+
 use crate::id::{AccountId, MessageId};
-use crate::model::{Content, CopyOptions, Gender, Moderation, MutedIn, Platform, Profile, Push, Secret};
+use crate::model::{Content, CopyOptions, Gender, Moderation, Mute, MutedIn, Platform, Profile, Push, Secret};
 
 pub use room::{
     CloseAfter, CreateRoom, EnterRoom, MembershipChange, Notify, Resend, RoomChange, RoomInfoChange, RoomRecipients,
@@ -213,11 +215,13 @@ pub struct ProfileChange {
     pub mobile: Option<String>,
     pub gender: Option<Gender>,
     pub ex: Option<String>,
+    /// Those that are named are replaced; an empty text takes one away.
+    pub tags: BTreeMap<String, String>,
 }
 
 impl ProfileChange {
     pub fn apply(self, profile: &mut Profile) {
-        let Self { name, icon, sign, email, birth, mobile, gender, ex } = self;
+        let Self { name, icon, sign, email, birth, mobile, gender, ex, tags } = self;
         let texts = [
             (name, &mut profile.name),
             (icon, &mut profile.icon),
@@ -233,16 +237,18 @@ impl ProfileChange {
             }
         }
         profile.gender = gender.unwrap_or(profile.gender);
+        profile.tags.extend(tags);
+        profile.tags.retain(|_, text| !text.is_empty());
     }
 }
 
 /// In which kinds of conversation an account is muted from now on; `None` leaves one as it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MuteChange {
-    pub direct: Option<bool>,
-    pub teams: Option<bool>,
-    pub rooms: Option<bool>,
-    pub communities: Option<bool>,
+    pub direct: Option<Mute>,
+    pub teams: Option<Mute>,
+    pub rooms: Option<Mute>,
+    pub communities: Option<Mute>,
 }
 
 impl MuteChange {

@@ -217,6 +217,22 @@ impl Pipeline {
         Ok(account)
     }
 
+    /// Removes an account, and ends its sessions; see [`Store::remove_account`].
+    ///
+    /// # Errors
+    /// [`Refusal::AppDisabled`]; [`Refusal::NotAllowed`] for an operator of the app; [`Refusal::UnknownAccount`];
+    /// [`Refusal::Store`].
+    pub async fn remove_account(&self, app: &App, id: &AccountId) -> Result<(), Refusal> {
+        check_enabled(app)?;
+        if app.keys.iter().any(|key| key.operators.contains(id)) {
+            return Err(Refusal::NotAllowed);
+        }
+        let removed = self.store.remove_account(app.id, id).await?;
+        let removed = removed.ok_or_else(|| Refusal::UnknownAccount(id.clone()))?;
+        self.end_sessions(&removed, EndReason::Removed);
+        Ok(())
+    }
+
     /// Ends an account's sessions, and makes void what was signed for it until now, to the end of this second: signed tokens
     /// tell their time in seconds. The account's own token stays good.
     ///

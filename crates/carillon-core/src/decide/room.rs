@@ -97,7 +97,7 @@ fn check<'a>(command: &RoomSend, facts: &RoomFacts<'a>) -> Result<(&'a Arc<Room>
     }
     let for_now = of.is_muted_for_now(facts.now_ms) && !command.although_muted;
     let with_room = room.muted && !role(room, sender.no, of).manages();
-    if sender.muted || sender.muted_in.rooms || of.muted || for_now || with_room {
+    if sender.muted || sender.muted_in.rooms.holds_at(facts.now_ms) || of.muted || for_now || with_room {
         return Err(Refusal::SenderMuted);
     }
     Ok((room, sender))
@@ -121,7 +121,7 @@ mod tests {
     use crate::command::Resend;
     use crate::decide::fixture::{self, no};
     use crate::id::{AccountId, RoomNo};
-    use crate::model::{AppSettings, Moderation, Profile};
+    use crate::model::{AppSettings, Moderation, Mute, Profile};
 
     const NOW_MS: u64 = 1_000;
 
@@ -203,8 +203,8 @@ mod tests {
         assert_eq!(room(|it| it.muted = true), Some(Refusal::SenderMuted));
         assert_eq!(sender(|it| it.blocked = true), Some(Refusal::SenderBlocked));
         assert_eq!(sender(|it| it.muted = true), Some(Refusal::SenderMuted));
-        assert_eq!(sender(|it| it.muted_in.rooms = true), Some(Refusal::SenderMuted));
-        assert_eq!(sender(|it| it.muted_in.direct = true), None);
+        assert_eq!(sender(|it| it.muted_in.rooms = Mute::FOR_EVER), Some(Refusal::SenderMuted));
+        assert_eq!(sender(|it| it.muted_in.direct = Mute::FOR_EVER), None);
         assert_eq!(member(|it| it.blocked = true), Some(Refusal::BlockedInRoom));
         assert_eq!(member(|it| it.muted = true), Some(Refusal::SenderMuted));
         assert_eq!(member(|it| it.muted_until_ms = NOW_MS + 1), Some(Refusal::SenderMuted));

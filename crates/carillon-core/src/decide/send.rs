@@ -81,7 +81,7 @@ fn check_sender<'a>(command: &Send, facts: &SendFacts<'a>) -> Result<&'a Account
     }
     // Both kinds of recipients are single accounts. A notice says nothing in the sender's name.
     let may_be_muted = command.content.kind.is_said() && !command.terms.unchecked;
-    if may_be_muted && (sender.muted || sender.muted_in.direct) {
+    if may_be_muted && (sender.muted || sender.muted_in.direct.holds_at(facts.now_ms)) {
         return Err(Refusal::SenderMuted);
     }
     Ok(sender)
@@ -126,7 +126,7 @@ mod tests {
     use crate::AppId;
     use crate::command::Terms;
     use crate::decide::fixture;
-    use crate::model::{AppSettings, Moderation, MutedIn, Profile, Push};
+    use crate::model::{AppSettings, Moderation, Mute, MutedIn, Profile, Push};
 
     const BLOCKER: &str = "zoe";
 
@@ -290,7 +290,8 @@ mod tests {
     #[test]
     fn a_mute_in_other_kinds_of_conversation_keeps_nobody_from_writing_to_accounts() {
         let mut case = Case::new(&["bob"]);
-        let muted_in = MutedIn { direct: false, teams: true, rooms: true, communities: true };
+        let on = Mute::FOR_EVER;
+        let muted_in = MutedIn { direct: Mute { until_ms: 5 }, teams: on, rooms: on, communities: on };
         case.sender = Some(Account { muted_in, ..account("ann") });
         assert!(case.decide().is_ok());
     }
@@ -308,7 +309,7 @@ mod tests {
         let sender = |change: fn(&mut Account)| check(&|case| change(case.sender.as_mut().unwrap()));
         assert_eq!(sender(|it| it.blocked = true), Refusal::SenderBlocked);
         assert_eq!(sender(|it| it.muted = true), Refusal::SenderMuted);
-        assert_eq!(sender(|it| it.muted_in.direct = true), Refusal::SenderMuted);
+        assert_eq!(sender(|it| it.muted_in.direct = Mute { until_ms: 5 + 1 }), Refusal::SenderMuted);
         assert_eq!(sender(|it| (it.blocked, it.muted) = (true, true)), Refusal::SenderBlocked);
     }
 }

@@ -1,5 +1,7 @@
 //! Accounts: who can send, receive and log in.
 
+use std::collections::BTreeMap;
+
 use crate::id::{AccountId, AccountNo};
 use crate::model::Secret;
 
@@ -25,15 +27,36 @@ pub struct Account {
     pub created_ms: u64,
 }
 
-/// The kinds of conversation in which an account may not send.
+/// The kinds of conversation in which an account may not send, and how long.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MutedIn {
     /// From one account to others.
-    pub direct: bool,
-    pub teams: bool,
-    pub rooms: bool,
+    pub direct: Mute,
+    pub teams: Mute,
+    pub rooms: Mute,
     /// Spaces with channels of their own.
-    pub communities: bool,
+    pub communities: Mute,
+}
+
+/// Until when an account may not send, in ms since 1970, the end excluded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mute {
+    pub until_ms: u64,
+}
+
+impl Mute {
+    pub const NONE: Self = Self { until_ms: 0 };
+    pub const FOR_EVER: Self = Self { until_ms: u64::MAX };
+
+    pub fn holds_at(self, now_ms: u64) -> bool {
+        now_ms < self.until_ms
+    }
+}
+
+impl From<bool> for Mute {
+    fn from(muted: bool) -> Self {
+        if muted { Self::FOR_EVER } else { Self::NONE }
+    }
 }
 
 /// What an account says about itself: backends see all of it, other clients what the gateway lets them. Empty means not given.
@@ -49,6 +72,8 @@ pub struct Profile {
     pub gender: Gender,
     /// The app's own data.
     pub ex: String,
+    /// What else is known of it, by name: neither the server nor another dialect makes anything of it.
+    pub tags: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

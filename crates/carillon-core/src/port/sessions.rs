@@ -42,4 +42,6 @@ pub enum EndReason {
     TokenReplaced,
     /// All sessions of the account shall end; it may come back with a new token.
     Kicked,
+    /// The account was removed.
+    Removed,
 }

@@ -334,6 +334,11 @@ pub trait Store: RoomStore {
         remember: Option<Remember<Account>>,
     ) -> Result<Option<Account>, StoreError>;
 
+    /// Removes an account with its lists and what its devices have noted, and returns it as it was. From then on its name and its
+    /// number find nothing, and the number is never given again. What others have of it, their inboxes and lists, stays; its own
+    /// inbox and its side of conversations go when they are old. Sends that are under way may still write to it.
+    async fn remove_account(&self, app: AppId, id: &AccountId) -> Result<Option<Account>, StoreError>;
+
     /// The account, as the last commit left it.
     async fn account(&self, app: AppId, id: &AccountId) -> Result<Option<Account>, StoreError>;
 

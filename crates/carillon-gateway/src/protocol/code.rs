@@ -81,6 +81,7 @@ impl Close {
     /// The newer connection is another device, which the app does not allow beside this one.
     pub(crate) const DEVICE_REPLACED: Self = close(4504, "another device logged in");
     pub(crate) const KICKED: Self = close(4506, "kicked by the app");
+    pub(crate) const ACCOUNT_REMOVED: Self = close(4507, "account was removed");
     pub(crate) const APP_REMOVED: Self = close(4505, "app was removed");
 }
 

@@ -165,6 +165,7 @@ impl Shard {
                     self.close(id, Close::TOKEN_REPLACED);
                 }
                 EndReason::TokenReplaced => {}
+                EndReason::Removed => self.close(id, Close::ACCOUNT_REMOVED),
                 EndReason::Kicked => self.close(id, Close::KICKED),
             }
         }

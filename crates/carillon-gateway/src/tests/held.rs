@@ -76,6 +76,10 @@ impl Store for HeldStore {
         self.inner.replace_app(app).await
     }
 
+    async fn remove_account(&self, app: AppId, id: &AccountId) -> Result<Option<Account>, StoreError> {
+        self.inner.remove_account(app, id).await
+    }
+
     async fn remove_app(&self, app: AppId) -> Result<bool, StoreError> {
         self.inner.remove_app(app).await
     }

@@ -203,6 +203,7 @@ impl Difference {
             mobile: text("mobile", &new.mobile, &old.mobile),
             gender: None,
             ex: text("ex", &new.ex, &old.ex),
+            ..ProfileChange::default()
         };
         if new.gender != Gender::Unknown && new.gender != old.gender {
             keys.push("gender");

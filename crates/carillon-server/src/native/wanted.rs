@@ -45,6 +45,7 @@ impl Wanted {
                 3.. => return Err("`gender`: must be 0, 1 or 2".to_owned()),
             },
             ex: at_most("ex", chars_max::EX, ex)?,
+            ..Profile::default()
         };
         let token = (!token.is_empty()).then(|| Secret::new(token));
         Ok(CreateAccount { id, token, profile })

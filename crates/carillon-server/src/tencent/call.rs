@@ -20,7 +20,7 @@ use super::error::{CallError, ReadError};
 use super::json::Fields;
 use super::reply;
 use super::service::Service;
-use super::{DIALECT, Tencent, account, auth, openim, presence, recentcontact};
+use super::{DIALECT, Tencent, account, auth, mute, openim, presence, profile, recentcontact};
 use crate::dialect::unknown;
 use crate::http::body::{self, BodyError};
 use crate::http::peer::client_address;
@@ -106,6 +106,7 @@ impl Tencent {
             Endpoint::AccountImport => account::import::run(self, &call).await,
             Endpoint::MultiaccountImport => account::import_many::run(self, &call).await,
             Endpoint::AccountCheck => account::check::run(self, &call).await,
+            Endpoint::AccountDelete => account::delete::run(self, &call).await,
             Endpoint::Kick => account::kick::run(self, &call).await,
             Endpoint::QueryOnlineStatus => presence::run(self, &call, true).await,
             Endpoint::QueryState => presence::run(self, &call, false).await,
@@ -118,6 +119,10 @@ impl Tencent {
             Endpoint::GetC2cUnreadMsgNum => openim::get_c2c_unread_msg_num::run(self, &call).await,
             Endpoint::RecentContactGetList => recentcontact::get_list::run(self, &call).await,
             Endpoint::RecentContactDelete => recentcontact::delete::run(self, &call).await,
+            Endpoint::PortraitSet => profile::set(self, &call).await,
+            Endpoint::PortraitGet => profile::get::run(self, &call).await,
+            Endpoint::SetNoSpeaking => mute::set(self, &call).await,
+            Endpoint::GetNoSpeaking => mute::get(self, &call).await,
         }
     }
 

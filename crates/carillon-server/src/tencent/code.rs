@@ -49,6 +49,26 @@ pub(super) const NO_ACCOUNT: Code = code(70_107, "Err_TLS_PT_Open_Login_Account_
 /// A parameter of `im_open_login_svc` that is missing or wrong.
 pub(super) const ACCOUNTS_PARAMETER: u32 = 70_402;
 pub(super) const ACCOUNTS_INTERNAL: Code = code(70_500, "internal error, try again later");
+
+// Profiles.
+pub(super) const PROFILE_NOT_JSON: Code = code(40_001, "Err_Profile_Comm_Decode_Fail");
+/// No account is named.
+pub(super) const PROFILE_NO_ACCOUNT: u32 = 40_002;
+pub(super) const NO_PROFILE: Code = code(40_003, "there is no such account");
+pub(super) const PROFILE_INTERNAL: Code = code(40_006, "internal error, try again later");
+pub(super) const PROFILE_UNKNOWN_TAG: u32 = 40_009;
+/// A tag that the vendor gives a set of values, or a range, has another one.
+pub(super) const PROFILE_BAD_VALUE: u32 = 40_605;
+pub(super) const PROFILE_BAD_TYPE: u32 = 40_610;
+
+// Mutes.
+pub(super) const MUTE_NOT_JSON: Code = code(130_001, "the body is not a JSON object");
+pub(super) const MUTE_NO_GET_ACCOUNT: u32 = 130_002;
+pub(super) const MUTE_BAD_GET_ACCOUNT: u32 = 130_003;
+pub(super) const MUTE_NO_SET_ACCOUNT: u32 = 130_004;
+pub(super) const MUTE_BAD_SET_ACCOUNT: u32 = 130_005;
+pub(super) const MUTE_NO_TIME: Code = code(130_008, "neither C2CmsgNospeakingTime nor GroupmsgNospeakingTime is given");
+pub(super) const MUTE_INTERNAL: Code = code(130_014, "internal error, try again later");
 /// A text of a profile that is too long.
 pub(super) const PROFILE_TOO_LONG: u32 = 40_601;
 

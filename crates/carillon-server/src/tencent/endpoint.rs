@@ -9,6 +9,7 @@ pub(super) enum Endpoint {
     AccountImport,
     MultiaccountImport,
     AccountCheck,
+    AccountDelete,
     Kick,
     QueryOnlineStatus,
     QueryState,
@@ -21,6 +22,10 @@ pub(super) enum Endpoint {
     GetC2cUnreadMsgNum,
     RecentContactGetList,
     RecentContactDelete,
+    PortraitSet,
+    PortraitGet,
+    SetNoSpeaking,
+    GetNoSpeaking,
 }
 
 impl Endpoint {
@@ -30,6 +35,7 @@ impl Endpoint {
             "/v4/im_open_login_svc/account_import" => Self::AccountImport,
             "/v4/im_open_login_svc/multiaccount_import" => Self::MultiaccountImport,
             "/v4/im_open_login_svc/account_check" => Self::AccountCheck,
+            "/v4/im_open_login_svc/account_delete" => Self::AccountDelete,
             "/v4/im_open_login_svc/kick" => Self::Kick,
             // One client asks the service of accounts.
             "/v4/openim/query_online_status" | "/v4/im_open_login_svc/query_online_status" => Self::QueryOnlineStatus,
@@ -43,13 +49,19 @@ impl Endpoint {
             "/v4/openim/get_c2c_unread_msg_num" => Self::GetC2cUnreadMsgNum,
             "/v4/recentcontact/get_list" => Self::RecentContactGetList,
             "/v4/recentcontact/delete" => Self::RecentContactDelete,
+            "/v4/profile/portrait_set" => Self::PortraitSet,
+            "/v4/profile/portrait_get" => Self::PortraitGet,
+            "/v4/openconfigsvr/setnospeaking" => Self::SetNoSpeaking,
+            "/v4/openconfigsvr/getnospeaking" => Self::GetNoSpeaking,
             _ => return None,
         })
     }
 
     pub(super) fn service(self) -> Service {
         match self {
-            Self::AccountImport | Self::MultiaccountImport | Self::AccountCheck | Self::Kick => Service::Accounts,
+            Self::AccountImport | Self::MultiaccountImport | Self::AccountCheck | Self::AccountDelete | Self::Kick => {
+                Service::Accounts
+            }
             Self::QueryOnlineStatus | Self::QueryState => Service::Messages,
             Self::BatchSendMsg
             | Self::SendMsg
@@ -59,6 +71,8 @@ impl Endpoint {
             | Self::AdminSetMsgRead
             | Self::GetC2cUnreadMsgNum => Service::Messages,
             Self::RecentContactGetList | Self::RecentContactDelete => Service::RecentContacts,
+            Self::PortraitSet | Self::PortraitGet => Service::Profiles,
+            Self::SetNoSpeaking | Self::GetNoSpeaking => Service::Mutes,
         }
     }
 
@@ -68,6 +82,7 @@ impl Endpoint {
             Self::AccountImport => Operation::CreateAccount,
             Self::MultiaccountImport => Operation::CreateAccounts,
             Self::AccountCheck => Operation::CheckAccounts,
+            Self::AccountDelete => Operation::DeleteAccounts,
             Self::Kick => Operation::EndSessions,
             Self::QueryOnlineStatus | Self::QueryState => Operation::ReadPresence,
             Self::BatchSendMsg => Operation::SendBatch,
@@ -77,6 +92,10 @@ impl Endpoint {
             Self::AdminSetMsgRead => Operation::MarkRead,
             Self::GetC2cUnreadMsgNum | Self::RecentContactGetList => Operation::ReadConversations,
             Self::RecentContactDelete => Operation::ForgetConversation,
+            Self::PortraitSet => Operation::UpdateProfile,
+            Self::PortraitGet => Operation::ReadProfiles,
+            Self::SetNoSpeaking => Operation::MuteAccountPartly,
+            Self::GetNoSpeaking => Operation::ReadMutes,
         }
     }
 
@@ -95,8 +114,12 @@ impl Endpoint {
             | Self::AdminSetMsgRead
             | Self::GetC2cUnreadMsgNum
             | Self::RecentContactGetList
-            | Self::RecentContactDelete => false,
-            Self::MultiaccountImport | Self::AccountCheck => true,
+            | Self::RecentContactDelete
+            | Self::PortraitSet
+            | Self::PortraitGet
+            | Self::SetNoSpeaking
+            | Self::GetNoSpeaking => false,
+            Self::MultiaccountImport | Self::AccountCheck | Self::AccountDelete => true,
         }
     }
 }

@@ -13,6 +13,10 @@ pub(super) enum Service {
     Messages,
     /// `recentcontact`
     RecentContacts,
+    /// `profile`
+    Profiles,
+    /// `openconfigsvr`
+    Mutes,
 }
 
 impl Service {
@@ -21,6 +25,8 @@ impl Service {
         match self {
             Self::Access | Self::Accounts | Self::RecentContacts => code::BODY_NOT_JSON,
             Self::Messages => code::BAD_BODY,
+            Self::Profiles => code::PROFILE_NOT_JSON,
+            Self::Mutes => code::MUTE_NOT_JSON,
         }
     }
 
@@ -31,6 +37,8 @@ impl Service {
             Self::Accounts => code::ACCOUNTS_INTERNAL,
             Self::Messages => code::MESSAGES_INTERNAL,
             Self::RecentContacts => code::CONTACTS_INTERNAL,
+            Self::Profiles => code::PROFILE_INTERNAL,
+            Self::Mutes => code::MUTE_INTERNAL,
         }
     }
 
@@ -40,13 +48,15 @@ impl Service {
             Self::Access | Self::Accounts => code::NO_ACCOUNT,
             Self::Messages => code::NO_SUCH_ACCOUNT,
             Self::RecentContacts => code::NOT_IMPORTED,
+            Self::Profiles => code::NO_PROFILE,
+            Self::Mutes => code::NO_ACCOUNT,
         }
     }
 
     /// The body is larger than the server reads.
     pub(super) fn too_large(self) -> Code {
         match self {
-            Self::Access | Self::Accounts | Self::RecentContacts => code::BAD_REQUEST,
+            Self::Access | Self::Accounts | Self::Profiles | Self::Mutes | Self::RecentContacts => code::BAD_REQUEST,
             Self::Messages => code::MESSAGE_TOO_LONG,
         }
     }
@@ -54,15 +64,16 @@ impl Service {
     /// Whether its answers say `ActionStatus`.
     pub(super) fn has_status(self) -> bool {
         match self {
-            Self::Access | Self::Accounts | Self::Messages | Self::RecentContacts => true,
+            Self::Access | Self::Accounts | Self::Messages | Self::Profiles | Self::RecentContacts => true,
+            Self::Mutes => false,
         }
     }
 
     /// Whether its answers have an `ErrorDisplay`.
     pub(super) fn has_display(self) -> bool {
         match self {
-            Self::Access | Self::Accounts | Self::Messages => false,
-            Self::RecentContacts => true,
+            Self::Access | Self::Accounts | Self::Messages | Self::Mutes => false,
+            Self::Profiles | Self::RecentContacts => true,
         }
     }
 }

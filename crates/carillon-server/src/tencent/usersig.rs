@@ -50,6 +50,12 @@ pub fn sign(secret: &str, sdk_app_id: u64, identifier: &str, time_s: u64, expire
     Claims::unsigned(sdk_app_id, identifier, time_s, expire_s).signed_with(secret).encode()
 }
 
+/// A signature's text with this inside.
+pub(super) fn pack(json: &[u8], level: u8) -> String {
+    let text = STANDARD.encode(compress_to_vec_zlib(json, level));
+    text.replace('+', "*").replace('/', "-").replace('=', "_")
+}
+
 impl Claims {
     /// Takes a signature apart; `None` where it is none.
     pub(super) fn decode(text: &str) -> Option<Self> {
@@ -77,23 +83,14 @@ impl Claims {
         Self { identifier, sdk_app_id, expire_s, time_s, userbuf: None, sig }
     }
 
-    fn signed_with(mut self, secret: &str) -> Self {
+    pub(super) fn signed_with(mut self, secret: &str) -> Self {
         self.sig = STANDARD.encode(self.mac(secret).finalize().into_bytes());
         self
     }
 
-    fn encode(&self) -> String {
+    pub(super) fn encode(&self) -> String {
         let json = serde_json::to_vec(&Written { version: "2.0", claims: self }).expect("texts and numbers");
-        let in_base64 = STANDARD.encode(compress_to_vec_zlib(&json, LEVEL));
-        in_base64
-            .chars()
-            .map(|it| match it {
-                '+' => '*',
-                '/' => '-',
-                '=' => '_',
-                other => other,
-            })
-            .collect()
+        pack(&json, LEVEL)
     }
 
     /// Whether `secret` signed it; compared in constant time.
@@ -181,12 +178,6 @@ mod tests {
         );
     }
 
-    /// The text of a signature with this JSON inside.
-    fn packed(json: &[u8], level: u8) -> String {
-        let text = STANDARD.encode(compress_to_vec_zlib(json, level));
-        text.replace('+', "*").replace('/', "-").replace('=', "_")
-    }
-
     #[test]
     fn any_level_of_compression_any_order_and_further_members_are_taken() {
         let claims = signed(7, "ann", 1, 2, None);
@@ -195,7 +186,7 @@ mod tests {
             claims.sig
         );
         for level in 0..=10 {
-            assert_eq!(Claims::decode(&packed(json.as_bytes(), level)), Some(claims.clone()), "level {level}");
+            assert_eq!(Claims::decode(&pack(json.as_bytes(), level)), Some(claims.clone()), "level {level}");
         }
     }
 
@@ -203,19 +194,19 @@ mod tests {
     fn what_is_no_signature_is_none() {
         let good = signed(7, "ann", 1, 2, None).encode();
         let unpadded = good.trim_end_matches('_');
-        let other_alphabet = packed(b"{}", 6).replace('_', "=");
+        let other_alphabet = pack(b"{}", 6).replace('_', "=");
         let texts =
-            ["", "eJ", "x", unpadded, &other_alphabet, &packed(b"{}", 6), &packed(b"[", 6), &good[4..], &good[..40]];
+            ["", "eJ", "x", unpadded, &other_alphabet, &pack(b"{}", 6), &pack(b"[", 6), &good[4..], &good[..40]];
         for bad in texts.iter().filter(|it| !(**it == unpadded && unpadded == good)) {
             assert_eq!(Claims::decode(bad), None, "{bad}");
         }
         let negative = r#"{"TLS.identifier":"a","TLS.sdkappid":7,"TLS.time":-1,"TLS.expire":2,"TLS.sig":""}"#;
-        assert_eq!(Claims::decode(&packed(negative.as_bytes(), 6)), None);
+        assert_eq!(Claims::decode(&pack(negative.as_bytes(), 6)), None);
     }
 
     #[test]
     fn what_inflates_to_more_than_a_signature_has_is_refused_before_it_is_inflated() {
-        let bomb = packed(&vec![b' '; 4 << 20], 10);
+        let bomb = pack(&vec![b' '; 4 << 20], 10);
         assert!(bomb.len() < TEXT_BYTES_MAX, "{} bytes", bomb.len());
         assert_eq!(Claims::decode(&bomb), None);
         let compressed = compress_to_vec_zlib(&vec![b' '; 4 << 20], 10);
@@ -254,7 +245,7 @@ mod tests {
             let mut json = serde_json::to_vec(&claims).unwrap();
             let at = byte.index(json.len());
             json[at] ^= 1 << bit;
-            prop_assert!(refused(Claims::decode(&packed(&json, 0))));
+            prop_assert!(refused(Claims::decode(&pack(&json, 0))));
             prop_assert!(refused(serde_json::from_slice(&json).ok()));
         }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use carillon_core::command::{AccountChange, MuteChange, ProfileChange};
-use carillon_core::model::{DropReason, Fate, Gender, MutedIn, Profile};
+use carillon_core::model::{DropReason, Fate, Gender, Mute, MutedIn, Profile};
 use carillon_core::port::{
     Change, CreateError, FakeClock, Fanout, HistoryPage, InboxState, PageLimit, PlannedCopy, Role, Span, Standing,
     Store, StoreError, Trimmed, View,
@@ -223,6 +223,27 @@ async fn an_account_is_created_once_and_its_changes_are_seen(it: Setup) {
     assert_eq!(it.store.change_account(APP, &id("zoe"), AccountChange::SetMuted(true), None).await, Ok(None));
 }
 
+async fn of_a_removed_account_neither_name_nor_number_finds_anything_and_the_number_is_not_given_again(it: Setup) {
+    let block = |other: &str| AccountChange::SetBlocklisted { other: id(other), on: true };
+    it.store.change_account(APP, &id("bob"), block("ann"), None).await.unwrap().unwrap();
+    it.store.change_account(APP, &id("ann"), block("bob"), None).await.unwrap().unwrap();
+    it.send(&[(2, Fate::Inbox)]).await;
+    assert_eq!(it.store.account_facts(APP, &[id("bob")]).await.unwrap()[0].unwrap().no, BOB);
+    let removed = it.store.remove_account(APP, &id("bob")).await.unwrap().unwrap();
+    assert_eq!((removed.no, removed.id), (BOB, id("bob")));
+    assert_eq!(it.store.remove_account(APP, &id("bob")).await, Ok(None));
+    assert_eq!(it.store.account(APP, &id("bob")).await, Ok(None));
+    assert_eq!(it.store.account_by_no(BOB).await, Ok(None));
+    assert_eq!(it.store.account_facts(APP, &[id("bob")]).await, Ok(vec![None]));
+    assert_eq!(it.store.change_account(APP, &id("bob"), AccountChange::SetMuted(true), None).await, Ok(None));
+    assert_eq!(it.store.blocked_by(ANN, &[BOB]).await, Ok(Vec::new()));
+    assert_eq!(it.store.blocklist(ANN).await, Ok(vec![BOB]), "what others have stays");
+    let again = it.store.create_account(new_account(APP, "bob"), None).await.unwrap();
+    assert!(again.no > BOB);
+    assert_eq!(it.store.blocklist(again.no).await, Ok(Vec::new()));
+    assert_eq!(it.store.inbox_state(again.no).await.unwrap().top, Offset::ZERO);
+}
+
 async fn a_profile_is_changed_field_by_field(it: Setup) {
     let set = async |change| {
         let change = AccountChange::SetProfile(change);
@@ -238,6 +259,7 @@ async fn a_profile_is_changed_field_by_field(it: Setup) {
         mobile: text("mobile"),
         gender: Some(Gender::Male),
         ex: text("ex"),
+        tags: [("a".into(), "1".into()), ("b".into(), String::new())].into(),
     };
     let mut profile = Profile {
         name: "name".into(),
@@ -248,6 +270,7 @@ async fn a_profile_is_changed_field_by_field(it: Setup) {
         mobile: "mobile".into(),
         gender: Gender::Male,
         ex: "ex".into(),
+        tags: [("a".into(), "1".into())].into(),
     };
     assert_eq!(set(all).await, profile);
     assert_eq!(set(ProfileChange::default()).await, profile);
@@ -262,16 +285,17 @@ async fn an_account_is_muted_in_each_kind_of_conversation_by_itself(it: Setup) {
         let change = AccountChange::SetMutedIn(change);
         it.store.change_account(APP, &id("bob"), change, None).await.unwrap().unwrap().muted_in
     };
+    let on = Mute::FOR_EVER;
     let none = MuteChange::default();
     assert_eq!(set(none).await, MutedIn::default());
-    let mut muted = MutedIn { direct: true, ..MutedIn::default() };
-    assert_eq!(set(MuteChange { direct: Some(true), rooms: Some(false), ..none }).await, muted);
-    muted.teams = true;
-    assert_eq!(set(MuteChange { teams: Some(true), ..none }).await, muted);
-    (muted.direct, muted.rooms) = (false, true);
-    assert_eq!(set(MuteChange { direct: Some(false), rooms: Some(true), ..none }).await, muted);
-    muted.communities = true;
-    assert_eq!(set(MuteChange { communities: Some(true), ..none }).await, muted);
+    let mut muted = MutedIn { direct: on, ..MutedIn::default() };
+    assert_eq!(set(MuteChange { direct: Some(on), rooms: Some(Mute::NONE), ..none }).await, muted);
+    muted.teams = Mute { until_ms: 7 };
+    assert_eq!(set(MuteChange { teams: Some(Mute { until_ms: 7 }), ..none }).await, muted);
+    (muted.direct, muted.rooms) = (Mute::NONE, on);
+    assert_eq!(set(MuteChange { direct: Some(Mute::NONE), rooms: Some(on), ..none }).await, muted);
+    muted.communities = on;
+    assert_eq!(set(MuteChange { communities: Some(on), ..none }).await, muted);
     let bob = it.store.account_by_no(BOB).await.unwrap().unwrap();
     assert_eq!((bob.muted_in, bob.muted), (muted, false));
 }
@@ -432,6 +456,7 @@ mod each {
         of_a_removed_app_nothing_is_found_and_nothing_is_written_to_it
         a_removed_app_leaves_the_others_alone_and_its_number_to_nobody
         an_account_is_created_once_and_its_changes_are_seen
+        of_a_removed_account_neither_name_nor_number_finds_anything_and_the_number_is_not_given_again
         a_profile_is_changed_field_by_field
         an_account_is_muted_in_each_kind_of_conversation_by_itself
         a_login_and_the_wish_not_to_be_disturbed_are_kept

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use carillon_core::command::{AccountChange, MuteChange, ProfileChange};
 use carillon_core::model::{
     ApiKey, App, AppSettings, Broadcast, Content, CopyOptions, CopyRef, DevicePolicy, DropReason, Element, Fate,
-    Gender, Kind, Limit, Limits, Media, NewApp, Noted, Operation, Outcome, Place, Platform, Profile, Recall,
+    Gender, Kind, Limit, Limits, Media, Mute, NewApp, Noted, Operation, Outcome, Place, Platform, Profile, Recall,
     RoomSettings, Secret, Sender,
 };
 use carillon_core::port::{
@@ -58,6 +58,9 @@ impl Make<'_> {
 
     /// Creates an app, or replaces or removes one of those that there are.
     pub(super) fn write_alone(&mut self, apps: &[App]) -> Op {
+        if self.rng.random_bool(0.3) {
+            return Op::RemoveAccount(self.app(), self.name());
+        }
         let new = self.new_app();
         if apps.is_empty() || self.rng.random() {
             return Op::CreateApp(new);
@@ -237,10 +240,10 @@ impl Make<'_> {
             2 => AccountChange::SetMuted(self.rng.random()),
             3 => AccountChange::SetProfile(self.profile_change()),
             4 => AccountChange::SetMutedIn(MuteChange {
-                direct: self.maybe(|it| it.rng.random()),
-                teams: self.maybe(|it| it.rng.random()),
-                rooms: self.maybe(|it| it.rng.random()),
-                communities: self.maybe(|it| it.rng.random()),
+                direct: self.maybe(Self::mute),
+                teams: self.maybe(Self::mute),
+                rooms: self.maybe(Self::mute),
+                communities: self.maybe(Self::mute),
             }),
             5 => AccountChange::SetDoNotDisturb(self.rng.random()),
             11 => AccountChange::VoidSigned { before_ms: self.rng.random_range(0..9) },
@@ -248,6 +251,10 @@ impl Make<'_> {
             7 | 8 => AccountChange::SetSilenced { other: self.name(), on: self.rng.random_bool(0.6) },
             _ => AccountChange::SetBlocklisted { other: self.name(), on: self.rng.random_bool(0.6) },
         }
+    }
+
+    fn mute(&mut self) -> Mute {
+        self.pick(&[Mute::NONE, Mute { until_ms: 7 }, Mute::FOR_EVER])
     }
 
     fn profile_change(&mut self) -> ProfileChange {
@@ -260,6 +267,7 @@ impl Make<'_> {
             mobile: self.maybe(|it| it.text(9)),
             gender: self.maybe(Self::gender),
             ex: self.maybe(|it| it.text(9)),
+            tags: [(self.pick(&["a", "b"]).to_owned(), self.text(9))].into(),
         }
     }
 
@@ -277,6 +285,7 @@ impl Make<'_> {
             mobile: self.text(9),
             gender: self.gender(),
             ex: self.text(9),
+            tags: std::collections::BTreeMap::new(),
         };
         NewAccount { id: self.name(), profile, ..new_account(self.app(), "a") }
     }

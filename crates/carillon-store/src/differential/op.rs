@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use carillon_core::command::AccountChange;
 use carillon_core::model::{Account, App, Broadcast, Committed, NewApp};
 use carillon_core::port::{
-    Change, CopyPlace, InboxPage, InboxPlan, NewAccount, PageLimit, Remember, Settled, Span, Store, View,
+    Change, CopyPlace, InboxPage, InboxPlan, NewAccount, PageLimit, Remember, Settled, Span, Store, StoreError, View,
 };
 use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 
@@ -22,6 +22,7 @@ pub(super) enum Op {
     RemoveApp(AppId),
     CreateAccount(NewAccount, Option<Request>),
     Change(AppId, AccountId, AccountChange, Option<Request>),
+    RemoveAccount(AppId, AccountId),
     Account(AppId, AccountId),
     Accounts(AppId, Vec<AccountId>),
     AccountByNo(AccountNo),
@@ -88,18 +89,15 @@ impl Op {
             }
             Self::Change(app, id, change, request) => {
                 let changed = store.change_account(app, &id, change, asked(request, account)).await;
-                format!("{:?}", changed.map(|it| it.map(|it| account(&it))))
+                maybe_account(changed)
             }
-            Self::Account(app, id) => {
-                format!("{:?}", store.account(app, &id).await.map(|it| it.map(|it| account(&it))))
-            }
+            Self::RemoveAccount(app, id) => maybe_account(store.remove_account(app, &id).await),
+            Self::Account(app, id) => maybe_account(store.account(app, &id).await),
             Self::Accounts(app, ids) => {
                 let all = store.accounts(app, &ids).await;
                 format!("{:?}", all.map(|all| all.iter().map(|it| it.as_ref().map(account)).collect::<Vec<_>>()))
             }
-            Self::AccountByNo(no) => {
-                format!("{:?}", store.account_by_no(no).await.map(|it| it.map(|it| account(&it))))
-            }
+            Self::AccountByNo(no) => maybe_account(store.account_by_no(no).await),
             Self::Facts(app, ids) => format!("{:?}", store.account_facts(app, &ids).await),
             Self::BlockedBy(other, owners) => format!("{:?}", store.blocked_by(other, &owners).await),
             Self::Blocklist(owner) => format!("{:?}", store.blocklist(owner).await),
@@ -156,6 +154,10 @@ pub(super) fn committed(done: &Committed) -> String {
 pub(super) fn asked<T: 'static>(request: Option<Request>, show: fn(&T) -> String) -> Option<Remember<T>> {
     let Request { id, expires_ms } = request?;
     remember(&id, expires_ms, show)
+}
+
+fn maybe_account(it: Result<Option<Account>, StoreError>) -> String {
+    format!("{:?}", it.map(|it| it.as_ref().map(account)))
 }
 
 fn account(it: &Account) -> String {

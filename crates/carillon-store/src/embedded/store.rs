@@ -173,6 +173,11 @@ impl Store for EmbeddedStore {
         self.write(Kind::Grouped, write).await
     }
 
+    async fn remove_account(&self, app: AppId, id: &AccountId) -> Result<Option<Account>, StoreError> {
+        let id = id.clone();
+        self.write(Kind::FreesSpace, move |group| apply::account::remove(group, app, &id)).await
+    }
+
     async fn account(&self, app: AppId, id: &AccountId) -> Result<Option<Account>, StoreError> {
         let id = id.clone();
         self.read(app, None, move |_, db| reads::account(&db.database.snapshot(), db, app, &id)).await

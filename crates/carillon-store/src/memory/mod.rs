@@ -199,6 +199,16 @@ impl Store for MemoryStore {
         Ok(Some(account))
     }
 
+    async fn remove_account(&self, app: AppId, id: &AccountId) -> Result<Option<Account>, StoreError> {
+        let mut state = self.lock();
+        let Some(no) = state.accounts.remove(&(app, id.clone())) else { return Ok(None) };
+        state.blocklist.retain(|(owner, _)| *owner != no);
+        state.silenced.retain(|(owner, _)| *owner != no);
+        state.acknowledged.retain(|(account, _), _| *account != no);
+        state.noted_broadcasts.retain(|(account, _), _| *account != no);
+        Ok(state.by_no.remove(&no))
+    }
+
     async fn account(&self, app: AppId, id: &AccountId) -> Result<Option<Account>, StoreError> {
         let state = self.lock();
         Ok(state.accounts.get(&(app, id.clone())).and_then(|no| state.by_no.get(no)).cloned())

@@ -109,6 +109,7 @@ impl From<Change> for ProfileChange {
             mobile: it.mobile,
             gender,
             ex: it.ext,
+            ..Self::default()
         }
     }
 }

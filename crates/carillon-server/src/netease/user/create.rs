@@ -49,6 +49,7 @@ fn command(form: &Form) -> Result<CreateAccount, FieldError> {
         mobile: form.text("mobile", chars_max::MOBILE)?,
         gender: super::gender(form)?.unwrap_or_default(),
         ex: form.text("ex", chars_max::EX)?,
+        ..Profile::default()
     };
     form.text("props", chars_max::PROPS)?;
     let token = (!token.is_empty()).then(|| Secret::new(token));

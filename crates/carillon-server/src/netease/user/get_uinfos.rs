@@ -51,8 +51,9 @@ struct Uinfo<'a> {
 pub(in crate::netease) async fn run(netease: &Netease, app: &App, form: &Form) -> Result<Bytes, CallError> {
     let ids = accids(form)?;
     let with_modules = form.boolean("muteStatus")?.unwrap_or(false);
+    let modules_at_ms = with_modules.then(|| netease.pipeline.clock.now_ms());
     let accounts = netease.pipeline.store.accounts(app.id, &ids).await?;
-    let uinfos = accounts.iter().flatten().map(|account| Uinfo::of(account, with_modules)).collect();
+    let uinfos = accounts.iter().flatten().map(|account| Uinfo::of(account, modules_at_ms)).collect();
     Ok(reply::json(&Reply { code: OK, uinfos }))
 }
 
@@ -66,7 +67,7 @@ fn accids(form: &Form) -> Result<Vec<AccountId>, FieldError> {
 }
 
 impl<'a> Uinfo<'a> {
-    fn of(account: &'a Account, with_modules: bool) -> Self {
+    fn of(account: &'a Account, modules_at_ms: Option<u64>) -> Self {
         let profile = &account.profile;
         Self {
             accid: account.id.as_str(),
@@ -84,7 +85,7 @@ impl<'a> Uinfo<'a> {
             ex: &profile.ex,
             valid: !account.blocked,
             mute: account.muted,
-            modules: with_modules.then(|| account.muted_in.into()),
+            modules: modules_at_ms.map(|now_ms| Modules::at(account.muted_in, now_ms)),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use carillon_core::command::{AccountChange, MuteChange};
-use carillon_core::model::{Account, App, MutedIn};
+use carillon_core::model::{Account, App, Mute, MutedIn};
 use serde::Serialize;
 
 use crate::netease::Netease;
@@ -37,22 +37,28 @@ pub(in crate::netease) async fn run(
 ) -> Result<Bytes, CallError> {
     let accid = form.accid("accid")?;
     let change = MuteChange {
-        direct: form.boolean("muteP2P")?,
-        teams: form.boolean("muteTeam")?,
-        rooms: form.boolean("muteRoom")?,
-        communities: form.boolean("muteQChat")?,
+        direct: form.boolean("muteP2P")?.map(Mute::from),
+        teams: form.boolean("muteTeam")?.map(Mute::from),
+        rooms: form.boolean("muteRoom")?.map(Mute::from),
+        communities: form.boolean("muteQChat")?.map(Mute::from),
     };
-    let remember = key.map(|key| key.remember(Box::new(word)));
+    let now_ms = netease.pipeline.clock.now_ms();
+    let remember = key.map(|key| key.remember(Box::new(move |account: &Account| word(account, now_ms))));
     let account = netease.pipeline.change_account(app, &accid, AccountChange::SetMutedIn(change), remember).await?;
-    Ok(word(&account))
+    Ok(word(&account, now_ms))
 }
 
-fn word(account: &Account) -> Bytes {
-    reply::json(&Reply { code: OK, data: account.muted_in.into() })
+fn word(account: &Account, now_ms: u64) -> Bytes {
+    reply::json(&Reply { code: OK, data: Modules::at(account.muted_in, now_ms) })
 }
 
-impl From<MutedIn> for Modules {
-    fn from(MutedIn { direct, teams, rooms, communities }: MutedIn) -> Self {
-        Self { mute_p2p: direct, mute_team: teams, mute_room: rooms, mute_qchat: communities }
+impl Modules {
+    pub(super) fn at(MutedIn { direct, teams, rooms, communities }: MutedIn, now_ms: u64) -> Self {
+        Self {
+            mute_p2p: direct.holds_at(now_ms),
+            mute_team: teams.holds_at(now_ms),
+            mute_room: rooms.holds_at(now_ms),
+            mute_qchat: communities.holds_at(now_ms),
+        }
     }
 }

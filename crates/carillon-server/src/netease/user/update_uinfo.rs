@@ -34,5 +34,6 @@ fn profile(form: &Form) -> Result<ProfileChange, FieldError> {
         mobile: form.given("mobile", chars_max::MOBILE)?,
         gender: super::gender(form)?,
         ex: form.given("ex", chars_max::EX)?,
+        ..ProfileChange::default()
     })
 }

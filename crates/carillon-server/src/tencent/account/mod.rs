@@ -1,6 +1,7 @@
 //! The endpoints of `im_open_login_svc`: accounts.
 
 pub(super) mod check;
+pub(super) mod delete;
 pub(super) mod import;
 pub(super) mod import_many;
 pub(super) mod kick;

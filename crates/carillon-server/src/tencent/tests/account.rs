@@ -119,3 +119,19 @@ async fn a_kick_ends_sessions_and_voids_what_was_signed_until_then() {
     let reply = backend.answer(Request::post(url("im_open_login_svc/kick", &new)), r#"{"UserID":"ann"}"#).await;
     assert!(reply.contains("OK"), "{reply}");
 }
+
+#[tokio::test]
+async fn deleted_accounts_are_gone_and_their_sessions_end() {
+    let backend = Backend::new().await;
+    backend.call("im_open_login_svc/multiaccount_import", json!({ "Accounts": ["ann", "bob"] })).await;
+    let ann = backend.account("ann").await.unwrap();
+    let items = json!([{ "UserID": "ann" }, { "UserID": "ann" }, { "UserID": "a b" }, { "UserID": ADMIN }]);
+    assert_snapshot!(
+        backend.call("im_open_login_svc/account_delete", json!({ "DeleteItem": items })).await,
+        @r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"ResultItem":[{"UserID":"ann","ResultCode":0,"ResultInfo":""},{"UserID":"ann","ResultCode":70107,"ResultInfo":"Err_TLS_PT_Open_Login_Account_Not_Exist"},{"UserID":"a b","ResultCode":70107,"ResultInfo":"Err_TLS_PT_Open_Login_Account_Not_Exist"},{"UserID":"administrator","ResultCode":70402,"ResultInfo":"an administrator is not removed"}]}"#
+    );
+    assert!(backend.account("ann").await.is_none() && backend.account("bob").await.is_some());
+    assert_eq!(*backend.seen.ended.lock().unwrap(), [(ann.no, carillon_core::port::EndReason::Removed)]);
+    backend.call(IMPORT, json!({ "UserID": "ann" })).await;
+    assert!(backend.account("ann").await.unwrap().no > ann.no, "imported again it is another one");
+}

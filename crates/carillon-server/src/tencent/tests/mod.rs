@@ -4,8 +4,10 @@
 mod account;
 mod auth;
 mod batch;
+mod mute;
 mod past;
 mod presence;
+mod profile;
 mod transport;
 
 use std::sync::Arc;

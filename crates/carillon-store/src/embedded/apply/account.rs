@@ -5,6 +5,7 @@ use carillon_core::model::{Account, MutedIn};
 use carillon_core::port::{CreateError, NewAccount, Remember, StoreError};
 use carillon_core::{AccountId, AccountNo, AppId};
 
+use crate::embedded::db::unknown;
 use crate::embedded::format::{self, Tag};
 use crate::embedded::group::Group;
 use crate::embedded::record::{self, AccountRecord};
@@ -80,6 +81,23 @@ pub(crate) fn change(
     }
     put(group, &account);
     group.remember(app, remember, &account);
+    Ok(Some(account))
+}
+
+/// Has a group of its own, because it lists what groups before it wrote.
+pub(crate) fn remove(group: &mut Group<'_>, app: AppId, id: &AccountId) -> Result<Option<Account>, StoreError> {
+    if group.check(app).is_err() {
+        return Ok(None);
+    }
+    let Some(account) = read(group, app, id)? else { return Ok(None) };
+    group.remove_rest(format::account(app, id));
+    group.remove_rest(format::by_account(Tag::AccountById, account.no));
+    for tag in [Tag::Blocked, Tag::Silenced, Tag::Acknowledged, Tag::NotedBroadcast] {
+        for guard in group.db.rest.prefix(format::by_account(tag, account.no)) {
+            group.remove_rest(guard.key().map_err(unknown)?.to_vec());
+        }
+    }
+    group.changed.push((app, id.clone()));
     Ok(Some(account))
 }
 

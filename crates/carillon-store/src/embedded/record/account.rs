@@ -1,6 +1,8 @@
 //! An account on disk.
 
-use carillon_core::model::{Account, Gender, MutedIn, Profile, Secret};
+use std::collections::BTreeMap;
+
+use carillon_core::model::{Account, Gender, Mute, MutedIn, Profile, Secret};
 use carillon_core::port::StoreError;
 use carillon_core::{AccountId, AccountNo};
 
@@ -50,13 +52,24 @@ pub(crate) struct AccountRecord {
     has_logged_in: bool,
     #[prost(uint64, tag = "21")]
     signed_since_ms: u64,
+    /// The ends of mutes that have one.
+    #[prost(uint64, tag = "22")]
+    muted_direct_until_ms: u64,
+    #[prost(uint64, tag = "23")]
+    muted_teams_until_ms: u64,
+    #[prost(uint64, tag = "24")]
+    muted_rooms_until_ms: u64,
+    #[prost(uint64, tag = "25")]
+    muted_communities_until_ms: u64,
+    #[prost(btree_map = "string, string", tag = "26")]
+    tags: BTreeMap<String, String>,
 }
 
 impl From<&Account> for AccountRecord {
     fn from(account: &Account) -> Self {
         let Account { no, id, token, profile, blocked, muted, muted_in, .. } = account.clone();
         let Account { do_not_disturb, has_logged_in, signed_since_ms, created_ms, .. } = *account;
-        let Profile { name, icon, sign, email, birth, mobile, gender, ex } = profile;
+        let Profile { name, icon, sign, email, birth, mobile, gender, ex, tags } = profile;
         let gender = match gender {
             Gender::Unknown => 0,
             Gender::Male => 1,
@@ -77,10 +90,15 @@ impl From<&Account> for AccountRecord {
             mobile,
             gender,
             ex,
-            muted_direct: muted_in.direct,
-            muted_teams: muted_in.teams,
-            muted_rooms: muted_in.rooms,
-            muted_communities: muted_in.communities,
+            muted_direct: muted_in.direct == Mute::FOR_EVER,
+            muted_teams: muted_in.teams == Mute::FOR_EVER,
+            muted_rooms: muted_in.rooms == Mute::FOR_EVER,
+            muted_communities: muted_in.communities == Mute::FOR_EVER,
+            muted_direct_until_ms: end(muted_in.direct),
+            muted_teams_until_ms: end(muted_in.teams),
+            muted_rooms_until_ms: end(muted_in.rooms),
+            muted_communities_until_ms: end(muted_in.communities),
+            tags,
             do_not_disturb,
             has_logged_in,
             signed_since_ms,
@@ -88,11 +106,20 @@ impl From<&Account> for AccountRecord {
     }
 }
 
+/// 0 for a mute without an end.
+fn end(mute: Mute) -> u64 {
+    if mute == Mute::FOR_EVER { 0 } else { mute.until_ms }
+}
+
+fn mute(for_ever: bool, until_ms: u64) -> Mute {
+    if for_ever { Mute::FOR_EVER } else { Mute { until_ms } }
+}
+
 impl TryFrom<AccountRecord> for Account {
     type Error = StoreError;
 
     fn try_from(record: AccountRecord) -> Result<Self, StoreError> {
-        let AccountRecord { name, icon, sign, email, birth, mobile, gender, ex, .. } = record;
+        let AccountRecord { name, icon, sign, email, birth, mobile, gender, ex, tags, .. } = record;
         let gender = match gender {
             0 => Gender::Unknown,
             1 => Gender::Male,
@@ -103,14 +130,14 @@ impl TryFrom<AccountRecord> for Account {
             no: AccountNo(record.no),
             id: AccountId::new(&record.id).map_err(|_| wrong("an account's id"))?,
             token: Secret::new(record.token),
-            profile: Profile { name, icon, sign, email, birth, mobile, gender, ex },
+            profile: Profile { name, icon, sign, email, birth, mobile, gender, ex, tags },
             blocked: record.blocked,
             muted: record.muted,
             muted_in: MutedIn {
-                direct: record.muted_direct,
-                teams: record.muted_teams,
-                rooms: record.muted_rooms,
-                communities: record.muted_communities,
+                direct: mute(record.muted_direct, record.muted_direct_until_ms),
+                teams: mute(record.muted_teams, record.muted_teams_until_ms),
+                rooms: mute(record.muted_rooms, record.muted_rooms_until_ms),
+                communities: mute(record.muted_communities, record.muted_communities_until_ms),
             },
             do_not_disturb: record.do_not_disturb,
             has_logged_in: record.has_logged_in,
