@@ -36,10 +36,11 @@ impl Sim {
     pub(super) fn act(&mut self, step: Step) {
         match step {
             Step::Connect(client) => self.connect(client),
-            Step::Cut(client) => {
-                self.clients[client] = None;
-                self.settle();
-                self.model.cut(client);
+            Step::Cut(client) => self.cut(client),
+            Step::Return { client, room, own } => {
+                self.cut(client);
+                self.connect(client);
+                self.enter(client, room, &own);
             }
             Step::Enter { client, room, own } => self.enter(client, room, &own),
             Step::Leave { client, room } => {
@@ -53,6 +54,13 @@ impl Sim {
             Step::Calls(calls) => self.call(calls),
             Step::Wait(ms) => self.wait(ms),
         }
+    }
+
+    fn cut(&mut self, client: usize) {
+        self.clients[client] = None;
+        self.settle();
+        self.model.cut(client);
+        self.model.forget_empty();
     }
 
     fn connect(&mut self, client: usize) {

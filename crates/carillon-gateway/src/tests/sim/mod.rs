@@ -102,7 +102,7 @@ impl Sim {
         let step = Step::random(&mut self.rng, &self.model, &mut self.serial);
         trace.borrow_mut().push(format!("{} ms: {step:?}", self.model.now_us / 1_000));
         self.act(step);
-        self.model.end_step();
+        self.model.forget_empty();
         self.check();
     }
 
