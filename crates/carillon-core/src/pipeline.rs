@@ -28,7 +28,7 @@ mod room;
 pub use conversation::{ConversationQuery, HistoryQuery, Listed};
 pub use once::SentOnce;
 pub use past::{PastEntry, PastPage, PastQuery, Rank};
-pub use room::{Entered, First, RoomMessageAt, SentToRoom};
+pub use room::{Asked, Entered, First, RoomMessageAt, SentToRoom};
 
 /// The server's ports, and the state that is neither stored nor a connection's.
 pub struct Pipeline {

@@ -57,6 +57,8 @@ pub(crate) struct Here {
     pub(crate) connections: usize,
     /// Connections that are being let in.
     pub(crate) entering: usize,
+    /// Accounts that are gone, and may come back in time for what they miss.
+    pub(crate) returning: usize,
 }
 
 #[derive(Default)]
@@ -95,6 +97,7 @@ impl Rooms {
             accounts: sum.accounts + it.accounts,
             connections: sum.connections + it.connections,
             entering: sum.entering + it.entering,
+            returning: sum.returning + it.returning,
         })
     }
 
@@ -205,7 +208,12 @@ impl RoomMail {
         matches!(self.news, News::Committed(_)) && self.message().is_none()
     }
 
-    fn is_repeat(&self) -> bool {
+    /// What goes first among the messages that wait: of high priority, and then of the higher rank.
+    pub(crate) fn urgency(&self) -> (bool, u8) {
+        self.message().map(|it| (it.priority.high, it.priority.rank)).unwrap_or_default()
+    }
+
+    pub(crate) fn is_repeat(&self) -> bool {
         match &self.news {
             News::Committed(committed) => matches!(committed.news, RoomNews::Repeat { .. }),
             News::Moved(_) => false,

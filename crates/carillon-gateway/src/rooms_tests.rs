@@ -40,7 +40,7 @@ fn shards_hear_of_rooms_that_somebody_of_theirs_is_in_or_on_the_way_into() {
     assert_eq!(hear(&rooms), [2]);
     rooms.change(room(), 0, |here| (here.accounts, here.connections) = (1, 3));
     assert_eq!(hear(&rooms), [0, 2]);
-    assert_eq!(rooms.here(room()), Here { accounts: 1, connections: 3, entering: 1 });
+    assert_eq!(rooms.here(room()), Here { accounts: 1, connections: 3, entering: 1, returning: 0 });
     rooms.change(room(), 2, |here| here.entering = 0);
     assert_eq!(hear(&rooms), [0]);
     rooms.change(room(), 0, |here| *here = Here::default());

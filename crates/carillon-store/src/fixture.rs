@@ -8,7 +8,9 @@ use carillon_core::model::{
     Platform, Profile, Push, Room, RoomCard, RoomCommitted, RoomEvent, RoomInfo, RoomKey, RoomMessage, RoomNotice,
     RoomPriority, RoomRole, RoomSender, RoomSettings, RoomTo, Secret, Sender,
 };
-use carillon_core::port::{Fanout, InboxPlan, NewAccount, PageLimit, PlannedCopy, Remember, RoomPlan};
+use carillon_core::port::{
+    Along, Fanout, InboxPlan, NewAccount, PageLimit, PlannedCopy, Remember, RoomPlan, Store, StoreError,
+};
 use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, RoomNo};
 
 pub(crate) const NOW_MS: u64 = 1_800_000_000_000 / 60_000 * 60_000;
@@ -111,6 +113,20 @@ pub(crate) fn new_room(app: AppId, name: &str) -> NewRoom {
         tells_presence: true,
         closing: Closing::default(),
     }
+}
+
+/// What is told along with a change.
+pub(crate) fn along<T>(notice: Option<RoomNotice>) -> Along<T> {
+    Along { notice, ..Along::at(NOW_MS) }
+}
+
+/// Commits one message to a room.
+pub(crate) async fn say(
+    store: &dyn Store,
+    plan: RoomPlan,
+    remember: Option<Remember<RoomMessage>>,
+) -> Result<Arc<RoomMessage>, StoreError> {
+    Ok(store.commit_room_messages(vec![(plan, remember)], None).await?.remove(0))
 }
 
 /// A message of the first account to the members of a room.

@@ -113,6 +113,8 @@ pub enum MembershipChange {
     SetCard(RoomCard),
     /// It came, in ms since 1970. Kept of those only of whom something is kept.
     NoteEntered(u64),
+    /// Nothing changes; but there is something to be told and remembered.
+    Keep,
 }
 
 impl MembershipChange {
@@ -124,6 +126,7 @@ impl MembershipChange {
             Self::SetMutedUntil(until_ms) => membership.muted_until_ms = until_ms,
             Self::SetCard(card) => membership.card = card,
             Self::NoteEntered(entered_ms) => membership.entered_ms = entered_ms,
+            Self::Keep => {}
         }
     }
 }

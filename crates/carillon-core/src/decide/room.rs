@@ -6,7 +6,9 @@ use std::sync::Arc;
 use crate::command::{RoomRecipients, RoomSend};
 use crate::decide::Refusal;
 use crate::id::{AccountNo, MessageId};
-use crate::model::{Account, App, Membership, Room, RoomCard, RoomMessage, RoomPriority, RoomRole, RoomSender, RoomTo};
+use crate::model::{
+    Account, App, Membership, Operation, Room, RoomCard, RoomMessage, RoomPriority, RoomRole, RoomSender, RoomTo,
+};
 use crate::port::RoomPlan;
 use crate::room::AbandonRatio;
 
@@ -33,6 +35,38 @@ pub struct RoomFacts<'a> {
 /// nor muted: at all, in rooms, or in this room, for good or for a time. A muted room hears its creator and managers only.
 pub fn send_to_room(command: RoomSend, facts: &RoomFacts<'_>) -> Result<RoomPlan, Refusal> {
     let (room, sender) = check(&command, facts)?;
+    Ok(plan(command, room, sender, facts))
+}
+
+/// Decides on what a backend says in somebody's name to all rooms, in one that is open. It goes to muted rooms, and to those
+/// that the sender may not enter: the backend speaks, and who is muted in a room need not be muted in all.
+///
+/// # Errors
+/// As [`may_broadcast_to_rooms`].
+pub fn broadcast_to_room(command: RoomSend, room: &Arc<Room>, facts: &RoomFacts<'_>) -> Result<RoomPlan, Refusal> {
+    let sender = facts.sender.ok_or_else(|| Refusal::UnknownAccount(command.sender.clone()))?;
+    may_broadcast_to_rooms(facts.app, sender, facts.now_ms)?;
+    Ok(plan(command, room, sender, facts))
+}
+
+/// Whether a backend may speak to all rooms in this account's name.
+///
+/// # Errors
+/// The app must be enabled and have the feature, and the account must be neither blocked nor muted, at all or in rooms.
+pub fn may_broadcast_to_rooms(app: &App, sender: &Account, now_ms: u64) -> Result<(), Refusal> {
+    if app.settings.disabled {
+        return Err(Refusal::AppDisabled);
+    }
+    if !app.settings.rooms.broadcast_enabled {
+        return Err(Refusal::SwitchedOff(Operation::BroadcastToRooms));
+    }
+    if sender.blocked {
+        return Err(Refusal::SenderBlocked);
+    }
+    if sender.muted || sender.muted_in.rooms.holds_at(now_ms) { Err(Refusal::SenderMuted) } else { Ok(()) }
+}
+
+fn plan(command: RoomSend, room: &Arc<Room>, sender: &Account, facts: &RoomFacts<'_>) -> RoomPlan {
     // Chance and high priority exclude each other.
     let high = command.priority.high && command.abandon_ratio == AbandonRatio::default();
     let priority = RoomPriority { high, for_returning: high && command.priority.for_returning, ..command.priority };
@@ -65,7 +99,7 @@ pub fn send_to_room(command: RoomSend, facts: &RoomFacts<'_>) -> Result<RoomPlan
         moderation: command.moderation,
         environment: command.environment,
     };
-    Ok(RoomPlan { room: Arc::clone(room), message, in_history })
+    RoomPlan { room: Arc::clone(room), message, in_history }
 }
 
 /// Whoever is named twice is one recipient.
@@ -209,6 +243,38 @@ mod tests {
         assert_eq!(member(|it| it.muted = true), Some(Refusal::SenderMuted));
         assert_eq!(member(|it| it.muted_until_ms = NOW_MS + 1), Some(Refusal::SenderMuted));
         assert_eq!(member(|it| it.muted_until_ms = NOW_MS), None);
+    }
+
+    #[test]
+    fn who_may_speak_to_all_rooms_and_who_may_not() {
+        let broadcast = |change: fn(&mut Case)| {
+            let mut case = Case::new();
+            change(&mut case);
+            let app = fixture::app(case.settings);
+            let room = Arc::new(case.room.unwrap());
+            let facts = RoomFacts {
+                app: &app,
+                room: Some(&room),
+                sender: case.sender.as_ref(),
+                membership: &case.membership,
+                recipients: &[],
+                now_ms: NOW_MS,
+            };
+            broadcast_to_room(case.command, &room, &facts).err()
+        };
+        assert_eq!(broadcast(|_| ()), None);
+        assert_eq!(broadcast(|it| it.room.as_mut().unwrap().muted = true), None);
+        assert_eq!(broadcast(|it| it.membership.blocked = true), None);
+        assert_eq!(broadcast(|it| it.settings.disabled = true), Some(Refusal::AppDisabled));
+        let off = Refusal::SwitchedOff(Operation::BroadcastToRooms);
+        assert_eq!(broadcast(|it| it.settings.rooms.broadcast_enabled = false), Some(off));
+        assert_eq!(broadcast(|it| it.sender.as_mut().unwrap().blocked = true), Some(Refusal::SenderBlocked));
+        assert_eq!(broadcast(|it| it.sender.as_mut().unwrap().muted = true), Some(Refusal::SenderMuted));
+        assert_eq!(
+            broadcast(|it| it.sender.as_mut().unwrap().muted_in.rooms = Mute::FOR_EVER),
+            Some(Refusal::SenderMuted)
+        );
+        assert!(matches!(broadcast(|it| it.sender = None), Some(Refusal::UnknownAccount(_))));
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub fn act_on_member(
     (target, of_target): (&Account, &Membership),
     action: MemberAction,
     now_ms: u64,
-) -> Result<(Option<MembershipChange>, RoomEvent), Refusal> {
+) -> Result<(MembershipChange, RoomEvent), Refusal> {
     let acts_as = operator.map_or(RoomRole::Creator, |(account, membership)| role(room, account, membership));
     let is = role(room, target.no, of_target);
     let of_managers = matches!(action, MemberAction::SetManager(_)) || is == RoomRole::Manager;
@@ -48,22 +48,18 @@ pub fn act_on_member(
         return Err(Refusal::NotAllowed);
     }
     let (account, id) = (target.no, target.id.clone());
-    let as_role = |role| (Some(MembershipChange::SetRole(role)), RoomEvent::Role { account, id: id.clone(), role });
+    let as_role = |role| (MembershipChange::SetRole(role), RoomEvent::Role { account, id: id.clone(), role });
     Ok(match action {
         MemberAction::SetManager(true) => as_role(RoomRole::Manager),
         MemberAction::SetFixed(true) => as_role(RoomRole::Fixed),
         MemberAction::SetManager(false) | MemberAction::SetFixed(false) => as_role(RoomRole::Guest),
-        MemberAction::SetBlocked(on) => {
-            (Some(MembershipChange::SetBlocked(on)), RoomEvent::Blocked { account, id, on })
-        }
-        MemberAction::SetMuted(on) => {
-            (Some(MembershipChange::SetMuted(on)), RoomEvent::MemberMuted { account, id, on })
-        }
+        MemberAction::SetBlocked(on) => (MembershipChange::SetBlocked(on), RoomEvent::Blocked { account, id, on }),
+        MemberAction::SetMuted(on) => (MembershipChange::SetMuted(on), RoomEvent::MemberMuted { account, id, on }),
         MemberAction::MuteFor(seconds) => {
             let until_ms = if seconds == 0 { 0 } else { now_ms.saturating_add(seconds.saturating_mul(1_000)) };
-            (Some(MembershipChange::SetMutedUntil(until_ms)), RoomEvent::MutedFor { account, id, seconds })
+            (MembershipChange::SetMutedUntil(until_ms), RoomEvent::MutedFor { account, id, seconds })
         }
-        MemberAction::Kick => (None, RoomEvent::Kicked { account, id }),
+        MemberAction::Kick => (MembershipChange::Keep, RoomEvent::Kicked { account, id }),
     })
 }
 
@@ -121,16 +117,16 @@ mod tests {
             act_on_member(&room(), None, (&account("target", no(5)), &of(RoomRole::Guest)), action, 1_000).unwrap()
         };
         let (account, id) = (no(5), AccountId::new("target").unwrap());
-        let role = |role| (Some(MembershipChange::SetRole(role)), RoomEvent::Role { account, id: id.clone(), role });
+        let role = |role| (MembershipChange::SetRole(role), RoomEvent::Role { account, id: id.clone(), role });
         assert_eq!(act(MemberAction::SetManager(true)), role(RoomRole::Manager));
         assert_eq!(act(MemberAction::SetFixed(true)), role(RoomRole::Fixed));
         assert_eq!(act(MemberAction::SetFixed(false)), role(RoomRole::Guest));
         let blocked = RoomEvent::Blocked { account, id: id.clone(), on: true };
-        assert_eq!(act(MemberAction::SetBlocked(true)), (Some(MembershipChange::SetBlocked(true)), blocked));
+        assert_eq!(act(MemberAction::SetBlocked(true)), (MembershipChange::SetBlocked(true), blocked));
         for (seconds, until_ms) in [(60, 61_000), (0, 0)] {
             let muted = RoomEvent::MutedFor { account, id: id.clone(), seconds };
-            assert_eq!(act(MemberAction::MuteFor(seconds)), (Some(MembershipChange::SetMutedUntil(until_ms)), muted));
+            assert_eq!(act(MemberAction::MuteFor(seconds)), (MembershipChange::SetMutedUntil(until_ms), muted));
         }
-        assert_eq!(act(MemberAction::Kick), (None, RoomEvent::Kicked { account, id: id.clone() }));
+        assert_eq!(act(MemberAction::Kick), (MembershipChange::Keep, RoomEvent::Kicked { account, id: id.clone() }));
     }
 }

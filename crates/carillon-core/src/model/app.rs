@@ -138,13 +138,14 @@ pub enum Operation {
     SendBatchToRoom,
     SendToRoomMembers,
     SendBatchToRoomMembers,
+    BroadcastToRooms,
     RecallFromRoom,
     DeleteFromRoom,
     ReadRoomHistory,
 }
 
 impl Operation {
-    pub const ALL: [Self; 50] = [
+    pub const ALL: [Self; 51] = [
         Self::CreateAccount,
         Self::CreateAccounts,
         Self::DeleteAccounts,
@@ -192,6 +193,7 @@ impl Operation {
         Self::SendBatchToRoom,
         Self::SendToRoomMembers,
         Self::SendBatchToRoomMembers,
+        Self::BroadcastToRooms,
         Self::RecallFromRoom,
         Self::DeleteFromRoom,
         Self::ReadRoomHistory,
@@ -247,6 +249,7 @@ impl Operation {
             Self::SendBatchToRoom => "send_batch_to_room",
             Self::SendToRoomMembers => "send_to_room_members",
             Self::SendBatchToRoomMembers => "send_batch_to_room_members",
+            Self::BroadcastToRooms => "broadcast_to_rooms",
             Self::RecallFromRoom => "recall_from_room",
             Self::DeleteFromRoom => "delete_from_room",
             Self::ReadRoomHistory => "read_room_history",
@@ -297,7 +300,9 @@ impl Limits {
                 Limit::Sliding { calls: 120, window_ms: 60_000, shut_out_ms: 60_000 }
             }
             Operation::ReadRoomHistory => Limit::Sliding { calls: 1_200, window_ms: 60_000, shut_out_ms: 60_000 },
-            Operation::Broadcast => Limit::Sliding { calls: 10, window_ms: 60_000, shut_out_ms: 60_000 },
+            Operation::Broadcast | Operation::BroadcastToRooms => {
+                Limit::Sliding { calls: 10, window_ms: 60_000, shut_out_ms: 60_000 }
+            }
             Operation::CreateAccount
             | Operation::CreateAccounts
             | Operation::DeleteAccounts

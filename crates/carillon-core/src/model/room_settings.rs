@@ -25,6 +25,12 @@ pub struct RoomSettings {
     pub zero_is_no_point: bool,
     /// How long a member that lost its connection still counts as there.
     pub grace_s: u64,
+    /// Whether the app may speak to all of its rooms at once.
+    pub broadcast_enabled: bool,
+    /// For how long a member that left gets messages of high priority when it comes back, where their senders want that.
+    pub high_return_s: u64,
+    /// In rooms with more accounts than this, members are not told who comes and goes.
+    pub moves_told_max: u32,
 }
 
 impl RoomSettings {
@@ -45,6 +51,10 @@ impl Default for RoomSettings {
             unplaced_get_placed: true,
             zero_is_no_point: true,
             grace_s: 10,
+            broadcast_enabled: true,
+            high_return_s: 30,
+            // Each of so many is told of each of the others, so a room that fills has told a million times.
+            moves_told_max: 1_000,
         }
     }
 }

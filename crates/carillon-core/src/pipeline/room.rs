@@ -3,27 +3,31 @@
 use std::sync::Arc;
 
 use super::{Pipeline, check_enabled};
-use crate::command::{CreateRoom, EnterRoom, MembershipChange, Notify, Resend, RoomChange, RoomRecipients, RoomSend};
-use crate::decide::{self, MemberAction, Refusal, RoomFacts};
+use crate::command::{CreateRoom, EnterRoom, MembershipChange, Notify, RoomChange};
+use crate::decide::{self, MemberAction, Refusal};
 use crate::id::{AccountId, AccountNo, RoomNo};
 use crate::model::{
-    Account, App, Limit, Membership, NewRoom, Room, RoomCard, RoomCommitted, RoomEvent, RoomKey, RoomMessage, RoomNews,
-    RoomNotice, RoomRole, RoomTo,
+    Account, App, Membership, NewRoom, Room, RoomCard, RoomEvent, RoomKey, RoomMessage, RoomNotice, RoomRole,
 };
-use crate::port::{
-    CreateRoomError, Member, PageLimit, Remember, RoomMessageChange, RoomPlan, RoomSpan, StoreError, Whom,
-};
+use crate::port::{Along, CreateRoomError, Member, PageLimit, Remember, RoomMessageChange, RoomSpan, StoreError, Whom};
 
+mod broadcast;
 mod first;
+mod send;
 
 pub use first::First;
+pub use send::SentToRoom;
 
-/// What became of a message to a room.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SentToRoom {
-    pub first: First,
-    /// Whether it had been sent before, and this was its first answer again.
-    pub is_repeat: bool,
+/// Whom a change of a room tells, and the request that asks for it.
+pub struct Asked<T> {
+    pub notify: Notify,
+    pub remember: Option<Remember<T>>,
+}
+
+impl<T> From<Notify> for Asked<T> {
+    fn from(notify: Notify) -> Self {
+        Self { notify, remember: None }
+    }
 }
 
 /// Somebody is let into a room.
@@ -42,7 +46,12 @@ impl Pipeline {
     /// # Errors
     /// [`Refusal::AppDisabled`], [`Refusal::UnknownAccount`] for the creator, [`Refusal::NoDelayedClosing`],
     /// [`Refusal::TooManyRooms`], [`Refusal::Store`].
-    pub async fn create_room(&self, app: &App, command: CreateRoom) -> Result<Room, Refusal> {
+    pub async fn create_room(
+        &self,
+        app: &App,
+        command: CreateRoom,
+        remember: Option<Remember<Room>>,
+    ) -> Result<Room, Refusal> {
         check_enabled(app)?;
         decide::check_closing(app, command.closing)?;
         let creator = self.known(app, &command.creator).await?;
@@ -56,7 +65,8 @@ impl Pipeline {
             tells_presence: command.tells_presence,
             closing: command.closing.map(|it| it.from(now_ms)).unwrap_or_default(),
         };
-        self.store.create_room(room, app.settings.rooms.rooms_max).await.map_err(|error| match error {
+        let created = self.store.create_room(room, app.settings.rooms.rooms_max, remember).await;
+        created.map_err(|error| match error {
             CreateRoomError::TooMany => Refusal::TooManyRooms,
             CreateRoomError::Store(error) => Refusal::Store(error),
         })
@@ -88,9 +98,10 @@ impl Pipeline {
         app: &App,
         no: RoomNo,
         change: RoomChange,
-        notify: Notify,
+        asked: impl Into<Asked<Room>>,
     ) -> Result<Room, Refusal> {
         check_enabled(app)?;
+        let Asked { notify, remember } = asked.into();
         let room = self.room(app, no).await?;
         decide::check_room_change(app, &room, &change)?;
         if let Some(operator) = &notify.operator {
@@ -99,7 +110,8 @@ impl Pipeline {
         }
         let now_ms = self.clock.now_ms();
         let notice = decide::room_change_event(&change).map(|event| notify.of(event, now_ms));
-        self.store.change_room(room.key, change, now_ms, notice).await?.ok_or(Refusal::NoSuchRoom)
+        let along = Along { now_ms, notice, remember };
+        self.store.change_room(room.key, change, along).await?.ok_or(Refusal::NoSuchRoom)
     }
 
     /// Does something to a member of a room, or to an account that may become one, and returns what is kept of it then.
@@ -112,9 +124,10 @@ impl Pipeline {
         app: &App,
         no: RoomNo,
         (target, action): (&AccountId, MemberAction),
-        notify: Notify,
+        asked: impl Into<Asked<Membership>>,
     ) -> Result<(Account, Membership), Refusal> {
         check_enabled(app)?;
+        let Asked { notify, remember } = asked.into();
         let room = self.room(app, no).await?;
         let operator = match &notify.operator {
             Some(operator) => Some(self.member(app, room.key, operator).await?),
@@ -124,16 +137,12 @@ impl Pipeline {
         let now_ms = self.clock.now_ms();
         let as_operator = operator.as_ref().map(|(account, membership)| (account.no, membership));
         let (change, event) = decide::act_on_member(&room, as_operator, (&account, &of_target), action, now_ms)?;
-        let notice = notify.of(event, now_ms);
-        let Some(change) = change else {
-            if self.live.present(room.key, Whom::These(vec![account.no])).await.is_empty() {
-                return Err(Refusal::NotInRoom);
-            }
-            self.fanout.room(&Arc::new(RoomCommitted { room: Arc::new(room), news: RoomNews::Notice(notice) }));
-            return Ok((account, of_target));
-        };
+        if action == MemberAction::Kick && self.live.present(room.key, Whom::These(vec![account.no])).await.is_empty() {
+            return Err(Refusal::NotInRoom);
+        }
+        let along = Along { now_ms, notice: Some(notify.of(event, now_ms)), remember };
         let member = Member { room: room.key, account: account.no, id: account.id.clone() };
-        let membership = self.store.change_membership(member, change, now_ms, Some(notice)).await?;
+        let membership = self.store.change_membership(member, change, along).await?;
         Ok((account, membership))
     }
 
@@ -153,95 +162,13 @@ impl Pipeline {
         let card = command.card.over(&membership.card).over(&RoomCard::from(&account.profile));
         if membership.is_fixed() || room.creator == account.no {
             let member = Member { room: room.key, account: account.no, id: account.id.clone() };
-            self.store.change_membership(member, MembershipChange::NoteEntered(now_ms), now_ms, None).await?;
+            let entered = MembershipChange::NoteEntered(now_ms);
+            self.store.change_membership(member, entered, Along::at(now_ms)).await?;
         }
         Ok(Entered { role: decide::role(&room, account.no, &membership), room, card, membership, now_ms })
     }
 
-    /// Sends a message to a room. One that was sent before, where the command says that it may have been, is answered with
-    /// its first answer, and goes to the connections that have not had it.
-    ///
-    /// # Errors
-    /// As [`decide::send_to_room`] and [`decide::over_high_rate`]; [`Refusal::NothingToResend`], [`Refusal::Store`].
-    pub async fn send_to_room(&self, app: &App, command: RoomSend) -> Result<SentToRoom, Refusal> {
-        let key = RoomKey { app: app.id, no: command.room };
-        let room = self.store.rooms(app.id, &[command.room]).await?.pop().flatten().map(Arc::new);
-        let sender = self.store.account(app.id, &command.sender).await?;
-        let membership = match &sender {
-            Some(sender) => self.membership(key, sender.no).await?,
-            None => Membership::default(),
-        };
-        let recipients = match &command.to {
-            RoomRecipients::Accounts(named) => {
-                let facts = self.store.account_facts(app.id, named).await?;
-                facts.into_iter().flatten().map(|it| it.no).collect()
-            }
-            RoomRecipients::Members { .. } => Vec::new(),
-        };
-        let (resend, refused) = (command.resend, command.refused_if_too_frequent);
-        let now_ms = self.clock.now_ms();
-        let facts = RoomFacts {
-            app,
-            room: room.as_ref(),
-            sender: sender.as_ref(),
-            membership: &membership,
-            recipients: &recipients,
-            now_ms,
-        };
-        let plan = decide::send_to_room(command, &facts)?;
-        let request = First::request(key, plan.message.sender.no, &plan.message.client_id);
-        if resend != Resend::No {
-            let known = self.store.remembered(app.id, &request, now_ms).await?;
-            if let Some(first) = known.and_then(|it| First::decode(&it.answer)) {
-                self.repeat(plan, &first);
-                return Ok(SentToRoom { first, is_repeat: true });
-            }
-            if resend == Resend::MustBeKnown {
-                return Err(Refusal::NothingToResend);
-            }
-        }
-        let plan = self.at_high_rate(app, plan, refused)?;
-        let remember = Remember {
-            request,
-            fingerprint: [0; 32],
-            expires_ms: now_ms.saturating_add(app.settings.rooms.resend_window_s.saturating_mul(1_000)),
-            answer: Box::new(|message: &RoomMessage| First::of(message).encode()),
-        };
-        let committed = self.store.commit_room_message(plan, Some(remember)).await?;
-        match &committed.news {
-            RoomNews::Message(message) => Ok(SentToRoom { first: First::of(message), is_repeat: false }),
-            RoomNews::Repeat { .. } | RoomNews::Notice(_) => unreachable!("a message was committed"),
-        }
-    }
-
-    /// Takes a message of high priority out of the room's rate of them. That spares the room, so what is for a few named
-    /// members is not charged to it: they would pay for it with what is for everybody.
-    fn at_high_rate(&self, app: &App, plan: RoomPlan, is_refused: bool) -> Result<RoomPlan, Refusal> {
-        let is_for_all = matches!(plan.message.to, RoomTo::Members { .. });
-        if !plan.message.priority.high || !is_for_all {
-            return Ok(plan);
-        }
-        let limit = match app.settings.rooms.high_per_room_s {
-            0 => Limit::Unlimited,
-            calls => Limit::Sliding { calls, window_ms: 1_000, shut_out_ms: 0 },
-        };
-        let now_ms = self.clock.monotonic_us() / 1_000;
-        match self.high_rates.charge(plan.message.room, limit, now_ms) {
-            Ok(()) => Ok(plan),
-            Err(_) => decide::over_high_rate(plan, is_refused),
-        }
-    }
-
-    fn repeat(&self, plan: RoomPlan, first: &First) {
-        let RoomPlan { room, mut message, .. } = plan;
-        message.id = first.id;
-        message.time_ms = first.time_ms;
-        message.priority.high = first.high;
-        let news = RoomNews::Repeat { message: Arc::new(message), first: first.id, first_ms: first.time_ms };
-        self.fanout.room(&Arc::new(RoomCommitted { room, news }));
-    }
-
-    /// Withdraws a message from a room's history and from those who have it; `false`, with nothing done, where it is not
+    /// Withdraws a message from a room's history and, where they are told, from those who have it; `false`, with nothing done, where it is not
     /// there.
     ///
     /// # Errors
@@ -251,22 +178,23 @@ impl Pipeline {
         app: &App,
         no: RoomNo,
         find: &RoomMessageAt,
-        notify: Option<Notify>,
+        asked: impl Into<Asked<()>>,
     ) -> Result<bool, Refusal> {
         check_enabled(app)?;
+        let Asked { notify, remember } = asked.into();
         let room = self.room(app, no).await?;
         let sender = self.known(app, &find.sender).await?;
         let Some(message) = self.find_in_room(room.key, sender.no, find).await? else { return Ok(false) };
-        let notice = notify.map(|notify| {
-            let event = RoomEvent::Recalled {
-                message: message.id,
-                client_id: message.client_id.clone(),
-                sent_ms: message.time_ms,
-                sender: sender.id,
-            };
-            notify.of(event, self.clock.now_ms())
-        });
-        Ok(self.store.change_room_message(room.key, message.id, RoomMessageChange::Remove, notice).await?)
+        let event = RoomEvent::Recalled {
+            message: message.id,
+            client_id: message.client_id.clone(),
+            sent_ms: message.time_ms,
+            sender: sender.id,
+        };
+        let now_ms = self.clock.now_ms();
+        let notice = notify.is_told.then(|| notify.of(event, now_ms));
+        let along = Along { now_ms, notice, remember };
+        Ok(self.store.change_room_message(room.key, message.id, RoomMessageChange::Remove, along).await?)
     }
 
     async fn find_in_room(
@@ -275,7 +203,7 @@ impl Pipeline {
         sender: AccountNo,
         find: &RoomMessageAt,
     ) -> Result<Option<Arc<RoomMessage>>, StoreError> {
-        let span = RoomSpan { from_ms: find.time_ms, to_ms: find.time_ms, newest_first: false };
+        let span = RoomSpan { from_ms: find.time_ms, to_ms: find.time_ms, newest_first: false, past: None };
         let limit = PageLimit { entries: usize::MAX, bytes: usize::MAX };
         let of_that_time = self.store.room_history(room, span, limit).await?;
         let is_it = |it: &Arc<RoomMessage>| {

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 
 use super::store::{PageLimit, Remember, StoreError};
 use crate::command::{MembershipChange, RoomChange};
-use crate::id::{AccountId, AccountNo, AppId, MessageId};
-use crate::model::{Membership, NewRoom, Room, RoomCard, RoomCommitted, RoomKey, RoomMessage, RoomNotice, RoomRole};
+use crate::id::{AccountId, AccountNo, AppId, MessageId, RoomNo};
+use crate::model::{Account, Membership, NewRoom, Room, RoomCard, RoomKey, RoomMessage, RoomNotice, RoomRole};
 
 /// Why a room was not created. Nothing was written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +29,36 @@ pub struct RoomPlan {
     pub in_history: bool,
 }
 
+/// A message that is to be written, and what its sender's id of it is remembered with.
+pub type Planned = (RoomPlan, Option<Remember<RoomMessage>>);
+
+/// What goes with a change, in the same commit.
+pub struct Along<T> {
+    pub now_ms: u64,
+    /// What whoever is in the room hears of it.
+    pub notice: Option<RoomNotice>,
+    /// The request that asked for it.
+    pub remember: Option<Remember<T>>,
+}
+
+impl<T> Along<T> {
+    /// With nothing.
+    pub fn at(now_ms: u64) -> Self {
+        Self { now_ms, notice: None, remember: None }
+    }
+}
+
+/// What has to be known to decide on a message to a room.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RoomSending {
+    pub room: Option<Room>,
+    pub sender: Option<Account>,
+    /// What is kept of the sender.
+    pub membership: Membership,
+    /// The numbers of those accounts that were named, in their order; names that are no accounts' are left out.
+    pub recipients: Vec<AccountNo>,
+}
+
 /// A change of a message in a room's history, whose place stays taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RoomMessageChange {
@@ -43,6 +73,24 @@ pub struct RoomSpan {
     pub to_ms: u64,
     /// From the newest on backwards, or from the oldest on.
     pub newest_first: bool,
+    /// Of the time where it begins, only what comes after this message in that order. So a page goes on where the last one
+    /// ended.
+    pub past: Option<MessageId>,
+}
+
+impl RoomSpan {
+    /// The first and the last message that there may be, by time and id. `None` where there can be none.
+    pub fn ends(&self) -> Option<((u64, MessageId), (u64, MessageId))> {
+        let last = MessageId(MessageId::END - 1);
+        let (mut from, mut to) = ((self.from_ms, MessageId(0)), (self.to_ms, last));
+        match self.past {
+            Some(past) if self.newest_first => to.1 = MessageId(past.0.checked_sub(1)?).min(last),
+            Some(past) => from.1 = MessageId(past.0.checked_add(1)?),
+            None => {}
+        }
+        // A message of the last millisecond that there is is none too many.
+        (from <= to && from.1 <= last).then_some((from, to))
+    }
 }
 
 /// Of whom something is kept in a room.
@@ -67,18 +115,34 @@ pub struct Member {
 pub trait RoomStore: Send + Sync {
     /// Creates a room and gives it the next number of its app, which no room has had before, and makes its creator a
     /// member. Closed rooms count among the `rooms_max` as well.
-    async fn create_room(&self, room: NewRoom, rooms_max: u64) -> Result<Room, CreateRoomError>;
+    async fn create_room(
+        &self,
+        room: NewRoom,
+        rooms_max: u64,
+        remember: Option<Remember<Room>>,
+    ) -> Result<Room, CreateRoomError>;
 
     /// The rooms, as the last commit left them.
-    async fn rooms(&self, app: AppId, nos: &[crate::RoomNo]) -> Result<Vec<Option<Room>>, StoreError>;
+    async fn rooms(&self, app: AppId, nos: &[RoomNo]) -> Result<Vec<Option<Room>>, StoreError>;
+
+    /// The app's open rooms among the `limit` numbers after `after`, in their order, and where to go on; `None` behind the
+    /// last room that the app has.
+    async fn open_rooms(&self, app: AppId, after: u64, limit: usize) -> Result<(Vec<Room>, Option<u64>), StoreError>;
+
+    /// What a message of `sender` to a room, and to the accounts that are named, is decided on: as one snapshot.
+    async fn room_sending(
+        &self,
+        room: RoomKey,
+        sender: &AccountId,
+        named: &[AccountId],
+    ) -> Result<RoomSending, StoreError>;
 
     /// Changes a room and returns it as it is then; `None`, and nothing is written or told, when there is no such room.
     async fn change_room(
         &self,
         room: RoomKey,
         change: RoomChange,
-        now_ms: u64,
-        notice: Option<RoomNotice>,
+        along: Along<Room>,
     ) -> Result<Option<Room>, StoreError>;
 
     /// The open rooms that close by themselves, of all apps.
@@ -93,19 +157,18 @@ pub trait RoomStore: Send + Sync {
         &self,
         member: Member,
         change: MembershipChange,
-        now_ms: u64,
-        notice: Option<RoomNotice>,
+        along: Along<Membership>,
     ) -> Result<Membership, StoreError>;
 
     /// Of whom something is kept, by account number, from the one after `after` on; at most `limit`.
     async fn kept_members(&self, room: RoomKey, after: AccountNo, limit: usize) -> Result<Vec<Kept>, StoreError>;
 
-    /// Gives the message its id and place, writes it, and tells who is online.
-    async fn commit_room_message(
+    /// Gives the messages their ids and places, in their order, writes them all or none, and tells who is online.
+    async fn commit_room_messages(
         &self,
-        plan: RoomPlan,
-        remember: Option<Remember<RoomMessage>>,
-    ) -> Result<Arc<RoomCommitted>, StoreError>;
+        messages: Vec<Planned>,
+        remember: Option<Remember<Vec<Arc<RoomMessage>>>>,
+    ) -> Result<Vec<Arc<RoomMessage>>, StoreError>;
 
     /// A part of a room's history, of messages that are there still.
     async fn room_history(
@@ -124,7 +187,7 @@ pub trait RoomStore: Send + Sync {
         room: RoomKey,
         id: MessageId,
         change: RoomMessageChange,
-        notice: Option<RoomNotice>,
+        along: Along<()>,
     ) -> Result<bool, StoreError>;
 }
 

@@ -36,6 +36,13 @@ impl Seen {
         }
     }
 
+    /// The connection did not get `no` after all.
+    pub fn unmark(&mut self, no: FanoutNo) {
+        if let Some(bit) = self.bit(no) {
+            self.bits &= !bit;
+        }
+    }
+
     /// Whether the connection got `no`. [`Self::LEN`] or more places before the last that it got, that is forgotten: then it
     /// got what was sent while it was there, and nothing of what was sent before.
     #[inline]
@@ -47,6 +54,11 @@ impl Seen {
             Some(bit) => self.bits & bit != 0,
             None => no > self.entered,
         }
+    }
+
+    /// Whether the connection did not get `no`, which was sent after it first entered.
+    pub fn has_missed(&self, no: FanoutNo) -> bool {
+        no > self.entered && !self.has(no)
     }
 
     #[inline]
@@ -94,6 +106,15 @@ mod tests {
         for (entered, marks, asked, has) in table {
             assert_eq!(seen(entered, marks).has(FanoutNo(asked)), has, "{entered} {marks:?} {asked}");
         }
+    }
+
+    #[test]
+    fn a_connection_has_missed_what_came_after_it_and_did_not_reach_it() {
+        let mut seen = seen(10, &[12, 13]);
+        let missed = |seen: &Seen| (9..=15).filter(|no| seen.has_missed(FanoutNo(*no))).collect::<Vec<_>>();
+        assert_eq!(missed(&seen), [11, 14, 15]);
+        seen.unmark(FanoutNo(13));
+        assert_eq!(missed(&seen), [11, 13, 14, 15]);
     }
 
     proptest! {

@@ -60,7 +60,7 @@ impl World {
             pipeline.create_account(&app, command, None).await.unwrap();
         }
         let room = CreateRoom { creator: id(SENDER), info: RoomInfo::default(), tells_presence: false, closing: None };
-        let room = pipeline.create_room(&app, room).await.unwrap();
+        let room = pipeline.create_room(&app, room, None).await.unwrap();
         let deps =
             GatewayDeps { pipeline: pipeline.clone(), config, metrics, version: "bench".into(), verifiers: Vec::new() };
         Self { gateway: Gateway::start(hub, deps), room, pipeline, app, sent: Cell::new(0) }

@@ -9,5 +9,7 @@ pub(crate) struct RoomMetrics {
     pub(crate) members: Gauge,
     pub(crate) entered: Counter,
     pub(crate) refused: Counter,
+    /// Messages that members got when they came back.
+    pub(crate) returned: Counter,
     pub(crate) overruns: Counter,
 }

@@ -206,12 +206,13 @@ impl Shard {
     /// Says why, takes the connection off its account, and lets it end.
     fn close(&self, id: ConnId, close: Close) {
         let until_us = self.server.pipeline.clock.monotonic_us() + self.server.config.close_timeout_ms * 1_000;
-        let closed =
-            self.with(id, |it| it.close(close, until_us).then(|| (it.account, it.account_id.clone(), it.rooms.take())));
-        let Some(Some((account, account_id, seats))) = closed else { return };
+        let closed = self.with(id, |it| {
+            it.close(close, until_us).then(|| (it.account, it.account_id.clone(), it.device.clone(), it.rooms.take()))
+        });
+        let Some(Some((account, account_id, device, seats))) = closed else { return };
         self.server.metrics.close(close.code);
         self.state.borrow_mut().accounts.leave(account, &account_id, id.place);
-        self.leave_all(account, seats);
+        self.leave_all(account, device.as_ref(), seats);
     }
 
     /// Forgets a connection whose socket is done. Its tasks wait for what will not come, so they are told.
@@ -225,7 +226,8 @@ impl Shard {
             state.accounts.leave(connection.account, &connection.account_id, id.place);
         }
         drop(state);
-        self.leave_all(connection.account, connection.rooms.take());
+        let seats = connection.rooms.take();
+        self.leave_all(connection.account, connection.device.as_ref(), seats);
         connection.wake_all();
         self.ended.notify_one();
     }

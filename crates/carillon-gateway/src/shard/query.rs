@@ -90,6 +90,7 @@ impl Shard {
         }
         let this = self.clone();
         tokio::task::spawn_local(async move {
+            let entered = if let Query::Subscribe(request) = &query { Some(request.channel.clone()) } else { None };
             let result = match query {
                 Query::History(request) => this.history(id, command, request).await,
                 Query::Subscribe(request) => this.subscribe(id, command, &request).await,
@@ -101,7 +102,12 @@ impl Shard {
             };
             this.with(id, |it| it.running -= 1);
             match result {
-                Ok(reply) => this.answer(id, |it| it.reply(&reply)),
+                Ok(reply) => {
+                    this.answer(id, |it| it.reply(&reply));
+                    if let Some(channel) = entered {
+                        this.hand_missed(id, &channel);
+                    }
+                }
                 Err(Failed::Error(error)) => this.fail(id, command, error),
                 Err(Failed::Store(error)) => {
                     tracing::warn!(%error, "a client's query failed because the store did: {error}");

@@ -34,6 +34,7 @@ impl Shard {
         self.server.admission.tidy(now_us);
         self.state.borrow_mut().rates.tidy(now_us);
         self.end_graces(now_us);
+        self.forget_returning(now_us);
         self.tell_skipped(now_us, now_ms);
         let config = &self.server.config;
         for id in self.all() {

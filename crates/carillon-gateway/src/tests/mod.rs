@@ -20,6 +20,7 @@ mod profile;
 mod records;
 mod room;
 mod room_presence;
+mod room_return;
 mod room_rpcs;
 mod room_slow;
 mod rpc;

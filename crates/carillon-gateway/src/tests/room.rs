@@ -18,7 +18,7 @@ impl World {
     pub(super) async fn room(&self, creator: &str) -> Room {
         let info = RoomInfo { name: "hall".into(), ..RoomInfo::default() };
         let command = CreateRoom { creator: id(creator), info, tells_presence: false, closing: None };
-        self.pipeline.create_room(&self.app, command).await.unwrap()
+        self.pipeline.create_room(&self.app, command, None).await.unwrap()
     }
 
     /// A client of an account in the room.

@@ -20,7 +20,7 @@ impl World {
         world.accounts(names).await;
         let command =
             CreateRoom { creator: id(names[0]), info: RoomInfo::default(), tells_presence: true, closing: None };
-        let room = world.pipeline.create_room(&world.app, command).await.unwrap();
+        let room = world.pipeline.create_room(&world.app, command, None).await.unwrap();
         (world, room)
     }
 
@@ -195,4 +195,20 @@ async fn a_delay_that_was_set_while_somebody_was_there_begins_when_the_room_is_e
         world.settle(&mut ann).await;
     }
     assert_eq!(world.closing(&room).await, (true, Some(START_MS + 60_000)));
+}
+
+#[tokio::test]
+async fn in_large_rooms_nobody_is_told_who_comes_and_goes() {
+    let (world, room) = World::hall(&["ann", "bob", "carl"]).await;
+    let room = room.key.no;
+    let mut settings = world.app.settings.clone();
+    settings.rooms.moves_told_max = 2;
+    world.pipeline.replace_app(App { settings, ..(*world.app).clone() }).await.unwrap();
+    let mut ann = world.member("ann", room, Value::Null).await;
+    let mut bob = world.member("bob", room, Value::Null).await;
+    assert_eq!(ann.told(room).await["event"], "entered", "two are not too many");
+    let mut carl = world.member("carl", room, Value::Null).await;
+    carl.leave(room).await;
+    assert_eq!(bob.told(room).await["event"], "left", "of two again");
+    assert_eq!(ann.told(room).await["member"]["account"], "carl");
 }

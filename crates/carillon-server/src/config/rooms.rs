@@ -30,6 +30,12 @@ pub struct RoomsConfig {
     pub zero_is_no_point: Option<bool>,
     /// How long a member that lost its connection still counts as there, in seconds.
     pub grace_s: Option<u64>,
+    /// Whether the app may speak to all of its rooms at once.
+    pub broadcast_enabled: Option<bool>,
+    /// For how long a member that left gets messages of high priority when it comes back, in seconds; 0 means never.
+    pub high_return_s: Option<u64>,
+    /// Members are told who comes and goes in rooms of up to so many accounts; 0 means in all.
+    pub moves_told_max: Option<u32>,
 }
 
 impl RoomsConfig {
@@ -49,6 +55,9 @@ impl RoomsConfig {
             unplaced_get_placed: self.unplaced_get_placed.unwrap_or(usual.unplaced_get_placed),
             zero_is_no_point: self.zero_is_no_point.unwrap_or(usual.zero_is_no_point),
             grace_s: self.grace_s.unwrap_or(usual.grace_s),
+            broadcast_enabled: self.broadcast_enabled.unwrap_or(usual.broadcast_enabled),
+            high_return_s: self.high_return_s.unwrap_or(usual.high_return_s),
+            moves_told_max: self.moves_told_max.unwrap_or(usual.moves_told_max),
         }
     }
 }

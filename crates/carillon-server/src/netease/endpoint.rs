@@ -48,6 +48,7 @@ pub(super) enum Endpoint {
     BatchSendToSomeone,
     RecallFromRoom,
     DeleteHistoryMessage,
+    BroadcastToRooms,
     QueryChatroomMsg,
 }
 
@@ -97,6 +98,7 @@ impl Endpoint {
             "/nimserver/chatroom/batchSendMsg.action" => Self::BatchSendToRoom,
             "/nimserver/chatroom/sendMsgToSomeone.action" => Self::SendToSomeone,
             "/nimserver/chatroom/batchSendMsgToSomeone.action" => Self::BatchSendToSomeone,
+            "/nimserver/chatroom/broadcast.action" => Self::BroadcastToRooms,
             "/nimserver/chatroom/recall.action" => Self::RecallFromRoom,
             "/nimserver/chatroom/deleteHistoryMessage.action" => Self::DeleteHistoryMessage,
             "/nimserver/history/queryChatroomMsg.action" => Self::QueryChatroomMsg,
@@ -149,6 +151,7 @@ impl Endpoint {
             Self::BatchSendToRoom => Operation::SendBatchToRoom,
             Self::SendToSomeone => Operation::SendToRoomMembers,
             Self::BatchSendToSomeone => Operation::SendBatchToRoomMembers,
+            Self::BroadcastToRooms => Operation::BroadcastToRooms,
             Self::RecallFromRoom => Operation::RecallFromRoom,
             Self::DeleteHistoryMessage => Operation::DeleteFromRoom,
             Self::QueryChatroomMsg => Operation::ReadRoomHistory,

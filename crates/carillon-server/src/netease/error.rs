@@ -8,6 +8,7 @@ use std::fmt;
 use carillon_core::AccountId;
 use carillon_core::command::Send;
 use carillon_core::decide::Refusal;
+use carillon_core::model::Operation;
 use carillon_core::port::StoreError;
 use carillon_core::room::Malformed;
 
@@ -175,6 +176,7 @@ impl CallError {
 fn refused(refusal: &Refusal) -> (u16, String) {
     match refusal {
         Refusal::AppDisabled => (403, "app is disabled".into()),
+        Refusal::SwitchedOff(Operation::BroadcastToRooms) => (403, "no right to send chatroom broadcast msg!".into()),
         Refusal::SwitchedOff(_) => (403, "func not enable".into()),
         Refusal::TooManyCalls { .. } => (416, "query too fast".into()),
         Refusal::UnknownAccount(id) => (414, format!("{id} not register")),
@@ -271,7 +273,6 @@ impl From<StoreError> for CallError {
 #[cfg(test)]
 mod tests {
     use carillon_core::limit::ShutOut;
-    use carillon_core::model::Operation;
 
     use super::*;
 
@@ -282,6 +283,7 @@ mod tests {
         for (refusal, code, desc) in [
             (Refusal::AppDisabled, 403, "app is disabled"),
             (Refusal::SwitchedOff(Operation::SendBatch), 403, "func not enable"),
+            (Refusal::SwitchedOff(Operation::BroadcastToRooms), 403, "no right to send chatroom broadcast msg!"),
             (Refusal::TooManyCalls { operation: Operation::SendBatch, shut_out }, 416, "query too fast"),
             (Refusal::UnknownAccount(id()), 414, "ann not register"),
             (Refusal::AccountExists(id()), 414, "already register"),

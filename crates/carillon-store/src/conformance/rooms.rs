@@ -3,19 +3,19 @@
 use carillon_core::RoomNo;
 use carillon_core::command::{CloseAfter, MembershipChange, RoomChange};
 use carillon_core::model::{
-    ClosingPolicy, Membership, Room, RoomCard, RoomCommitted, RoomEvent, RoomKey, RoomMessage, RoomNews, RoomRole,
+    ClosingPolicy, Membership, Room, RoomCard, RoomEvent, RoomKey, RoomMessage, RoomNews, RoomRole,
 };
-use carillon_core::port::{CreateRoomError, Member, RoomMessageChange, RoomSpan};
+use carillon_core::port::{Along, CreateRoomError, Member, RoomMessageChange, RoomSending, RoomSpan};
 
 use super::*;
-use crate::fixture::{new_room, notice, room_key, room_plan};
+use crate::fixture::{along, new_room, notice, room_key, room_plan, say};
 
-const FORWARD: RoomSpan = RoomSpan { from_ms: 0, to_ms: u64::MAX, newest_first: false };
+const FORWARD: RoomSpan = RoomSpan { from_ms: 0, to_ms: u64::MAX, newest_first: false, past: None };
 const BACK: RoomSpan = RoomSpan { newest_first: true, ..FORWARD };
 
 impl Setup {
     async fn room(&self) -> RoomKey {
-        self.store.create_room(new_room(APP, "lobby"), 0).await.unwrap().key
+        self.store.create_room(new_room(APP, "lobby"), 0, None).await.unwrap().key
     }
 
     async fn found(&self, room: RoomKey) -> Option<Room> {
@@ -24,9 +24,8 @@ impl Setup {
 
     /// The message's id and its place.
     async fn say(&self, room: RoomKey, client_id: &str, time_ms: u64) -> (u64, Option<u64>) {
-        let committed = self.store.commit_room_message(room_plan(room, client_id, time_ms), None).await.unwrap();
-        let message = said(&committed);
-        (message.id.0, message.seq)
+        let committed = say(&*self.store, room_plan(room, client_id, time_ms), None).await.unwrap();
+        (committed.id.0, committed.seq)
     }
 
     async fn history(&self, room: RoomKey, span: RoomSpan, limit: PageLimit) -> Vec<String> {
@@ -36,7 +35,7 @@ impl Setup {
 
     async fn change_member(&self, room: RoomKey, account: AccountNo, change: MembershipChange) -> Membership {
         let member = Member { room, account, id: id("bob") };
-        self.store.change_membership(member, change, NOW_MS, None).await.unwrap()
+        self.store.change_membership(member, change, along(None)).await.unwrap()
     }
 
     async fn kept(&self, room: RoomKey, after: AccountNo, limit: usize) -> Vec<AccountNo> {
@@ -57,24 +56,21 @@ impl Setup {
     }
 }
 
-fn said(committed: &RoomCommitted) -> Arc<RoomMessage> {
-    match &committed.news {
-        RoomNews::Message(message) => Arc::clone(message),
-        RoomNews::Repeat { .. } | RoomNews::Notice(_) => panic!("it is no message"),
-    }
-}
-
 async fn rooms_get_the_next_numbers_of_their_app_as_far_as_it_may_have_rooms(it: Setup) {
     let other = it.store.create_app(new_app("other")).await.unwrap().id;
     for (app, rooms_max, expected) in [(APP, 2, Some(1)), (APP, 2, Some(2)), (APP, 2, None), (APP, 0, Some(3))] {
-        let created = it.store.create_room(new_room(app, "r"), rooms_max).await;
+        let created = it.store.create_room(new_room(app, "r"), rooms_max, None).await;
         let expected = expected.map(|no| room_key(app, no)).ok_or(CreateRoomError::TooMany);
         assert_eq!(created.map(|it| it.key), expected);
     }
     let close = RoomChange::SetOpen { open: false, closing: None };
-    it.store.change_room(room_key(APP, 1), close, NOW_MS, None).await.unwrap().unwrap();
-    assert_eq!(it.store.create_room(new_room(APP, "r"), 3).await, Err(CreateRoomError::TooMany), "closed ones count");
-    let created = it.store.create_room(new_room(other, "theirs"), 1).await.unwrap();
+    it.store.change_room(room_key(APP, 1), close, along(None)).await.unwrap().unwrap();
+    assert_eq!(
+        it.store.create_room(new_room(APP, "r"), 3, None).await,
+        Err(CreateRoomError::TooMany),
+        "closed ones count"
+    );
+    let created = it.store.create_room(new_room(other, "theirs"), 1, None).await.unwrap();
     assert_eq!(created.key, room_key(other, 1));
     assert_eq!(it.found(created.key).await, Some(created));
     let nos = [3, 9, 1].map(|no| RoomNo::new(no).unwrap());
@@ -83,13 +79,13 @@ async fn rooms_get_the_next_numbers_of_their_app_as_far_as_it_may_have_rooms(it:
         found.iter().map(|it| it.as_ref().map(|it| it.open)).collect::<Vec<_>>(),
         [Some(true), None, Some(false)]
     );
-    let nowhere = it.store.create_room(new_room(AppId(9), "r"), 0).await;
+    let nowhere = it.store.create_room(new_room(AppId(9), "r"), 0, None).await;
     assert_eq!(nowhere, Err(CreateRoomError::Store(StoreError::NoApp)));
 }
 
 async fn what_was_said_of_two_rooms_with_the_same_number_stays_apart(it: Setup) {
     let other = it.store.create_app(new_app("other")).await.unwrap().id;
-    let (ours, theirs) = (it.room().await, it.store.create_room(new_room(other, "theirs"), 0).await.unwrap().key);
+    let (ours, theirs) = (it.room().await, it.store.create_room(new_room(other, "theirs"), 0, None).await.unwrap().key);
     assert_eq!(ours.no, theirs.no);
     assert_eq!(it.say(ours, "a", NOW_MS).await, (1, Some(1)));
     assert_eq!(it.say(theirs, "b", NOW_MS).await, (2, Some(1)));
@@ -103,16 +99,17 @@ async fn what_was_said_of_two_rooms_with_the_same_number_stays_apart(it: Setup) 
 async fn a_room_is_changed_and_whoever_hears_of_it_hears_in_the_order_of_commits(it: Setup) {
     let room = it.room().await;
     it.say(room, "before", NOW_MS).await;
-    let change = it.store.change_room(room, RoomChange::SetMuted(true), NOW_MS, notice(RoomEvent::Muted(true)));
+    let change = it.store.change_room(room, RoomChange::SetMuted(true), along(notice(RoomEvent::Muted(true))));
     let muted = change.await.unwrap().unwrap();
     assert!(muted.muted);
     assert_eq!(it.found(room).await, Some(muted));
-    let after = it.store.commit_room_message(room_plan(room, "after", NOW_MS), None).await.unwrap();
-    assert!(after.room.muted, "the room is as it is, and not as it was when the message was planned");
+    say(&*it.store, room_plan(room, "after", NOW_MS), None).await.unwrap();
+    let is_muted = it.heard.2.lock().unwrap().last().unwrap().room.muted;
+    assert!(is_muted, "the room is as it is, and not as it was when the message was planned");
     // Twice the same: nothing is written, and it is told.
-    it.store.change_room(room, RoomChange::SetMuted(true), NOW_MS, notice(RoomEvent::Muted(true))).await.unwrap();
-    it.store.change_room(room, RoomChange::SetTellsPresence(false), NOW_MS, None).await.unwrap();
-    let none = it.store.change_room(room_key(APP, 9), RoomChange::SetMuted(true), NOW_MS, notice(RoomEvent::Updated));
+    it.store.change_room(room, RoomChange::SetMuted(true), along(notice(RoomEvent::Muted(true)))).await.unwrap();
+    it.store.change_room(room, RoomChange::SetTellsPresence(false), along(None)).await.unwrap();
+    let none = it.store.change_room(room_key(APP, 9), RoomChange::SetMuted(true), along(notice(RoomEvent::Updated)));
     assert_eq!(none.await, Ok(None));
     assert_eq!(it.told(), ["before", "Muted(true) muted=true", "after", "Muted(true) muted=true"]);
 }
@@ -125,20 +122,20 @@ async fn open_rooms_that_close_by_themselves_are_listed(it: Setup) {
     };
     let set = async |room, policy| {
         let change = RoomChange::SetClosing(CloseAfter { policy, delay_s: 60 });
-        it.store.change_room(room, change, NOW_MS, None).await.unwrap().unwrap();
+        it.store.change_room(room, change, along(None)).await.unwrap().unwrap();
     };
     let (first, second) = (it.room().await, it.room().await);
     let close_after = CloseAfter { policy: ClosingPolicy::AtTime, delay_s: 5 };
     let theirs = carillon_core::model::NewRoom { closing: close_after.from(NOW_MS), ..new_room(other, "theirs") };
-    let theirs = it.store.create_room(theirs, 0).await.unwrap().key;
+    let theirs = it.store.create_room(theirs, 0, None).await.unwrap().key;
     assert_eq!(closing().await, [(theirs, Some(NOW_MS))]);
     set(second, ClosingPolicy::WhenEmpty).await;
-    it.store.change_room(second, RoomChange::SetEmpty(false), NOW_MS + 1, None).await.unwrap();
+    it.store.change_room(second, RoomChange::SetEmpty(false), Along::at(NOW_MS + 1)).await.unwrap();
     set(first, ClosingPolicy::AtTime).await;
     assert_eq!(closing().await, [(first, Some(NOW_MS)), (second, None), (theirs, Some(NOW_MS))]);
     set(first, ClosingPolicy::Never).await;
     let close = RoomChange::SetOpen { open: false, closing: None };
-    it.store.change_room(theirs, close, NOW_MS, None).await.unwrap();
+    it.store.change_room(theirs, close, along(None)).await.unwrap();
     assert_eq!(closing().await, [(second, None)]);
 }
 
@@ -171,7 +168,7 @@ async fn those_of_whom_something_is_kept_are_paged_by_number_and_their_changes_a
         let event = RoomEvent::Blocked { account, id: id("bob"), on: true };
         let member = Member { room, account, id: id("bob") };
         let change = MembershipChange::SetBlocked(true);
-        it.store.change_membership(member, change, NOW_MS, notice(event)).await.unwrap();
+        it.store.change_membership(member, change, along(notice(event))).await.unwrap();
     }
     assert_eq!(it.kept(room, AccountNo(0), 2).await, [ANN, BOB]);
     assert_eq!(it.kept(room, BOB, 2).await, [CARL]);
@@ -182,7 +179,7 @@ async fn those_of_whom_something_is_kept_are_paged_by_number_and_their_changes_a
     assert_eq!(it.told().len(), 2);
     let member = Member { room: room_key(APP, 9), account: BOB, id: id("bob") };
     let event = notice(RoomEvent::Kicked { account: BOB, id: id("bob") });
-    let nowhere = it.store.change_membership(member, MembershipChange::SetBlocked(true), NOW_MS, event).await;
+    let nowhere = it.store.change_membership(member, MembershipChange::SetBlocked(true), along(event)).await;
     assert_eq!(nowhere, Ok(Membership::default()), "there is no such room");
     assert_eq!(it.told().len(), 2);
 }
@@ -192,14 +189,16 @@ async fn places_in_a_history_are_dense_and_what_is_no_part_of_it_has_none(it: Se
     assert_eq!(it.say(room, "a", NOW_MS).await, (1, Some(1)));
     let mut passing = room_plan(room, "passing", NOW_MS);
     passing.in_history = false;
-    let passing = it.store.commit_room_message(passing, None).await.unwrap();
-    assert_eq!((said(&passing).id, said(&passing).seq), (MessageId(2), None));
+    let passing = say(&*it.store, passing, None).await.unwrap();
+    assert_eq!((passing.id, passing.seq), (MessageId(2), None));
     assert_eq!(it.store.room_message(room, MessageId(2)).await, Ok(None));
     it.send(&[(2, Fate::Inbox)]).await;
     assert_eq!(it.say(room, "b", NOW_MS).await, (5, Some(2)));
-    let gone = it.store.change_room_message(room, MessageId(5), RoomMessageChange::Remove, notice(RoomEvent::Updated));
+    let gone =
+        it.store.change_room_message(room, MessageId(5), RoomMessageChange::Remove, along(notice(RoomEvent::Updated)));
     assert_eq!(gone.await, Ok(true));
-    let again = it.store.change_room_message(room, MessageId(5), RoomMessageChange::Remove, notice(RoomEvent::Updated));
+    let again =
+        it.store.change_room_message(room, MessageId(5), RoomMessageChange::Remove, along(notice(RoomEvent::Updated)));
     assert_eq!(again.await, Ok(false));
     assert_eq!(it.say(room, "c", NOW_MS).await, (6, Some(3)));
     assert_eq!(it.history(room, FORWARD, ALL).await, ["a", "c"]);
@@ -226,7 +225,7 @@ async fn a_history_is_read_by_time_both_ways_and_keeps_its_limits(it: Setup) {
     assert_eq!(it.history(room, BACK, two).await, ["d", "c"]);
     let tiny = PageLimit { entries: 9, bytes: 0 };
     assert_eq!(it.history(room, FORWARD, tiny).await, ["a"]);
-    let span = |from_ms, to_ms| RoomSpan { from_ms, to_ms, newest_first: false };
+    let span = |from_ms, to_ms| RoomSpan { from_ms, to_ms, newest_first: false, past: None };
     assert_eq!(it.history(room, span(20, 20), ALL).await, ["b", "c"]);
     assert_eq!(it.history(room, span(11, 29), ALL).await, ["b", "c"]);
     assert_eq!(it.history(room, span(30, 10), ALL).await, [""; 0]);
@@ -236,13 +235,115 @@ async fn a_history_is_read_by_time_both_ways_and_keeps_its_limits(it: Setup) {
 async fn a_message_to_a_room_is_remembered_in_the_same_commit(it: Setup) {
     let room = it.room().await;
     let asked = remember("r", NOW_MS + 10, |it: &RoomMessage| format!("{} {:?}", it.id, it.seq));
-    it.store.commit_room_message(room_plan(room, "a", NOW_MS), asked).await.unwrap();
+    say(&*it.store, room_plan(room, "a", NOW_MS), asked).await.unwrap();
     let found = it.store.remembered(APP, "r", NOW_MS + 9).await.unwrap().unwrap();
     assert_eq!(&found.answer[..], b"1 Some(1)");
     assert_eq!(it.store.remembered(APP, "r", NOW_MS + 10).await, Ok(None));
-    let nowhere = it.store.commit_room_message(room_plan(room_key(APP, 9), "a", NOW_MS), None).await;
+    let nowhere = say(&*it.store, room_plan(room_key(APP, 9), "a", NOW_MS), None).await;
     assert!(matches!(nowhere, Err(StoreError::Unknown(_))));
     assert_eq!(it.told(), ["a"]);
+}
+
+async fn open_rooms_are_paged_by_their_numbers(it: Setup) {
+    assert_eq!(it.store.open_rooms(APP, 0, 2).await, Ok((vec![], None)));
+    for _ in 0..5 {
+        it.room().await;
+    }
+    let close = RoomChange::SetOpen { open: false, closing: None };
+    it.store.change_room(room_key(APP, 2), close, along(None)).await.unwrap();
+    for (after, limit, expected, next) in [
+        (0, 2, vec![1], Some(2)),
+        (2, 2, vec![3, 4], Some(4)),
+        (4, 2, vec![5], None),
+        (9, 2, vec![], None),
+        (0, 9, vec![1, 3, 4, 5], None),
+    ] {
+        let (rooms, then) = it.store.open_rooms(APP, after, limit).await.unwrap();
+        let nos: Vec<u64> = rooms.iter().map(|room| room.key.no.get()).collect();
+        assert_eq!((nos, then), (expected, next), "after {after}");
+    }
+}
+
+async fn what_a_message_is_decided_on_is_read_at_once(it: Setup) {
+    let room = it.room().await;
+    it.change_member(room, BOB, MembershipChange::SetMuted(true)).await;
+    let named = [id("nobody"), id("bob"), id("ann")];
+    let found = it.store.room_sending(room, &id("bob"), &named).await.unwrap();
+    assert_eq!(found.room.map(|it| it.key), Some(room));
+    assert_eq!(found.sender.map(|it| it.no), Some(BOB));
+    assert!(found.membership.muted);
+    assert_eq!(found.recipients, [BOB, ANN]);
+    let nothing = it.store.room_sending(room_key(APP, 9), &id("nobody"), &[]).await.unwrap();
+    let expected = RoomSending { room: None, sender: None, membership: Membership::default(), recipients: Vec::new() };
+    assert_eq!(nothing, expected);
+}
+
+async fn messages_are_written_all_or_none_and_their_request_is_remembered(it: Setup) {
+    let (one, two) = (it.room().await, it.room().await);
+    let plan = |room, client_id| (room_plan(room, client_id, NOW_MS), None);
+    let broken = it.store.commit_room_messages(vec![plan(one, "x"), plan(room_key(APP, 9), "y")], None).await;
+    assert!(matches!(broken, Err(StoreError::Unknown(_))));
+    assert_eq!(it.told(), [""; 0]);
+    let asked = remember("r", NOW_MS + 10, |all: &Vec<Arc<RoomMessage>>| format!("{} {}", all[0].id, all[2].id));
+    let messages = vec![plan(one, "a"), plan(two, "b"), plan(one, "c")];
+    let said = it.store.commit_room_messages(messages, asked).await.unwrap();
+    let places: Vec<_> = said.iter().map(|it| (it.id.0, it.seq)).collect();
+    assert_eq!(places, [(1, Some(1)), (2, Some(1)), (3, Some(2))]);
+    assert_eq!(it.told(), ["a", "b", "c"]);
+    assert_eq!(&it.store.remembered(APP, "r", NOW_MS).await.unwrap().unwrap().answer[..], b"1 3");
+    assert_eq!(it.store.commit_room_messages(Vec::new(), None).await, Ok(vec![]));
+}
+
+async fn calls_about_rooms_are_remembered_in_the_same_commit(it: Setup) {
+    let remembered = async |request: &str| {
+        let found = it.store.remembered(APP, request, NOW_MS).await.unwrap();
+        found.map(|it| String::from_utf8(it.answer.to_vec()).unwrap())
+    };
+    let asked = remember("create", NOW_MS + 10, |it: &Room| it.key.no.to_string());
+    let room = it.store.create_room(new_room(APP, "lobby"), 0, asked).await.unwrap().key;
+    assert_eq!(remembered("create").await.as_deref(), Some("1"));
+    let with = |request: &str, show: fn(&Room) -> String| Along {
+        remember: remember(request, NOW_MS + 10, show),
+        ..along(None)
+    };
+    let mute = with("mute", |it| it.muted.to_string());
+    it.store.change_room(room, RoomChange::SetMuted(true), mute).await.unwrap();
+    assert_eq!(remembered("mute").await.as_deref(), Some("true"));
+    let lost = with("lost", |_| "nothing".into());
+    assert_eq!(it.store.change_room(room_key(APP, 9), RoomChange::SetMuted(true), lost).await, Ok(None));
+    assert_eq!(remembered("lost").await, None);
+    let member = Member { room, account: BOB, id: id("bob") };
+    let keep = Along {
+        remember: remember("kick", NOW_MS + 10, |it: &Membership| format!("{:?}", it.role)),
+        ..along(notice(RoomEvent::Updated))
+    };
+    let kept = it.store.change_membership(member, MembershipChange::Keep, keep).await.unwrap();
+    assert_eq!((kept, it.kept(room, AccountNo(0), 9).await), (Membership::default(), vec![ANN]));
+    assert_eq!(remembered("kick").await.as_deref(), Some("Guest"));
+    let (message, _) = it.say(room, "a", NOW_MS).await;
+    let remove = Along { remember: remember("recall", NOW_MS + 10, |()| "gone".into()), ..along(None) };
+    let removed = it.store.change_room_message(room, MessageId(message), RoomMessageChange::Remove, remove).await;
+    assert_eq!((removed, remembered("recall").await.as_deref()), (Ok(true), Some("gone")));
+}
+
+async fn a_page_of_a_history_goes_on_within_a_millisecond(it: Setup) {
+    let room = it.room().await;
+    let mut ids = Vec::new();
+    for (client_id, time_ms) in [("a", 10), ("b", 20), ("c", 20), ("d", 20), ("e", 30)] {
+        ids.push(MessageId(it.say(room, client_id, time_ms).await.0));
+    }
+    let from = |time_ms, past: Option<usize>| RoomSpan { from_ms: time_ms, past: past.map(|at| ids[at]), ..FORWARD };
+    let to = |time_ms, past: Option<usize>| RoomSpan { to_ms: time_ms, past: past.map(|at| ids[at]), ..BACK };
+    assert_eq!(it.history(room, from(20, Some(2)), ALL).await, ["d", "e"]);
+    assert_eq!(it.history(room, from(20, Some(3)), ALL).await, ["e"]);
+    assert_eq!(it.history(room, from(30, Some(4)), ALL).await, [""; 0]);
+    assert_eq!(it.history(room, to(20, Some(2)), ALL).await, ["b", "a"]);
+    assert_eq!(it.history(room, to(20, Some(1)), ALL).await, ["a"]);
+    assert_eq!(it.history(room, to(10, Some(0)), ALL).await, [""; 0]);
+    for odd in [MessageId(0), MessageId(u64::MAX)] {
+        it.history(room, RoomSpan { past: Some(odd), ..FORWARD }, ALL).await;
+        it.history(room, RoomSpan { past: Some(odd), ..BACK }, ALL).await;
+    }
 }
 
 async fn what_was_said_too_long_ago_goes_and_places_go_on(it: Setup) {
@@ -265,7 +366,7 @@ async fn what_was_said_too_long_ago_goes_and_places_go_on(it: Setup) {
 async fn of_the_rooms_of_a_removed_app_nothing_is_left(it: Setup) {
     let room = it.room().await;
     let closing = RoomChange::SetClosing(CloseAfter { policy: ClosingPolicy::AtTime, delay_s: 1 });
-    it.store.change_room(room, closing, NOW_MS, None).await.unwrap();
+    it.store.change_room(room, closing, along(None)).await.unwrap();
     it.say(room, "a", NOW_MS).await;
     it.store.remove_app(APP).await.unwrap();
     let is_gone = async || {
@@ -274,14 +375,14 @@ async fn of_the_rooms_of_a_removed_app_nothing_is_left(it: Setup) {
         assert_eq!(it.kept(room, AccountNo(0), 9).await, []);
         assert_eq!(it.history(room, FORWARD, ALL).await, [""; 0]);
         assert_eq!(it.store.room_message(room, MessageId(1)).await, Ok(None));
-        let said = it.store.commit_room_message(room_plan(room, "b", NOW_MS), None).await;
+        let said = say(&*it.store, room_plan(room, "b", NOW_MS), None).await;
         assert!(matches!(said, Err(StoreError::NoApp)));
-        let changed = it.store.change_room(room, RoomChange::SetMuted(true), NOW_MS, notice(RoomEvent::Updated)).await;
+        let changed = it.store.change_room(room, RoomChange::SetMuted(true), along(notice(RoomEvent::Updated))).await;
         assert_eq!(changed, Ok(None));
-        let gone = it.store.change_room_message(room, MessageId(1), RoomMessageChange::Remove, None).await;
+        let gone = it.store.change_room_message(room, MessageId(1), RoomMessageChange::Remove, along(None)).await;
         assert_eq!(gone, Ok(false));
         let member = Member { room, account: BOB, id: id("bob") };
-        let blocked = it.store.change_membership(member, MembershipChange::SetBlocked(true), NOW_MS, None).await;
+        let blocked = it.store.change_membership(member, MembershipChange::SetBlocked(true), along(None)).await;
         assert_eq!(blocked, Err(StoreError::NoApp));
     };
     is_gone().await;
@@ -304,6 +405,11 @@ mod each {
         places_in_a_history_are_dense_and_what_is_no_part_of_it_has_none
         a_history_is_read_by_time_both_ways_and_keeps_its_limits
         a_message_to_a_room_is_remembered_in_the_same_commit
+        open_rooms_are_paged_by_their_numbers
+        what_a_message_is_decided_on_is_read_at_once
+        messages_are_written_all_or_none_and_their_request_is_remembered
+        calls_about_rooms_are_remembered_in_the_same_commit
+        a_page_of_a_history_goes_on_within_a_millisecond
         what_was_said_too_long_ago_goes_and_places_go_on
         of_the_rooms_of_a_removed_app_nothing_is_left
     }

@@ -339,6 +339,9 @@ impl Make<'_> {
             unplaced_get_placed: self.rng.random(),
             zero_is_no_point: self.rng.random(),
             grace_s: self.rng.random(),
+            broadcast_enabled: self.rng.random(),
+            high_return_s: self.rng.random(),
+            moves_told_max: self.rng.random(),
         }
     }
 

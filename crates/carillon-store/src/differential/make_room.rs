@@ -5,12 +5,12 @@ use carillon_core::model::{
     ClosingPolicy, NewRoom, Point, RoomCard, RoomInfo, RoomKey, RoomPriority, RoomRole, RoomTo,
 };
 use carillon_core::port::{Member, RoomPlan, RoomSpan};
-use carillon_core::{AccountId, AccountNo};
+use carillon_core::{AccountId, AccountNo, AppId};
 use rand::RngExt as _;
 
 use super::make::{ACCOUNTS, Make};
 use super::op::Op;
-use super::room::{ROOMS, RoomOp};
+use super::room::{ROOMS, RoomOp, Told};
 use crate::fixture::{id, new_room, room_key, room_plan};
 
 /// An account has one name as long as it is there.
@@ -21,23 +21,33 @@ fn id_of(account: AccountNo) -> AccountId {
 impl Make<'_> {
     /// A write that may share a group with others.
     pub(super) fn write_in_room(&mut self) -> Op {
-        let is_told = self.rng.random();
         Op::Room(match self.rng.random_range(0..10) {
-            0 | 1 => RoomOp::Create(self.new_room(), self.rng.random_range(0..ROOMS).max(2)),
-            2 => RoomOp::Change(self.room(), self.room_change(), self.now_ms, is_told),
-            3 | 4 => RoomOp::ChangeMembership(self.member(), self.membership_change(), self.now_ms, is_told),
-            5 => RoomOp::ChangeMessage(self.room(), self.message_id(), is_told),
-            _ => RoomOp::Say(Box::new(self.room_plan()), self.request()),
+            0 | 1 => RoomOp::Create(self.new_room(), self.rng.random_range(0..ROOMS).max(2), self.request()),
+            2 => RoomOp::Change(self.room(), self.room_change(), self.now_ms, self.told()),
+            3 | 4 => RoomOp::ChangeMembership(self.member(), self.membership_change(), self.now_ms, self.told()),
+            5 => RoomOp::ChangeMessage(self.room(), self.message_id(), self.told()),
+            _ => {
+                // Of one app, as all of what one call says.
+                let app = self.app();
+                let messages = (0..self.rng.random_range(1..4)).map(|_| (self.room_plan(app), self.request()));
+                RoomOp::Say(messages.collect(), self.request())
+            }
         })
     }
 
+    fn told(&mut self) -> Told {
+        (self.rng.random(), self.request())
+    }
+
     pub(super) fn read_room(&mut self) -> Op {
-        Op::Room(match self.rng.random_range(0..6) {
+        Op::Room(match self.rng.random_range(0..8) {
             0 => RoomOp::Rooms(self.app(), (0..3).map(|_| self.room().no).collect()),
             1 => RoomOp::Closing,
             2 => RoomOp::Memberships(self.room(), (0..3).map(|_| self.no()).collect()),
             3 => RoomOp::Members(self.room(), self.no(), self.rng.random_range(0..4)),
             4 => RoomOp::Message(self.room(), self.message_id()),
+            5 => RoomOp::Open(self.app(), self.rng.random_range(0..=ROOMS), self.rng.random_range(1..=5)),
+            6 => RoomOp::Sending(self.room(), self.name(), vec![self.name(), self.name()]),
             _ => RoomOp::History(self.room(), self.room_span(), self.limit()),
         })
     }
@@ -101,23 +111,30 @@ impl Make<'_> {
     }
 
     fn membership_change(&mut self) -> MembershipChange {
-        match self.rng.random_range(0..6) {
+        match self.rng.random_range(0..7) {
             0 => MembershipChange::SetRole(self.pick(&[RoomRole::Guest, RoomRole::Fixed, RoomRole::Manager])),
             1 => MembershipChange::SetBlocked(self.rng.random()),
             2 => MembershipChange::SetMuted(self.rng.random()),
             3 => MembershipChange::SetMutedUntil(self.pick(&[0, self.now_ms, self.now_ms + 70_000])),
             4 => MembershipChange::SetCard(self.card()),
+            5 => MembershipChange::Keep,
             _ => MembershipChange::NoteEntered(self.now_ms),
         }
     }
 
     fn room_span(&mut self) -> RoomSpan {
         let ends = [0, self.now_ms, self.now_ms.saturating_sub(120_000), u64::MAX];
-        RoomSpan { from_ms: self.pick(&ends), to_ms: self.pick(&ends), newest_first: self.rng.random() }
+        RoomSpan {
+            from_ms: self.pick(&ends),
+            to_ms: self.pick(&ends),
+            newest_first: self.rng.random(),
+            past: self.maybe(Self::message_id),
+        }
     }
 
-    fn room_plan(&mut self) -> RoomPlan {
-        let mut plan = room_plan(self.room(), "", self.now_ms);
+    fn room_plan(&mut self, app: AppId) -> RoomPlan {
+        let room = room_key(app, self.rng.random_range(1..=ROOMS));
+        let mut plan = room_plan(room, "", self.now_ms);
         plan.in_history = self.rng.random_bool(0.8);
         let coordinates: [i8; 3] = self.rng.random();
         let [x, y, z] = coordinates.map(f64::from);

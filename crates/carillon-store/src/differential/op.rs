@@ -63,7 +63,14 @@ impl Op {
     /// take the place of an older one, apart from conversations, which it could keep from ending, and nothing in rooms,
     /// whose trims are ahead of the time here.
     pub(super) fn while_trimming(mut self) -> Self {
-        if let Self::CreateAccount(_, request) | Self::Change(_, _, _, request) = &mut self {
+        if let Self::CreateAccount(_, request)
+        | Self::Change(_, _, _, request)
+        | Self::Room(
+            RoomOp::Create(_, _, request)
+            | RoomOp::Change(_, _, _, (_, request))
+            | RoomOp::ChangeMembership(_, _, _, (_, request)),
+        ) = &mut self
+        {
             *request = None;
         } else if let Self::Commit(plan, request) = &mut self {
             (plan.in_conversations, plan.change) = (false, None);

@@ -1,9 +1,11 @@
 //! Operations on rooms.
 
+use std::fmt::Debug;
+
 use carillon_core::command::{MembershipChange, RoomChange};
 use carillon_core::model::{NewRoom, RoomCommitted, RoomEvent, RoomKey, RoomNews};
-use carillon_core::port::{Member, PageLimit, RoomMessageChange, RoomPlan, RoomSpan, Store};
-use carillon_core::{AccountNo, AppId, MessageId, RoomNo};
+use carillon_core::port::{Along, Member, PageLimit, RoomMessageChange, RoomPlan, RoomSpan, Store};
+use carillon_core::{AccountId, AccountNo, AppId, MessageId, RoomNo};
 
 use super::op::{Request, asked};
 use crate::fixture::{ALL, notice, room_key};
@@ -13,45 +15,63 @@ pub(super) const ROOMS: u64 = 4;
 
 #[derive(Clone, Debug)]
 pub(super) enum RoomOp {
-    Create(NewRoom, u64),
+    Create(NewRoom, u64, Option<Request>),
+    Open(AppId, u64, usize),
+    Sending(RoomKey, AccountId, Vec<AccountId>),
     Rooms(AppId, Vec<RoomNo>),
-    Change(RoomKey, RoomChange, u64, bool),
+    Change(RoomKey, RoomChange, u64, Told),
     Closing,
     Memberships(RoomKey, Vec<AccountNo>),
-    ChangeMembership(Member, MembershipChange, u64, bool),
+    ChangeMembership(Member, MembershipChange, u64, Told),
     Members(RoomKey, AccountNo, usize),
-    Say(Box<RoomPlan>, Option<Request>),
+    Say(Vec<(RoomPlan, Option<Request>)>, Option<Request>),
     History(RoomKey, RoomSpan, PageLimit),
     Message(RoomKey, MessageId),
-    ChangeMessage(RoomKey, MessageId, bool),
+    ChangeMessage(RoomKey, MessageId, Told),
+}
+
+/// Whether a change is told, and what it is remembered by.
+pub(super) type Told = (bool, Option<Request>);
+
+fn along<T: Debug + 'static>((is_told, request): Told, event: RoomEvent, now_ms: u64) -> Along<T> {
+    let notice = if is_told { notice(event) } else { None };
+    Along { now_ms, notice, remember: asked(request, |it| format!("{it:?}")) }
 }
 
 impl RoomOp {
     pub(super) async fn run(self, store: &dyn Store) -> String {
-        let told = |is_told: bool, event| if is_told { notice(event) } else { None };
         match self {
-            Self::Create(new, rooms_max) => format!("{:?}", store.create_room(new, rooms_max).await),
+            Self::Create(new, rooms_max, request) => {
+                let asked = asked(request, |room| format!("{room:?}"));
+                format!("{:?}", store.create_room(new, rooms_max, asked).await)
+            }
+            Self::Open(app, after, limit) => format!("{:?}", store.open_rooms(app, after, limit).await),
+            Self::Sending(room, sender, named) => {
+                // Accounts are told with their tokens hidden, which come by chance.
+                format!("{:?}", store.room_sending(room, &sender, &named).await)
+            }
             Self::Rooms(app, nos) => format!("{:?}", store.rooms(app, &nos).await),
-            Self::Change(room, change, now_ms, is_told) => {
-                let notice = told(is_told, RoomEvent::Updated);
-                format!("{:?}", store.change_room(room, change, now_ms, notice).await)
+            Self::Change(room, change, now_ms, told) => {
+                format!("{:?}", store.change_room(room, change, along(told, RoomEvent::Updated, now_ms)).await)
             }
             Self::Closing => format!("{:?}", store.closing_rooms().await),
             Self::Memberships(room, accounts) => format!("{:?}", store.memberships(room, &accounts).await),
-            Self::ChangeMembership(member, change, now_ms, is_told) => {
+            Self::ChangeMembership(member, change, now_ms, told) => {
                 let event = RoomEvent::Kicked { account: member.account, id: member.id.clone() };
-                format!("{:?}", store.change_membership(member, change, now_ms, told(is_told, event)).await)
+                format!("{:?}", store.change_membership(member, change, along(told, event, now_ms)).await)
             }
             Self::Members(room, after, limit) => format!("{:?}", store.kept_members(room, after, limit).await),
-            Self::Say(plan, request) => {
-                let asked = asked(request, |message| format!("{message:?}"));
-                format!("{:?}", store.commit_room_message(*plan, asked).await)
+            Self::Say(messages, request) => {
+                let one = |(plan, request)| (plan, asked(request, |message| format!("{message:?}")));
+                let messages = messages.into_iter().map(one).collect();
+                let asked = asked(request, |messages| format!("{messages:?}"));
+                format!("{:?}", store.commit_room_messages(messages, asked).await)
             }
             Self::History(room, span, limit) => format!("{:?}", store.room_history(room, span, limit).await),
             Self::Message(room, id) => format!("{:?}", store.room_message(room, id).await),
-            Self::ChangeMessage(room, id, is_told) => {
-                let notice = told(is_told, RoomEvent::Opened);
-                format!("{:?}", store.change_room_message(room, id, RoomMessageChange::Remove, notice).await)
+            Self::ChangeMessage(room, id, told) => {
+                let along = along(told, RoomEvent::Opened, 0);
+                format!("{:?}", store.change_room_message(room, id, RoomMessageChange::Remove, along).await)
             }
         }
     }
@@ -61,7 +81,7 @@ impl RoomOp {
 pub(super) fn everything_of(app: AppId) -> impl Iterator<Item = RoomOp> {
     let rooms = (1..=ROOMS).map(move |no| room_key(app, no));
     let nos: Vec<RoomNo> = rooms.clone().map(|it| it.no).collect();
-    let all = RoomSpan { from_ms: 0, to_ms: u64::MAX, newest_first: false };
+    let all = RoomSpan { from_ms: 0, to_ms: u64::MAX, newest_first: false, past: None };
     let of_each =
         rooms.flat_map(move |room| [RoomOp::Members(room, AccountNo(0), usize::MAX), RoomOp::History(room, all, ALL)]);
     of_each.chain([RoomOp::Rooms(app, nos)])

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use carillon_core::model::{Membership, Room, RoomKey, RoomMessage};
-use carillon_core::port::{Kept, PageLimit, RoomSpan, StoreError};
-use carillon_core::{AccountNo, AppId, MessageId, RoomNo};
+use carillon_core::port::{Kept, PageLimit, RoomSending, RoomSpan, StoreError};
+use carillon_core::{AccountId, AccountNo, AppId, MessageId, RoomNo};
 use fjall::{Guard, Readable as _, Snapshot};
 
 use super::db::{Db, unknown};
 use super::format::room::{self as keys, RoomTag};
 use super::record::{self, MemberRecord, RoomMessageRecord, RoomRecord};
 use super::state::RoomHead;
-use super::{seal, state};
+use super::{reads, seal, state};
 use crate::page::PageFill;
+use crate::rules;
 
 /// What the writer needs to know of the room.
 pub(crate) fn head(db: &Db, key: RoomKey) -> Result<Option<RoomHead>, StoreError> {
@@ -35,6 +36,39 @@ fn room(snapshot: &Snapshot, db: &Db, room: RoomKey) -> Result<Option<Room>, Sto
     value.map(|value| record::decode::<RoomRecord>(&key, &value)?.try_into()).transpose()
 }
 
+/// Rooms lie between their histories, so each is looked up by its number.
+pub(crate) fn open(db: &Db, app: AppId, after: u64, limit: usize) -> Result<(Vec<Room>, Option<u64>), StoreError> {
+    let snapshot = db.database.snapshot();
+    let key = keys::of_app(RoomTag::Last, app);
+    let last = snapshot.get(&db.rooms, &key).map_err(unknown)?;
+    let last = last.map_or(Ok(0), |value| seal::open_number(&key, &value))?;
+    let (numbers, next) = rules::page_of_rooms(after, limit, last);
+    let mut open = Vec::new();
+    for no in numbers.filter_map(RoomNo::new) {
+        open.extend(room(&snapshot, db, RoomKey { app, no })?.filter(|room| room.open));
+    }
+    Ok((open, next))
+}
+
+pub(crate) fn sending(
+    db: &Db,
+    key: RoomKey,
+    sender: &AccountId,
+    named: &[AccountId],
+) -> Result<RoomSending, StoreError> {
+    let snapshot = db.database.snapshot();
+    let sender = reads::account(&snapshot, db, key.app, sender)?;
+    let kept = match &sender {
+        Some(sender) => membership(&snapshot, db, key, sender.no)?,
+        None => Membership::default(),
+    };
+    let mut recipients = Vec::with_capacity(named.len());
+    for id in named {
+        recipients.extend(reads::account(&snapshot, db, key.app, id)?.map(|it| it.no));
+    }
+    Ok(RoomSending { room: room(&snapshot, db, key)?, sender, membership: kept, recipients })
+}
+
 /// The open rooms that close by themselves.
 pub(crate) fn closing(db: &Db) -> Result<Vec<Room>, StoreError> {
     let snapshot = db.database.snapshot();
@@ -50,14 +84,15 @@ pub(crate) fn closing(db: &Db) -> Result<Vec<Room>, StoreError> {
 
 pub(crate) fn memberships(db: &Db, room: RoomKey, accounts: &[AccountNo]) -> Result<Vec<Membership>, StoreError> {
     let snapshot = db.database.snapshot();
-    let membership = |account: &AccountNo| {
-        let key = keys::member(room, *account);
-        match snapshot.get(&db.rooms, &key).map_err(unknown)? {
-            Some(value) => Ok(record::decode::<MemberRecord>(&key, &value)?.try_into()?),
-            None => Ok(Membership::default()),
-        }
-    };
-    accounts.iter().map(membership).collect()
+    accounts.iter().map(|account| membership(&snapshot, db, room, *account)).collect()
+}
+
+fn membership(snapshot: &Snapshot, db: &Db, room: RoomKey, account: AccountNo) -> Result<Membership, StoreError> {
+    let key = keys::member(room, account);
+    match snapshot.get(&db.rooms, &key).map_err(unknown)? {
+        Some(value) => Ok(record::decode::<MemberRecord>(&key, &value)?.try_into()?),
+        None => Ok(Membership::default()),
+    }
 }
 
 pub(crate) fn kept_members(db: &Db, room: RoomKey, after: AccountNo, limit: usize) -> Result<Vec<Kept>, StoreError> {
@@ -78,15 +113,12 @@ pub(crate) fn history(
     span: RoomSpan,
     limit: PageLimit,
 ) -> Result<Vec<Arc<RoomMessage>>, StoreError> {
-    let RoomSpan { from_ms, to_ms, newest_first } = span;
     let mut page = Vec::new();
-    if from_ms > to_ms {
-        return Ok(page);
-    }
-    let within = keys::said(room, from_ms, MessageId(0))..=keys::said(room, to_ms, MessageId((1 << 56) - 1));
+    let Some((from, to)) = span.ends() else { return Ok(page) };
+    let within = keys::said(room, from.0, from.1)..=keys::said(room, to.0, to.1);
     let mut rows = db.database.snapshot().range(&db.rooms, within);
     let mut fill = PageFill::new(limit);
-    while let Some(guard) = if newest_first { rows.next_back() } else { rows.next() } {
+    while let Some(guard) = if span.newest_first { rows.next_back() } else { rows.next() } {
         let (key, value) = guard.into_inner().map_err(unknown)?;
         let message = RoomMessage::try_from(record::decode::<RoomMessageRecord>(&key, &value)?)?;
         if !fill.admits_in_room(&message) {

@@ -10,7 +10,8 @@ use carillon_core::model::{
     Membership, NewRoom, Room, RoomCommitted, RoomKey, RoomMessage, RoomNews, RoomNotice, RoomRole,
 };
 use carillon_core::port::{
-    CreateRoomError, Kept, Member, PageLimit, Remember, RoomMessageChange, RoomPlan, RoomSpan, RoomStore, StoreError,
+    Along, CreateRoomError, Kept, Member, PageLimit, Planned, Remember, RoomMessageChange, RoomPlan, RoomSending,
+    RoomSpan, RoomStore, StoreError,
 };
 use carillon_core::{AccountId, AccountNo, AppId, MessageId, RoomNo};
 
@@ -32,7 +33,12 @@ pub(super) struct Rooms {
 
 #[async_trait]
 impl RoomStore for MemoryStore {
-    async fn create_room(&self, room: NewRoom, rooms_max: u64) -> Result<Room, CreateRoomError> {
+    async fn create_room(
+        &self,
+        room: NewRoom,
+        rooms_max: u64,
+        remember: Option<Remember<Room>>,
+    ) -> Result<Room, CreateRoomError> {
         let mut state = self.lock();
         state.check(room.app)?;
         let rooms = &mut state.rooms;
@@ -42,6 +48,7 @@ impl RoomStore for MemoryStore {
         let creator = Membership { role: RoomRole::Creator, ..Membership::default() };
         rooms.members.insert((room.key, room.creator), (room.creator_id.clone(), creator));
         rooms.all.insert(room.key, room.clone());
+        state.remember(room.key.app, remember, &room);
         Ok(room)
     }
 
@@ -50,17 +57,43 @@ impl RoomStore for MemoryStore {
         Ok(nos.iter().map(|no| state.rooms.all.get(&RoomKey { app, no: *no }).cloned()).collect())
     }
 
+    async fn open_rooms(&self, app: AppId, after: u64, limit: usize) -> Result<(Vec<Room>, Option<u64>), StoreError> {
+        let state = self.lock();
+        let (numbers, next) = rules::page_of_rooms(after, limit, state.rooms.last.get(&app).copied().unwrap_or(0));
+        let room = |no| state.rooms.all.get(&RoomKey { app, no: RoomNo::new(no)? });
+        Ok((numbers.filter_map(room).filter(|room| room.open).cloned().collect(), next))
+    }
+
+    async fn room_sending(
+        &self,
+        room: RoomKey,
+        sender: &AccountId,
+        named: &[AccountId],
+    ) -> Result<RoomSending, StoreError> {
+        let state = self.lock();
+        let account = |id: &AccountId| state.accounts.get(&(room.app, id.clone())).copied();
+        let sender = account(sender).and_then(|no| state.by_no.get(&no)).cloned();
+        let kept = sender.as_ref().and_then(|it| state.rooms.members.get(&(room, it.no)));
+        Ok(RoomSending {
+            room: state.rooms.all.get(&room).cloned(),
+            membership: kept.map(|(_, kept)| kept.clone()).unwrap_or_default(),
+            recipients: named.iter().filter_map(account).collect(),
+            sender,
+        })
+    }
+
     async fn change_room(
         &self,
         room: RoomKey,
         change: RoomChange,
-        now_ms: u64,
-        notice: Option<RoomNotice>,
+        along: Along<Room>,
     ) -> Result<Option<Room>, StoreError> {
         let mut state = self.lock();
+        let Along { now_ms, notice, remember } = along;
         let Some(it) = state.rooms.all.get_mut(&room) else { return Ok(None) };
         change.apply(it, now_ms);
         let changed = it.clone();
+        state.remember(room.app, remember, &changed);
         self.tell(&state, room, notice);
         Ok(Some(changed))
     }
@@ -80,10 +113,10 @@ impl RoomStore for MemoryStore {
         &self,
         member: Member,
         change: MembershipChange,
-        now_ms: u64,
-        notice: Option<RoomNotice>,
+        along: Along<Membership>,
     ) -> Result<Membership, StoreError> {
         let mut state = self.lock();
+        let Along { now_ms, notice, remember } = along;
         let Member { room, account, id } = member;
         state.check(room.app)?;
         if !state.rooms.all.contains_key(&room) {
@@ -95,8 +128,10 @@ impl RoomStore for MemoryStore {
         if let Some(kept) = &kept {
             members.insert((room, account), (id, kept.clone()));
         }
+        let kept = kept.unwrap_or_default();
+        state.remember(room.app, remember, &kept);
         self.tell(&state, room, notice);
-        Ok(kept.unwrap_or_default())
+        Ok(kept)
     }
 
     async fn kept_members(&self, room: RoomKey, after: AccountNo, limit: usize) -> Result<Vec<Kept>, StoreError> {
@@ -113,33 +148,24 @@ impl RoomStore for MemoryStore {
         Ok(state.rooms.members.range(all).take(limit).map(kept).collect())
     }
 
-    async fn commit_room_message(
+    async fn commit_room_messages(
         &self,
-        plan: RoomPlan,
-        remember: Option<Remember<RoomMessage>>,
-    ) -> Result<Arc<RoomCommitted>, StoreError> {
+        messages: Vec<Planned>,
+        remember: Option<Remember<Vec<Arc<RoomMessage>>>>,
+    ) -> Result<Vec<Arc<RoomMessage>>, StoreError> {
         let mut state = self.lock();
-        let RoomPlan { mut message, in_history, .. } = plan;
-        let key = message.room;
-        state.check(key.app)?;
-        let room = state.rooms.all.get(&key).cloned().ok_or_else(rules::no_room)?;
-        message.id = MessageId(state.next_id);
-        state.next_id += 1;
-        let first = message.id;
-        state.minutes.entry(message.time_ms / 60_000).or_insert(first);
-        message.seq = in_history.then(|| {
-            let seq = state.rooms.seqs.entry(key).or_default();
-            *seq += 1;
-            *seq
-        });
-        let message = Arc::new(message);
-        if in_history {
-            state.rooms.history.insert((key, message.time_ms, message.id), Arc::clone(&message));
+        for (plan, _) in &messages {
+            let key = plan.message.room;
+            state.check(key.app)?;
+            if !state.rooms.all.contains_key(&key) {
+                return Err(rules::no_room());
+            }
         }
-        state.remember(key.app, remember, &message);
-        let committed = Arc::new(RoomCommitted { room: Arc::new(room), news: RoomNews::Message(message) });
-        // Under the lock, so that the order of calls is the order of commits.
-        self.fanout.room(&committed);
+        let app = messages.first().map(|(plan, _)| plan.message.room.app);
+        let committed: Vec<_> = messages.into_iter().map(|it| self.commit_in_room(&mut state, it)).collect();
+        if let Some(app) = app {
+            state.remember(app, remember, &committed);
+        }
         Ok(committed)
     }
 
@@ -150,15 +176,12 @@ impl RoomStore for MemoryStore {
         limit: PageLimit,
     ) -> Result<Vec<Arc<RoomMessage>>, StoreError> {
         let state = self.lock();
-        let RoomSpan { from_ms, to_ms, newest_first } = span;
-        if from_ms > to_ms {
-            return Ok(Vec::new());
-        }
-        let within = (room, from_ms, MessageId(0))..=(room, to_ms, MessageId(u64::MAX));
+        let Some((from, to)) = span.ends() else { return Ok(Vec::new()) };
+        let within = (room, from.0, from.1)..=(room, to.0, to.1);
         let messages = state.rooms.history.range(within).map(|(_, message)| message);
         let mut fill = PageFill::new(limit);
         let admits = |message: &&Arc<RoomMessage>| fill.admits_in_room(message);
-        Ok(if newest_first {
+        Ok(if span.newest_first {
             messages.rev().take_while(admits).cloned().collect()
         } else {
             messages.take_while(admits).cloned().collect()
@@ -174,19 +197,44 @@ impl RoomStore for MemoryStore {
         room: RoomKey,
         id: MessageId,
         change: RoomMessageChange,
-        notice: Option<RoomNotice>,
+        along: Along<()>,
     ) -> Result<bool, StoreError> {
         let mut state = self.lock();
         let Some(time_ms) = state.rooms.message(room, id).map(|it| it.time_ms) else { return Ok(false) };
         match change {
             RoomMessageChange::Remove => state.rooms.history.remove(&(room, time_ms, id)),
         };
-        self.tell(&state, room, notice);
+        state.remember(room.app, along.remember, &());
+        self.tell(&state, room, along.notice);
         Ok(true)
     }
 }
 
 impl MemoryStore {
+    /// Commits one message to a room that there is.
+    fn commit_in_room(&self, state: &mut State, (plan, remember): Planned) -> Arc<RoomMessage> {
+        let RoomPlan { mut message, in_history, .. } = plan;
+        let key = message.room;
+        message.id = MessageId(state.next_id);
+        state.next_id += 1;
+        let first = message.id;
+        state.minutes.entry(message.time_ms / 60_000).or_insert(first);
+        message.seq = in_history.then(|| {
+            let seq = state.rooms.seqs.entry(key).or_default();
+            *seq += 1;
+            *seq
+        });
+        let message = Arc::new(message);
+        if in_history {
+            state.rooms.history.insert((key, message.time_ms, message.id), Arc::clone(&message));
+        }
+        state.remember(key.app, remember, &message);
+        let room = Arc::new(state.rooms.all[&key].clone());
+        // Under the lock, so that the order of calls is the order of commits.
+        self.fanout.room(&Arc::new(RoomCommitted { room, news: RoomNews::Message(Arc::clone(&message)) }));
+        message
+    }
+
     /// Called under the lock, so that the order of calls is the order of commits.
     fn tell(&self, state: &State, room: RoomKey, notice: Option<RoomNotice>) {
         if let Some((notice, room)) = notice.zip(state.rooms.all.get(&room)) {

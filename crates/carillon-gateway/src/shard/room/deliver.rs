@@ -3,6 +3,7 @@
 //! The frames of a message are the same for all connections. Members that get the same ones of a run, which are nearly all,
 //! share one joined buffer. Nothing here allocates for a member: what a pass needs is the shard's, and used again.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use carillon_core::model::{App, DropReason, RoomMessage, RoomSettings};
@@ -35,7 +36,7 @@ struct Joined {
 
 /// One message of a run.
 struct Item<'a> {
-    mail: &'a RoomMail,
+    mail: &'a Arc<RoomMail>,
     message: &'a RoomMessage,
 }
 
@@ -51,8 +52,10 @@ impl Shard {
     /// Hands out what is new in rooms: of each in its order.
     pub(in crate::shard) fn hand_out_rooms(&self, mut mail: Vec<Arc<RoomMail>>) {
         mail.sort_by_key(|it| it.room);
-        for of_room in mail.chunk_by(|one, two| one.room == two.room) {
-            for run in of_room.chunk_by(|one, two| one.message().is_some() && two.message().is_some()) {
+        for of_room in mail.chunk_by_mut(|one, two| one.room == two.room) {
+            for run in of_room.chunk_by_mut(|one, two| one.message().is_some() && two.message().is_some()) {
+                // What waits here is all that there is to put in order: sockets get it at once.
+                run.sort_by_key(|it| Reverse(it.urgency()));
                 for run in run.chunks(RUN_MAX) {
                     self.hand_out_run(run);
                 }
@@ -91,9 +94,13 @@ impl Shard {
         let room = by_key.entry(key).or_default();
         scratch.masks.clear();
         scratch.masks.resize(room.members.len(), 0);
-        let now = Moment::new(self.server.pipeline.clock.monotonic_us());
+        let now_us = self.server.pipeline.clock.monotonic_us();
+        let (now, return_us) = (Moment::new(now_us), self.return_us(key));
         for (bit, Item { mail, message }) in items.iter().enumerate() {
             let audience = mail.audience(message);
+            if return_us > 0 {
+                room.returning.keep(mail, now_us);
+            }
             let pass = Pass::new(audience, mail.no, now, room.members.sets(), rules);
             let mut choose = |counts: &mut Counts, room: &mut Room, place: usize| {
                 if mail.had_until_ms.is_some_and(|until_ms| room.entered_ms[place] <= until_ms) {
@@ -137,9 +144,10 @@ impl Shard {
     fn write(&self, state: &mut State, items: &[Item<'_>], counts: &mut Counts) -> Vec<ConnId> {
         let State { connections, rooms: Rooms { by_key, scratch: Scratch { masks, joined }, .. }, .. } = state;
         let mut slow = Vec::new();
-        let Some(room) = by_key.get(&items[0].message.room) else { return slow };
+        let Some(room) = by_key.get_mut(&items[0].message.room) else { return slow };
         joined.iter_mut().for_each(|it| it.mask = 0);
-        for (&mask, &place) in masks.iter().zip(&room.connections).filter(|(mask, _)| **mask != 0) {
+        for (member, &mask) in masks.iter().enumerate().filter(|(_, mask)| **mask != 0) {
+            let place = room.connections[member];
             let connection: &mut Connection = &mut connections[place];
             let frames = joined[connection.wire.place()].frames(items, mask, connection.wire);
             let messages = mask.count_ones();
@@ -148,6 +156,11 @@ impl Shard {
             } else {
                 counts.dropped[DropReason::SlowConnection as usize] += messages as usize;
                 slow.push(ConnId { place, serial: connection.serial() });
+                for (bit, item) in items.iter().enumerate() {
+                    if mask & 1 << bit != 0 {
+                        room.members.unmark(member, item.mail.no);
+                    }
+                }
             }
         }
         slow

@@ -2,7 +2,7 @@
 //!
 //! [`subscribe`] lets connections in, [`deliver`] chooses who gets a message and writes it, [`notice`] does what follows from
 //! what happens to a room, [`people`] knows the accounts that are there, [`presence`] tells who they are, [`skipped`] what
-//! they missed, [`update`] changes what they say of themselves.
+//! they missed, [`returning`] hands it to those who come back, [`update`] changes what they say of themselves.
 //!
 //! Invariant: a member's place in [`Members`] is its place in `connections`, too, and its connection's seat names it.
 
@@ -10,6 +10,7 @@ mod deliver;
 mod notice;
 mod people;
 mod presence;
+mod returning;
 mod skipped;
 mod subscribe;
 mod update;
@@ -26,19 +27,21 @@ use rand::rngs::SmallRng;
 use slab::Slab;
 
 use super::connection::Connection;
-use crate::rooms;
+use crate::rooms::{self, RoomMail};
 use deliver::Scratch;
 use people::People;
+use returning::Returning;
 pub(super) use update::Update;
 
 /// A connection's places in rooms, as the connection knows them.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Seats(Vec<Seat>);
 
-#[derive(Debug)]
 struct Seat {
     room: RoomKey,
     place: Place,
+    /// What it missed while it was away, until it is told that it is back.
+    missed: Vec<Arc<RoomMail>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +72,7 @@ struct Room {
     /// When each member entered, in ms since 1970.
     entered_ms: Vec<u64>,
     people: People,
+    returning: Returning,
     entering: usize,
     /// Whether a member may have missed something that it is still to be told of.
     has_skipped: bool,
@@ -104,12 +108,17 @@ impl Room {
     }
 
     fn is_empty(&self) -> bool {
-        self.members.is_empty() && self.entering == 0 && self.people.is_empty()
+        self.members.is_empty() && self.entering == 0 && self.people.is_empty() && self.returning.accounts() == 0
     }
 
     /// What the hub is to know.
     fn here(&self) -> rooms::Here {
-        rooms::Here { accounts: self.people.len(), connections: self.members.len(), entering: self.entering }
+        rooms::Here {
+            accounts: self.people.len(),
+            connections: self.members.len(),
+            entering: self.entering,
+            returning: self.returning.accounts(),
+        }
     }
 }
 

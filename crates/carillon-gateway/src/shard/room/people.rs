@@ -190,12 +190,19 @@ impl Shard {
 
     /// Tells members that somebody came or went, if the room does that.
     pub(super) fn tell_moved(&self, room: &Room, person: &Person, has_come: bool) {
-        if room.tells_presence {
-            let hub = &self.server.hub;
-            let now = (self.server.pipeline.clock.now_ms(), hub.rooms.here(room.key).accounts);
+        let hub = &self.server.hub;
+        let online = hub.rooms.here(room.key).accounts;
+        if room.tells_presence && self.tells_moves_to(room.key, online) {
+            let now = (self.server.pipeline.clock.now_ms(), online);
             let data = format::room_moved(room.key, &person.who, has_come, now);
             hub.tell_move(room.key, Moved { account: person.who.account, tags: person.tells.clone(), data });
         }
+    }
+
+    /// Whether members of a room of so many accounts are told who comes and goes: all of all would be their square.
+    fn tells_moves_to(&self, room: RoomKey, accounts: usize) -> bool {
+        let max = self.server.pipeline.apps.get(room.app).map_or(0, |app| app.settings.rooms.moves_told_max);
+        max == 0 || accounts <= max as usize
     }
 
     /// Has the store told whether anybody is in the room, after that may have changed.

@@ -106,7 +106,7 @@ impl Shard {
         }
         rooms.entries += 1;
         let entry = rooms.entries;
-        seats.push(Seat { room, place: Place::Entering(entry) });
+        seats.push(Seat { room, place: Place::Entering(entry), missed: Vec::new() });
         let live = rooms.by_key.entry(room).or_default();
         live.entering += 1;
         let here = live.here();
@@ -161,6 +161,7 @@ impl Shard {
             None => (chosen.tags, chosen.reach),
         };
         let own = own.clone();
+        let missed = live.returning.back(account, device.as_ref(), now_us);
         let is = Arc::clone(live.is.insert(Arc::new(is)));
         live.connections.push(id.place);
         live.entered_ms.push(now_ms);
@@ -170,6 +171,9 @@ impl Shard {
         live.members.push(account, last, now_us);
         live.members.set_tags(place, tags);
         live.members.set_reach(place, reach);
+        if let Some(seat) = connections[id.place].seat(room) {
+            seat.missed = missed;
+        }
         self.server.metrics.rooms.members.inc();
         self.server.metrics.rooms.entered.inc();
         let online = self.server.hub.rooms.here(room).accounts;
@@ -211,26 +215,31 @@ impl Shard {
 
     /// Takes a connection out of a room.
     pub(super) fn leave(&self, id: ConnId, room: RoomKey, leaving: Leaving) {
-        let seat = self.with(id, |it| Some((it.account, it.take_seat(room)?))).flatten();
+        let seat = self.with(id, |it| Some(((it.account, it.device.clone()), it.take_seat(room)?))).flatten();
         // Who is only on the way in finds that the seat is gone.
-        let Some((account, Seat { place: Place::Member(place), .. })) = seat else { return };
-        self.vacate(room, account, place, leaving);
+        let Some((whose, Seat { place: Place::Member(place), .. })) = seat else { return };
+        self.vacate(room, whose, place, leaving);
     }
 
     /// A connection that ends is in no room any more.
-    pub(in crate::shard) fn leave_all(&self, account: AccountNo, seats: Option<Box<Seats>>) {
+    pub(in crate::shard) fn leave_all(&self, account: AccountNo, device: Option<&DeviceId>, seats: Option<Box<Seats>>) {
         for seat in seats.into_iter().flat_map(|it| it.0) {
             if let Place::Member(place) = seat.place {
-                self.vacate(seat.room, account, place, Leaving::Lost);
+                self.vacate(seat.room, (account, device.cloned()), place, Leaving::Lost);
             }
         }
     }
 
-    fn vacate(&self, room: RoomKey, account: AccountNo, place: usize, leaving: Leaving) {
+    fn vacate(&self, room: RoomKey, (account, device): (AccountNo, Option<DeviceId>), place: usize, leaving: Leaving) {
+        let return_us = if leaving == Leaving::TurnedOut { 0 } else { self.return_us(room) };
         {
             let mut state = self.state.borrow_mut();
             let State { connections, rooms, .. } = &mut *state;
             let live = rooms.by_key.get_mut(&room).expect("a member is in a room that there is");
+            if return_us > 0 {
+                let until_us = self.server.pipeline.clock.monotonic_us().saturating_add(return_us);
+                live.returning.leave(account, device, live.members.seen(place), until_us);
+            }
             live.swap_remove(room, place, connections);
         }
         self.server.metrics.rooms.members.dec();

@@ -15,8 +15,7 @@ use crate::shard::{ConnId, Shard, State};
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(in crate::shard) struct Update {
-    #[serde(rename = "room")]
-    _room: String,
+    pub(in crate::shard) room: String,
     nick: Option<String>,
     avatar: Option<String>,
     ext: Option<String>,
@@ -38,7 +37,7 @@ impl Shard {
     }
 
     pub(in crate::shard) fn update_member(&self, id: ConnId, room: RoomKey, update: Update) -> Result<(), ErrorCode> {
-        let Update { _room, nick, avatar, ext, tags, notify_target_tags, location, distance } = update;
+        let Update { room: _, nick, avatar, ext, tags, notify_target_tags, location, distance } = update;
         check_card(or_empty(&nick), or_empty(&avatar), or_empty(&ext))?;
         let reach = reach(location, distance)?;
         let tags = tags.map(|it| Tags::new(&it)).transpose().map_err(|_| ErrorCode::BAD_REQUEST)?;

@@ -7,7 +7,7 @@ use carillon_core::model::{Moderation, RoomKey, RoomPriority};
 use carillon_core::pipeline::SentToRoom;
 use carillon_core::port::{LiveRooms as _, PageLimit, RoomSpan, Whom};
 use carillon_core::room::{AbandonRatio, Expression};
-use carillon_core::{AccountId, RoomNo};
+use carillon_core::{AccountId, MessageId, RoomNo};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -134,6 +134,8 @@ struct Page {
     before: Option<u64>,
     /// Of messages, those of then or later, oldest first.
     after: Option<u64>,
+    /// The last message of the page before, which was sent at that time: only what follows it.
+    past: Option<String>,
     limit: Option<usize>,
 }
 
@@ -149,7 +151,9 @@ struct Messages {
 }
 
 pub(super) async fn members(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<Bytes, Failed> {
-    let Page { room, before, after: None, limit } = read(data)? else { return Err(ErrorCode::BAD_REQUEST.into()) };
+    let Page { room, before, after: None, past: None, limit } = read(data)? else {
+        return Err(ErrorCode::BAD_REQUEST.into());
+    };
     let room = own(shard, caller, &room)?;
     let limit = limit.unwrap_or(LIMIT_MAX).clamp(1, LIMIT_MAX);
     let hub = &shard.server.hub;
@@ -159,10 +163,18 @@ pub(super) async fn members(shard: &Shard, caller: &Caller, data: &[u8]) -> Resu
 }
 
 pub(super) async fn history(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<Bytes, Failed> {
-    let Page { room, before, after, limit } = read(data)?;
+    let Page { room, before, after, past, limit } = read(data)?;
     let room = own(shard, caller, &room)?;
-    let span =
-        RoomSpan { from_ms: after.unwrap_or(0), to_ms: before.unwrap_or(u64::MAX), newest_first: after.is_none() };
+    let past = past.map(|id| id.parse().map(MessageId).map_err(|_| ErrorCode::BAD_REQUEST)).transpose()?;
+    if past.is_some() && before.is_none() && after.is_none() {
+        return Err(ErrorCode::BAD_REQUEST.into());
+    }
+    let span = RoomSpan {
+        from_ms: after.unwrap_or(0),
+        to_ms: before.unwrap_or(u64::MAX),
+        newest_first: after.is_none(),
+        past,
+    };
     let entries = limit.unwrap_or(LIMIT_MAX).clamp(1, LIMIT_MAX);
     let limit = PageLimit { entries, bytes: shard.server.config.page_bytes };
     let _permit = shard.may_read().await;
@@ -171,14 +183,9 @@ pub(super) async fn history(shard: &Shard, caller: &Caller, data: &[u8]) -> Resu
 }
 
 pub(super) async fn update(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<Bytes, Failed> {
-    #[derive(Deserialize)]
-    struct Which {
-        room: String,
-    }
-    let Which { room } = read(data)?;
-    let room = own(shard, caller, &room)?;
-    shard.charge_write(caller.account)?;
     let update: Update = read(data)?;
+    let room = own(shard, caller, &update.room)?;
+    shard.charge_write(caller.account)?;
     shard.update_member(caller.connection, room, update)?;
     Ok(word(&Done {}))
 }

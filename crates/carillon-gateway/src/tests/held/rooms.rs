@@ -4,32 +4,50 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use carillon_core::command::{MembershipChange, RoomChange};
-use carillon_core::model::{Membership, NewRoom, Room, RoomCommitted, RoomKey, RoomMessage, RoomNotice};
+use carillon_core::model::{Membership, NewRoom, Room, RoomKey, RoomMessage};
 use carillon_core::port::{
-    CreateRoomError, Kept, Member, PageLimit, Remember, RoomMessageChange, RoomPlan, RoomSpan, RoomStore, StoreError,
+    Along, CreateRoomError, Kept, Member, PageLimit, Planned, Remember, RoomMessageChange, RoomSending, RoomSpan,
+    RoomStore, StoreError,
 };
-use carillon_core::{AccountNo, AppId, MessageId, RoomNo};
+use carillon_core::{AccountId, AccountNo, AppId, MessageId, RoomNo};
 
 use super::HeldStore;
 
 #[async_trait]
 impl RoomStore for HeldStore {
-    async fn create_room(&self, room: NewRoom, rooms_max: u64) -> Result<Room, CreateRoomError> {
-        self.inner.create_room(room, rooms_max).await
+    async fn create_room(
+        &self,
+        room: NewRoom,
+        rooms_max: u64,
+        remember: Option<Remember<Room>>,
+    ) -> Result<Room, CreateRoomError> {
+        self.inner.create_room(room, rooms_max, remember).await
     }
 
     async fn rooms(&self, app: AppId, nos: &[RoomNo]) -> Result<Vec<Option<Room>>, StoreError> {
         self.inner.rooms(app, nos).await
     }
 
+    async fn open_rooms(&self, app: AppId, after: u64, limit: usize) -> Result<(Vec<Room>, Option<u64>), StoreError> {
+        self.inner.open_rooms(app, after, limit).await
+    }
+
+    async fn room_sending(
+        &self,
+        room: RoomKey,
+        sender: &AccountId,
+        named: &[AccountId],
+    ) -> Result<RoomSending, StoreError> {
+        self.inner.room_sending(room, sender, named).await
+    }
+
     async fn change_room(
         &self,
         room: RoomKey,
         change: RoomChange,
-        now_ms: u64,
-        notice: Option<RoomNotice>,
+        along: Along<Room>,
     ) -> Result<Option<Room>, StoreError> {
-        self.inner.change_room(room, change, now_ms, notice).await
+        self.inner.change_room(room, change, along).await
     }
 
     async fn closing_rooms(&self) -> Result<Vec<Room>, StoreError> {
@@ -44,22 +62,21 @@ impl RoomStore for HeldStore {
         &self,
         member: Member,
         change: MembershipChange,
-        now_ms: u64,
-        notice: Option<RoomNotice>,
+        along: Along<Membership>,
     ) -> Result<Membership, StoreError> {
-        self.inner.change_membership(member, change, now_ms, notice).await
+        self.inner.change_membership(member, change, along).await
     }
 
     async fn kept_members(&self, room: RoomKey, after: AccountNo, limit: usize) -> Result<Vec<Kept>, StoreError> {
         self.inner.kept_members(room, after, limit).await
     }
 
-    async fn commit_room_message(
+    async fn commit_room_messages(
         &self,
-        plan: RoomPlan,
-        remember: Option<Remember<RoomMessage>>,
-    ) -> Result<Arc<RoomCommitted>, StoreError> {
-        self.inner.commit_room_message(plan, remember).await
+        messages: Vec<Planned>,
+        remember: Option<Remember<Vec<Arc<RoomMessage>>>>,
+    ) -> Result<Vec<Arc<RoomMessage>>, StoreError> {
+        self.inner.commit_room_messages(messages, remember).await
     }
 
     async fn room_history(
@@ -80,8 +97,8 @@ impl RoomStore for HeldStore {
         room: RoomKey,
         id: MessageId,
         change: RoomMessageChange,
-        notice: Option<RoomNotice>,
+        along: Along<()>,
     ) -> Result<bool, StoreError> {
-        self.inner.change_room_message(room, id, change, notice).await
+        self.inner.change_room_message(room, id, change, along).await
     }
 }

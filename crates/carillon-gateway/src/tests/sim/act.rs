@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use carillon_core::command::{Resend, RoomChange};
-use carillon_core::decide::Refusal;
+use carillon_core::decide::{MemberAction, Refusal};
 use carillon_core::model::DropReason;
 use carillon_core::pipeline::{RoomMessageAt, SentToRoom};
 use serde_json::{Value, json};
@@ -23,24 +23,30 @@ enum Answer {
     Recalled(Result<bool, Refusal>),
 }
 
+impl Answer {
+    /// Whether members hear of what was done, after what was said before.
+    fn is_done(&self) -> bool {
+        matches!(self, Self::Done(Ok(())) | Self::Recalled(Ok(true)))
+    }
+}
+
 /// A message as it is handed out.
-struct Told<'a> {
-    saying: &'a Saying,
+pub(super) struct Told {
+    saying: Saying,
     id: u64,
     is_high: bool,
     /// Of one that is sent again: its first time, and whether members know whether they had it.
-    first: Option<(&'a First, bool)>,
+    first: Option<(First, bool)>,
 }
 
 impl Sim {
     pub(super) fn act(&mut self, step: Step) {
         match step {
             Step::Connect(client) => self.connect(client),
-            Step::Cut(client) => self.cut(client),
-            Step::Return { client, room, own } => {
-                self.cut(client);
-                self.connect(client);
-                self.enter(client, room, &own);
+            Step::Cut(client) => {
+                self.clients[client] = None;
+                self.settle();
+                self.model.cut(client);
             }
             Step::Enter { client, room, own } => self.enter(client, room, &own),
             Step::Leave { client, room } => {
@@ -54,13 +60,6 @@ impl Sim {
             Step::Calls(calls) => self.call(calls),
             Step::Wait(ms) => self.wait(ms),
         }
-    }
-
-    fn cut(&mut self, client: usize) {
-        self.clients[client] = None;
-        self.settle();
-        self.model.cut(client);
-        self.model.forget_empty();
     }
 
     fn connect(&mut self, client: usize) {
@@ -138,6 +137,7 @@ impl Sim {
             Err(Refusal::SenderMuted) => assert_eq!(reply["error"]["code"], 1002, "{reply}"),
             Err(other) => panic!("a member cannot be refused for {other}"),
         }
+        self.tell_waiting(room);
         if id.is_some() {
             self.model.sayings.push(Saying { resend: Resend::IfKnown, ..saying });
         }
@@ -158,6 +158,20 @@ impl Sim {
         self.settle();
         let mut sayings = Vec::new();
         for ((call, past), answer) in calls.into_iter().zip(pasts).zip(answers) {
+            if let Call::Open { room, .. }
+            | Call::Mute { room, .. }
+            | Call::Member { room, .. }
+            | Call::Recall { room, .. } = &call
+                && answer.is_done()
+            {
+                self.tell_waiting(*room);
+            }
+            // Whether the member is there is asked of the shards, which take in what waits.
+            if let (Call::Member { action: MemberAction::Kick, .. }, Answer::Done(Ok(()) | Err(Refusal::NotInRoom))) =
+                (&call, &answer)
+            {
+                (0..ROOMS).for_each(|room| self.tell_waiting(room));
+            }
             match (call, answer) {
                 (Call::Send(saying), Answer::Sent(answer)) => match (self.model.send(&saying), answer) {
                     (Ok(sent), Ok(it)) => {
@@ -194,6 +208,7 @@ impl Sim {
                 _ => unreachable!("each call has its answer"),
             }
         }
+        (0..ROOMS).for_each(|room| self.tell_waiting(room));
         self.model.sayings.extend(sayings);
     }
 
@@ -223,23 +238,34 @@ impl Sim {
         match sent {
             Sent::New { is_high } => {
                 self.model.commit(saying, id, is_high);
-                self.tell(&Told { saying, id, is_high, first: None });
+                self.waiting.push(Told { saying: saying.clone(), id, is_high, first: None });
             }
             Sent::Again(first) => {
                 assert_eq!(first.id, id);
                 let is_known = self.model.repeat(saying.room, id);
-                self.tell(&Told { saying, id, is_high: first.is_high, first: Some((&first, is_known)) });
+                let is_high = first.is_high;
+                self.waiting.push(Told { saying: saying.clone(), id, is_high, first: Some((first, is_known)) });
             }
         }
     }
 
+    /// What was said in a room at once, and waits: of high priority first.
+    fn tell_waiting(&mut self, room: usize) {
+        let waiting = std::mem::take(&mut self.waiting);
+        let (mut told, others): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|it| it.saying.room == room);
+        self.waiting = others;
+        told.sort_by_key(|it| !it.is_high);
+        told.iter().for_each(|it| self.tell(it));
+    }
+
     /// Compares what became of a message with what should have, member by member.
-    fn tell(&mut self, told: &Told<'_>) {
+    fn tell(&mut self, told: &Told) {
         let Told { saying, id, is_high, first } = told;
         let room = saying.room;
+        let first = first.as_ref().map(|(first, is_known)| (first, *is_known));
         let is_noted = first.is_none_or(|(_, is_known)| is_known).then_some(*id);
         for client in 0..self.clients.len() {
-            match self.model.fate(client, saying, *first) {
+            match self.model.fate(client, saying, first) {
                 Fate::Outside => {}
                 Fate::Dropped(reason) => self.dropped[reason as usize] += 1,
                 Fate::Offered => {
@@ -306,7 +332,7 @@ async fn ask(world: &World, call: &Call, past: &Past, rooms: &[carillon_core::Ro
                 time_ms: past.time_ms,
                 client_id: Some(past.client_id.clone()),
             };
-            Answer::Recalled(pipeline.withdraw_from_room(app, rooms[*room], &find, Some(FROM_BACKEND)).await)
+            Answer::Recalled(pipeline.withdraw_from_room(app, rooms[*room], &find, FROM_BACKEND).await)
         }
     }
 }

@@ -51,6 +51,8 @@ struct Sim {
     /// By client and room: what it was told and was not expected yet.
     heard: Vec<[VecDeque<Heard>; ROOMS]>,
     replies: Vec<VecDeque<Value>>,
+    /// What was said and is not compared yet.
+    waiting: Vec<act::Told>,
     /// Of all steps.
     delivered: u64,
     dropped: [u64; DropReason::ALL.len()],
@@ -67,6 +69,8 @@ impl Sim {
             unplaced_get_placed: rng.random_bool(0.5),
             grace_s: rng.random_range(0..4),
             resend_window_s: rng.random_range(5..600),
+            // Who comes back for what it missed is not in the model.
+            high_return_s: 0,
             ..RoomSettings::default()
         };
         let config = GatewayConfig {
@@ -95,14 +99,15 @@ impl Sim {
         let clients = devices.iter().map(|_| None).collect();
         let model = Model::new(rooms, rooms_made, devices);
         let (delivered, dropped, serial) = Default::default();
-        Self { executor, world, rng, model, clients, heard, replies, delivered, dropped, serial }
+        let waiting = Vec::new();
+        Self { executor, world, rng, model, clients, heard, replies, waiting, delivered, dropped, serial }
     }
 
     fn step(&mut self, trace: &RefCell<Vec<String>>) {
         let step = Step::random(&mut self.rng, &self.model, &mut self.serial);
         trace.borrow_mut().push(format!("{} ms: {step:?}", self.model.now_us / 1_000));
         self.act(step);
-        self.model.forget_empty();
+        self.model.end_step();
         self.check();
     }
 
@@ -161,7 +166,7 @@ impl Sim {
         let world = Rc::clone(&self.world);
         let (present, history) = self.executor.run(async move {
             let present = world.gateway.server.hub.present(key, Whom::Latest { before_ms: u64::MAX, limit: 100 }).await;
-            let span = RoomSpan { from_ms: 0, to_ms: u64::MAX, newest_first: false };
+            let span = RoomSpan { from_ms: 0, to_ms: u64::MAX, newest_first: false, past: None };
             let limit = PageLimit { entries: usize::MAX, bytes: usize::MAX };
             (present, world.pipeline.room_history(&world.app, key.no, span, limit).await.unwrap())
         });

@@ -381,7 +381,7 @@ impl Model {
     }
 
     /// Of a room that nobody is in nothing is remembered of what was handed out.
-    pub(super) fn forget_empty(&mut self) {
+    pub(super) fn end_step(&mut self) {
         self.rooms.iter_mut().filter(|it| it.people.is_empty()).for_each(|it| it.recent.clear());
     }
 }

@@ -17,12 +17,6 @@ pub(super) enum Step {
     /// Also of a device that is connected: then its other connection ends.
     Connect(usize),
     Cut(usize),
-    /// Its connection is lost; the next one goes into the room at once, and says other things of itself.
-    Return {
-        client: usize,
-        room: usize,
-        own: Own,
-    },
     Enter {
         client: usize,
         room: usize,
@@ -81,14 +75,13 @@ pub(super) enum Call {
 
 impl Step {
     pub(super) fn random(rng: &mut StdRng, model: &Model, serial: &mut u32) -> Self {
+        let client = rng.random_range(0..model.clients.len());
         let room = rng.random_range(0..ROOMS);
-        let client = someone(rng, model, room);
         let is_on = model.clients[client].is_on;
         let is_in = model.clients[client].seats[room].is_some();
         match rng.random_range(0..100) {
             0..4 => Self::Connect(client),
-            4..7 if is_on => Self::Cut(client),
-            7..9 if is_on => Self::Return { client, room, own: own(rng) },
+            4..9 if is_on => Self::Cut(client),
             9..12 if is_on => Self::Leave { client, room },
             12..18 if is_on => Self::Update { client, room, own: own(rng) },
             18..26 if is_on => {
@@ -113,14 +106,6 @@ impl Step {
             _ => Self::Enter { client, room, own: own(rng) },
         }
     }
-}
-
-/// Mostly somebody who is in the room.
-fn someone(rng: &mut StdRng, model: &Model, room: usize) -> usize {
-    let first = rng.random_range(0..model.clients.len());
-    let mut all = (first..model.clients.len()).chain(0..first);
-    let is_in = |client: &usize| model.clients[*client].seats[room].is_some();
-    if rng.random_bool(0.5) { all.find(is_in).unwrap_or(first) } else { first }
 }
 
 fn calls(rng: &mut StdRng, model: &Model, serial: &mut u32) -> Vec<Call> {

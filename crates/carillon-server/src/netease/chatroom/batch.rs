@@ -1,12 +1,15 @@
 //! Calls that send several messages to a room: which were sent, and why the others were not.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use carillon_core::RoomNo;
 use carillon_core::command::Resend;
 use carillon_core::decide::Refusal;
 use carillon_core::model::App;
+use carillon_core::pipeline::SentToRoom;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
-use tracing::warn;
 
 use super::fields::{self, Envelope, Item, Space};
 use super::sent::{Flag, Told, Wording};
@@ -14,6 +17,7 @@ use crate::netease::Netease;
 use crate::netease::error::{CallError, FieldError, Problem};
 use crate::netease::form::Form;
 use crate::netease::reply::{self, OK};
+use crate::netease::request_id::RequestKey;
 
 const FIELD: &str = "msgList";
 pub(in crate::netease) const MESSAGES_MAX: usize = 10;
@@ -39,39 +43,47 @@ impl<T: Serialize> Serialize for Entry<T> {
     }
 }
 
-/// Sends the messages of `msgList` one after the other, so that they are committed in the order of the list.
+/// Sends the messages of `msgList` in one commit, in the order of the list.
 ///
 /// # Errors
-/// What holds for all messages, as long as none was sent.
-pub(super) async fn send(netease: &Netease, app: &App, form: &Form, envelope: &Envelope) -> Result<Bytes, CallError> {
+/// What holds for all messages; then none was sent.
+pub(super) async fn send(
+    netease: &Netease,
+    app: &App,
+    form: &Form,
+    (room, envelope): (RoomNo, &Envelope),
+    key: Option<RequestKey>,
+) -> Result<Bytes, CallError> {
     let resend = if app.settings.rooms.resend_must_be_known { Resend::MustBeKnown } else { Resend::IfKnown };
-    let (mut fail, mut success) = (Vec::new(), Vec::new());
+    let (mut listed, mut commands) = (Vec::new(), Vec::new());
     for (id, item) in list(form.required(FIELD)?, envelope.space(app))? {
-        match item.and_then(|item| Ok(envelope.message(item, resend)?)) {
-            Err(error) => fail.push(Entry(id, error.code_and_desc().1)),
-            Ok(command) => {
-                let wording = Wording::of(&command);
-                match netease.pipeline.send_to_room(app, command).await {
-                    Ok(sent) => success.push(Entry(id, wording.word(sent.first, Flag::TEXT))),
-                    Err(refusal) if success.is_empty() && !is_of_one(&refusal) => {
-                        return Err(CallError::ToRoom(refusal));
-                    }
-                    Err(refusal) => {
-                        if let Refusal::Store(error) = &refusal {
-                            warn!("a message of several to a room was not sent: {error}");
-                        }
-                        fail.push(Entry(id, CallError::ToRoom(refusal).code_and_desc().1));
-                    }
-                }
-            }
-        }
+        let command = item.and_then(|item| Ok(envelope.message(room, item, resend)?));
+        let wording = command.as_ref().map(Wording::of).map_err(Clone::clone);
+        listed.push((id, wording));
+        commands.extend(command);
     }
-    Ok(reply::json(&Reply { code: OK, fail, success }))
+    let answer = Arc::new(move |outcomes: &[Result<SentToRoom, Refusal>]| word(&listed, outcomes));
+    let words = Arc::clone(&answer);
+    let remember = key.map(|key| key.remember(Box::new(move |outcomes: &Vec<_>| words(outcomes))));
+    let sent = netease.pipeline.send_several_to_room(app, commands, remember).await;
+    Ok(answer(&sent.map_err(CallError::ToRoom)?))
 }
 
-/// Whether the refusal is of one message, and the others may be sent.
-fn is_of_one(refusal: &Refusal) -> bool {
-    matches!(refusal, Refusal::NothingToResend | Refusal::TooManyHighPriority)
+/// What became of the messages of a list, of which those that could be read have an outcome.
+fn word(listed: &[(String, Result<Wording, CallError>)], outcomes: &[Result<SentToRoom, Refusal>]) -> Bytes {
+    let (mut fail, mut success, mut outcomes) = (Vec::new(), Vec::new(), outcomes.iter());
+    for (id, wording) in listed {
+        let told = wording.clone().and_then(|wording| match outcomes.next() {
+            Some(Ok(sent)) => Ok(wording.word(sent.first.clone(), Flag::TEXT)),
+            Some(Err(refusal)) => Err(CallError::ToRoom(refusal.clone())),
+            None => unreachable!("each command has an outcome"),
+        });
+        match told {
+            Ok(told) => success.push(Entry(id.clone(), told)),
+            Err(error) => fail.push(Entry(id.clone(), error.code_and_desc().1)),
+        }
+    }
+    reply::json(&Reply { code: OK, fail, success })
 }
 
 /// # Errors

@@ -8,9 +8,16 @@ use super::{chars_max, room};
 use crate::netease::Netease;
 use crate::netease::error::{CallError, FieldError};
 use crate::netease::form::{Form, check_length};
+use crate::netease::request_id::RequestKey;
 
-pub(in crate::netease) async fn run(netease: &Netease, app: &App, form: &Form) -> Result<Bytes, CallError> {
-    let room = netease.pipeline.create_room(app, parse(form)?).await?;
+pub(in crate::netease) async fn run(
+    netease: &Netease,
+    app: &App,
+    form: &Form,
+    key: Option<RequestKey>,
+) -> Result<Bytes, CallError> {
+    let remember = key.map(|key| key.remember(Box::new(room::reply)));
+    let room = netease.pipeline.create_room(app, parse(form)?, remember).await?;
     Ok(room::reply(&room))
 }
 

@@ -42,7 +42,6 @@ pub(in crate::netease) enum Space {
 /// What holds for all messages of a call.
 #[derive(Clone, Debug)]
 pub(super) struct Envelope {
-    room: RoomNo,
     sender: AccountId,
     to: RoomRecipients,
     although_muted: bool,
@@ -181,7 +180,6 @@ impl Envelope {
             moderation.substitute = substitute;
         }
         Ok(Self {
-            room: super::possible_id(form)?.ok_or(CallError::ToRoom(Refusal::NoSuchRoom))?,
             sender: form.accid("fromAccid")?,
             to,
             although_muted: false,
@@ -195,9 +193,21 @@ impl Envelope {
         })
     }
 
-    /// The command that sends one message. `resend` is how one is meant that says that it was sent before.
-    pub(super) fn message(&self, item: Item, resend: Resend) -> Result<RoomSend, FieldError> {
-        let Self { room, sender, to, moderation, environment, .. } = self.clone();
+    /// Of a call to the members of all rooms.
+    pub(super) fn to_all_rooms(form: &Form) -> Result<Self, CallError> {
+        let high = form.boolean("highPriority")?.unwrap_or(false);
+        let priority = RoomPriority { high, for_returning: true, rank: 0 };
+        let to = RoomRecipients::Members { tags: tags(form)?, point: None };
+        Ok(Self { priority, ..Self::plain(form, to)? })
+    }
+
+    pub(super) fn sender(&self) -> &AccountId {
+        &self.sender
+    }
+
+    /// The command that sends one message to a room. `resend` is how one is meant that says that it was sent before.
+    pub(super) fn message(&self, room: RoomNo, item: Item, resend: Resend) -> Result<RoomSend, FieldError> {
+        let Self { sender, to, moderation, environment, .. } = self.clone();
         let to = match to {
             RoomRecipients::Members { tags, .. } => RoomRecipients::Members { tags, point: item.point },
             RoomRecipients::Accounts(accounts) => RoomRecipients::Accounts(accounts),
@@ -222,6 +232,11 @@ impl Envelope {
             environment,
         })
     }
+}
+
+/// The room that a message is for; one that cannot be is refused as a message is.
+pub(super) fn room(form: &Form) -> Result<RoomNo, CallError> {
+    super::possible_id(form)?.ok_or(CallError::ToRoom(Refusal::NoSuchRoom))
 }
 
 /// What is to be judged of a message of this kind: only a custom one may say that it is something else.

@@ -3,6 +3,7 @@
 pub(super) mod batch;
 pub(super) mod batch_send;
 pub(super) mod batch_send_to_someone;
+pub(super) mod broadcast;
 mod chars_max;
 pub(super) mod create;
 pub(super) mod delete_history_message;

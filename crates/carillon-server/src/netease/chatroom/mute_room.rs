@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use carillon_core::command::RoomChange;
-use carillon_core::model::App;
+use carillon_core::model::{App, Room};
+use carillon_core::pipeline::Asked;
 use serde::Serialize;
 
 use super::notify;
@@ -10,6 +11,7 @@ use crate::netease::Netease;
 use crate::netease::error::{CallError, FieldError, Problem};
 use crate::netease::form::Form;
 use crate::netease::reply::{self, OK};
+use crate::netease::request_id::RequestKey;
 
 #[derive(Serialize)]
 struct Reply {
@@ -22,11 +24,20 @@ struct Told {
     success: bool,
 }
 
-pub(in crate::netease) async fn run(netease: &Netease, app: &App, form: &Form) -> Result<Bytes, CallError> {
+pub(in crate::netease) async fn run(
+    netease: &Netease,
+    app: &App,
+    form: &Form,
+    key: Option<RequestKey>,
+) -> Result<Bytes, CallError> {
     let no = super::id(form)?;
     let operator = form.accid("operator")?;
     let on = form.boolean("mute")?.ok_or(FieldError { field: "mute", problem: Problem::Empty })?;
-    let notify = notify::of(form, Some(operator))?;
-    netease.pipeline.change_room(app, no, RoomChange::SetMuted(on), notify).await?;
-    Ok(reply::json(&Reply { code: OK, desc: Told { success: true } }))
+    let remember = key.map(|key| key.remember(Box::new(word)));
+    let asked = Asked { notify: notify::of(form, Some(operator))?, remember };
+    Ok(word(&netease.pipeline.change_room(app, no, RoomChange::SetMuted(on), asked).await?))
+}
+
+fn word(_: &Room) -> Bytes {
+    reply::json(&Reply { code: OK, desc: Told { success: true } })
 }

@@ -11,9 +11,16 @@ use super::send;
 use crate::netease::Netease;
 use crate::netease::error::CallError;
 use crate::netease::form::Form;
+use crate::netease::request_id::RequestKey;
 
-pub(in crate::netease) async fn run(netease: &Netease, app: &App, form: &Form) -> Result<Bytes, CallError> {
+pub(in crate::netease) async fn run(
+    netease: &Netease,
+    app: &App,
+    form: &Form,
+    key: Option<RequestKey>,
+) -> Result<Bytes, CallError> {
+    let room = fields::room(form)?;
     let envelope = Envelope::to_someone(form, false)?;
     let item = fields::item(form, envelope.space(app))?;
-    send::send(netease, app, envelope.message(item, Resend::IfKnown)?).await
+    send::send(netease, app, envelope.message(room, item, Resend::IfKnown)?, key).await
 }

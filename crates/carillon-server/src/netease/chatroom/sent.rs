@@ -65,6 +65,11 @@ impl Wording {
         }
     }
 
+    /// As [`Wording::of`], of a message to all rooms. Their number is 0, so that typed callers read one.
+    pub(super) fn of_all_rooms(command: &RoomSend) -> Self {
+        Self { room: 0, ..Self::of(command) }
+    }
+
     /// With `flag` for high priority.
     pub(super) fn word(self, first: First, flag: Flag) -> Told {
         Told {

@@ -5,7 +5,9 @@
 use bytes::Bytes;
 use carillon_core::command::Notify;
 use carillon_core::decide::MemberAction;
-use carillon_core::model::App;
+use carillon_core::model::{App, Membership};
+use carillon_core::pipeline::Asked;
+use carillon_core::{AccountId, RoomNo};
 use serde::Serialize;
 
 use super::{chars_max, member};
@@ -13,6 +15,7 @@ use crate::netease::Netease;
 use crate::netease::error::{CallError, FieldError, Problem};
 use crate::netease::form::Form;
 use crate::netease::reply::{self, OK};
+use crate::netease::request_id::RequestKey;
 
 #[derive(Serialize)]
 struct Reply<'a> {
@@ -32,21 +35,33 @@ struct Told<'a> {
     r#type: &'static str,
 }
 
-pub(in crate::netease) async fn run(netease: &Netease, app: &App, form: &Form) -> Result<Bytes, CallError> {
+pub(in crate::netease) async fn run(
+    netease: &Netease,
+    app: &App,
+    form: &Form,
+    key: Option<RequestKey>,
+) -> Result<Bytes, CallError> {
     let no = super::id(form)?;
     let (operator, target) = (form.accid("operator")?, form.accid("target")?);
     let action = action(form)?;
     let notify =
         Notify { operator: Some(operator), is_told: true, ext: form.text("notifyExt", chars_max::NOTIFY_EXT)? };
-    let (account, membership) = netease.pipeline.act_on_member(app, no, (&target, action), notify).await?;
+    let of = target.clone();
+    let remember = key.map(|key| key.remember(Box::new(move |membership| word(no, &of, membership))));
+    let asked = Asked { notify, remember };
+    let (account, membership) = netease.pipeline.act_on_member(app, no, (&target, action), asked).await?;
+    Ok(word(no, &account.id, &membership))
+}
+
+fn word(room: RoomNo, account: &AccountId, membership: &Membership) -> Bytes {
     let told = Told {
-        roomid: no.get(),
+        roomid: room.get(),
         valid: membership.is_fixed(),
         level: 0,
-        accid: account.id.as_str(),
-        r#type: member::kind(membership.role, &membership),
+        accid: account.as_str(),
+        r#type: member::kind(membership.role, membership),
     };
-    Ok(reply::json(&Reply { code: OK, desc: &told, told: &told }))
+    reply::json(&Reply { code: OK, desc: &told, told: &told })
 }
 
 fn action(form: &Form) -> Result<MemberAction, FieldError> {

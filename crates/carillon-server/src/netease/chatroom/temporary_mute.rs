@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use carillon_core::decide::MemberAction;
 use carillon_core::model::App;
+use carillon_core::pipeline::Asked;
 use serde::Serialize;
 
 use super::notify;
@@ -10,6 +11,7 @@ use crate::netease::Netease;
 use crate::netease::error::{CallError, FieldError, Problem};
 use crate::netease::form::Form;
 use crate::netease::reply::{self, OK};
+use crate::netease::request_id::RequestKey;
 
 const DURATION: &str = "muteDuration";
 
@@ -25,7 +27,12 @@ struct Told {
     mute_duration: u64,
 }
 
-pub(in crate::netease) async fn run(netease: &Netease, app: &App, form: &Form) -> Result<Bytes, CallError> {
+pub(in crate::netease) async fn run(
+    netease: &Netease,
+    app: &App,
+    form: &Form,
+    key: Option<RequestKey>,
+) -> Result<Bytes, CallError> {
     let no = super::id(form)?;
     let (operator, target) = (form.accid("operator")?, form.accid("target")?);
     let problem = |problem| FieldError { field: DURATION, problem };
@@ -33,7 +40,9 @@ pub(in crate::netease) async fn run(netease: &Netease, app: &App, form: &Form) -
     if seconds > MemberAction::MUTE_S_MAX {
         return Err(problem(Problem::NotBetween { min: 0, max: MemberAction::MUTE_S_MAX }).into());
     }
-    let notify = notify::of(form, Some(operator))?;
-    netease.pipeline.act_on_member(app, no, (&target, MemberAction::MuteFor(seconds)), notify).await?;
-    Ok(reply::json(&Reply { code: OK, desc: Told { mute_duration: seconds } }))
+    let word = move || reply::json(&Reply { code: OK, desc: Told { mute_duration: seconds } });
+    let remember = key.map(|key| key.remember(Box::new(move |_| word())));
+    let asked = Asked { notify: notify::of(form, Some(operator))?, remember };
+    netease.pipeline.act_on_member(app, no, (&target, MemberAction::MuteFor(seconds)), asked).await?;
+    Ok(word())
 }

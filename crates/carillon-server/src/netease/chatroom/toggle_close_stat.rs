@@ -4,7 +4,8 @@
 
 use bytes::Bytes;
 use carillon_core::command::{Notify, RoomChange};
-use carillon_core::model::App;
+use carillon_core::model::{App, Room};
+use carillon_core::pipeline::Asked;
 use serde::Serialize;
 
 use super::room::{self, Shown};
@@ -12,6 +13,7 @@ use crate::netease::Netease;
 use crate::netease::error::{CallError, FieldError, Problem};
 use crate::netease::form::Form;
 use crate::netease::reply::{self, OK};
+use crate::netease::request_id::RequestKey;
 
 #[derive(Serialize)]
 struct Reply<'a> {
@@ -21,13 +23,22 @@ struct Reply<'a> {
     room: &'a Shown<'a>,
 }
 
-pub(in crate::netease) async fn run(netease: &Netease, app: &App, form: &Form) -> Result<Bytes, CallError> {
+pub(in crate::netease) async fn run(
+    netease: &Netease,
+    app: &App,
+    form: &Form,
+    key: Option<RequestKey>,
+) -> Result<Bytes, CallError> {
     let no = super::id(form)?;
     let operator = form.accid("operator")?;
     let open = form.boolean("valid")?.ok_or(FieldError { field: "valid", problem: Problem::Empty })?;
     let change = RoomChange::SetOpen { open, closing: room::close_after(form)? };
     let notify = Notify { operator: Some(operator), is_told: true, ext: String::new() };
-    let room = netease.pipeline.change_room(app, no, change, notify).await?;
-    let shown = Shown::of(&room);
-    Ok(reply::json(&Reply { code: OK, desc: &shown, room: &shown }))
+    let asked = Asked { notify, remember: key.map(|key| key.remember(Box::new(word))) };
+    Ok(word(&netease.pipeline.change_room(app, no, change, asked).await?))
+}
+
+fn word(room: &Room) -> Bytes {
+    let shown = Shown::of(room);
+    reply::json(&Reply { code: OK, desc: &shown, room: &shown })
 }

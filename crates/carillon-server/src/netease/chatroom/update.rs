@@ -5,16 +5,24 @@
 use bytes::Bytes;
 use carillon_core::command::{RoomChange, RoomInfoChange};
 use carillon_core::model::App;
+use carillon_core::pipeline::Asked;
 
 use super::{chars_max, notify, room};
 use crate::netease::Netease;
 use crate::netease::error::{CallError, FieldError};
 use crate::netease::form::Form;
+use crate::netease::request_id::RequestKey;
 
-pub(in crate::netease) async fn run(netease: &Netease, app: &App, form: &Form) -> Result<Bytes, CallError> {
+pub(in crate::netease) async fn run(
+    netease: &Netease,
+    app: &App,
+    form: &Form,
+    key: Option<RequestKey>,
+) -> Result<Bytes, CallError> {
     let no = super::id(form)?;
     let change = RoomChange::SetInfo(parse(form)?);
-    let room = netease.pipeline.change_room(app, no, change, notify::of(form, None)?).await?;
+    let asked = Asked { notify: notify::of(form, None)?, remember: key.map(|key| key.remember(Box::new(room::reply))) };
+    let room = netease.pipeline.change_room(app, no, change, asked).await?;
     Ok(room::reply(&room))
 }
 

@@ -136,7 +136,7 @@ async fn open_room(pipeline: &Pipeline, app: &App) {
     let creator = AccountId::new(ACCOUNTS[0]).expect("it is a name");
     let info = RoomInfo { name: "Lobby".into(), ..RoomInfo::default() };
     let room = CreateRoom { creator, info, tells_presence: true, closing: None };
-    pipeline.create_room(app, room).await.expect("it is the first one");
+    pipeline.create_room(app, room, None).await.expect("it is the first one");
 }
 
 /// What connections would have been told.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use carillon_core::model::{App, Kind, RoomKey, RoomMessage};
 use carillon_core::port::{PageLimit, RoomSpan};
-use carillon_core::{AccountId, MessageId, RoomNo};
+use carillon_core::{AccountId, RoomNo};
 use serde::Serialize;
 
 use super::row::from_client_type;
@@ -67,35 +67,27 @@ fn parse(form: &Form) -> Result<Query, CallError> {
         (true, to_ms) => (0, to_ms),
         (false, from_ms) => (from_ms, u64::MAX),
     };
-    let span = RoomSpan { from_ms, to_ms, newest_first };
+    let span = RoomSpan { from_ms, to_ms, newest_first, past: None };
     let limit = usize::try_from(limit).expect("it is at most 200");
     Ok(Query { room, account, span, limit, kinds: kinds(form)? })
 }
 
-/// Reads on until there are as many of the wanted kinds as are asked for. Pages begin with the moment that the last one ended
-/// with, of which there may be more.
+/// Reads on until there are as many of the wanted kinds as are asked for.
 async fn find(netease: &Netease, app: &App, query: &Query) -> Result<Vec<Arc<RoomMessage>>, CallError> {
     let mut found = Vec::new();
     let mut span = query.span;
-    let mut entries = if query.kinds.is_empty() { query.limit } else { PAGE };
-    let mut last: Option<(u64, MessageId)> = None;
+    let entries = if query.kinds.is_empty() { query.limit } else { PAGE };
     loop {
         let limit = PageLimit { entries, bytes: usize::MAX };
         let page = netease.pipeline.room_history(app, query.room, span, limit).await?;
-        let is_end = page.len() < entries;
-        let seen = last;
-        let is_new = |place| seen.is_none_or(|seen| if span.newest_first { place < seen } else { place > seen });
-        last = page.last().map(|it| (it.time_ms, it.id));
-        found.extend(page.into_iter().filter(|it| is_new((it.time_ms, it.id)) && query.wants(it)));
-        let Some((edge_ms, _)) = last.filter(|_| !is_end && found.len() < query.limit) else {
+        let last = page.last().filter(|_| page.len() == entries).map(|it| (it.time_ms, it.id));
+        found.extend(page.into_iter().filter(|it| query.wants(it)));
+        let Some((edge_ms, id)) = last.filter(|_| found.len() < query.limit) else {
             found.truncate(query.limit);
             return Ok(found);
         };
-        if seen.is_some_and(|(time_ms, _)| time_ms == edge_ms) {
-            // So many of one moment that the next page would be the same.
-            entries *= 2;
-        }
         *(if span.newest_first { &mut span.to_ms } else { &mut span.from_ms }) = edge_ms;
+        span.past = Some(id);
     }
 }
 

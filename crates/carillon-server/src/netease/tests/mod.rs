@@ -12,6 +12,7 @@ mod relation;
 mod request_id;
 mod room;
 mod room_batch;
+mod room_broadcast;
 mod room_history;
 mod room_member;
 mod room_send;

@@ -1,7 +1,7 @@
 //! The replies of `chatroom/sendMsg`, and what it commits.
 
 use carillon_core::model::{Element, Membership, Point, RoomMessage, RoomNews, RoomPriority, RoomRole, RoomTo};
-use carillon_core::port::Member;
+use carillon_core::port::{Along, Member};
 use insta::assert_snapshot;
 
 use super::room::{backend, each, room_1};
@@ -33,7 +33,7 @@ impl Backend {
     pub(super) async fn membership(&self, accid: &str, change: carillon_core::command::MembershipChange) -> Membership {
         let member =
             Member { room: room_1(), account: self.account_no(accid).await, id: AccountId::new(accid).unwrap() };
-        self.pipeline.store.change_membership(member, change, NOW_MS, None).await.unwrap()
+        self.pipeline.store.change_membership(member, change, Along::at(NOW_MS)).await.unwrap()
     }
 }
 

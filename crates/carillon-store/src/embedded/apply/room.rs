@@ -4,10 +4,8 @@ use std::sync::Arc;
 
 use carillon_core::MessageId;
 use carillon_core::command::{MembershipChange, RoomChange};
-use carillon_core::model::{
-    Membership, NewRoom, Room, RoomCommitted, RoomKey, RoomMessage, RoomNews, RoomNotice, RoomRole,
-};
-use carillon_core::port::{CreateRoomError, Member, Remember, RoomMessageChange, RoomPlan, StoreError};
+use carillon_core::model::{Membership, NewRoom, Room, RoomCommitted, RoomKey, RoomMessage, RoomNews, RoomRole};
+use carillon_core::port::{Along, CreateRoomError, Member, Planned, Remember, RoomMessageChange, RoomPlan, StoreError};
 
 use crate::embedded::format::room::{self as keys, RoomTag};
 use crate::embedded::group::{Group, News};
@@ -17,7 +15,12 @@ use crate::embedded::seal;
 use crate::embedded::state::RoomHead;
 use crate::rules;
 
-pub(crate) fn create(group: &mut Group<'_>, new: NewRoom, rooms_max: u64) -> Result<Room, CreateRoomError> {
+pub(crate) fn create(
+    group: &mut Group<'_>,
+    new: NewRoom,
+    rooms_max: u64,
+    remember: Option<Remember<Room>>,
+) -> Result<Room, CreateRoomError> {
     group.check(new.app)?;
     let last_key = keys::of_app(RoomTag::Last, new.app);
     let last = group.room(&last_key)?.map_or(Ok(0), |value| seal::open_number(&last_key, &value))?;
@@ -29,6 +32,7 @@ pub(crate) fn create(group: &mut Group<'_>, new: NewRoom, rooms_max: u64) -> Res
     let value = record::encode(&key, &MemberRecord::new(&room.creator_id, &creator));
     group.put_room(key, value);
     put(group, RoomHead { room: Arc::clone(&room), seq: 0 }, false);
+    group.remember(room.key.app, remember, &*room);
     Ok(Arc::unwrap_or_clone(room))
 }
 
@@ -36,9 +40,9 @@ pub(crate) fn change(
     group: &mut Group<'_>,
     key: RoomKey,
     change: RoomChange,
-    now_ms: u64,
-    notice: Option<RoomNotice>,
+    along: Along<Room>,
 ) -> Result<Option<Room>, StoreError> {
+    let Along { now_ms, notice, remember } = along;
     if group.check(key.app).is_err() {
         return Ok(None);
     }
@@ -49,6 +53,7 @@ pub(crate) fn change(
     if room != head.room {
         put(group, RoomHead { room: Arc::clone(&room), seq: head.seq }, rules::is_closing(&head.room));
     }
+    group.remember(key.app, remember, &*room);
     group.tell(&room, notice);
     Ok(Some(Arc::unwrap_or_clone(room)))
 }
@@ -73,9 +78,9 @@ pub(crate) fn change_membership(
     group: &mut Group<'_>,
     member: &Member,
     change: MembershipChange,
-    now_ms: u64,
-    notice: Option<RoomNotice>,
+    along: Along<Membership>,
 ) -> Result<Membership, StoreError> {
+    let Along { now_ms, notice, remember } = along;
     group.check(member.room.app)?;
     let Some(head) = group.room_head(member.room)? else { return Ok(Membership::default()) };
     let key = keys::member(member.room, member.account);
@@ -92,19 +97,36 @@ pub(crate) fn change_membership(
         None if kept.is_some() => group.remove_room(key),
         Some(_) | None => {}
     }
+    let changed = changed.unwrap_or_default();
+    group.remember(member.room.app, remember, &changed);
     group.tell(&head.room, notice);
-    Ok(changed.unwrap_or_default())
+    Ok(changed)
 }
 
-/// Reads nothing of a room that the writer has at hand.
+/// Reads nothing of rooms that the writer has at hand.
 pub(crate) fn commit(
     group: &mut Group<'_>,
-    plan: RoomPlan,
-    remember: Option<Remember<RoomMessage>>,
-) -> Result<Arc<RoomCommitted>, StoreError> {
+    messages: Vec<Planned>,
+    remember: Option<Remember<Vec<Arc<RoomMessage>>>>,
+) -> Result<Vec<Arc<RoomMessage>>, StoreError> {
+    for (plan, _) in &messages {
+        let key = plan.message.room;
+        group.check(key.app)?;
+        let head = group.room_head(key)?.ok_or_else(rules::no_room)?;
+        group.keep_room(head);
+    }
+    let app = messages.first().map(|(plan, _)| plan.message.room.app);
+    let committed = messages.into_iter().map(|it| commit_one(group, it)).collect::<Result<Vec<_>, _>>()?;
+    if let Some(app) = app {
+        group.remember(app, remember, &committed);
+    }
+    Ok(committed)
+}
+
+/// Of a room that the group knows.
+fn commit_one(group: &mut Group<'_>, (plan, remember): Planned) -> Result<Arc<RoomMessage>, StoreError> {
     let RoomPlan { mut message, in_history, .. } = plan;
     let key = message.room;
-    group.check(key.app)?;
     let mut head = group.room_head(key)?.ok_or_else(rules::no_room)?;
     let room = Arc::clone(&head.room);
     message.id = group.take_ids(1);
@@ -115,12 +137,13 @@ pub(crate) fn commit(
         let key = keys::of_room(RoomTag::Seq, key);
         let value = seal::seal(&key, &head.seq.to_be_bytes());
         group.put_room(key, value);
+        group.keep_room(head);
     }
-    group.keep_room(head);
     group.remember(key.app, remember, &message);
-    let committed = Arc::new(RoomCommitted { room, news: RoomNews::Message(Arc::new(message)) });
-    group.news.push(News::Room(Arc::clone(&committed)));
-    Ok(committed)
+    let message = Arc::new(message);
+    let committed = RoomCommitted { room, news: RoomNews::Message(Arc::clone(&message)) };
+    group.news.push(News::Room(Arc::new(committed)));
+    Ok(message)
 }
 
 fn put_said(group: &mut Group<'_>, message: &RoomMessage) {
@@ -134,10 +157,9 @@ fn put_said(group: &mut Group<'_>, message: &RoomMessage) {
 /// In a group of its own, because it looks for what other groups wrote.
 pub(crate) fn change_message(
     group: &mut Group<'_>,
-    key: RoomKey,
-    id: MessageId,
+    (key, id): (RoomKey, MessageId),
     change: RoomMessageChange,
-    notice: Option<RoomNotice>,
+    along: Along<()>,
 ) -> Result<bool, StoreError> {
     if group.check(key.app).is_err() {
         return Ok(false);
@@ -151,6 +173,7 @@ pub(crate) fn change_message(
             group.remove(&group.db.rooms, &keys::said_at(key, id));
         }
     }
-    group.tell(&head.room, notice);
+    group.remember(key.app, along.remember, &());
+    group.tell(&head.room, along.notice);
     Ok(true)
 }

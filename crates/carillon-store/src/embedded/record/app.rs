@@ -70,6 +70,12 @@ struct RoomSettingsRecord {
     zero_is_no_point: Option<bool>,
     #[prost(uint64, optional, tag = "14")]
     grace_s: Option<u64>,
+    #[prost(bool, optional, tag = "15")]
+    broadcast_enabled: Option<bool>,
+    #[prost(uint64, optional, tag = "16")]
+    high_return_s: Option<u64>,
+    #[prost(uint32, optional, tag = "17")]
+    moves_told_max: Option<u32>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -148,6 +154,9 @@ impl From<RoomSettings> for RoomSettingsRecord {
             unplaced_get_placed: Some(it.unplaced_get_placed),
             zero_is_no_point: Some(it.zero_is_no_point),
             grace_s: Some(it.grace_s),
+            broadcast_enabled: Some(it.broadcast_enabled),
+            high_return_s: Some(it.high_return_s),
+            moves_told_max: Some(it.moves_told_max),
         }
     }
 }
@@ -167,6 +176,9 @@ impl From<RoomSettingsRecord> for RoomSettings {
             unplaced_get_placed: it.unplaced_get_placed.unwrap_or(default.unplaced_get_placed),
             zero_is_no_point: it.zero_is_no_point.unwrap_or(default.zero_is_no_point),
             grace_s: it.grace_s.unwrap_or(default.grace_s),
+            broadcast_enabled: it.broadcast_enabled.unwrap_or(default.broadcast_enabled),
+            high_return_s: it.high_return_s.unwrap_or(default.high_return_s),
+            moves_told_max: it.moves_told_max.unwrap_or(default.moves_told_max),
         }
     }
 }

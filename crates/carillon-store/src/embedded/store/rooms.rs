@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use carillon_core::command::{MembershipChange, RoomChange};
-use carillon_core::model::{Membership, NewRoom, Room, RoomCommitted, RoomKey, RoomMessage, RoomNotice};
+use carillon_core::model::{Membership, NewRoom, Room, RoomKey, RoomMessage};
 use carillon_core::port::{
-    CreateRoomError, Kept, Member, PageLimit, Remember, RoomMessageChange, RoomPlan, RoomSpan, RoomStore, StoreError,
+    Along, CreateRoomError, Kept, Member, PageLimit, Planned, Remember, RoomMessageChange, RoomSending, RoomSpan,
+    RoomStore, StoreError,
 };
-use carillon_core::{AccountNo, AppId, MessageId, RoomNo};
+use carillon_core::{AccountId, AccountNo, AppId, MessageId, RoomNo};
 
 use super::EmbeddedStore;
 use crate::embedded::apply;
@@ -18,8 +19,13 @@ use crate::embedded::threads::Kind;
 
 #[async_trait]
 impl RoomStore for EmbeddedStore {
-    async fn create_room(&self, room: NewRoom, rooms_max: u64) -> Result<Room, CreateRoomError> {
-        self.write(Kind::Grouped, move |group| apply::room::create(group, room, rooms_max)).await
+    async fn create_room(
+        &self,
+        room: NewRoom,
+        rooms_max: u64,
+        remember: Option<Remember<Room>>,
+    ) -> Result<Room, CreateRoomError> {
+        self.write(Kind::Grouped, move |group| apply::room::create(group, room, rooms_max, remember)).await
     }
 
     async fn rooms(&self, app: AppId, nos: &[RoomNo]) -> Result<Vec<Option<Room>>, StoreError> {
@@ -27,14 +33,29 @@ impl RoomStore for EmbeddedStore {
         self.read(app, vec![None; count], move |_, db| room::rooms(db, app, &nos)).await
     }
 
+    async fn open_rooms(&self, app: AppId, after: u64, limit: usize) -> Result<(Vec<Room>, Option<u64>), StoreError> {
+        self.read(app, (Vec::new(), None), move |_, db| room::open(db, app, after, limit)).await
+    }
+
+    async fn room_sending(
+        &self,
+        room: RoomKey,
+        sender: &AccountId,
+        named: &[AccountId],
+    ) -> Result<RoomSending, StoreError> {
+        let (sender, named) = (sender.clone(), named.to_vec());
+        let nothing =
+            RoomSending { room: None, sender: None, membership: Membership::default(), recipients: Vec::new() };
+        self.read(room.app, nothing, move |_, db| room::sending(db, room, &sender, &named)).await
+    }
+
     async fn change_room(
         &self,
         room: RoomKey,
         change: RoomChange,
-        now_ms: u64,
-        notice: Option<RoomNotice>,
+        along: Along<Room>,
     ) -> Result<Option<Room>, StoreError> {
-        self.write(Kind::Grouped, move |group| apply::room::change(group, room, change, now_ms, notice)).await
+        self.write(Kind::Grouped, move |group| apply::room::change(group, room, change, along)).await
     }
 
     async fn closing_rooms(&self) -> Result<Vec<Room>, StoreError> {
@@ -50,10 +71,9 @@ impl RoomStore for EmbeddedStore {
         &self,
         member: Member,
         change: MembershipChange,
-        now_ms: u64,
-        notice: Option<RoomNotice>,
+        along: Along<Membership>,
     ) -> Result<Membership, StoreError> {
-        let write = move |group: &mut Group<'_>| apply::room::change_membership(group, &member, change, now_ms, notice);
+        let write = move |group: &mut Group<'_>| apply::room::change_membership(group, &member, change, along);
         self.write(Kind::Grouped, write).await
     }
 
@@ -61,12 +81,12 @@ impl RoomStore for EmbeddedStore {
         self.read(room.app, Vec::new(), move |_, db| room::kept_members(db, room, after, limit)).await
     }
 
-    async fn commit_room_message(
+    async fn commit_room_messages(
         &self,
-        plan: RoomPlan,
-        remember: Option<Remember<RoomMessage>>,
-    ) -> Result<Arc<RoomCommitted>, StoreError> {
-        self.write(Kind::Grouped, |group| apply::room::commit(group, plan, remember)).await
+        messages: Vec<Planned>,
+        remember: Option<Remember<Vec<Arc<RoomMessage>>>>,
+    ) -> Result<Vec<Arc<RoomMessage>>, StoreError> {
+        self.write(Kind::Grouped, |group| apply::room::commit(group, messages, remember)).await
     }
 
     async fn room_history(
@@ -87,8 +107,8 @@ impl RoomStore for EmbeddedStore {
         room: RoomKey,
         id: MessageId,
         change: RoomMessageChange,
-        notice: Option<RoomNotice>,
+        along: Along<()>,
     ) -> Result<bool, StoreError> {
-        self.write(Kind::Alone, move |group| apply::room::change_message(group, room, id, change, notice)).await
+        self.write(Kind::Alone, move |group| apply::room::change_message(group, (room, id), change, along)).await
     }
 }

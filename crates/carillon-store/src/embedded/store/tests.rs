@@ -9,7 +9,9 @@ use carillon_core::port::{FakeClock, RoomSpan, RoomStore as _};
 use super::*;
 use crate::embedded::format;
 use crate::embedded::format::Tag;
-use crate::fixture::{ALL, Heard, NOW_MS, broadcast, id, new_account, new_app, new_room, plan, remember, room_plan};
+use crate::fixture::{
+    ALL, Heard, NOW_MS, broadcast, id, new_account, new_app, new_room, plan, remember, room_plan, say,
+};
 
 const APP: AppId = AppId(1);
 const BOB: AccountNo = AccountNo(1 << 40 | 2);
@@ -54,12 +56,12 @@ async fn a_message_whose_group_failed_takes_no_place_in_its_room() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path());
     store.create_app(new_app("shop")).await.unwrap();
-    let room = store.create_room(new_room(APP, "lobby"), 0).await.unwrap().key;
+    let room = store.create_room(new_room(APP, "lobby"), 0, None).await.unwrap().key;
     let worded = remember("r", NOW_MS + 1, |_| panic!("as a test"));
-    let panicked = store.commit_room_message(room_plan(room, "a", NOW_MS), worded).await;
+    let panicked = say(&*store, room_plan(room, "a", NOW_MS), worded).await;
     assert!(matches!(panicked, Err(StoreError::Unknown(_))), "{panicked:?}");
-    store.commit_room_message(room_plan(room, "b", NOW_MS), None).await.unwrap();
-    let all = RoomSpan { from_ms: 0, to_ms: u64::MAX, newest_first: false };
+    say(&*store, room_plan(room, "b", NOW_MS), None).await.unwrap();
+    let all = RoomSpan { from_ms: 0, to_ms: u64::MAX, newest_first: false, past: None };
     let said = store.room_history(room, all, ALL).await.unwrap();
     assert_eq!(said.iter().map(|it| (&it.client_id[..], it.seq)).collect::<Vec<_>>(), [("b", Some(1))]);
 }

@@ -1,0 +1,180 @@
+//! Messages to one room: read once, decided one by one, and committed together.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::First;
+use crate::command::{Resend, RoomRecipients, RoomSend};
+use crate::decide::{self, Refusal, RoomFacts};
+use crate::model::{App, Limit, RoomCommitted, RoomKey, RoomMessage, RoomNews, RoomTo};
+use crate::pipeline::Pipeline;
+use crate::port::{Planned, Remember, RoomPlan, RoomSending};
+
+/// What became of a message to a room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentToRoom {
+    pub first: First,
+    /// Whether it had been sent before, and this was its first answer again.
+    pub is_repeat: bool,
+}
+
+/// What becomes of one of several messages.
+enum Slot {
+    Done(Result<SentToRoom, Refusal>),
+    /// The message at this place among those that are committed; whether an earlier one of the call is meant.
+    Planned(usize, bool),
+}
+
+impl Pipeline {
+    /// Sends a message to a room. One that was sent before, where the command says that it may have been, is answered with
+    /// its first answer, and goes to the connections that have not had it.
+    ///
+    /// # Errors
+    /// As [`decide::send_to_room`] and [`decide::over_high_rate`]; [`Refusal::NothingToResend`], [`Refusal::Store`].
+    pub async fn send_to_room(&self, app: &App, command: RoomSend) -> Result<SentToRoom, Refusal> {
+        let mut outcomes = self.send_several_to_room(app, vec![command], None).await?;
+        outcomes.pop().expect("one message has one outcome")
+    }
+
+    /// Sends messages of one sender to the same members of one room, in one commit. Each has an outcome of its own. Where
+    /// none is committed, nothing is remembered.
+    ///
+    /// # Errors
+    /// As [`decide::send_to_room`], which holds for all of them; [`Refusal::Store`]. Nothing was sent then.
+    pub async fn send_several_to_room(
+        &self,
+        app: &App,
+        commands: Vec<RoomSend>,
+        remember: Option<Remember<Vec<Result<SentToRoom, Refusal>>>>,
+    ) -> Result<Vec<Result<SentToRoom, Refusal>>, Refusal> {
+        let Some(one) = commands.first() else { return Ok(Vec::new()) };
+        let key = RoomKey { app: app.id, no: one.room };
+        let named = match &one.to {
+            RoomRecipients::Accounts(named) => &named[..],
+            RoomRecipients::Members { .. } => &[],
+        };
+        let RoomSending { room, sender, membership, recipients } =
+            self.store.room_sending(key, &one.sender, named).await?;
+        let room = room.map(Arc::new);
+        let facts = RoomFacts {
+            app,
+            room: room.as_ref(),
+            sender: sender.as_ref(),
+            membership: &membership,
+            recipients: &recipients,
+            now_ms: self.clock.now_ms(),
+        };
+        let (mut slots, mut planned) = (Vec::with_capacity(commands.len()), Vec::new());
+        let mut places = HashMap::new();
+        for command in commands {
+            slots.push(self.plan(command, &facts, &mut places, &mut planned).await?);
+        }
+        let outcomes = move |committed: &Vec<Arc<RoomMessage>>| -> Vec<Result<SentToRoom, Refusal>> {
+            slots.iter().map(|slot| slot.outcome(committed)).collect()
+        };
+        if planned.is_empty() {
+            return Ok(outcomes(&Vec::new()));
+        }
+        let outcomes = Arc::new(outcomes);
+        let told = Arc::clone(&outcomes);
+        let remember = remember.map(|it| it.told_by(move |committed| told(committed)));
+        let committed = self.store.commit_room_messages(planned, remember).await?;
+        Ok(outcomes(&committed))
+    }
+
+    /// Decides on one of a call's messages; `places` are those of its messages that may be meant by a repeat.
+    async fn plan(
+        &self,
+        command: RoomSend,
+        facts: &RoomFacts<'_>,
+        places: &mut HashMap<String, usize>,
+        planned: &mut Vec<Planned>,
+    ) -> Result<Slot, Refusal> {
+        let (resend, is_refused) = (command.resend, command.refused_if_too_frequent);
+        let plan = decide::send_to_room(command, facts)?;
+        let request = request(&plan);
+        if resend != Resend::No {
+            // Nobody can have missed what is handed out with this.
+            if let Some(place) = places.get(&request) {
+                return Ok(Slot::Planned(*place, true));
+            }
+            if let Some(first) = self.known_first(facts.app, &request).await? {
+                self.repeat(plan, &first);
+                return Ok(Slot::Done(Ok(SentToRoom { first, is_repeat: true })));
+            }
+            if resend == Resend::MustBeKnown {
+                return Ok(Slot::Done(Err(Refusal::NothingToResend)));
+            }
+        }
+        match self.at_high_rate(facts.app, plan, is_refused) {
+            Err(refusal) => Ok(Slot::Done(Err(refusal))),
+            Ok(plan) => {
+                let remember = self.remember_first(facts.app, request.clone());
+                places.insert(request, planned.len());
+                planned.push((plan, Some(remember)));
+                Ok(Slot::Planned(planned.len() - 1, false))
+            }
+        }
+    }
+
+    /// The first sending of a message, where it is remembered.
+    pub(super) async fn known_first(&self, app: &App, request: &str) -> Result<Option<First>, Refusal> {
+        let known = self.store.remembered(app.id, request, self.clock.now_ms()).await?;
+        Ok(known.and_then(|it| First::decode(&it.answer)))
+    }
+
+    /// Has the first sending of a message remembered under its sender's id of it.
+    pub(super) fn remember_first(&self, app: &App, request: String) -> Remember<RoomMessage> {
+        let window_ms = app.settings.rooms.resend_window_s.saturating_mul(1_000);
+        Remember {
+            request,
+            fingerprint: [0; 32],
+            expires_ms: self.clock.now_ms().saturating_add(window_ms),
+            answer: Box::new(|message: &RoomMessage| First::of(message).encode()),
+        }
+    }
+
+    /// Takes a message of high priority out of the room's rate of them. That spares the room, so what is for a few named
+    /// members is not charged to it: they would pay for it with what is for everybody.
+    pub(super) fn at_high_rate(&self, app: &App, plan: RoomPlan, is_refused: bool) -> Result<RoomPlan, Refusal> {
+        let is_for_all = matches!(plan.message.to, RoomTo::Members { .. });
+        if !plan.message.priority.high || !is_for_all {
+            return Ok(plan);
+        }
+        let limit = match app.settings.rooms.high_per_room_s {
+            0 => Limit::Unlimited,
+            calls => Limit::Sliding { calls, window_ms: 1_000, shut_out_ms: 0 },
+        };
+        let now_ms = self.clock.monotonic_us() / 1_000;
+        match self.high_rates.charge(plan.message.room, limit, now_ms) {
+            Ok(()) => Ok(plan),
+            Err(_) => decide::over_high_rate(plan, is_refused),
+        }
+    }
+
+    /// Hands a message out once more, to the connections that have not had it.
+    pub(super) fn repeat(&self, plan: RoomPlan, first: &First) {
+        let RoomPlan { room, mut message, .. } = plan;
+        message.id = first.id;
+        message.time_ms = first.time_ms;
+        message.priority.high = first.high;
+        let news = RoomNews::Repeat { message: Arc::new(message), first: first.id, first_ms: first.time_ms };
+        self.fanout.room(&Arc::new(RoomCommitted { room, news }));
+    }
+}
+
+/// What a message is remembered by.
+pub(super) fn request(plan: &RoomPlan) -> String {
+    First::request(plan.message.room, plan.message.sender.no, &plan.message.client_id)
+}
+
+impl Slot {
+    fn outcome(&self, committed: &[Arc<RoomMessage>]) -> Result<SentToRoom, Refusal> {
+        match self {
+            Self::Done(outcome) => outcome.clone(),
+            Self::Planned(place, is_repeat) => {
+                Ok(SentToRoom { first: First::of(&committed[*place]), is_repeat: *is_repeat })
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Members that come back: what they missed of high priority while they were away, where its senders want that. Each of
+//! them gets it once, and beside what it may take in a second.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use carillon_core::model::{RoomKey, RoomTo};
+use carillon_core::room::{Audience, Choice, Moment, Pass, Priority, Seen};
+use carillon_core::{AccountNo, DeviceId};
+
+use super::Rooms;
+use super::deliver::rules;
+use super::subscribe::room_of;
+use crate::protocol::code::Close;
+use crate::rooms::RoomMail;
+use crate::shard::{ConnId, Shard, State};
+
+/// Of one room, in one shard. Accounts are in one shard only, so nobody comes back to another one.
+#[derive(Default)]
+pub(super) struct Returning {
+    /// What may be missed, oldest first, with when it was handed out.
+    kept: VecDeque<(u64, Arc<RoomMail>)>,
+    left: HashMap<AccountNo, Vec<Left>>,
+    /// Until when accounts may come back for it, those who left first in front.
+    ends: VecDeque<(u64, AccountNo)>,
+}
+
+/// A connection that left.
+struct Left {
+    device: Option<DeviceId>,
+    /// What it got.
+    seen: Seen,
+    until_us: u64,
+}
+
+impl Returning {
+    pub(super) fn accounts(&self) -> usize {
+        self.left.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.left.is_empty() && self.kept.is_empty()
+    }
+
+    /// Notes a message that is handed out now, if it is one that members come back for.
+    pub(super) fn keep(&mut self, mail: &Arc<RoomMail>, now_us: u64) {
+        let is_meant = mail.message().is_some_and(|it| {
+            let is_for_all = matches!(it.to, RoomTo::Members { .. });
+            it.priority.high && it.priority.for_returning && is_for_all && !it.abandoned
+        });
+        if is_meant && !mail.is_repeat() {
+            self.kept.push_back((now_us, Arc::clone(mail)));
+        }
+    }
+
+    pub(super) fn leave(&mut self, account: AccountNo, device: Option<DeviceId>, seen: Seen, until_us: u64) {
+        let of_account = self.left.entry(account).or_default();
+        of_account.retain(|it| it.device != device);
+        of_account.push(Left { device, seen, until_us });
+        self.ends.push_back((until_us, account));
+    }
+
+    /// What the account missed on this device since it left, if that is not too long ago. What was sent before it comes back
+    /// now, it does not miss another time.
+    pub(super) fn back(&mut self, account: AccountNo, device: Option<&DeviceId>, now_us: u64) -> Vec<Arc<RoomMail>> {
+        let Some(of_account) = self.left.get_mut(&account) else { return Vec::new() };
+        let place = of_account.iter().position(|it| it.device.as_ref() == device);
+        let Some(place) = place else { return Vec::new() };
+        let Left { seen, until_us, .. } = of_account.swap_remove(place);
+        if of_account.is_empty() {
+            self.left.remove(&account);
+        }
+        let missed = self.kept.iter().map(|(_, mail)| mail).filter(|mail| seen.has_missed(mail.no));
+        if until_us > now_us { missed.cloned().collect() } else { Vec::new() }
+    }
+
+    /// Forgets what is too old.
+    pub(super) fn forget(&mut self, now_us: u64, kept_us: u64) {
+        while self.kept.front().is_some_and(|(at_us, _)| at_us.saturating_add(kept_us) <= now_us) {
+            self.kept.pop_front();
+        }
+        while let Some((_, account)) = self.ends.front().copied().filter(|(until_us, _)| *until_us <= now_us) {
+            self.ends.pop_front();
+            if let Some(of_account) = self.left.get_mut(&account) {
+                of_account.retain(|it| it.until_us > now_us);
+                if of_account.is_empty() {
+                    self.left.remove(&account);
+                }
+            }
+        }
+    }
+}
+
+impl Shard {
+    /// For how long members may come back for what they miss; 0 where they may not.
+    pub(super) fn return_us(&self, room: RoomKey) -> u64 {
+        let high_return_s = self.server.pipeline.apps.get(room.app).map_or(0, |app| app.settings.rooms.high_return_s);
+        high_return_s.saturating_mul(1_000_000)
+    }
+
+    pub(in crate::shard) fn forget_returning(&self, now_us: u64) {
+        let due: Vec<RoomKey> = {
+            let state = self.state.borrow();
+            let rooms = state.rooms.by_key.iter().filter(|(_, room)| !room.returning.is_empty());
+            rooms.map(|(key, _)| *key).collect()
+        };
+        for key in due {
+            let kept_us = self.return_us(key);
+            self.change_room(key, |room| room.returning.forget(now_us, kept_us));
+        }
+    }
+
+    /// Hands to a connection that was told that it is in the room what it missed.
+    pub(in crate::shard) fn hand_missed(&self, id: ConnId, channel: &str) {
+        let Some(Some(key)) = self.with(id, |it| room_of(channel, it.app())) else { return };
+        let Some(app) = self.server.pipeline.apps.get(key.app) else { return };
+        let now = Moment::new(self.server.pipeline.clock.monotonic_us());
+        let is_slow = {
+            let mut state = self.state.borrow_mut();
+            let State { connections, rooms: Rooms { by_key, rng, .. }, .. } = &mut *state;
+            let connection = connections.get_mut(id.place).filter(|it| it.serial() == id.serial);
+            let (Some(connection), Some(room)) = (connection, by_key.get_mut(&key)) else { return };
+            let missed = connection.seat(key).map(|seat| std::mem::take(&mut seat.missed)).unwrap_or_default();
+            let Some(place) = connection.place_in(key) else { return };
+            let (rules, mut is_slow) = (rules(&app), false);
+            for mail in &missed {
+                let Some(message) = mail.message() else { continue };
+                // Members change what they say of themselves, so it is chosen anew.
+                let audience =
+                    Audience { priority: Priority::Exempt, is_resend: true, ..mail.audience(message).clone() };
+                let pass = Pass::new(&audience, mail.no, now, room.members.sets(), &rules);
+                let choice = room.members.choose(&pass, place, rng);
+                room.members.charge(&pass, place, choice);
+                if choice == Choice::Deliver {
+                    let frame = mail.frame(message, connection.wire);
+                    is_slow |= connection.hand(frame, self.server.config.send_queue_bytes_max).is_err();
+                    self.server.metrics.frames_out.inc();
+                    self.server.metrics.rooms.returned.inc();
+                }
+            }
+            is_slow
+        };
+        if is_slow {
+            self.close_and_send(id, Close::SLOW);
+        }
+    }
+}

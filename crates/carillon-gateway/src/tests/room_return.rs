@@ -1,0 +1,118 @@
+//! Members that come back to a room: what they get of what they missed.
+
+use carillon_core::command::RoomSend;
+use carillon_core::model::{App, AppSettings, DropReason, Limits, RoomPriority};
+use serde_json::{Value, json};
+
+use super::room::{text, to_tags};
+use super::world::{Client, World};
+use crate::GatewayConfig;
+
+const URGENT: RoomPriority = RoomPriority { high: true, for_returning: true, rank: 0 };
+
+fn urgent(send: RoomSend) -> RoomSend {
+    RoomSend { priority: URGENT, ..send }
+}
+
+/// That nothing else came by then: what is said now is what comes next.
+async fn hears_no_more(world: &World, client: &mut Client, room: carillon_core::RoomNo) {
+    world.say(text(room, "ann", "usual")).await;
+    assert_eq!(client.said(room).await, "usual");
+}
+
+#[tokio::test]
+async fn a_member_that_comes_back_gets_what_it_missed_of_high_priority_once() {
+    let world = World::with(GatewayConfig { shards: 1, ..GatewayConfig::default() }).await;
+    world.accounts(&["ann", "bob", "carl"]).await;
+    let room = world.room("ann").await.key.no;
+    let mut bob = world.member("bob", room, json!({"tags": ["red"]})).await;
+    let mut carl = world.member("carl", room, json!({"tags": ["blue"]})).await;
+    world.say(urgent(text(room, "ann", "before"))).await;
+    assert_eq!(bob.said(room).await, "before");
+    bob.leave(room).await;
+    world.say(urgent(text(room, "ann", "missed"))).await;
+    world.say(text(room, "ann", "of no priority")).await;
+    world
+        .say(RoomSend { priority: RoomPriority { for_returning: false, ..URGENT }, ..text(room, "ann", "not for it") })
+        .await;
+    world.say(urgent(to_tags(text(room, "ann", "for others"), r#"{"tag":"blue"}"#))).await;
+    while carl.said(room).await != "for others" {}
+    bob.enter(room, json!({"tags": ["red"]})).await.unwrap();
+    assert_eq!(bob.said(room).await, "missed");
+    hears_no_more(&world, &mut bob, room).await;
+    bob.leave(room).await;
+    bob.enter(room, json!({"tags": ["red"]})).await.unwrap();
+    hears_no_more(&world, &mut bob, room).await;
+    assert_eq!(world.metrics.rooms.returned.get(), 1);
+}
+
+#[tokio::test]
+async fn a_device_that_comes_back_on_another_connection_gets_it_and_a_new_one_does_not() {
+    let world = World::new().await;
+    world.accounts(&["ann", "bob"]).await;
+    let room = world.room("ann").await.key.no;
+    let bob = world.member("bob", room, Value::Null).await;
+    drop(bob);
+    let mut ann = world.member("ann", room, Value::Null).await;
+    let key = world.pipeline.room(&world.app, room).await.unwrap().key;
+    while world.gateway.server.hub.rooms.here(key).connections > 1 {
+        world.settle(&mut ann).await;
+    }
+    world.say(urgent(text(room, "ann", "missed"))).await;
+    assert_eq!(ann.said(room).await, "missed");
+    let mut tablet = world.connected("bob", "tablet").await;
+    tablet.enter(room, Value::Null).await.unwrap();
+    hears_no_more(&world, &mut tablet, room).await;
+    let mut phone = world.member("bob", room, Value::Null).await;
+    assert_eq!(phone.said(room).await, "missed");
+}
+
+#[tokio::test]
+async fn a_member_that_comes_back_too_late_gets_nothing_of_it() {
+    let world = World::with(GatewayConfig { shards: 1, ..GatewayConfig::default() }).await;
+    world.accounts(&["ann", "bob", "carl"]).await;
+    let mut settings = world.app.settings.clone();
+    settings.rooms.high_return_s = 5;
+    world.pipeline.replace_app(App { settings, ..(*world.app).clone() }).await.unwrap();
+    let room = world.room("ann").await.key.no;
+    let mut bob = world.member("bob", room, Value::Null).await;
+    let mut carl = world.member("carl", room, Value::Null).await;
+    bob.leave(room).await;
+    world.say(urgent(text(room, "ann", "missed"))).await;
+    assert_eq!(carl.said(room).await, "missed");
+    world.clock.advance_ms(5_000);
+    bob.enter(room, Value::Null).await.unwrap();
+    hears_no_more(&world, &mut bob, room).await;
+    bob.leave(room).await;
+    let key = world.pipeline.room(&world.app, room).await.unwrap().key;
+    world.clock.advance_ms(5_000);
+    while world.gateway.server.hub.rooms.here(key).returning > 0 {
+        world.settle(&mut bob).await;
+    }
+}
+
+#[tokio::test]
+async fn what_was_missed_counts_against_no_limit() {
+    let world = World::with(GatewayConfig { shards: 1, ..GatewayConfig::default() }).await;
+    world.accounts(&["ann", "bob", "carl"]).await;
+    let mut settings = AppSettings { limits: Limits::default(), ..world.app.settings.clone() };
+    (settings.rooms.high_per_room_s, settings.rooms.high_per_s) = (0, 1);
+    let app = App { settings, ..(*world.app).clone() };
+    world.pipeline.replace_app(app.clone()).await.unwrap();
+    let room = world.room("ann").await.key.no;
+    let mut bob = world.member("bob", room, Value::Null).await;
+    let _carl = world.member("carl", room, Value::Null).await;
+    bob.leave(room).await;
+    for n in 0..5 {
+        world.pipeline.send_to_room(&app, urgent(text(room, "ann", &n.to_string()))).await.unwrap();
+    }
+    while world.metrics.delivered.get() + world.drops(DropReason::FlowLimitHigh) < 5 {
+        world.settle(&mut bob).await;
+    }
+    bob.enter(room, Value::Null).await.unwrap();
+    for n in 0..5 {
+        assert_eq!(bob.said(room).await, n.to_string());
+    }
+    world.pipeline.send_to_room(&app, urgent(text(room, "ann", "now"))).await.unwrap();
+    assert_eq!(bob.said(room).await, "now");
+}
