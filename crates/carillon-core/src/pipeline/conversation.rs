@@ -85,8 +85,9 @@ impl Pipeline {
         Ok(Span { after: MessageId(first.0.saturating_sub(1)), before: end, newest_first: query.newest_first })
     }
 
-    /// Conversations of an account whose last message's copy has an id below `before`, newest first; and whether there are
-    /// older ones.
+    /// Conversations of an account whose last message's copy has an id below `before`, newest first; and, where there are
+    /// older ones, below which id they go on. Those with accounts that are no more are left out, so there may be none on a page that
+    /// is not the last.
     ///
     /// # Errors
     /// [`Refusal::UnknownAccount`], [`Refusal::Store`].
@@ -96,9 +97,10 @@ impl Pipeline {
         account: &AccountId,
         before: MessageId,
         limit: usize,
-    ) -> Result<(Vec<Listed>, bool), Refusal> {
+    ) -> Result<(Vec<Listed>, Option<MessageId>), Refusal> {
         let account = self.known(app, account).await?;
         let list = self.store.conversations(account.no, before, limit).await?;
+        let next = list.page.last().map(|it| it.last.0).filter(|_| list.more);
         let mut listed = Vec::with_capacity(list.page.len());
         for mut conversation in list.page {
             let Some(last) = self.last_there(account.no, &conversation).await? else { continue };
@@ -107,7 +109,7 @@ impl Pipeline {
                 listed.push(Listed { with: other.id, conversation });
             }
         }
-        Ok((listed, list.more))
+        Ok((listed, next))
     }
 
     /// The conversation's last message that has not expired.
@@ -148,8 +150,7 @@ impl Pipeline {
         let mut before = self.store.first_id_at(to_ms.saturating_add(MOMENT_MS)).await?;
         let mut found = Vec::new();
         loop {
-            let (page, more) = self.conversations(app, account, before, PAGE.entries).await?;
-            let Some(oldest) = page.last().map(|it| it.conversation.last.0) else { return Ok((found, false)) };
+            let (page, next) = self.conversations(app, account, before, PAGE.entries).await?;
             let is_of_it = |it: &Listed| (from_ms..=to_ms).contains(&it.conversation.last.1.time_ms);
             for listed in page.into_iter().filter(is_of_it) {
                 if found.len() == limit {
@@ -157,10 +158,10 @@ impl Pipeline {
                 }
                 found.push(listed);
             }
-            if !more || oldest < first {
-                return Ok((found, false));
+            match next {
+                Some(next) if next >= first => before = next,
+                Some(_) | None => return Ok((found, false)),
             }
-            before = oldest;
         }
     }
 }

@@ -38,6 +38,28 @@ async fn what_has_expired_is_neither_caught_up_with_nor_listed() {
 }
 
 #[tokio::test]
+async fn a_conversation_whose_last_message_has_expired_hides_no_other_on_the_pages_of_the_list() {
+    let world = World::new().await;
+    world.accounts(&["shop", "dave", "ann"]).await;
+    let to_ann = |from| message(from, Recipients::One(id("ann")), from, CopyOptions::default());
+    send(&world, "stays", Terms::default()).await;
+    world.pipeline.send(&world.app, to_ann("dave"), None).await.unwrap();
+    send(&world, "goes", Terms { lives_ms: Some(5_000), ..Terms::default() }).await;
+    world.clock.advance_ms(5_000);
+    let mut ann = world.connected("ann", "web").await;
+    let mut found = Vec::new();
+    let mut request = json!({"limit": 1});
+    loop {
+        let page = ann.rpc("conversation.list", request).await.unwrap();
+        found
+            .extend(page["conversations"].as_array().unwrap().iter().map(|it| it["with"].as_str().unwrap().to_owned()));
+        let Some(before) = page.get("before") else { break };
+        request = json!({"limit": 1, "before": before});
+    }
+    assert_eq!(found, ["shop", "dave"]);
+}
+
+#[tokio::test]
 async fn a_recipient_sees_that_a_receipt_is_wanted_and_reading_sends_one_that_names_the_message() {
     let world = World::new().await;
     world.accounts(&["shop", "ann"]).await;

@@ -41,11 +41,11 @@ pub(super) async fn run(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<B
     let Request { before, limit } = read(data)?;
     let before = before.map_or(Ok(MessageId(MessageId::END)), |it| message_id(&it))?;
     let limit = limit.unwrap_or(LIMIT_MAX).clamp(1, LIMIT_MAX);
-    let (list, more) = {
+    let (list, next) = {
         let _permit = shard.may_read().await;
         shard.server.pipeline.conversations(&caller.app, &caller.id, before, limit).await?
     };
-    let before = list.last().filter(|_| more).map(|it| it.conversation.last.0.to_string());
+    let before = next.map(|it| it.to_string());
     Ok(word(&Answer { conversations: list.iter().map(|it| entry(caller, it)).collect(), before }))
 }
 

@@ -81,12 +81,9 @@ async fn unread(tencent: &Tencent, call: &Call, account: &AccountId) -> Result<H
     let mut before = MessageId(MessageId::END);
     loop {
         let page = tencent.pipeline.conversations(&call.app, account, before, PAGE).await;
-        let (page, more) = page.map_err(super::no_sender)?;
-        before = page.last().map_or(before, |it| it.conversation.last.0);
-        let is_over = page.is_empty() || !more;
+        let (page, next) = page.map_err(super::no_sender)?;
         all.extend(page.into_iter().map(|it| (it.with, it.conversation.unread)));
-        if is_over {
-            return Ok(all);
-        }
+        let Some(next) = next else { return Ok(all) };
+        before = next;
     }
 }

@@ -79,9 +79,7 @@ async fn items(
     let mut before = MessageId(MessageId::END);
     loop {
         let page = tencent.pipeline.conversations(&call.app, account, before, READ).await;
-        let (page, more) = page.map_err(not_imported)?;
-        before = page.last().map_or(before, |it| it.conversation.last.0);
-        let is_over = page.is_empty() || !more;
+        let (page, next) = page.map_err(not_imported)?;
         let items = page.into_iter().map(|it| Item {
             r#type: DIRECT,
             msg_time: it.conversation.last.1.time_ms / 1_000,
@@ -89,8 +87,7 @@ async fn items(
             top_flag: 0,
         });
         all.extend(items.filter(|it| until_s == 0 || it.msg_time <= until_s));
-        if is_over {
-            return Ok(all);
-        }
+        let Some(next) = next else { return Ok(all) };
+        before = next;
     }
 }
