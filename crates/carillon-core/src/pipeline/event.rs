@@ -122,6 +122,17 @@ impl Pipeline {
         Ok(self.store.change(app.id, change, remember).await?)
     }
 
+    /// Takes a conversation off an account's list: see [`Change::Unlist`].
+    ///
+    /// # Errors
+    /// [`Refusal::AppDisabled`], [`Refusal::UnknownAccount`], [`Refusal::Store`].
+    pub async fn unlist_conversation(&self, app: &App, account: &AccountId, other: &AccountId) -> Result<(), Refusal> {
+        check_enabled(app)?;
+        let (account, other) = (self.known(app, account).await?, self.known(app, other).await?);
+        let change = Change::Unlist { account: account.no, other: other.no };
+        Ok(self.store.change(app.id, change, None).await?)
+    }
+
     /// Notes that a device has its account's inbox up to `offset`.
     ///
     /// # Errors

@@ -157,6 +157,9 @@ pub enum Change {
     /// What `account` has of its conversation with `other` so far is for no device any more that has not got it yet, and
     /// the conversation leaves the account's list. Its history stays.
     Forget { account: AccountNo, other: AccountNo, other_id: AccountId },
+    /// The conversation leaves the account's list until something new is said. Nothing else changes: what no device has got
+    /// yet is still handed out, and unread. Never goes back.
+    Unlist { account: AccountNo, other: AccountNo },
     /// The device has everything up to this offset. Never goes back.
     Acknowledge { account: AccountNo, device: DeviceId, offset: Offset },
     /// The device was handed the broadcasts up to this one. Never goes back.

@@ -158,6 +158,15 @@ async fn what_was_forgotten_is_for_no_new_device_and_the_history_stays(it: Setup
     assert_eq!(it.conversations(BOB).await, [(ANN, 4, 1)]);
 }
 
+async fn what_is_off_the_list_is_still_handed_out_and_unread(it: Setup) {
+    it.send(&[(2, Fate::Inbox)]).await;
+    it.change(Change::Unlist { account: BOB, other: ANN }).await;
+    assert_eq!(it.standings(BOB).await, [Standing::Kept]);
+    assert_eq!((it.conversations(BOB).await, it.conversations(ANN).await.len()), (vec![], 1));
+    it.send(&[(2, Fate::Inbox)]).await;
+    assert_eq!(it.conversations(BOB).await, [(ANN, 4, 2)]);
+}
+
 async fn a_device_acknowledges_and_never_goes_back(it: Setup) {
     let acknowledge = async |name, offset| {
         it.change(Change::Acknowledge { account: BOB, device: device(name), offset: Offset(offset) }).await;
@@ -202,6 +211,7 @@ mod each {
         what_is_read_counts_no_more_and_reading_never_goes_back
         last_message_and_unread_heed_options_recalls_and_deletes
         what_was_forgotten_is_for_no_new_device_and_the_history_stays
+        what_is_off_the_list_is_still_handed_out_and_unread
         a_device_acknowledges_and_never_goes_back
         a_conversation_ends_with_its_last_row
         ids_are_found_by_time

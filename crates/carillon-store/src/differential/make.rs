@@ -164,7 +164,7 @@ impl Make<'_> {
     }
 
     fn rewrite(&mut self, app: AppId) -> Change {
-        match self.rng.random_range(0..10) {
+        match self.rng.random_range(0..11) {
             9 => Change::NoteBroadcasts {
                 account: self.no_of(app),
                 device: device(self.pick(&["d", "de", "pad"])),
@@ -173,6 +173,7 @@ impl Make<'_> {
             0 | 1 => Change::Withdraw { place: self.place(app), from_sender: self.rng.random() },
             2 | 3 => Change::Delete { place: self.place(app) },
             4 | 5 => Change::Read { reader: self.no_of(app), other: self.no_of(app), through: self.message_id() },
+            10 => Change::Unlist { account: self.no_of(app), other: self.no_of(app) },
             6 => Change::Forget {
                 account: self.no_of(app),
                 other: self.no_of(app),

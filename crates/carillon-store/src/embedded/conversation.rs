@@ -61,13 +61,15 @@ impl Reader<'_> {
         limit: usize,
     ) -> Result<Conversations, StoreError> {
         let snapshot = self.db.database.snapshot();
-        let read = read_marks(&snapshot, self.db, account)?;
+        let read = marks(&snapshot, self.db, Tag::Read, account)?;
+        let unlisted = marks(&snapshot, self.db, Tag::Unlisted, account)?;
         let forgotten = forgotten(&snapshot, self.db, account)?;
         let mut all = Vec::new();
         for other in others(&snapshot, self.db, account)? {
-            let read = read.get(&other).copied().unwrap_or(MessageId(0));
+            let through = |marks: &HashMap<_, _>| marks.get(&other).copied().unwrap_or(MessageId(0));
+            let (read, unlisted) = (through(&read), through(&unlisted));
             let forgotten = forgotten.get(&other).map_or(MessageId(0), |it| MessageId(it.through));
-            let summary = summary(&snapshot, self.db, (account, other), read, forgotten)?;
+            let summary = summary(&snapshot, self.db, (account, other), Marks { read, unlisted, forgotten })?;
             all.extend(summary.filter(|it| it.last < before));
         }
         all.sort_unstable_by_key(|it| std::cmp::Reverse(it.last));
@@ -96,10 +98,15 @@ pub(crate) fn read_mark(
     }
 }
 
-/// What the account has read, by the other one.
-fn read_marks(snapshot: &Snapshot, db: &Db, account: AccountNo) -> Result<HashMap<AccountNo, MessageId>, StoreError> {
+/// Up to where the account has read its conversations, or taken them off its list, by the other one.
+fn marks(
+    snapshot: &Snapshot,
+    db: &Db,
+    tag: Tag,
+    account: AccountNo,
+) -> Result<HashMap<AccountNo, MessageId>, StoreError> {
     let mut marks = HashMap::new();
-    for guard in snapshot.prefix(&db.rest, format::by_account(Tag::Read, account)) {
+    for guard in snapshot.prefix(&db.rest, format::by_account(tag, account)) {
         let (key, value) = guard.into_inner().map_err(unknown)?;
         let other = format::parse_related(&key).ok_or_else(wrong_key)?;
         marks.insert(other, MessageId(seal::open_number(&key, &value)?));
@@ -137,14 +144,21 @@ fn others(snapshot: &Snapshot, db: &Db, account: AccountNo) -> Result<Vec<Accoun
     Ok(found)
 }
 
+/// Up to where an account did something to its part of a conversation.
+#[derive(Clone, Copy)]
+struct Marks {
+    read: MessageId,
+    unlisted: MessageId,
+    forgotten: MessageId,
+}
+
 /// The conversation as the account sees it, from its newest row back to what it has read and forgotten. `None` where
-/// nothing is left that could be a last message.
+/// nothing is left that could be a last message, or it is off the list.
 fn summary(
     snapshot: &Snapshot,
     db: &Db,
     (account, other): Pair,
-    read: MessageId,
-    forgotten: MessageId,
+    Marks { read, unlisted, forgotten }: Marks,
 ) -> Result<Option<Summary>, StoreError> {
     let between = ordered((account, other));
     let span = Span { after: forgotten, before: MessageId(MessageId::END), newest_first: true };
@@ -152,6 +166,9 @@ fn summary(
     let (mut last, mut unread) = (None, 0);
     for guard in rows.rev() {
         let (id, row, distance) = open(guard)?;
+        if last.is_none() && id <= unlisted {
+            return Ok(None);
+        }
         if last.is_none() && row.may_be_last(account, between) {
             last = Some((id, distance));
         }

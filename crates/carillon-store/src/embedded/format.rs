@@ -28,6 +28,8 @@ pub(crate) enum Tag {
     Read = b'e',
     /// Up to where an account's part of a conversation was forgotten.
     Forgotten = b'f',
+    /// Up to where a conversation was taken off an account's list.
+    Unlisted = b'u',
     /// An app that was removed, as long as records of it are left.
     Removed = b'd',
     /// One that is kept for who is offline.

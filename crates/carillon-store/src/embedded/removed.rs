@@ -114,6 +114,7 @@ fn ranges(db: &Db, app: AppId) -> Vec<(&Keyspace, Vec<u8>)> {
         Tag::Top,
         Tag::Read,
         Tag::Forgotten,
+        Tag::Unlisted,
         Tag::Acknowledged,
         Tag::NotedBroadcast,
     ];

@@ -31,6 +31,9 @@ impl State {
             Change::Forget { account, other, other_id } => {
                 self.forgotten.insert((account, other), (MessageId(self.next_id - 1), other_id));
             }
+            Change::Unlist { account, other } => {
+                self.unlisted.insert((account, other), MessageId(self.next_id - 1));
+            }
             Change::Acknowledge { account, device, offset } => {
                 let has = self.acknowledged.entry((account, device)).or_insert(offset);
                 *has = offset.max(*has);
@@ -59,8 +62,10 @@ impl State {
 
     /// Removes what is kept of a conversation beside its rows.
     pub(super) fn end_conversation(&mut self, (low, high): (AccountNo, AccountNo)) {
-        self.read.remove(&(low, high));
-        self.read.remove(&(high, low));
+        for marks in [&mut self.read, &mut self.unlisted] {
+            marks.remove(&(low, high));
+            marks.remove(&(high, low));
+        }
     }
 
     pub(super) fn unforget(&mut self, (low, high): (AccountNo, AccountNo)) {

@@ -63,7 +63,9 @@ impl State {
         let forgotten = self.forgotten.get(&(account, other)).map_or(MessageId(0), |(through, _)| *through);
         let read = self.read_mark(account, other);
         let rows: Vec<_> = self.rows(between).filter(|(id, ..)| *id > forgotten).collect();
-        let (id, base, _) = rows.iter().rev().find(|(_, _, row)| row.may_be_last(account, between))?;
+        let unlisted = self.unlisted.get(&(account, other)).copied().unwrap_or(MessageId(0));
+        let may_be_last = |(id, _, row): &&(MessageId, _, Row)| *id > unlisted && row.may_be_last(account, between);
+        let (id, base, _) = rows.iter().rev().find(may_be_last)?;
         let unread = rows.iter().filter(|(id, _, row)| *id > read && row.counts(account, between)).count();
         Some(Conversation {
             with: other,

@@ -59,6 +59,7 @@ struct State {
     /// By reader and the other.
     read: BTreeMap<(AccountNo, AccountNo), MessageId>,
     /// By who forgot and the other: up to where, and the other's name.
+    unlisted: BTreeMap<(AccountNo, AccountNo), MessageId>,
     forgotten: BTreeMap<(AccountNo, AccountNo), (MessageId, AccountId)>,
     acknowledged: HashMap<(AccountNo, DeviceId), Offset>,
     broadcasts: BTreeMap<AppId, Vec<Arc<Broadcast>>>,
@@ -438,6 +439,7 @@ impl State {
         self.inboxes.retain(|no, _| no.app() != app);
         self.history.retain(|(low, _, _), _| low.app() != app);
         self.read.retain(|(reader, _), _| reader.app() != app);
+        self.unlisted.retain(|(owner, _), _| owner.app() != app);
         self.forgotten.retain(|(owner, _), _| owner.app() != app);
         self.acknowledged.retain(|(no, _), _| no.app() != app);
         self.broadcasts.remove(&app);

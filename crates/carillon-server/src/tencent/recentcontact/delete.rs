@@ -1,4 +1,5 @@
-//! `POST /v4/recentcontact/delete`: a conversation leaves an account's list. Its messages stay in the history.
+//! `POST /v4/recentcontact/delete`: a conversation leaves an account's list. Its messages stay, and what nobody
+//! has got yet is still handed out.
 
 use bytes::Bytes;
 
@@ -25,6 +26,6 @@ pub(in crate::tencent) async fn run(tencent: &Tencent, call: &Call) -> Result<By
     if !matches!(fields.number("ClearRamble", code)?, None | Some(0)) {
         return Err(one_of("ClearRamble", "0").into());
     }
-    tencent.pipeline.forget_conversation(&call.app, &account, &other, None).await.map_err(not_imported)?;
+    tencent.pipeline.unlist_conversation(&call.app, &account, &other).await.map_err(not_imported)?;
     Ok(reply::done(call.service))
 }

@@ -18,9 +18,11 @@ use crate::rules::ordered;
 pub(crate) fn is_alone(change: &Change) -> bool {
     match change {
         Change::Withdraw { .. } | Change::Delete { .. } => true,
-        Change::Read { .. } | Change::Forget { .. } | Change::Acknowledge { .. } | Change::NoteBroadcasts { .. } => {
-            false
-        }
+        Change::Read { .. }
+        | Change::Forget { .. }
+        | Change::Unlist { .. }
+        | Change::Acknowledge { .. }
+        | Change::NoteBroadcasts { .. } => false,
     }
 }
 
@@ -54,6 +56,10 @@ pub(crate) fn apply(group: &mut Group<'_>, change: Change) -> Result<(), StoreEr
             let value = record::encode(&key, &ForgottenRecord { through, other: other_id.as_str().into() });
             group.put_rest(key, value);
             Ok(())
+        }
+        Change::Unlist { account, other } => {
+            let through = group.state.next_id.0 - 1;
+            raise(group, format::related(Tag::Unlisted, account, other), through)
         }
     }
 }
@@ -100,6 +106,7 @@ pub(crate) fn end_conversation(group: &mut Group<'_>, (low, high): (AccountNo, A
         group.remove(&group.db.history, &format::pointer(high, low));
         group.state.forget_pointed(low, high);
     }
+    remove_both(group, Tag::Unlisted, (low, high))?;
     remove_both(group, Tag::Read, (low, high))
 }
 
