@@ -192,8 +192,8 @@ impl Pipeline {
             sender: sender.id,
         };
         let now_ms = self.clock.now_ms();
-        let notice = notify.is_told.then(|| notify.of(event, now_ms));
-        let along = Along { now_ms, notice, remember };
+        // Where nobody is told, too: it is not to be handed to members that come back.
+        let along = Along { now_ms, notice: Some(notify.of(event, now_ms)), remember };
         Ok(self.store.change_room_message(room.key, message.id, RoomMessageChange::Remove, along).await?)
     }
 

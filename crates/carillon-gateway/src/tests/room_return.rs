@@ -1,11 +1,12 @@
 //! Members that come back to a room: what they get of what they missed.
 
-use carillon_core::command::RoomSend;
+use carillon_core::command::{Notify, RoomSend};
 use carillon_core::model::{App, AppSettings, DropReason, Limits, RoomPriority};
+use carillon_core::pipeline::RoomMessageAt;
 use serde_json::{Value, json};
 
-use super::room::{text, to_tags};
-use super::world::{Client, World};
+use super::room::{FROM_BACKEND, text, to_tags};
+use super::world::{Client, World, id};
 use crate::GatewayConfig;
 
 const URGENT: RoomPriority = RoomPriority { high: true, for_returning: true, rank: 0 };
@@ -44,6 +45,28 @@ async fn a_member_that_comes_back_gets_what_it_missed_of_high_priority_once() {
     bob.enter(room, json!({"tags": ["red"]})).await.unwrap();
     hears_no_more(&world, &mut bob, room).await;
     assert_eq!(world.metrics.rooms.returned.get(), 1);
+}
+
+#[tokio::test]
+async fn what_was_taken_back_meanwhile_is_not_handed_to_who_comes_back() {
+    let world = World::with(GatewayConfig { shards: 1, ..GatewayConfig::default() }).await;
+    world.accounts(&["ann", "bob", "carl"]).await;
+    let room = world.room("ann").await.key.no;
+    let mut bob = world.member("bob", room, Value::Null).await;
+    let mut carl = world.member("carl", room, Value::Null).await;
+    bob.leave(room).await;
+    for (said, is_told) in [("recalled", true), ("deleted", false)] {
+        let sent = world.say(urgent(text(room, "ann", said))).await;
+        let find = RoomMessageAt { sender: id("ann"), time_ms: sent.first.time_ms, client_id: None };
+        let notify = Notify { is_told, ..FROM_BACKEND };
+        assert_eq!(world.pipeline.withdraw_from_room(&world.app, room, &find, notify).await, Ok(true));
+        assert_eq!(carl.said(room).await, said);
+        if is_told {
+            assert_eq!(carl.told(room).await["event"], "recalled");
+        }
+    }
+    bob.enter(room, Value::Null).await.unwrap();
+    hears_no_more(&world, &mut bob, room).await;
 }
 
 #[tokio::test]

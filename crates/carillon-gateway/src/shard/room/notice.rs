@@ -65,8 +65,8 @@ impl Shard {
                 | RoomEvent::Muted(_)
                 | RoomEvent::MemberMuted { .. }
                 | RoomEvent::MutedFor { .. }
-                | RoomEvent::Kicked { .. }
-                | RoomEvent::Recalled { .. } => {}
+                | RoomEvent::Kicked { .. } => {}
+                RoomEvent::Recalled { message, .. } => room.returning.withdraw(*message),
             }
         });
         if notice.is_told {

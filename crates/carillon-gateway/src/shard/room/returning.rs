@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use carillon_core::model::{RoomKey, RoomTo};
 use carillon_core::room::{Audience, Choice, Moment, Pass, Priority, Seen};
-use carillon_core::{AccountNo, DeviceId};
+use carillon_core::{AccountNo, DeviceId, MessageId};
 
 use super::Rooms;
 use super::deliver::rules;
@@ -51,6 +51,11 @@ impl Returning {
         if is_meant && !mail.is_repeat() {
             self.kept.push_back((now_us, Arc::clone(mail)));
         }
+    }
+
+    /// What is taken back is not handed to who comes back, either.
+    pub(super) fn withdraw(&mut self, id: MessageId) {
+        self.kept.retain(|(_, mail)| mail.message().is_none_or(|it| it.id != id));
     }
 
     pub(super) fn leave(&mut self, account: AccountNo, device: Option<DeviceId>, seen: Seen, until_us: u64) {

@@ -1,6 +1,6 @@
 //! The replies of the calls that change rooms and their members, and that list these.
 
-use carillon_core::model::{RoomEvent, RoomRole};
+use carillon_core::model::{RoomEvent, RoomNews, RoomRole};
 use insta::assert_snapshot;
 
 use super::room::{backend, each};
@@ -284,5 +284,8 @@ async fn a_message_is_taken_back_or_deleted_once() {
     assert_snapshot!(backend.post(DELETE, &delete).await, @r#"{"code":200}"#);
     let history = [("roomid", "1"), ("accid", "bob"), ("limit", "10")];
     assert_snapshot!(backend.post("history/queryChatroomMsg.action", &history).await, @r#"{"code":200,"size":0,"msgs":[]}"#);
-    assert_eq!(backend.events().len(), 1, "nobody is told of what is deleted");
+    assert!(matches!(&backend.events()[1..], [RoomEvent::Recalled { .. }]));
+    let is_told = |news: &Arc<RoomCommitted>| matches!(&news.news, RoomNews::Notice(it) if it.is_told);
+    let told = backend.seen.rooms.lock().unwrap().iter().filter(|news| is_told(news)).count();
+    assert_eq!(told, 1, "nobody is told of what is deleted");
 }
