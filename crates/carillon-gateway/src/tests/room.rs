@@ -260,6 +260,19 @@ async fn a_message_that_is_sent_again_goes_to_those_who_have_not_had_it() {
 }
 
 #[tokio::test]
+async fn a_message_that_chance_kept_back_is_kept_back_when_it_is_sent_again_without_a_ratio() {
+    let world = World::new().await;
+    world.accounts(&["ann", "bob"]).await;
+    let room = world.room("ann").await.key.no;
+    let mut bob = world.member("bob", room, Value::Null).await;
+    let abandon_ratio = AbandonRatio::new(9_999).unwrap();
+    assert!(world.say(RoomSend { abandon_ratio, ..text(room, "ann", "rare") }).await.first.abandoned);
+    assert!(world.say(RoomSend { resend: Resend::IfKnown, ..text(room, "ann", "rare") }).await.is_repeat);
+    world.say(text(room, "ann", "usual")).await;
+    assert_eq!(bob.said(room).await, "usual");
+}
+
+#[tokio::test]
 async fn a_message_whose_number_is_forgotten_goes_again_to_those_who_came_later() {
     let world = World::new().await;
     world.accounts(&["ann", "bob", "carl"]).await;

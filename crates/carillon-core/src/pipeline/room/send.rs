@@ -158,6 +158,7 @@ impl Pipeline {
         message.id = first.id;
         message.time_ms = first.time_ms;
         message.priority.high = first.high;
+        message.abandoned = first.abandoned;
         let news = RoomNews::Repeat { message: Arc::new(message), first: first.id, first_ms: first.time_ms };
         self.fanout.room(&Arc::new(RoomCommitted { room, news }));
     }
