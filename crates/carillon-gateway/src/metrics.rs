@@ -167,13 +167,15 @@ impl GatewayMetrics {
     }
 
     fn register_rooms(&self, registry: &mut Registry) {
-        let RoomMetrics { members, entered, refused, returned, overruns } = &self.rooms;
+        let RoomMetrics { members, entered, refused, returned, forgotten, overruns } = &self.rooms;
         registry.register("carillon_room_members", "Connections that are in rooms", members.clone());
         registry.register("carillon_room_entries", "Connections that entered rooms", entered.clone());
         let help = "Connections that were in too many rooms to enter another";
         registry.register("carillon_refused_room_entries", help, refused.clone());
         let help = "Messages of high priority that members got when they came back";
         registry.register("carillon_room_returned_messages", help, returned.clone());
+        let help = "Messages of high priority that were too many to be kept for members that come back";
+        registry.register("carillon_room_forgotten_messages", help, forgotten.clone());
         let help = "Messages to rooms that a shard's queue had no place for";
         registry.register("carillon_room_overruns", help, overruns.clone());
     }

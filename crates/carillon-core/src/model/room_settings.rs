@@ -27,7 +27,8 @@ pub struct RoomSettings {
     pub grace_s: u64,
     /// Whether the app may speak to all of its rooms at once.
     pub broadcast_enabled: bool,
-    /// For how long a member that left gets messages of high priority when it comes back, where their senders want that.
+    /// For how long a member that left gets messages of high priority when it comes back, where their senders want that: at
+    /// most [`RoomSettings::HIGH_RETURN_S_MAX`].
     pub high_return_s: u64,
     /// In rooms with more accounts than this, members are not told who comes and goes.
     pub moves_told_max: u32,
@@ -35,6 +36,8 @@ pub struct RoomSettings {
 
 impl RoomSettings {
     pub const RESEND_WINDOW_S_MIN: u64 = 600;
+    /// Whoever was away for longer reads the history.
+    pub const HIGH_RETURN_S_MAX: u64 = 600;
 }
 
 impl Default for RoomSettings {

@@ -11,5 +11,7 @@ pub(crate) struct RoomMetrics {
     pub(crate) refused: Counter,
     /// Messages that members got when they came back.
     pub(crate) returned: Counter,
+    /// Messages that were not kept for members that may come back, because there were too many.
+    pub(crate) forgotten: Counter,
     pub(crate) overruns: Counter,
 }

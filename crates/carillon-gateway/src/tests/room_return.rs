@@ -139,3 +139,31 @@ async fn what_was_missed_counts_against_no_limit() {
     world.pipeline.send_to_room(&app, urgent(text(room, "ann", "now"))).await.unwrap();
     assert_eq!(bob.said(room).await, "now");
 }
+
+#[tokio::test]
+async fn what_is_kept_for_who_comes_back_fits_into_its_queue() {
+    let config = GatewayConfig { shards: 1, send_queue_bytes_max: 4_000, ..GatewayConfig::default() };
+    let world = World::with(config).await;
+    world.accounts(&["ann", "bob", "carl"]).await;
+    let mut settings = world.app.settings.clone();
+    settings.rooms.high_per_room_s = 0;
+    let app = App { settings, ..(*world.app).clone() };
+    world.pipeline.replace_app(app.clone()).await.unwrap();
+    let room = world.room("ann").await.key.no;
+    let mut bob = world.narrow("bob", room, 500).await;
+    let mut carl = world.member("carl", room, Value::Null).await;
+    bob.leave(room).await;
+    for n in 0..50 {
+        world.pipeline.send_to_room(&app, urgent(text(room, "ann", &n.to_string()))).await.unwrap();
+        assert_eq!(carl.said(room).await, n.to_string());
+    }
+    bob.enter(room, Value::Null).await.unwrap();
+    let first: usize = bob.said(room).await.parse().unwrap();
+    assert!(first > 0, "the oldest are forgotten");
+    for n in first + 1..50 {
+        assert_eq!(bob.said(room).await, n.to_string());
+    }
+    hears_no_more(&world, &mut bob, room).await;
+    assert_eq!(world.metrics.rooms.returned.get(), 50 - first as u64);
+    assert_eq!(world.metrics.rooms.forgotten.get(), first as u64);
+}

@@ -9,7 +9,7 @@ use crate::GatewayConfig;
 
 impl World {
     /// A client in a room of which at most so many bytes wait in the socket.
-    async fn narrow(&self, name: &str, room: carillon_core::RoomNo, capacity: usize) -> Client {
+    pub(super) async fn narrow(&self, name: &str, room: carillon_core::RoomNo, capacity: usize) -> Client {
         let mut client = self.socket(capacity);
         client.connect(name, json!({})).await;
         assert_eq!(client.next().await["id"], 1);

@@ -32,7 +32,8 @@ pub struct RoomsConfig {
     pub grace_s: Option<u64>,
     /// Whether the app may speak to all of its rooms at once.
     pub broadcast_enabled: Option<bool>,
-    /// For how long a member that left gets messages of high priority when it comes back, in seconds; 0 means never.
+    /// For how long a member that left gets messages of high priority when it comes back, in seconds; 0 means never,
+    /// and 600 is the most.
     pub high_return_s: Option<u64>,
     /// Members are told who comes and goes in rooms of up to so many accounts; 0 means in all.
     pub moves_told_max: Option<u32>,
@@ -65,6 +66,11 @@ impl RoomsConfig {
 /// Key and reason of what is wrong with the settings of an app's rooms.
 pub(crate) fn rooms_problem(rooms: Option<&RoomsConfig>) -> Option<(&'static str, String)> {
     const MIN: u64 = RoomSettings::RESEND_WINDOW_S_MIN;
-    let is_short = rooms.and_then(|it| it.resend_window_s).is_some_and(|it| it < MIN);
-    is_short.then(|| ("rooms.resend_window_s", format!("must be at least {MIN}")))
+    const MAX: u64 = RoomSettings::HIGH_RETURN_S_MAX;
+    let rooms = rooms?;
+    if rooms.resend_window_s.is_some_and(|it| it < MIN) {
+        return Some(("rooms.resend_window_s", format!("must be at least {MIN}")));
+    }
+    let is_long = rooms.high_return_s.is_some_and(|it| it > MAX);
+    is_long.then(|| ("rooms.high_return_s", format!("must be at most {MAX}")))
 }

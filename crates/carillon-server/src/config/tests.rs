@@ -79,6 +79,8 @@ fn numbers_that_nothing_can_run_with_are_refused() {
     let short =
         "[[apps]]\nname = \"a\"\ntoken_secret = \"0123456789abcdef0123456789abcdef\"\nrooms.resend_window_s = 599";
     check_refused(short, &[], "`apps[0].rooms.resend_window_s`: must be at least 600");
+    let away = short.replace("resend_window_s = 599", "high_return_s = 601");
+    check_refused(&away, &[], "`apps[0].rooms.high_return_s`: must be at most 600");
     check_refused(long, &[], "`netease.clock_window_s`: must be at most 31622400");
 }
 

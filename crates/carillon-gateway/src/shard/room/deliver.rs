@@ -99,7 +99,10 @@ impl Shard {
         for (bit, Item { mail, message }) in items.iter().enumerate() {
             let audience = mail.audience(message);
             if return_us > 0 {
-                room.returning.keep(mail, now_us);
+                // A member that comes back gets all of it at once, beside what waits for it already.
+                let bytes_max = self.server.config.send_queue_bytes_max / 2;
+                let forgotten = room.returning.keep(mail, now_us, bytes_max);
+                self.server.metrics.rooms.forgotten.inc_by(forgotten);
             }
             let pass = Pass::new(audience, mail.no, now, room.members.sets(), rules);
             let mut choose = |counts: &mut Counts, room: &mut Room, place: usize| {

@@ -11,19 +11,26 @@ use carillon_core::{AccountNo, DeviceId, MessageId};
 use super::Rooms;
 use super::deliver::rules;
 use super::subscribe::room_of;
+use crate::protocol::Encoding;
 use crate::protocol::code::Close;
 use crate::rooms::RoomMail;
 use crate::shard::{ConnId, Shard, State};
+use crate::ws::write::wire;
 
 /// Of one room, in one shard. Accounts are in one shard only, so nobody comes back to another one.
 #[derive(Default)]
 pub(super) struct Returning {
     /// What may be missed, oldest first, with when it was handed out.
     kept: VecDeque<(u64, Arc<RoomMail>)>,
+    /// How long all of these are.
+    kept_bytes: usize,
     left: HashMap<AccountNo, Vec<Left>>,
     /// Until when accounts may come back for it, those who left first in front.
     ends: VecDeque<(u64, AccountNo)>,
 }
+
+/// How many messages are kept; with 10 a second, the usual rate of a room, more than a minute's.
+const KEPT_MAX: usize = 1_000;
 
 /// A connection that left.
 struct Left {
@@ -42,20 +49,35 @@ impl Returning {
         self.left.is_empty() && self.kept.is_empty()
     }
 
-    /// Notes a message that is handed out now, if it is one that members come back for.
-    pub(super) fn keep(&mut self, mail: &Arc<RoomMail>, now_us: u64) {
+    /// Notes a message that is handed out now, if it is one that members come back for. Returns how many of the oldest are
+    /// forgotten for it, so that no more than `bytes_max` are kept.
+    pub(super) fn keep(&mut self, mail: &Arc<RoomMail>, now_us: u64, bytes_max: usize) -> u64 {
         let is_meant = mail.message().is_some_and(|it| {
             let is_for_all = matches!(it.to, RoomTo::Members { .. });
             it.priority.high && it.priority.for_returning && is_for_all && !it.abandoned
         });
+        let mut forgotten = 0;
         if is_meant && !mail.is_repeat() {
             self.kept.push_back((now_us, Arc::clone(mail)));
+            self.kept_bytes += bytes(mail);
+            while self.kept.len() > KEPT_MAX || self.kept_bytes > bytes_max {
+                self.forget_oldest();
+                forgotten += 1;
+            }
+        }
+        forgotten
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some((_, mail)) = self.kept.pop_front() {
+            self.kept_bytes -= bytes(&mail);
         }
     }
 
     /// What is taken back is not handed to who comes back, either.
     pub(super) fn withdraw(&mut self, id: MessageId) {
         self.kept.retain(|(_, mail)| mail.message().is_none_or(|it| it.id != id));
+        self.kept_bytes = self.kept.iter().map(|(_, mail)| bytes(mail)).sum();
     }
 
     pub(super) fn leave(&mut self, account: AccountNo, device: Option<DeviceId>, seen: Seen, until_us: u64) {
@@ -82,7 +104,7 @@ impl Returning {
     /// Forgets what is too old.
     pub(super) fn forget(&mut self, now_us: u64, kept_us: u64) {
         while self.kept.front().is_some_and(|(at_us, _)| at_us.saturating_add(kept_us) <= now_us) {
-            self.kept.pop_front();
+            self.forget_oldest();
         }
         while let Some((_, account)) = self.ends.front().copied().filter(|(until_us, _)| *until_us <= now_us) {
             self.ends.pop_front();
@@ -94,6 +116,11 @@ impl Returning {
             }
         }
     }
+}
+
+/// How long the message is in JSON, which is about as long as any other wire has it.
+fn bytes(mail: &RoomMail) -> usize {
+    mail.message().map_or(0, |message| mail.frame(message, wire(Encoding::Json)).len())
 }
 
 impl Shard {
@@ -138,7 +165,11 @@ impl Shard {
                 room.members.charge(&pass, place, choice);
                 if choice == Choice::Deliver {
                     let frame = mail.frame(message, connection.wire);
-                    is_slow |= connection.hand(frame, self.server.config.send_queue_bytes_max).is_err();
+                    if connection.hand(frame, self.server.config.send_queue_bytes_max).is_err() {
+                        room.members.unmark(place, mail.no);
+                        is_slow = true;
+                        break;
+                    }
                     self.server.metrics.frames_out.inc();
                     self.server.metrics.rooms.returned.inc();
                 }
