@@ -1,5 +1,5 @@
-//! A store whose inbox pages can be held back after they were read, as a disk under load does, and whose room for changes of
-//! accounts can be bounded.
+//! A store whose inbox pages and changes of memberships can be held back after they were read and made, as a disk under load
+//! does, and whose room for changes of accounts can be bounded.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,7 +19,7 @@ mod rooms;
 
 pub(crate) struct HeldStore {
     inner: Arc<MemoryStore>,
-    /// One for each page that may be handed out.
+    /// One for each page or change that may be handed out.
     passes: Semaphore,
     read: watch::Sender<u64>,
     /// Changes of accounts that there is room for.
@@ -33,13 +33,13 @@ impl HeldStore {
         Arc::new(Self { inner, passes, read: watch::Sender::new(0), room: AtomicUsize::new(usize::MAX) })
     }
 
-    /// Holds back every page from now on.
+    /// Holds back every page, and every change of a membership, from now on.
     pub(crate) fn hold(&self) {
         self.passes.forget_permits(Semaphore::MAX_PERMITS);
         self.read.send_replace(0);
     }
 
-    /// Lets so many pages pass.
+    /// Lets so many of them pass.
     pub(crate) fn let_pass(&self, pages: usize) {
         self.passes.add_permits(pages);
     }
@@ -49,9 +49,16 @@ impl HeldStore {
         self.room.store(changes, Ordering::SeqCst);
     }
 
-    /// Waits until `pages` were read since [`HeldStore::hold`], whether or not they were handed out.
+    /// Waits until `pages` were read, or changes made, since [`HeldStore::hold`], whether or not they were handed out.
     pub(crate) async fn has_read(&self, pages: u64) {
         self.read.subscribe().wait_for(|read| *read >= pages).await.expect("the sender is here");
+    }
+}
+
+impl HeldStore {
+    async fn pass(&self) {
+        self.read.send_modify(|read| *read += 1);
+        self.passes.acquire().await.expect("it is never closed").forget();
     }
 }
 
@@ -59,8 +66,7 @@ impl HeldStore {
 impl Store for HeldStore {
     async fn read_inbox(&self, account: AccountNo, after: Offset, limit: PageLimit) -> Result<InboxPage, StoreError> {
         let page = self.inner.read_inbox(account, after, limit).await;
-        self.read.send_modify(|read| *read += 1);
-        self.passes.acquire().await.expect("it is never closed").forget();
+        self.pass().await;
         page
     }
 

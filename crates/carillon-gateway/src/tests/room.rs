@@ -1,7 +1,7 @@
 //! Rooms: who is let in, who gets what, and who has to go.
 
 use carillon_core::RoomNo;
-use carillon_core::command::{CreateRoom, Notify, Resend, RoomChange, RoomRecipients, RoomSend};
+use carillon_core::command::{CreateRoom, Notify, Resend, RoomChange, RoomInfoChange, RoomRecipients, RoomSend};
 use carillon_core::decide::MemberAction;
 use carillon_core::model::{Content, DropReason, Element, Kind, Moderation, Point, Room, RoomInfo, RoomPriority};
 use carillon_core::pipeline::SentToRoom;
@@ -239,6 +239,30 @@ async fn tags_points_and_names_choose_among_members() {
     assert_eq!((world.drops(DropReason::TagMismatch), world.drops(DropReason::OutOfRange)), (2, 1));
     assert_eq!(world.drops(DropReason::NotInRoom), 1, "ann is an account that is not there");
     assert_eq!(world.metrics.delivered.get(), 4);
+}
+
+#[tokio::test]
+async fn what_changes_while_somebody_enters_is_in_what_it_is_told() {
+    let world = World::with(GatewayConfig { shards: 1, ..GatewayConfig::default() }).await;
+    world.accounts(&["ann", "bob"]).await;
+    let room = world.room("ann").await.key.no;
+    let mut bob = world.member("bob", room, Value::Null).await;
+    let mut ann = world.connected("ann", "phone").await;
+    let info = RoomInfoChange { name: Some("lobby".into()), ..RoomInfoChange::default() };
+    let changes = [RoomChange::SetMuted(true), RoomChange::SetInfo(info)];
+    for (n, change) in changes.into_iter().enumerate() {
+        world.store.hold();
+        ann.say(&json!({"id": 1, "subscribe": {"channel": format!("room:{room}")}})).await;
+        world.store.has_read(1).await;
+        world.change_room(room, change).await;
+        bob.told(room).await;
+        world.store.let_pass(2);
+        let reply = ann.next().await;
+        let told = &reply["subscribe"]["data"]["room"];
+        assert_eq!((&told["muted"], &told["name"]), (&json!(true), &json!(["hall", "lobby"][n])), "{reply}");
+        world.store.let_pass(100);
+        ann.leave(room).await;
+    }
 }
 
 #[tokio::test]

@@ -76,7 +76,7 @@ struct Room {
     entering: usize,
     /// Whether a member may have missed something that it is still to be told of.
     has_skipped: bool,
-    /// How often something happened that says who may come in.
+    /// How often something happened that says who may come in, or what they are told then.
     changes: u64,
 }
 

@@ -55,17 +55,16 @@ impl Shard {
                 *is = Arc::clone(&committed.room);
             }
             match &notice.event {
-                RoomEvent::Closed | RoomEvent::Blocked { .. } => room.changes += 1,
+                RoomEvent::Closed
+                | RoomEvent::Blocked { .. }
+                | RoomEvent::Opened
+                | RoomEvent::Updated
+                | RoomEvent::Muted(_) => room.changes += 1,
                 RoomEvent::Role { account, role, .. } => {
                     room.changes += 1;
                     room.people.set_role(*account, *role);
                 }
-                RoomEvent::Opened
-                | RoomEvent::Updated
-                | RoomEvent::Muted(_)
-                | RoomEvent::MemberMuted { .. }
-                | RoomEvent::MutedFor { .. }
-                | RoomEvent::Kicked { .. } => {}
+                RoomEvent::MemberMuted { .. } | RoomEvent::MutedFor { .. } | RoomEvent::Kicked { .. } => {}
                 RoomEvent::Recalled { message, .. } => room.returning.withdraw(*message),
             }
         });

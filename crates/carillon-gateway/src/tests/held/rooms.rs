@@ -1,4 +1,4 @@
-//! Rooms of the held store, of which nothing is held back.
+//! Rooms of the held store, of which only changes of memberships are held back.
 
 use std::sync::Arc;
 
@@ -64,7 +64,9 @@ impl RoomStore for HeldStore {
         change: MembershipChange,
         along: Along<Membership>,
     ) -> Result<Membership, StoreError> {
-        self.inner.change_membership(member, change, along).await
+        let changed = self.inner.change_membership(member, change, along).await;
+        self.pass().await;
+        changed
     }
 
     async fn kept_members(&self, room: RoomKey, after: AccountNo, limit: usize) -> Result<Vec<Kept>, StoreError> {
