@@ -318,6 +318,30 @@ async fn a_message_whose_number_is_forgotten_goes_again_to_those_who_came_later(
 }
 
 #[tokio::test]
+async fn what_was_said_while_somebody_was_on_its_way_in_goes_to_it_when_it_is_sent_again() {
+    let world = World::with(GatewayConfig { shards: 1, ..GatewayConfig::default() }).await;
+    world.accounts(&["ann", "bob"]).await;
+    let room = world.room("ann").await.key.no;
+    let mut bob = world.member("bob", room, Value::Null).await;
+    let mut ann = world.connected("ann", "phone").await;
+    world.store.hold();
+    ann.say(&json!({"id": 1, "subscribe": {"channel": format!("room:{room}")}})).await;
+    world.store.has_read(1).await;
+    world.clock.advance_ms(1);
+    world.say(text(room, "bob", "old")).await;
+    assert_eq!(bob.said(room).await, "old");
+    world.clock.advance_ms(1);
+    world.store.let_pass(1);
+    assert_eq!(ann.next().await["id"], 1);
+    for n in 0..128 {
+        world.say(text(room, "bob", &n.to_string())).await;
+        assert_eq!([ann.said(room).await, bob.said(room).await], [n.to_string(), n.to_string()]);
+    }
+    world.say(RoomSend { resend: Resend::IfKnown, ..text(room, "bob", "old") }).await;
+    assert_eq!(ann.said(room).await, "old");
+}
+
+#[tokio::test]
 async fn a_room_that_closes_is_told_to_its_members_and_left_by_all() {
     let world = World::new().await;
     world.accounts(&["ann", "bob"]).await;

@@ -164,7 +164,8 @@ impl Shard {
         let missed = live.returning.back(account, device.as_ref(), now_us);
         let is = Arc::clone(live.is.insert(Arc::new(is)));
         live.connections.push(id.place);
-        live.entered_ms.push(now_ms);
+        // Not when the store was asked: what was said since then it has not had.
+        live.entered_ms.push(self.server.pipeline.clock.now_ms());
         let mut here = live.here();
         here.connections += 1;
         let last = self.server.hub.rooms.change(room, self.place, |it| *it = here);
