@@ -26,8 +26,12 @@ pub(in crate::netease) async fn run(
     let message = envelope.message(first_room, item, Resend::IfKnown)?;
     let wording = Wording::of_all_rooms(&message);
     let told = wording.clone();
-    let remember = key.map(|key| key.remember(Box::new(move |first: &First| send::word(told, first.clone()))));
+    // Each room has a rate of its own, so none of them says how high the broadcast is.
+    let high = message.priority.high;
+    let as_asked = move |first: First| First { high, ..first };
+    let remember =
+        key.map(|key| key.remember(Box::new(move |first: &First| send::word(told, as_asked(first.clone())))));
     let to_room = |room| RoomSend { room, ..message.clone() };
     let first = netease.pipeline.broadcast_to_rooms(app, envelope.sender(), to_room, remember).await;
-    Ok(send::word(wording, first.map_err(CallError::ToRoom)?))
+    Ok(send::word(wording, as_asked(first.map_err(CallError::ToRoom)?)))
 }

@@ -79,6 +79,18 @@ async fn a_broadcast_that_is_sent_again_is_repeated_where_it_was_and_new_elsewhe
 }
 
 #[tokio::test]
+async fn the_answer_to_a_broadcast_says_what_was_asked_for_wherever_it_was_too_much() {
+    let backend = rooms().await;
+    backend.set(|settings| settings.rooms.high_per_room_s = 1).await;
+    for id in ["b1", "b2"] {
+        let fields = [&[("msgId", id)], &USUAL[1..], &[("highPriority", "true")]].concat();
+        assert!(backend.post(BROADCAST, &fields).await.contains(r#""highPriorityFlag":1"#), "{id}");
+    }
+    let high: Vec<bool> = backend.room_messages().iter().map(|it| it.priority.high).collect();
+    assert_eq!(high, [true, true, false, false]);
+}
+
+#[tokio::test]
 async fn a_broadcast_that_nobody_hears_is_answered_all_the_same() {
     let backend = backend().await;
     assert_snapshot!(
