@@ -17,6 +17,17 @@ fn refused(body: &Value) -> u32 {
 }
 
 #[test]
+fn numbers_are_kept_to_their_last_digit() {
+    for n in 1..1_000 {
+        let latitude = f64::from(n).sqrt();
+        let text = format!(
+            r#"[{{"MsgContent":{{"Desc":"","Latitude":{latitude},"Longitude":0.5}},"MsgType":"TIMLocationElem"}}]"#
+        );
+        assert_eq!(read(&serde_json::from_str(&text).unwrap()).original, text);
+    }
+}
+
+#[test]
 fn each_element_becomes_its_counterpart_and_is_written_as_it_came() {
     let some = |text: &str| Some(text.to_owned());
     let media = Media { url: some("u"), size: Some(5), ..Media::default() };
