@@ -16,7 +16,7 @@ use crate::port::{
     Clock, CreateError, EndReason, Fanout, InboxPlan, LiveRooms, NewAccount, Random, Remember, Sessions, Store,
     StoreError,
 };
-use crate::turns::Turns;
+use crate::turns::{Turn, Turns};
 
 mod broadcast;
 mod conversation;
@@ -197,7 +197,7 @@ impl Pipeline {
     /// sessions alone (see [`Pipeline::end_sessions`]).
     ///
     /// # Errors
-    /// [`Refusal::AppDisabled`], [`Refusal::UnknownAccount`], [`Refusal::Store`].
+    /// [`Refusal::AppDisabled`], [`Refusal::TooManyTags`], [`Refusal::UnknownAccount`], [`Refusal::Store`].
     pub async fn change_account(
         &self,
         app: &App,
@@ -208,6 +208,7 @@ impl Pipeline {
         check_enabled(app)?;
         let replaces_token = matches!(change, AccountChange::SetToken(_));
         let other = change.other().cloned();
+        let _turn = self.bound_tags(app, id, &change).await?;
         let Some(account) = self.store.change_account(app.id, id, change, remember).await? else {
             return Err(Refusal::UnknownAccount(self.unknown(app.id, id, other).await?));
         };
@@ -215,6 +216,24 @@ impl Pipeline {
             self.sessions.end(account.no, EndReason::TokenReplaced);
         }
         Ok(account)
+    }
+
+    /// Refuses a change that gives the account more tags than it may have. Changes that add tags to an account follow each
+    /// other, so that together they do not add too many.
+    async fn bound_tags(&self, app: &App, id: &AccountId, change: &AccountChange) -> Result<Option<Turn<'_>>, Refusal> {
+        let AccountChange::SetProfile(change) = change else { return Ok(None) };
+        if change.tags.is_empty() {
+            return Ok(None);
+        }
+        let turn = self.turns.take(app.id, &format!("\u{3}{}", id.as_str())).await;
+        if let Some(account) = self.store.account(app.id, id).await? {
+            let mut profile = account.profile;
+            change.clone().apply(&mut profile);
+            if profile.tags.len() > Profile::TAGS_MAX {
+                return Err(Refusal::TooManyTags);
+            }
+        }
+        Ok(Some(turn))
     }
 
     /// Removes an account, and ends its sessions; see [`Store::remove_account`].

@@ -44,6 +44,8 @@ pub enum Refusal {
     NotAllowed,
     #[error("too many messages of high priority in the room")]
     TooManyHighPriority,
+    #[error("the profile has as many tags as it may have")]
+    TooManyTags,
     #[error("a message that was never sent cannot be sent again")]
     NothingToResend,
     #[error(transparent)]

@@ -76,6 +76,11 @@ pub struct Profile {
     pub tags: BTreeMap<String, String>,
 }
 
+impl Profile {
+    /// An account's record is read and written whole, so it stays small.
+    pub const TAGS_MAX: usize = 100;
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Gender {
     #[default]

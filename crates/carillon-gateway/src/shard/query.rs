@@ -66,9 +66,11 @@ impl From<Refusal> for Failed {
             Refusal::BlockedInRoom => ErrorCode::BLOCKED,
             Refusal::NothingToResend => ErrorCode::MESSAGE_NOT_FOUND,
             Refusal::NoSuchRoom | Refusal::RoomClosed | Refusal::NotInRoom => ErrorCode::ROOM_NOT_FOUND,
-            Refusal::RoomIsSo | Refusal::TooManyRooms | Refusal::NoDelayedClosing | Refusal::NotAllowed => {
-                ErrorCode::NOT_AVAILABLE
-            }
+            Refusal::RoomIsSo
+            | Refusal::TooManyRooms
+            | Refusal::TooManyTags
+            | Refusal::NoDelayedClosing
+            | Refusal::NotAllowed => ErrorCode::NOT_AVAILABLE,
             Refusal::AccountExists(_) => ErrorCode::INTERNAL,
         })
     }

@@ -95,6 +95,7 @@ impl From<Refusal> for Problem {
             | Refusal::TooOld
             | Refusal::RoomClosed
             | Refusal::TooManyRooms
+            | Refusal::TooManyTags
             | Refusal::NoDelayedClosing
             | Refusal::BlockedInRoom
             | Refusal::NotAllowed => StatusCode::FORBIDDEN,

@@ -237,6 +237,7 @@ impl Netease {
                 | Refusal::NotInRoom
                 | Refusal::NotAllowed
                 | Refusal::TooManyHighPriority
+                | Refusal::TooManyTags
                 | Refusal::NothingToResend,
             ) => {}
         }

@@ -194,6 +194,7 @@ fn refused(refusal: &Refusal) -> (u16, String) {
         Refusal::NotInRoom => (404, "account is not in the room".into()),
         Refusal::NotAllowed => (403, "no permission in the room".into()),
         Refusal::TooManyHighPriority => (403, "too many messages of high priority".into()),
+        Refusal::TooManyTags => (414, "too many tags".into()),
         Refusal::NothingToResend => (414, "parameter resendFlag should be used for RESEND!".into()),
         Refusal::Store(StoreError::Full) => (500, "no room to store: nothing was done".into()),
         Refusal::Store(StoreError::Unknown(_)) => {
@@ -300,6 +301,7 @@ mod tests {
             (Refusal::NotInRoom, 404, "account is not in the room"),
             (Refusal::NotAllowed, 403, "no permission in the room"),
             (Refusal::TooManyHighPriority, 403, "too many messages of high priority"),
+            (Refusal::TooManyTags, 414, "too many tags"),
             (Refusal::NothingToResend, 414, "parameter resendFlag should be used for RESEND!"),
             (Refusal::Store(StoreError::Full), 500, "no room to store: nothing was done"),
             (

@@ -57,6 +57,7 @@ pub(super) const PROFILE_NO_ACCOUNT: u32 = 40_002;
 pub(super) const NO_PROFILE: Code = code(40_003, "there is no such account");
 pub(super) const PROFILE_INTERNAL: Code = code(40_006, "internal error, try again later");
 pub(super) const PROFILE_UNKNOWN_TAG: u32 = 40_009;
+pub(super) const PROFILE_TOO_MANY_TAGS: Code = code(PROFILE_UNKNOWN_TAG, "the account has as many tags as it may have");
 /// A tag that the vendor gives a set of values, or a range, has another one.
 pub(super) const PROFILE_BAD_VALUE: u32 = 40_605;
 pub(super) const PROFILE_BAD_TYPE: u32 = 40_610;

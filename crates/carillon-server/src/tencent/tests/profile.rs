@@ -88,3 +88,21 @@ async fn a_value_is_refused_with_what_is_wrong_with_it() {
     }
     assert_eq!(backend.account("ann").await.unwrap().profile.name, "Ann");
 }
+
+#[tokio::test]
+async fn an_account_has_a_hundred_tags_at_most_and_keeps_those_that_it_has() {
+    let backend = backend().await;
+    let item = |n| json!({ "Tag": format!("Tag_Profile_Custom_{n}"), "Value": "x" });
+    let items: Vec<_> = (0..100).map(item).collect();
+    let reply = backend.call("profile/portrait_set", json!({ "From_Account": "ann", "ProfileItem": items })).await;
+    assert!(reply.contains("OK"), "{reply}");
+    assert_snapshot!(
+        set(&backend, "Tag_Profile_Custom_more", json!("x")).await,
+        @r#"{"ActionStatus":"FAIL","ErrorInfo":"the account has as many tags as it may have","ErrorCode":40009,"ErrorDisplay":""}"#
+    );
+    for (name, value) in [("7", "changed"), ("8", ""), ("more", "x")] {
+        let reply = set(&backend, &format!("Tag_Profile_Custom_{name}"), json!(value)).await;
+        assert!(reply.contains("OK"), "{reply}");
+    }
+    assert_eq!(backend.account("ann").await.unwrap().profile.tags.len(), 100);
+}
