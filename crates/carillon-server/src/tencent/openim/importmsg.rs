@@ -29,16 +29,18 @@ pub(in crate::tencent) async fn run(tencent: &Tencent, call: &Call) -> Result<By
     let (given, seq, random) = fields::numbers(tencent, members)?;
     let missing = FieldError { code: code::BAD_TIME, field: "MsgTimeStamp", problem: Problem::Missing };
     let time_s = u64::from(members.number("MsgTimeStamp", code::BAD_TIME)?.ok_or(missing)?);
-    let key = MsgKey { seq, random, time_s };
+    // What is ahead of the server's clock is said now.
+    let said_ms = (time_s * 1_000).min(tencent.pipeline.clock.now_ms());
+    let key = MsgKey { seq, random, time_s: said_ms / 1_000 };
+    // A repeat comes later, and says the same.
+    let given_key = MsgKey { seq, random, time_s };
     let mut both = [sender.as_str(), to.as_str()];
     both.sort_unstable();
     let once = given.map(|_| Once {
-        key: fields::once_key(&["import", both[0], both[1], &key.to_string()]),
+        key: fields::once_key(&["import", both[0], both[1], &given_key.to_string()]),
         memory_ms: MEMORY_MS,
         to_new: false,
     });
-    // What is ahead of the server's clock is said now.
-    let said_ms = (time_s * 1_000).min(tencent.pipeline.clock.now_ms());
     let options = CopyOptions { push: !is_past, badge: !is_past, route: false, ..CopyOptions::default() };
     let command = Send {
         sender,

@@ -307,3 +307,20 @@ async fn an_imported_message_has_its_own_time_and_is_new_or_history() {
         assert_eq!(backend.call(IMPORT, change(field, value)).await, failed(code, info));
     }
 }
+
+#[tokio::test]
+async fn a_message_from_ahead_of_the_clock_is_imported_once_and_taken_back_by_the_key_that_the_history_shows() {
+    let backend = world(TencentConfig::default()).await;
+    let import = json!({
+        "SyncFromOldSystem": 5, "From_Account": "dave", "To_Account": "rong", "MsgSeq": 1, "MsgRandom": 2,
+        "MsgTimeStamp": NOW_S + 500, "MsgBody": text("early"),
+    });
+    for _ in 0..2 {
+        assert_eq!(backend.call("openim/importmsg", import.clone()).await, DONE);
+        backend.clock.advance_ms(1_000);
+    }
+    let page = json_of(&backend, ROAM, roam("rong", "dave")).await;
+    assert_eq!((&page["MsgCnt"], &page["MsgList"][0]["MsgTimeStamp"]), (&json!(1), &json!(NOW_S)));
+    let body = json!({"From_Account": "dave", "To_Account": "rong", "MsgKey": page["MsgList"][0]["MsgKey"]});
+    assert_eq!(backend.call("openim/admin_msgwithdraw", body).await, DONE);
+}
