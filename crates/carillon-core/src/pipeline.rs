@@ -236,7 +236,8 @@ impl Pipeline {
         Ok(Some(turn))
     }
 
-    /// Removes an account, and ends its sessions; see [`Store::remove_account`].
+    /// Removes an account, ends its sessions, and makes void what was signed for it, as [`Pipeline::kick`] does; see
+    /// [`Store::remove_account`].
     ///
     /// # Errors
     /// [`Refusal::AppDisabled`]; [`Refusal::NotAllowed`] for an operator of the app; [`Refusal::UnknownAccount`];
@@ -246,7 +247,7 @@ impl Pipeline {
         if app.keys.iter().any(|key| key.operators.contains(id)) {
             return Err(Refusal::NotAllowed);
         }
-        let removed = self.store.remove_account(app.id, id).await?;
+        let removed = self.store.remove_account(app.id, id, self.end_of_second_ms()).await?;
         let removed = removed.ok_or_else(|| Refusal::UnknownAccount(id.clone()))?;
         self.end_sessions(&removed, EndReason::Removed);
         Ok(())
@@ -258,10 +259,14 @@ impl Pipeline {
     /// # Errors
     /// As [`Pipeline::change_account`].
     pub async fn kick(&self, app: &App, id: &AccountId) -> Result<(), Refusal> {
-        let before_ms = (self.clock.now_ms() / 1_000 + 1) * 1_000;
+        let before_ms = self.end_of_second_ms();
         let account = self.change_account(app, id, AccountChange::VoidSigned { before_ms }, None).await?;
         self.end_sessions(&account, EndReason::Kicked);
         Ok(())
+    }
+
+    fn end_of_second_ms(&self) -> u64 {
+        (self.clock.now_ms() / 1_000 + 1) * 1_000
     }
 
     /// Records that the account was let in. Writes for the first login only.

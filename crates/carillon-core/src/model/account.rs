@@ -27,6 +27,13 @@ pub struct Account {
     pub created_ms: u64,
 }
 
+impl Account {
+    /// Whether a signed token is void that says that it was made then.
+    pub fn voids(&self, made_ms: Option<u64>) -> bool {
+        made_ms.is_some_and(|made_ms| made_ms < self.signed_since_ms)
+    }
+}
+
 /// The kinds of conversation in which an account may not send, and how long.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MutedIn {

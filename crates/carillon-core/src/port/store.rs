@@ -320,7 +320,8 @@ pub trait Store: RoomStore {
     /// finds no account. An engine may keep the records for a while, and take them away in rounds of [`Store::trim`].
     async fn remove_app(&self, app: AppId) -> Result<bool, StoreError>;
 
-    /// Creates an account and gives it the next number of its app, which must be there.
+    /// Creates an account and gives it the next number of its app, which must be there, and as
+    /// [`Account::signed_since_ms`] what [`Store::void_before`] says.
     async fn create_account(
         &self,
         account: NewAccount,
@@ -339,8 +340,12 @@ pub trait Store: RoomStore {
 
     /// Removes an account with its lists and what its devices have noted, and returns it as it was. From then on its name and its
     /// number find nothing, and the number is never given again. What others have of it, their inboxes and lists, stays; its own
-    /// inbox and its side of conversations go when they are old. Sends that are under way may still write to it.
-    async fn remove_account(&self, app: AppId, id: &AccountId) -> Result<Option<Account>, StoreError>;
+    /// inbox and its side of conversations go when they are old. Sends that are under way may still write to it. Tokens that were
+    /// signed for the name before `before_ms`, or were void already, are void for whoever gets the name next.
+    async fn remove_account(&self, app: AppId, id: &AccountId, before_ms: u64) -> Result<Option<Account>, StoreError>;
+
+    /// Before when tokens that were signed for the name are void, where it is of an account that was removed; else 0.
+    async fn void_before(&self, app: AppId, id: &AccountId) -> Result<u64, StoreError>;
 
     /// The account, as the last commit left it.
     async fn account(&self, app: AppId, id: &AccountId) -> Result<Option<Account>, StoreError>;

@@ -51,6 +51,8 @@ pub(crate) struct LoggedIn {
     /// Whether the account's own token was shown, so that its replacement ends the session.
     pub(crate) by_static_token: bool,
     pub(crate) expires_ms: Option<u64>,
+    /// When the token was made, where it says that.
+    pub(crate) made_ms: Option<u64>,
     pub(crate) position: Option<Position>,
     /// The newest broadcast that the client has handled, where it says that.
     pub(crate) broadcast: Option<MessageId>,
@@ -64,11 +66,11 @@ pub(crate) async fn log_in(server: &Server, request: &ConnectRequest) -> Result<
     let broadcast =
         data.broadcast.as_deref().map(|id| id.parse().map(MessageId)).transpose().map_err(|_| bad_request)?;
     let position = position(request, &data);
-    let (account, by_static_token, expires_ms) = match verify(server, &request.token, &data) {
-        Verdict::Accepted(it) => (by_claim(server, &it).await?, false, it.expires_ms),
+    let (account, by_static_token, (expires_ms, made_ms)) = match verify(server, &request.token, &data) {
+        Verdict::Accepted(it) => (by_claim(server, &it).await?, false, (it.expires_ms, it.made_ms)),
         Verdict::Expired => return Err(Denied::Error(ErrorCode::TOKEN_EXPIRED)),
         Verdict::Invalid => return Err(Denied::Close(Close::INVALID_TOKEN)),
-        Verdict::NotMine => (by_static_token(server, &request.token, &data).await?, true, None),
+        Verdict::NotMine => (by_static_token(server, &request.token, &data).await?, true, (None, None)),
     };
     if account.blocked {
         return Err(Denied::Close(Close::BLOCKED));
@@ -78,7 +80,7 @@ pub(crate) async fn log_in(server: &Server, request: &ConnectRequest) -> Result<
     if let Err(error) = server.pipeline.note_login(&account).await {
         tracing::warn!(%error, "a first login was not recorded, and will be with the next: {error}");
     }
-    Ok(LoggedIn { account, device, platform, by_static_token, expires_ms, position, broadcast })
+    Ok(LoggedIn { account, device, platform, by_static_token, expires_ms, made_ms, position, broadcast })
 }
 
 fn read_data(data: &[u8]) -> Result<LoginData, Denied> {
@@ -110,11 +112,18 @@ async fn by_claim(server: &Server, identity: &Identity) -> Result<Account, Denie
     let store = &server.pipeline.store;
     let read = || store.account(identity.app.id, &identity.account);
     if let Some(account) = read().await.map_err(store_failed)? {
-        let is_void = identity.made_ms.is_some_and(|at| at < account.signed_since_ms);
-        return if is_void { Err(Denied::Error(ErrorCode::TOKEN_EXPIRED)) } else { Ok(account) };
+        return if account.voids(identity.made_ms) {
+            Err(Denied::Error(ErrorCode::TOKEN_EXPIRED))
+        } else {
+            Ok(account)
+        };
     }
     if !identity.creates_account && !identity.app.settings.create_unknown_accounts {
         return Err(Denied::Close(Close::INVALID_TOKEN));
+    }
+    let void_before_ms = store.void_before(identity.app.id, &identity.account).await.map_err(store_failed)?;
+    if identity.made_ms.is_some_and(|made_ms| made_ms < void_before_ms) {
+        return Err(Denied::Error(ErrorCode::TOKEN_EXPIRED));
     }
     let command = CreateAccount { id: identity.account.clone(), token: None, profile: Profile::default() };
     match server.pipeline.create_account(&identity.app, command, None).await {

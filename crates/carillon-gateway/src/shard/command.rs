@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::connection::Connection;
 use super::open::ttl_s;
 use super::{ConnId, Shard};
 use crate::envelope::INBOX;
@@ -110,13 +111,17 @@ impl Shard {
 
     /// A new token for the same account puts off the connection's end.
     fn refresh(&self, id: ConnId, command: u32, request: &RefreshRequest) {
-        let Some((app, account, client)) = self.with(id, |it| (it.app(), it.account_id.clone(), it.client)) else {
-            return;
-        };
+        let about = |it: &mut Connection| (it.app(), it.account_id.clone(), it.client, it.signed_since_ms);
+        let Some((app, account, client, signed_since_ms)) = self.with(id, about) else { return };
         let name = self.server.pipeline.apps.get(app).map(|app| app.name.clone());
         let data = LoginData { app: name, account: Some(account.as_str().into()), ..LoginData::default() };
         let identity = match login::verify(&self.server, &request.token, &data) {
-            Verdict::Accepted(it) if it.app.id == app && it.account == account => it,
+            Verdict::Accepted(it) if it.app.id == app && it.account == account => {
+                if it.made_ms.is_some_and(|made_ms| made_ms < signed_since_ms) {
+                    return self.fail(id, command, ErrorCode::NEW_TOKEN_EXPIRED);
+                }
+                it
+            }
             Verdict::Expired => return self.fail(id, command, ErrorCode::NEW_TOKEN_EXPIRED),
             Verdict::Accepted(_) | Verdict::Invalid | Verdict::NotMine => {
                 return self.close_and_send(id, Close::INVALID_TOKEN);

@@ -37,6 +37,8 @@ pub(super) struct Connection {
     /// When the login was through.
     pub(super) since_ms: u64,
     pub(super) expires_ms: Option<u64>,
+    /// What was signed for the account before then is void.
+    pub(super) signed_since_ms: u64,
     /// The last inbox entry that was handed to the client.
     pub(super) mark: Offset,
     pub(super) heard: Heard,
@@ -122,6 +124,7 @@ impl Connection {
             by_static_token: who.by_static_token,
             since_ms: 0,
             expires_ms: who.expires_ms,
+            signed_since_ms: who.account.signed_since_ms,
             mark: Offset::ZERO,
             heard: Heard::new(),
             is_noted: who.device.is_some() && who.broadcast.is_none(),

@@ -100,10 +100,12 @@ impl Shard {
         let account = who.account.no;
         let store = &self.server.pipeline.store;
         let _permit = self.may_read().await;
-        // A block or a new token may have ended sessions while this one was on its way here.
-        let close = match store.account_by_no(account).await? {
+        // A block, a kick or a new token may have ended sessions while this one was on its way here.
+        let now = store.account_by_no(account).await?;
+        let close = match &now {
             None => Some(Close::INVALID_TOKEN),
             Some(now) if now.blocked => Some(Close::BLOCKED),
+            Some(now) if now.voids(who.made_ms) => Some(Close::KICKED),
             Some(now) if who.by_static_token && now.token != who.account.token => Some(Close::TOKEN_REPLACED),
             Some(_) => None,
         };
@@ -111,6 +113,8 @@ impl Shard {
             self.close_and_send(id, close);
             return Ok(None);
         }
+        // As of now on a kick ends the connection, this holds for as long as it is there.
+        self.with(id, |it| it.signed_since_ms = now.map_or(0, |now| now.signed_since_ms));
         let position = match &who.position {
             Some(position) => Some(position.clone()),
             None => self.acknowledged(who).await?,

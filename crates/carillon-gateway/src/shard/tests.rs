@@ -9,7 +9,7 @@ use super::*;
 use crate::GatewayConfig;
 use crate::protocol::Encoding;
 use crate::socket::Socket;
-use crate::tests::world::World;
+use crate::tests::world::{START_MS, World};
 use crate::ws;
 
 /// A world whose gateway is idle, a shard of its own that nobody runs, and one connection of ann's with its client.
@@ -52,6 +52,7 @@ async fn newcomer(world: &World, account: Account, device: Option<&str>) -> (New
             platform: None,
             by_static_token: true,
             expires_ms: None,
+            made_ms: None,
             position: None,
             broadcast: None,
         },
@@ -169,6 +170,24 @@ async fn a_login_whose_client_has_gone_meanwhile_closes_nobody() {
                 tokio::task::yield_now().await;
             }
             assert_eq!(shard.connections_of(account.no), [ConnId { place: 0, serial }]);
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_login_that_was_overtaken_by_a_kick_is_turned_away() {
+    LocalSet::new()
+        .run_until(async {
+            let world = World::new().await;
+            let account = world.account("ann").await;
+            let shard = idle_shard(&world, &account);
+            for (made_ms, answer) in [(START_MS, &b"kicked by the app"[..]), (START_MS + 1_000, b"\"connect\"")] {
+                let (mut newcomer, mut client) = newcomer(&world, account.clone(), None).await;
+                newcomer.logged_in.made_ms = Some(made_ms);
+                world.pipeline.kick(&world.app, &account.id).await.unwrap();
+                shard.adopt(newcomer);
+                told(&mut client, answer).await;
+            }
         })
         .await;
 }

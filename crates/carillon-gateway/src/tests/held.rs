@@ -82,8 +82,12 @@ impl Store for HeldStore {
         self.inner.replace_app(app).await
     }
 
-    async fn remove_account(&self, app: AppId, id: &AccountId) -> Result<Option<Account>, StoreError> {
-        self.inner.remove_account(app, id).await
+    async fn remove_account(&self, app: AppId, id: &AccountId, before_ms: u64) -> Result<Option<Account>, StoreError> {
+        self.inner.remove_account(app, id, before_ms).await
+    }
+
+    async fn void_before(&self, app: AppId, id: &AccountId) -> Result<u64, StoreError> {
+        self.inner.void_before(app, id).await
     }
 
     async fn remove_app(&self, app: AppId) -> Result<bool, StoreError> {

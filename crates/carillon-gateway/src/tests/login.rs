@@ -136,6 +136,22 @@ async fn an_app_may_create_unknown_accounts_fold_their_case_or_be_disabled() {
 }
 
 #[tokio::test]
+async fn a_token_from_before_its_account_was_removed_brings_it_back_neither_before_nor_after_it_is_created_again() {
+    let world = World::new().await;
+    let mut app = App::clone(&world.app);
+    app.settings.create_unknown_accounts = true;
+    world.pipeline.replace_app(app).await.unwrap();
+    let eve = super::world::id("eve");
+    let connect = |made_s| json!({"token": jwt(&json!({"sub": "eve", "iat": made_s}))});
+    assert_eq!(outcome(&world, connect(NOW_S)).await, 0);
+    world.pipeline.remove_account(&world.app, &eve).await.unwrap();
+    assert_eq!(outcome(&world, connect(NOW_S)).await, 109);
+    assert_eq!(world.pipeline.store.account(world.app.id, &eve).await, Ok(None));
+    assert_eq!(outcome(&world, connect(NOW_S + 1)).await, 0);
+    assert_eq!(outcome(&world, connect(NOW_S)).await, 109);
+}
+
+#[tokio::test]
 async fn the_connect_command_comes_first_and_in_time() {
     let world = World::with(GatewayConfig { login_timeout_ms: 50, ..GatewayConfig::default() }).await;
     for first in [json!({"id": 1, "ping": {}}), json!({"connect": {"token": "T"}}), json!({})] {
@@ -196,6 +212,22 @@ async fn a_token_is_renewed_before_its_grace_is_over() {
     assert_eq!(client.next().await["id"], 1);
     client.say(&json!({"id": 2, "refresh": {"token": token("bob", NOW_S + 60)}})).await;
     assert_eq!(client.closed().await, 3500);
+}
+
+#[tokio::test]
+async fn a_token_from_before_a_kick_renews_nothing() {
+    let world = World::new().await;
+    world.account("ann").await;
+    let mut earlier = world.connected("ann", "phone").await;
+    world.pipeline.kick(&world.app, &super::world::id("ann")).await.unwrap();
+    assert_eq!(earlier.closed().await, 4506, "the shard knows of it");
+    let token = |made_s| jwt(&json!({"sub": "ann", "iat": made_s, "exp": NOW_S + 60}));
+    let mut client = world.connecting("ann", json!({"token": token(NOW_S + 1)})).await;
+    assert_eq!(client.next().await["id"], 1);
+    client.say(&json!({"id": 2, "refresh": {"token": token(NOW_S)}})).await;
+    assert_eq!(client.next().await["error"]["code"], 109);
+    client.say(&json!({"id": 3, "refresh": {"token": token(NOW_S + 1)}})).await;
+    assert_eq!(client.next().await["refresh"]["ttl"], 60);
 }
 
 #[tokio::test]

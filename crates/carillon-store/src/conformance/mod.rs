@@ -229,9 +229,9 @@ async fn of_a_removed_account_neither_name_nor_number_finds_anything_and_the_num
     it.store.change_account(APP, &id("ann"), block("bob"), None).await.unwrap().unwrap();
     it.send(&[(2, Fate::Inbox)]).await;
     assert_eq!(it.store.account_facts(APP, &[id("bob")]).await.unwrap()[0].unwrap().no, BOB);
-    let removed = it.store.remove_account(APP, &id("bob")).await.unwrap().unwrap();
+    let removed = it.store.remove_account(APP, &id("bob"), 0).await.unwrap().unwrap();
     assert_eq!((removed.no, removed.id), (BOB, id("bob")));
-    assert_eq!(it.store.remove_account(APP, &id("bob")).await, Ok(None));
+    assert_eq!(it.store.remove_account(APP, &id("bob"), 0).await, Ok(None));
     assert_eq!(it.store.account(APP, &id("bob")).await, Ok(None));
     assert_eq!(it.store.account_by_no(BOB).await, Ok(None));
     assert_eq!(it.store.account_facts(APP, &[id("bob")]).await, Ok(vec![None]));
@@ -278,6 +278,23 @@ async fn a_profile_is_changed_field_by_field(it: Setup) {
     (profile.sign, profile.gender) = (String::new(), Gender::Unknown);
     assert_eq!(set(some).await, profile);
     assert_eq!(it.store.account_by_no(BOB).await.unwrap().unwrap().profile, profile);
+}
+
+async fn what_was_signed_for_an_account_that_was_removed_is_void_for_the_next_of_its_name(it: Setup) {
+    let name = id("bob");
+    let void_before = async || it.store.void_before(APP, &name).await.unwrap();
+    for (kicked_ms, removed_ms, expected) in [(0, 5, 5), (9, 7, 9), (0, 8, 9)] {
+        let kick = AccountChange::VoidSigned { before_ms: kicked_ms };
+        it.store.change_account(APP, &name, kick, None).await.unwrap().unwrap();
+        it.store.remove_account(APP, &name, removed_ms).await.unwrap().unwrap();
+        assert_eq!(void_before().await, expected);
+        let again = it.store.create_account(new_account(APP, "bob"), None).await.unwrap();
+        assert_eq!((again.signed_since_ms, void_before().await), (expected, 0));
+    }
+    it.store.remove_account(APP, &name, 20).await.unwrap().unwrap();
+    assert_eq!(it.store.void_before(AppId(APP.0 + 1), &name).await, Ok(0));
+    assert!(it.store.remove_app(APP).await.unwrap());
+    assert_eq!(void_before().await, 0);
 }
 
 async fn an_account_is_muted_in_each_kind_of_conversation_by_itself(it: Setup) {
@@ -459,6 +476,7 @@ mod each {
         of_a_removed_account_neither_name_nor_number_finds_anything_and_the_number_is_not_given_again
         a_profile_is_changed_field_by_field
         an_account_is_muted_in_each_kind_of_conversation_by_itself
+        what_was_signed_for_an_account_that_was_removed_is_void_for_the_next_of_its_name
         a_login_and_the_wish_not_to_be_disturbed_are_kept
         a_blocklist_is_kept_and_shows_in_the_facts
         a_list_of_silenced_accounts_is_kept_beside_the_blocklist

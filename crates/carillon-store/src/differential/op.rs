@@ -98,7 +98,7 @@ impl Op {
                 let changed = store.change_account(app, &id, change, asked(request, account)).await;
                 maybe_account(changed)
             }
-            Self::RemoveAccount(app, id) => maybe_account(store.remove_account(app, &id).await),
+            Self::RemoveAccount(app, id) => maybe_account(store.remove_account(app, &id, 5).await),
             Self::Account(app, id) => maybe_account(store.account(app, &id).await),
             Self::Accounts(app, ids) => {
                 let all = store.accounts(app, &ids).await;

@@ -58,6 +58,8 @@ pub(crate) enum Tag {
     /// Up to where it was noted what became of messages.
     Settled = b'S',
     Top = b't',
+    /// Before when what was signed for an account that was removed is void.
+    Void = b'v',
     RequestExpiry = b'x',
 }
 
@@ -140,6 +142,11 @@ pub(crate) fn accounts_of(app: AppId) -> [u8; 3] {
 
 pub(crate) fn account(app: AppId, id: &AccountId) -> Vec<u8> {
     [&[Tag::Account as u8][..], &app.0.to_be_bytes(), id.as_str().as_bytes()].concat()
+}
+
+/// Lies under the name, as the next account of that name has another number.
+pub(crate) fn void(app: AppId, id: &AccountId) -> Vec<u8> {
+    [&[Tag::Void as u8][..], &app.0.to_be_bytes(), id.as_str().as_bytes()].concat()
 }
 
 pub(crate) fn by_account(tag: Tag, account: AccountNo) -> Vec<u8> {

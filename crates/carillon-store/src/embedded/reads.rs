@@ -93,6 +93,12 @@ pub(crate) fn acknowledged(db: &Db, account: AccountNo, device: &DeviceId) -> Re
     value.map(|value| seal::open_number(&key, &value).map(Offset)).transpose()
 }
 
+/// What lies under such a key; see [`format::void`].
+pub(crate) fn void_before(db: &Db, key: &[u8]) -> Result<u64, StoreError> {
+    let value = db.rest.get(key).map_err(unknown)?;
+    value.map_or(Ok(0), |value| seal::open_number(key, &value))
+}
+
 pub(crate) fn noted_broadcast(db: &Db, account: AccountNo, device: &DeviceId) -> Result<MessageId, StoreError> {
     let key = format::noted_broadcast(account, device);
     let value = db.rest.get(&key).map_err(unknown)?;

@@ -16,7 +16,7 @@ use super::apply;
 use super::config::EmbeddedConfig;
 use super::db::{Db, Slot};
 use super::facts::Facts;
-use super::format::Tag;
+use super::format::{self, Tag};
 use super::group::Group;
 use super::home::{Home, OpenError};
 use super::inbox::{self, Reader};
@@ -173,9 +173,14 @@ impl Store for EmbeddedStore {
         self.write(Kind::Grouped, write).await
     }
 
-    async fn remove_account(&self, app: AppId, id: &AccountId) -> Result<Option<Account>, StoreError> {
+    async fn remove_account(&self, app: AppId, id: &AccountId, before_ms: u64) -> Result<Option<Account>, StoreError> {
         let id = id.clone();
-        self.write(Kind::FreesSpace, move |group| apply::account::remove(group, app, &id)).await
+        self.write(Kind::FreesSpace, move |group| apply::account::remove(group, app, &id, before_ms)).await
+    }
+
+    async fn void_before(&self, app: AppId, id: &AccountId) -> Result<u64, StoreError> {
+        let key = format::void(app, id);
+        self.read(app, 0, move |_, db| reads::void_before(db, &key)).await
     }
 
     async fn account(&self, app: AppId, id: &AccountId) -> Result<Option<Account>, StoreError> {

@@ -47,6 +47,8 @@ struct State {
     last_app: u32,
     accounts: BTreeMap<(AppId, AccountId), AccountNo>,
     by_no: HashMap<AccountNo, Account>,
+    /// Of names of accounts that were removed.
+    void_before: HashMap<(AppId, AccountId), u64>,
     serials: HashMap<AppId, u64>,
     blocklist: Pairs,
     silenced: Pairs,
@@ -144,8 +146,10 @@ impl Store for MemoryStore {
         }
         let serial = state.serials.entry(account.app).or_default();
         *serial += 1;
+        let serial = *serial;
+        let signed_since_ms = state.void_before.remove(&key).unwrap_or(0);
         let account = Account {
-            no: AccountNo::new(account.app, *serial),
+            no: AccountNo::new(account.app, serial),
             id: account.id,
             token: account.token,
             profile: account.profile,
@@ -154,7 +158,7 @@ impl Store for MemoryStore {
             muted_in: MutedIn::default(),
             do_not_disturb: false,
             has_logged_in: false,
-            signed_since_ms: 0,
+            signed_since_ms,
             created_ms: account.created_ms,
         };
         state.accounts.insert(key, account.no);
@@ -200,14 +204,22 @@ impl Store for MemoryStore {
         Ok(Some(account))
     }
 
-    async fn remove_account(&self, app: AppId, id: &AccountId) -> Result<Option<Account>, StoreError> {
+    async fn remove_account(&self, app: AppId, id: &AccountId, before_ms: u64) -> Result<Option<Account>, StoreError> {
         let mut state = self.lock();
         let Some(no) = state.accounts.remove(&(app, id.clone())) else { return Ok(None) };
         state.blocklist.retain(|(owner, _)| *owner != no);
         state.silenced.retain(|(owner, _)| *owner != no);
         state.acknowledged.retain(|(account, _), _| *account != no);
         state.noted_broadcasts.retain(|(account, _), _| *account != no);
-        Ok(state.by_no.remove(&no))
+        let removed = state.by_no.remove(&no);
+        if let Some(account) = &removed {
+            state.void_before.insert((app, id.clone()), account.signed_since_ms.max(before_ms));
+        }
+        Ok(removed)
+    }
+
+    async fn void_before(&self, app: AppId, id: &AccountId) -> Result<u64, StoreError> {
+        Ok(self.lock().void_before.get(&(app, id.clone())).copied().unwrap_or(0))
     }
 
     async fn account(&self, app: AppId, id: &AccountId) -> Result<Option<Account>, StoreError> {
@@ -431,6 +443,7 @@ impl State {
         }
         self.accounts.retain(|(of, _), _| *of != app);
         self.by_no.retain(|no, _| no.app() != app);
+        self.void_before.retain(|(of, _), _| *of != app);
         self.serials.remove(&app);
         for list in [&mut self.blocklist, &mut self.silenced] {
             list.retain(|(owner, _)| owner.app() != app);

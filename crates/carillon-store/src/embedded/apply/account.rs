@@ -26,6 +26,15 @@ pub(crate) fn create(
         Some(value) => seal::open_number(&serial_key, &value)? + 1,
         None => 1,
     };
+    let void = format::void(app, &id);
+    let signed_since_ms = match group.rest(&void)? {
+        Some(value) => {
+            let since_ms = seal::open_number(&void, &value)?;
+            group.remove_rest(void);
+            since_ms
+        }
+        None => 0,
+    };
     let no = AccountNo::new(app, serial);
     let account = Account {
         no,
@@ -37,7 +46,7 @@ pub(crate) fn create(
         muted_in: MutedIn::default(),
         do_not_disturb: false,
         has_logged_in: false,
-        signed_since_ms: 0,
+        signed_since_ms,
         created_ms,
     };
     let value = seal::seal(&serial_key, &serial.to_be_bytes());
@@ -85,12 +94,20 @@ pub(crate) fn change(
 }
 
 /// Has a group of its own, because it lists what groups before it wrote.
-pub(crate) fn remove(group: &mut Group<'_>, app: AppId, id: &AccountId) -> Result<Option<Account>, StoreError> {
+pub(crate) fn remove(
+    group: &mut Group<'_>,
+    app: AppId,
+    id: &AccountId,
+    before_ms: u64,
+) -> Result<Option<Account>, StoreError> {
     if group.check(app).is_err() {
         return Ok(None);
     }
     let Some(account) = read(group, app, id)? else { return Ok(None) };
     group.remove_rest(format::account(app, id));
+    let void = format::void(app, id);
+    let value = seal::seal(&void, &account.signed_since_ms.max(before_ms).to_be_bytes());
+    group.put_rest(void, value);
     group.remove_rest(format::by_account(Tag::AccountById, account.no));
     for tag in [Tag::Blocked, Tag::Silenced, Tag::Acknowledged, Tag::NotedBroadcast] {
         for guard in group.db.rest.prefix(format::by_account(tag, account.no)) {
