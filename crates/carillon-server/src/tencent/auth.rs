@@ -34,8 +34,8 @@ pub(super) async fn authenticate(
         None if tencent.failures.are_too_many(peer, now_us) => return Err(AuthError::TooManyFailures.into()),
         None => tencent.signatures.check(&query.usersig, signer, now_ms),
     };
-    let claims = match checked {
-        Checked::Good(claims) if claims.identifier == identifier.as_str() => claims,
+    let said = match checked {
+        Checked::Good(said) if *said.identifier == *identifier.as_str() => said,
         Checked::Good(_) => return Err(AuthError::OfAnother.into()),
         Checked::Bad(error) => {
             tencent.failures.note(peer, now_us);
@@ -46,7 +46,7 @@ pub(super) async fn authenticate(
     let Some(account) = account.filter(|it| key.operators.contains(&it.id)) else {
         return Err(AuthError::NotOperator.into());
     };
-    if claims.time_s.saturating_mul(1_000) < account.signed_since_ms {
+    if account.voids(Some(said.time_s.saturating_mul(1_000))) {
         return Err(AuthError::Expired.into());
     }
     if account.blocked {

@@ -32,19 +32,19 @@ impl TokenVerifier for Login {
             Some(known) => known.check(attempt.now_ms),
             None => self.signatures.check(attempt.token, signer, attempt.now_ms),
         };
-        let claims = match checked {
-            Checked::Good(claims) => claims,
+        let said = match checked {
+            Checked::Good(said) => said,
             Checked::Bad(AuthError::Expired) => return Verdict::Expired,
             Checked::Bad(_) => return Verdict::Invalid,
         };
-        let Ok(account) = AccountId::new(&claims.identifier) else { return Verdict::Invalid };
+        let Ok(account) = AccountId::new(&said.identifier) else { return Verdict::Invalid };
         // It is good in all of its last second.
-        let expires_ms = Some(claims.end_s().saturating_add(1).saturating_mul(1_000));
+        let expires_ms = Some(said.end_s.saturating_add(1).saturating_mul(1_000));
         Verdict::Accepted(Identity {
             app,
             account,
             expires_ms,
-            made_ms: Some(claims.time_s.saturating_mul(1_000)),
+            made_ms: Some(said.time_s.saturating_mul(1_000)),
             creates_account: self.creates_account,
         })
     }
