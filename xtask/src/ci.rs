@@ -20,7 +20,7 @@ enum Group {
     Test,
     /// What drives the release binary from outside.
     Suites,
-    /// The fuzz targets: last, because building them takes longer than all else.
+    /// The fuzz targets: by hand, because building them takes longer than all else.
     Fuzzing,
 }
 
