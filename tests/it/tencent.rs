@@ -124,3 +124,54 @@ async fn what_is_for_who_is_online_reaches_no_one_later_and_a_withdrawn_message_
     let types: Vec<_> = carl.arrivals(3).await.into_iter().map(|it| it.data["type"].clone()).collect();
     assert_eq!(types, ["withdrawn", "recall", "text"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_modified_message_reaches_devices_that_are_there_and_those_that_come_later_also_over_a_restart() {
+    let mut server = start().await;
+    server.backend.create_accounts(&["ann", "bob", "carl"]).await;
+    let (mut ann, mut bob) = (log_in(&server, "ann").await, log_in(&server, "bob").await);
+    let key = call(&server, "openim/batchsendmsg", &batch(&["bob"], 1, "old")).await["MsgKey"].clone();
+    let (copy, own) = (bob.arrival().await, ann.arrival().await);
+    let modify = json!({
+        "From_Account": "ann", "To_Account": "bob", "MsgKey": key,
+        "MsgBody": [{"MsgType": "TIMTextElem", "MsgContent": {"Text": "new"}}],
+    });
+    let answer = call(&server, "openim/modify_c2c_msg", &modify).await;
+    assert_eq!((answer["ErrorInfo"].as_str(), answer["ErrorCode"].as_u64()), (Some("succeed"), Some(0)));
+    for (user, of, with) in [(&mut bob, &copy, "ann"), (&mut ann, &own, "bob")] {
+        let told = user.arrival().await;
+        assert_eq!((&told.data["type"], &told.data["conversation"]), (&json!("modified"), &json!(with)));
+        let expected = json!([{
+            "type": "modified", "message": of.data["id"], "client_id": key, "time": of.data["time"],
+            "now": {"type": "text", "elements": [{"type": "text", "text": "new"}], "ext": "extra"},
+        }]);
+        assert_eq!(told.data["elements"], expected);
+    }
+    // Of a message to several only the one copy.
+    let key = call(&server, "openim/batchsendmsg", &batch(&["bob", "carl"], 2, "both")).await["MsgKey"].clone();
+    let mut modify_one = modify.clone();
+    modify_one["MsgKey"] = key;
+    call(&server, "openim/modify_c2c_msg", &modify_one).await;
+
+    server.restart().await;
+    call(&server, "openim/batchsendmsg", &batch(&["carl"], 3, "end")).await;
+    let texts_and_types = async |name: &str, n| {
+        let all = log_in(&server, name).await.arrivals(n).await;
+        all.iter().map(|it| (it.data["type"].as_str().unwrap().to_owned(), it.text().to_owned())).collect::<Vec<_>>()
+    };
+    let (text, modified) = (|text: &str| ("text".to_owned(), text.to_owned()), ("modified".to_owned(), String::new()));
+    assert_eq!(texts_and_types("bob", 4).await, [text("new"), modified.clone(), text("new"), modified.clone()]);
+    assert_eq!(texts_and_types("carl", 2).await, [text("both"), text("end")]);
+    let all = [text("new"), modified.clone(), text("both"), modified, text("end")];
+    assert_eq!(texts_and_types("ann", 5).await, all);
+    // And both dialects' histories.
+    let roam =
+        json!({"Operator_Account": "bob", "Peer_Account": "ann", "MaxCnt": 9, "MinTime": 0, "MaxTime": u32::MAX});
+    let page = call(&server, "openim/admin_getroammsg", &roam).await;
+    let bodies: Vec<_> = page["MsgList"].as_array().unwrap().iter().map(|it| &it["MsgBody"]).collect();
+    assert_eq!(bodies, [&modify["MsgBody"]; 2]);
+    let fields = [("from", "bob"), ("to", "ann"), ("begintime", "0"), ("endtime", "9999999999999"), ("limit", "9")];
+    let page = server.backend.call("history/querySessionMsg", &fields).await;
+    let bodies: Vec<_> = page["msgs"].as_array().unwrap().iter().map(|it| it["body"].to_string()).collect();
+    assert_eq!(bodies, [r#"{"msg":"new"}"#; 2]);
+}

@@ -127,6 +127,17 @@ impl Withdraw {
     pub const AGE_MAX_S: u64 = 30 * 86_400;
 }
 
+/// Change what a message says to its recipient, and to its sender in their conversation.
+#[derive(Clone, Debug)]
+pub struct Modify {
+    pub message: MessageTo,
+    /// `None` leaves it as it is; so of `ext`.
+    pub content: Option<Content>,
+    pub ext: Option<String>,
+    /// How many bytes the two may have together, as the command's words count them.
+    pub bytes_max: usize,
+}
+
 /// Mark a conversation as read.
 #[derive(Clone, Debug)]
 pub struct MarkRead {

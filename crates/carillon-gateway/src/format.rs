@@ -3,7 +3,7 @@
 //! A copy's own part (its id) comes first, so that everything after it is the same for all recipients and is written once.
 
 use carillon_core::MessageId;
-use carillon_core::model::{self, CopyOptions, CopyRef, Element, Kind, Media, Message};
+use carillon_core::model::{self, CopyOptions, CopyRef, Edition, Element, Kind, Media, Message};
 use carillon_core::port::Role;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -115,6 +115,7 @@ enum Part<'a> {
     Notice { text: &'a str },
     Recall(RecallPart<'a>),
     Read(CopyPart<'a>),
+    Modified(ModifiedPart<'a>),
 }
 
 /// The receiver's copy of the message that the element is about.
@@ -133,6 +134,24 @@ struct RecallPart<'a> {
     note: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     attachment: &'a str,
+}
+
+#[derive(Serialize)]
+struct ModifiedPart<'a> {
+    #[serde(flatten)]
+    of: CopyPart<'a>,
+    now: Now<'a>,
+}
+
+/// What takes the place of these members of the message.
+#[derive(Serialize)]
+struct Now<'a> {
+    r#type: &'static str,
+    elements: Vec<Part<'a>>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    ext: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    original: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -209,6 +228,7 @@ pub(crate) fn kind(kind: Kind) -> &'static str {
         Kind::Notice => "notice",
         Kind::Recall => "recall",
         Kind::Read => "read",
+        Kind::Modified => "modified",
     }
 }
 
@@ -225,12 +245,26 @@ fn element(element: &Element, role: Role) -> Part<'_> {
         Element::Tip { text } => Part::Tip { text },
         Element::Custom { json } => Part::Custom { custom: raw(json) },
         Element::Notice { text } => Part::Notice { text },
-        // Who withdraws is who sent; who reads is who received.
+        // In the name of who sent it it is withdrawn and modified; who reads is who received.
         Element::Recall(it) => {
             let own = if role == Role::Sender { it.of.message } else { it.of.copy };
             Part::Recall(RecallPart { of: copy(&it.of, own), note: &it.note, attachment: &it.attachment })
         }
+        Element::Modified(it) => {
+            let own = if role == Role::Sender { it.of.message } else { it.of.copy };
+            Part::Modified(ModifiedPart { of: copy(&it.of, own), now: now(&it.edition, role) })
+        }
         Element::Read(it) => Part::Read(copy(it, if role == Role::Sender { it.copy } else { it.message })),
+    }
+}
+
+fn now(it: &Edition, role: Role) -> Now<'_> {
+    let Edition { content, ext } = it;
+    Now {
+        r#type: kind(content.kind),
+        elements: content.elements.iter().map(|it| element(it, role)).collect(),
+        ext,
+        original: (!content.elements_say_all).then_some(&*content.original),
     }
 }
 

@@ -71,6 +71,7 @@ pub(crate) fn plan(app: AppId, from: u64, to: &[(u64, Fate)], now_ms: u64) -> In
         },
         time_ms: now_ms,
         client_id: "c".into(),
+        origin: "test".into(),
         content: hello(),
         subtype: 0,
         ext: String::new(),

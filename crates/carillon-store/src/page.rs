@@ -1,6 +1,6 @@
 //! How much a page takes: the same in every engine.
 
-use carillon_core::model::{Message, RoomMessage};
+use carillon_core::model::{Content, Element, Message, RoomMessage};
 use carillon_core::port::PageLimit;
 
 pub(crate) struct PageFill {
@@ -16,12 +16,12 @@ impl PageFill {
 
     /// Whether the page takes one more entry, of this message. The first one always fits.
     pub(crate) fn admits(&mut self, message: &Message) -> bool {
-        self.takes(message.content.original.len() + message.ext.len())
+        self.takes(bytes(&message.content, &message.ext))
     }
 
     /// As [`PageFill::admits`].
     pub(crate) fn admits_in_room(&mut self, message: &RoomMessage) -> bool {
-        self.takes(message.content.original.len() + message.ext.len())
+        self.takes(bytes(&message.content, &message.ext))
     }
 
     fn takes(&mut self, bytes: usize) -> bool {
@@ -30,4 +30,23 @@ impl PageFill {
         self.entries += usize::from(fits);
         fits
     }
+}
+
+/// What tells of a modified message holds all that it says.
+fn bytes(content: &Content, ext: &str) -> usize {
+    let told = content.elements.iter().map(|it| match it {
+        Element::Modified(it) => bytes(&it.edition.content, &it.edition.ext),
+        Element::Text { .. }
+        | Element::Image(_)
+        | Element::Audio(_)
+        | Element::Video(_)
+        | Element::Location(_)
+        | Element::File(_)
+        | Element::Tip { .. }
+        | Element::Custom { .. }
+        | Element::Notice { .. }
+        | Element::Recall(_)
+        | Element::Read(_) => 0,
+    });
+    content.original.len() + ext.len() + told.sum::<usize>()
 }

@@ -18,6 +18,7 @@ impl Row {
     const SENDER_SEES: u8 = 1 << 4;
     const RECIPIENT_SEES: u8 = 1 << 5;
     const WITHDRAWN: u8 = 1 << 6;
+    const MODIFIED: u8 = 1 << 7;
 
     pub(crate) fn new(message: &Message, low: AccountNo) -> Self {
         let bits = [
@@ -51,6 +52,20 @@ impl Row {
 
     pub(crate) fn is_withdrawn(self) -> bool {
         self.is(Self::WITHDRAWN)
+    }
+
+    /// The row once the copy says something else than its message.
+    pub(crate) fn modified(self) -> Self {
+        Self(self.0 | Self::MODIFIED)
+    }
+
+    pub(crate) fn is_modified(self) -> bool {
+        self.is(Self::MODIFIED)
+    }
+
+    /// Whether the copy is one of this sender's that can still be modified.
+    pub(crate) fn may_be_modified(self, sender: AccountNo, between: (AccountNo, AccountNo)) -> bool {
+        !self.is_withdrawn() && self.sender(between) == sender
     }
 
     fn is(self, bit: u8) -> bool {

@@ -1,11 +1,11 @@
-//! The plans of messages that tell of others: what was withdrawn, what was read.
+//! The plans of messages that tell of others: what was withdrawn, what was modified, what was read.
 
-use crate::command::Withdraw;
+use crate::command::{Modify, Withdraw};
 use crate::decide::Refusal;
 use crate::id::{AccountId, AccountNo, MessageId};
 use crate::model::{
-    Account, App, Content, CopyOptions, CopyRef, DropReason, Element, Fate, Kind, Message, Moderation, Push, Recall,
-    Sender,
+    Account, App, Content, CopyOptions, CopyRef, DropReason, Edition, Element, Fate, Kind, Message, Moderation,
+    Modified, Push, Recall, Sender,
 };
 use crate::port::{Change, CopyPlace, InboxPlan, PlannedCopy};
 
@@ -50,6 +50,32 @@ pub fn withdraw(command: Withdraw, facts: EventFacts<'_>) -> Result<InboxPlan, R
         plan.sender_copy = None;
     }
     Ok(plan)
+}
+
+/// Decides on what a message is to say from now on; `None` where it says so already. Its recipient learns of it, and the
+/// devices of its sender, where that one finds it. Nobody's blocklist keeps that away: it is about what they have.
+///
+/// # Errors
+/// [`Refusal::AppDisabled`], [`Refusal::NoSuchMessage`] for what is nothing that was said, [`Refusal::TooLong`].
+pub fn modify(command: Modify, sender_sees: bool, facts: EventFacts<'_>) -> Result<Option<InboxPlan>, Refusal> {
+    let Message { content, ext, options, .. } = facts.message;
+    let edition = Edition {
+        content: command.content.unwrap_or_else(|| content.clone()),
+        ext: command.ext.unwrap_or_else(|| ext.clone()),
+    };
+    if edition.content.original.len() + edition.ext.len() > command.bytes_max {
+        return Err(Refusal::TooLong);
+    }
+    let is_so = edition.content == *content && edition.ext == *ext;
+    let options = CopyOptions { persistent: options.persistent, ..quiet() };
+    let element = Element::Modified(Modified { of: copy_ref(&facts), edition: edition.clone() });
+    let between = (facts.place.sender, facts.place.recipient);
+    let change = Change::Modify { place: facts.place, edition };
+    let mut plan = plan(facts, Event { kind: Kind::Modified, element, options, between, change })?;
+    if !sender_sees {
+        plan.sender_copy = None;
+    }
+    Ok((!is_so).then_some(plan))
 }
 
 /// Decides on a mark that `facts.message` and all before it were read by its recipient: its sender learns of it, and the
@@ -101,6 +127,7 @@ fn plan(facts: EventFacts<'_>, event: Event) -> Result<InboxPlan, Refusal> {
         sender: Sender::from(facts.teller),
         time_ms: facts.now_ms,
         client_id: facts.client_id,
+        origin: String::new(),
         content: Content {
             kind,
             elements: vec![element],
@@ -154,6 +181,7 @@ mod tests {
             sender: Sender { no: ANN, account: id("ann"), nick: String::new(), avatar: String::new() },
             time_ms: 1_000,
             client_id: "c".into(),
+            origin: String::new(),
             content: Content {
                 kind,
                 elements: Vec::new(),
@@ -246,6 +274,29 @@ mod tests {
         message.options.persistent = false;
         let plan = take_back(&message, 1_000, false, |_| {}).unwrap();
         assert_eq!(plan.copies[0].fate, Fate::OnlineOnly);
+    }
+
+    #[test]
+    fn a_message_is_modified_for_who_finds_it_unless_it_says_so_already_or_would_be_too_long() {
+        let edit = |content: Option<Content>, ext: Option<&str>, bytes_max, sender_sees| {
+            let message = MessageTo { id: MessageId(8), from: id("ann"), to: id("bob"), time_ms: None };
+            let command = Modify { message, content, ext: ext.map(Into::into), bytes_max };
+            decide((&said(Kind::Text), 5, false), true, |facts| modify(command, sender_sees, facts))
+        };
+        let new = Content { original: "new".into(), ..said(Kind::Custom).content };
+        let plan = edit(Some(new.clone()), None, 3, true).unwrap().unwrap();
+        let edition = Edition { content: new.clone(), ext: String::new() };
+        let [Element::Modified(told)] = &plan.message.content.elements[..] else { panic!() };
+        assert_eq!((&told.edition, told.of.copy, told.of.message), (&edition, MessageId(8), MessageId(7)));
+        let place = CopyPlace { sender: ANN, recipient: BOB, message: MessageId(7), copy: MessageId(8) };
+        assert_eq!(plan.change, Some(Change::Modify { place, edition }));
+        assert_eq!((plan.copies[0].to, plan.sender_copy.map(|it| it.to)), (BOB, Some(ANN)));
+        assert_eq!(edit(Some(new.clone()), None, 3, false).unwrap().unwrap().sender_copy, None);
+        assert_eq!(edit(Some(new), Some("x"), 3, true).map(drop), Err(Refusal::TooLong));
+        assert!(edit(None, Some("x"), 3, true).unwrap().is_some());
+        for is_so in [edit(None, None, 3, true), edit(Some(said(Kind::Text).content), Some(""), 3, true)] {
+            assert!(is_so.unwrap().is_none());
+        }
     }
 
     #[test]

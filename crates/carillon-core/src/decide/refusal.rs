@@ -24,6 +24,8 @@ pub enum Refusal {
     NoSuchMessage,
     #[error("the message is too old to be withdrawn")]
     TooOld,
+    #[error("the message is longer than it may be")]
+    TooLong,
     #[error("the sender is muted")]
     SenderMuted,
     #[error("there is no such room")]

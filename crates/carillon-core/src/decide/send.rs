@@ -45,6 +45,7 @@ pub fn send(command: Send, facts: SendFacts<'_>) -> Result<InboxPlan, Refusal> {
         sender: Sender::from(sender),
         time_ms: command.terms.said_ms.unwrap_or(facts.now_ms),
         client_id: facts.client_id,
+        origin: command.content.dialect.clone(),
         content: command.content,
         subtype: command.subtype,
         ext: command.ext,

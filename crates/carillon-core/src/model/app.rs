@@ -116,6 +116,7 @@ pub enum Operation {
     Recall,
     RecallOneWay,
     DeleteMessage,
+    ModifyMessage,
     ForgetConversation,
     MarkRead,
     ReadHistory,
@@ -145,7 +146,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    pub const ALL: [Self; 51] = [
+    pub const ALL: [Self; 52] = [
         Self::CreateAccount,
         Self::CreateAccounts,
         Self::DeleteAccounts,
@@ -172,6 +173,7 @@ impl Operation {
         Self::Recall,
         Self::RecallOneWay,
         Self::DeleteMessage,
+        Self::ModifyMessage,
         Self::ForgetConversation,
         Self::MarkRead,
         Self::ReadHistory,
@@ -228,6 +230,7 @@ impl Operation {
             Self::Recall => "recall",
             Self::RecallOneWay => "recall_one_way",
             Self::DeleteMessage => "delete_message",
+            Self::ModifyMessage => "modify_message",
             Self::ForgetConversation => "forget_conversation",
             Self::MarkRead => "mark_read",
             Self::ReadHistory => "read_history",
@@ -325,6 +328,7 @@ impl Limits {
             | Operation::Recall
             | Operation::RecallOneWay
             | Operation::DeleteMessage
+            | Operation::ModifyMessage
             | Operation::ForgetConversation
             | Operation::MarkRead
             | Operation::ReadHistory

@@ -16,6 +16,8 @@ pub struct Message {
     pub time_ms: u64,
     /// The client's or backend's own id of the message; made by the server where none was given.
     pub client_id: String,
+    /// The dialect that it was sent in, whose words `client_id` is in. It may say something in another one since.
+    pub origin: String,
     pub content: Content,
     /// A number of the app's own that tells its kinds of messages apart. 0 means none.
     pub subtype: u32,
@@ -43,6 +45,13 @@ pub struct Message {
 impl Message {
     pub fn has_expired(&self, now_ms: u64) -> bool {
         self.expires_ms.is_some_and(|expires_ms| expires_ms <= now_ms)
+    }
+
+    /// The message as a copy has it that says something else since.
+    #[must_use]
+    pub fn in_edition(&self, edition: Edition) -> Self {
+        let Edition { content, ext } = edition;
+        Self { content, ext, ..self.clone() }
     }
 
     /// What its record has of it: no content.
@@ -87,6 +96,13 @@ pub struct Content {
     pub elements_say_all: bool,
 }
 
+/// What a copy says since it was modified.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Edition {
+    pub content: Content,
+    pub ext: String,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Text,
@@ -103,6 +119,8 @@ pub enum Kind {
     Recall,
     /// Tells up to where a conversation was read.
     Read,
+    /// Tells what a message says from now on.
+    Modified,
 }
 
 impl Kind {
@@ -117,7 +135,7 @@ impl Kind {
             | Self::File
             | Self::Tip
             | Self::Custom => true,
-            Self::Notice | Self::Recall | Self::Read => false,
+            Self::Notice | Self::Recall | Self::Read | Self::Modified => false,
         }
     }
 }
@@ -148,6 +166,7 @@ pub enum Element {
     Recall(Recall),
     /// The conversation was read up to this message, by its recipient.
     Read(CopyRef),
+    Modified(Modified),
 }
 
 /// One copy of a message that was sent before.
@@ -170,6 +189,13 @@ pub struct Recall {
     pub note: String,
     /// The app's own data. Empty means none.
     pub attachment: String,
+}
+
+/// A message says something else from now on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Modified {
+    pub of: CopyRef,
+    pub edition: Edition,
 }
 
 /// A picture, recording, film or file that lies elsewhere. What was not given is `None`.

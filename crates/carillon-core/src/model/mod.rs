@@ -18,7 +18,8 @@ pub use broadcast::Broadcast;
 pub use copy::{Committed, CommittedCopy, DropReason, Fate};
 pub use device::{DevicePolicy, Platform};
 pub use message::{
-    Content, CopyOptions, CopyRef, Element, Kind, Media, Message, Moderation, Place, Push, Recall, Sender,
+    Content, CopyOptions, CopyRef, Edition, Element, Kind, Media, Message, Moderation, Modified, Place, Push, Recall,
+    Sender,
 };
 pub use record::{Counts, Fates, Heading, Noted, Outcome, Record};
 pub use room::{Closing, ClosingPolicy, Membership, NewRoom, Room, RoomCard, RoomInfo, RoomKey, RoomRole};

@@ -1,13 +1,14 @@
-//! What tells of messages that were sent before: taking them back, deleting them, marking them as read.
+//! What tells of messages that were sent before: taking them back, modifying and deleting them, marking them as read.
 
 use std::sync::Arc;
 
 use super::{Pipeline, check_enabled};
-use crate::command::{MarkRead, MessageTo, Through, Withdraw};
+use crate::command::{MarkRead, MessageTo, Modify, Through, Withdraw};
 use crate::decide::{self, EventFacts, Refusal};
 use crate::id::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 use crate::model::{Account, App, Committed, Message};
 use crate::port::{Change, CopyPlace, PageLimit, Remember, Span, StoreError, View};
+use crate::turns::Turn;
 
 /// A message and where one of its copies is.
 struct Found {
@@ -27,6 +28,7 @@ impl Pipeline {
     pub async fn withdraw(&self, app: &App, command: Withdraw, remember: Option<Remember<()>>) -> Result<(), Refusal> {
         check_enabled(app)?;
         let Found { message, place, sender, recipient } = self.find(app, &command.message).await?;
+        let _turn = self.turn_of(app, place).await;
         let seen_by_recipient = self.store.sees(recipient.no, place).await?;
         let is_there = seen_by_recipient || (command.from_sender && self.store.sees(sender.no, place).await?);
         let facts = EventFacts {
@@ -46,6 +48,38 @@ impl Pipeline {
         Ok(())
     }
 
+    /// Changes what a message says to its recipient, and to its sender in their conversation. Both learn of it, unless it says
+    /// so already.
+    ///
+    /// # Errors
+    /// As [`decide::modify`]; [`Refusal::UnknownAccount`]; [`Refusal::NoSuchMessage`], also where its recipient does not find
+    /// it any more; [`Refusal::Store`].
+    pub async fn modify(&self, app: &App, command: Modify) -> Result<(), Refusal> {
+        check_enabled(app)?;
+        let Found { place, sender, recipient, .. } = self.find(app, &command.message).await?;
+        let _turn = self.turn_of(app, place).await;
+        // Read again: whoever had the turn before may have changed it.
+        let message = self.store.message(app.id, place.copy).await?.ok_or(Refusal::NoSuchMessage)?;
+        if !self.store.sees(recipient.no, place).await? {
+            return Err(Refusal::NoSuchMessage);
+        }
+        let facts = EventFacts {
+            app,
+            message: &message,
+            place,
+            teller: &sender,
+            told: &recipient.id,
+            is_blocked: false,
+            client_id: self.random.hex(16),
+            now_ms: self.clock.now_ms(),
+        };
+        let sender_sees = self.store.sees(sender.no, place).await?;
+        if let Some(plan) = decide::modify(command, sender_sees, facts)? {
+            self.store.commit_message(plan, None).await?;
+        }
+        Ok(())
+    }
+
     /// Deletes a message for both sides, without a word to anybody.
     ///
     /// # Errors
@@ -58,6 +92,7 @@ impl Pipeline {
     ) -> Result<(), Refusal> {
         check_enabled(app)?;
         let Found { place, .. } = self.find(app, message).await?;
+        let _turn = self.turn_of(app, place).await;
         Ok(self.store.change(app.id, Change::Delete { place }, remember).await?)
     }
 
@@ -171,6 +206,11 @@ impl Pipeline {
 
     pub(super) async fn known(&self, app: &App, id: &AccountId) -> Result<Account, Refusal> {
         self.store.account(app.id, id).await?.ok_or_else(|| Refusal::UnknownAccount(id.clone()))
+    }
+
+    /// Of commands that change one copy each sees what the one before it did.
+    async fn turn_of(&self, app: &App, place: CopyPlace) -> Turn<'_> {
+        self.turns.take(app.id, &format!("\u{4}{}", place.copy)).await
     }
 
     async fn blocks(&self, owner: AccountNo, other: AccountNo) -> Result<bool, StoreError> {

@@ -12,7 +12,8 @@ use super::rooms::RoomStore;
 use crate::command::AccountChange;
 use crate::id::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 use crate::model::{
-    Account, AccountFacts, App, Broadcast, Committed, Fate, Fates, Message, NewApp, Noted, Profile, Record, Secret,
+    Account, AccountFacts, App, Broadcast, Committed, Edition, Fate, Fates, Message, NewApp, Noted, Profile, Record,
+    Secret,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -145,11 +146,14 @@ pub struct NotedCopies {
 }
 
 /// A change of what was written before.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Change {
     /// Takes a copy away from its recipient, and from the sender, too, where `from_sender`: a tombstone stays in the inbox, and
     /// where it was taken from both, in the conversation, for [`View::Past`]. Of a message to several the sender's own copy stays, as it is theirs of all.
     Withdraw { place: CopyPlace, from_sender: bool },
+    /// The copy says something else from now on, wherever it is read, where the conversation has it and it was not withdrawn.
+    /// The message's other copies say what they said, and so does the sender's own, unless there are no others.
+    Modify { place: CopyPlace, edition: Edition },
     /// As if it had never been sent, for both; but its offsets stay taken.
     Delete { place: CopyPlace },
     /// `reader` has read what `other` wrote, up to this copy. Never goes back.
@@ -419,7 +423,8 @@ pub trait Store: RoomStore {
         live: bool,
     ) -> Result<Vec<bool>, StoreError>;
 
-    /// The message whose id, or one of whose copies' ids, `id` is, if it is still kept. `app` must be its app.
+    /// The message whose id, or one of whose copies' ids, `id` is, if it is still kept: as that copy says it. `app` must be
+    /// its app.
     async fn message(&self, app: AppId, id: MessageId) -> Result<Option<Arc<Message>>, StoreError>;
 
     /// The record of the message whose id, or one of whose copies' ids, `id` is, in whatever app. Lives as long as the

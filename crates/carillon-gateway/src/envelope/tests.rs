@@ -1,7 +1,8 @@
 //! Pushes as they are on the wire, in both encodings.
 
 use carillon_core::model::{
-    Content, CopyOptions, CopyRef, Element, Kind, Media, Message, Moderation, Place, Push, Recall, Sender,
+    Content, CopyOptions, CopyRef, Edition, Element, Kind, Media, Message, Moderation, Modified, Place, Push, Recall,
+    Sender,
 };
 use carillon_core::{AccountId, AccountNo, AppId};
 use prost::Message as _;
@@ -21,6 +22,7 @@ fn message(kind: Kind, element: Element) -> Message {
         },
         time_ms: 1_700_000_000_000,
         client_id: "c1".into(),
+        origin: "vendor".into(),
         content: Content {
             kind,
             elements: vec![element],
@@ -152,6 +154,22 @@ fn a_recall_names_to_each_side_its_own_copy() {
     let expected =
         serde_json::json!([{"type": "recall", "message": "7", "client_id": "c0", "time": 5, "attachment": "a"}]);
     assert_eq!(elements(&recall("", "a"), Role::Sender), expected);
+}
+
+#[test]
+fn what_tells_of_a_modified_message_names_to_each_side_its_own_copy_and_holds_what_it_says_now() {
+    let mut now = hello();
+    now.content.elements_say_all = false;
+    let edition = Edition { content: now.content, ext: "e".into() };
+    let modified = message(Kind::Modified, Element::Modified(Modified { of: of(), edition }));
+    for (role, own) in [(Role::Recipient, "8"), (Role::Sender, "7")] {
+        let now = serde_json::json!({
+            "type": "text", "elements": [{"type": "text", "text": "a\n\"b\" ä"}], "ext": "e", "original": "{\"more\":1}",
+        });
+        let expected =
+            serde_json::json!([{"type": "modified", "message": own, "client_id": "c0", "time": 5, "now": now}]);
+        assert_eq!(elements(&modified, role), expected);
+    }
 }
 
 #[test]

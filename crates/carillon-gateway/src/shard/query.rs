@@ -69,6 +69,7 @@ impl From<Refusal> for Failed {
             Refusal::RoomIsSo
             | Refusal::TooManyRooms
             | Refusal::TooManyTags
+            | Refusal::TooLong
             | Refusal::NoDelayedClosing
             | Refusal::NotAllowed => ErrorCode::NOT_AVAILABLE,
             Refusal::AccountExists(_) => ErrorCode::INTERNAL,

@@ -3,9 +3,11 @@
 use std::cmp::Reverse;
 
 use carillon_core::MessageId;
-use carillon_core::command::{MessageTo, Recipients, Send, Terms, Withdraw};
+use carillon_core::command::{MessageTo, Modify, Recipients, Send, Terms, Withdraw};
+use carillon_core::decide::Refusal;
 use carillon_core::model::{CopyOptions, Message, Push};
 use carillon_core::pipeline::{PastPage, PastQuery, Rank};
+use carillon_core::port::{Change, CopyPlace};
 
 use super::world::{START_MS, World, id, message};
 
@@ -30,6 +32,23 @@ fn all_of(viewer: &str, other: &str) -> PastQuery {
 
 async fn page(world: &World, query: &PastQuery) -> PastPage {
     world.pipeline.past(&world.app, query).await.unwrap()
+}
+
+/// From the shop to ann.
+fn which(copy: u64) -> MessageTo {
+    MessageTo { id: MessageId(copy), from: id("shop"), to: id("ann"), time_ms: None }
+}
+
+fn withdraw(copy: u64) -> Withdraw {
+    Withdraw {
+        message: which(copy),
+        from_sender: true,
+        at_any_age: true,
+        note: String::new(),
+        attachment: String::new(),
+        push: Push::default(),
+        environment: String::new(),
+    }
 }
 
 #[tokio::test]
@@ -66,16 +85,7 @@ async fn what_was_withdrawn_is_there_and_marked_and_an_end_of_the_time_ends_the_
         say(&world, (n, 0), None).await;
         world.clock.advance_ms(1_000);
     }
-    let withdraw = Withdraw {
-        message: MessageTo { id: MessageId(4), from: id("shop"), to: id("ann"), time_ms: None },
-        from_sender: true,
-        at_any_age: true,
-        note: String::new(),
-        attachment: String::new(),
-        push: Push::default(),
-        environment: String::new(),
-    };
-    world.pipeline.withdraw(&world.app, withdraw, None).await.unwrap();
+    world.pipeline.withdraw(&world.app, withdraw(4), None).await.unwrap();
     let start_s = START_MS / 1_000;
     for (viewer, other) in [("ann", "shop"), ("shop", "ann")] {
         let query = PastQuery { from_s: start_s + 1, to_s: start_s + 2, ..all_of(viewer, other) };
@@ -83,4 +93,43 @@ async fn what_was_withdrawn_is_there_and_marked_and_an_end_of_the_time_ends_the_
         let found: Vec<_> = page.entries.iter().map(|it| (rank(it.id, &it.message).0, it.is_withdrawn)).collect();
         assert_eq!((found, page.more), (vec![(2, false), (1, true)], false));
     }
+}
+
+#[tokio::test]
+async fn what_is_taken_back_while_a_modification_waits_is_not_modified_nor_the_other_way_round() {
+    let world = World::new().await;
+    world.accounts(&["shop", "ann"]).await;
+    for n in 0..2 {
+        say(&world, (n, 0), None).await;
+    }
+    let modify = |copy, ext: &str| {
+        let command = Modify { message: which(copy), content: None, ext: Some(ext.into()), bytes_max: 100 };
+        world.pipeline.modify(&world.app, command)
+    };
+    let word = |copy: u64| format!("\u{4}{copy}");
+    let turn = world.pipeline.turns.take(world.app.id, &word(2)).await;
+    let waiting = modify(2, "late");
+    let taken_back = async {
+        // As whoever has the turn does it.
+        let place = CopyPlace {
+            sender: world.account_of("shop").await.no,
+            recipient: world.account_of("ann").await.no,
+            message: MessageId(1),
+            copy: MessageId(2),
+        };
+        world.pipeline.store.change(world.app.id, Change::Withdraw { place, from_sender: true }, None).await.unwrap();
+        drop(turn);
+    };
+    assert_eq!(tokio::join!(waiting, taken_back).0, Err(Refusal::NoSuchMessage));
+
+    let turn = world.pipeline.turns.take(world.app.id, &word(4)).await;
+    let (first, second) = (modify(4, "first"), modify(4, "second"));
+    let taken_back = world.pipeline.withdraw(&world.app, withdraw(4), None);
+    let (first, second, taken_back, ()) = tokio::join!(first, second, taken_back, async { drop(turn) });
+    assert_eq!(taken_back, Ok(()));
+    // Whoever waits comes in any order.
+    for modified in [first, second] {
+        assert!(matches!(modified, Ok(()) | Err(Refusal::NoSuchMessage)), "{modified:?}");
+    }
+    assert_eq!(modify(4, "late").await, Err(Refusal::NoSuchMessage));
 }

@@ -93,6 +93,7 @@ impl From<Refusal> for Problem {
             | Refusal::SenderBlocked
             | Refusal::SenderMuted
             | Refusal::TooOld
+            | Refusal::TooLong
             | Refusal::RoomClosed
             | Refusal::TooManyRooms
             | Refusal::TooManyTags

@@ -37,14 +37,14 @@ pub(super) fn number(kind: Kind) -> Option<u16> {
         Kind::File => 6,
         Kind::Tip => 10,
         Kind::Custom => 100,
-        Kind::Notice | Kind::Recall | Kind::Read => return None,
+        Kind::Notice | Kind::Recall | Kind::Read | Kind::Modified => return None,
     })
 }
 
 /// Whether a description says what the message itself cannot be searched for.
 pub(super) fn takes_description(kind: Kind) -> bool {
     match kind {
-        Kind::Text | Kind::Tip | Kind::Notice | Kind::Recall | Kind::Read => false,
+        Kind::Text | Kind::Tip | Kind::Notice | Kind::Recall | Kind::Read | Kind::Modified => false,
         Kind::Image | Kind::Audio | Kind::Video | Kind::Location | Kind::File | Kind::Custom => true,
     }
 }
@@ -86,7 +86,7 @@ fn element(kind: Kind, body: &str, json: &Value) -> Element {
         Kind::Tip => Element::Tip { text: text(json, "msg").unwrap_or_default() },
         Kind::Custom => Element::Custom { json: body.into() },
         // No type of this vendor's is one of these.
-        Kind::Notice | Kind::Recall | Kind::Read => Element::Notice { text: body.into() },
+        Kind::Notice | Kind::Recall | Kind::Read | Kind::Modified => Element::Notice { text: body.into() },
     }
 }
 
@@ -133,7 +133,11 @@ pub(super) fn render(element: &Element) -> Option<Map<String, Value>> {
             ("lat", it.latitude.map(Value::from)),
             ("lng", it.longitude.map(Value::from)),
         ],
-        Element::Custom { .. } | Element::Notice { .. } | Element::Recall(_) | Element::Read(_) => return None,
+        Element::Custom { .. }
+        | Element::Notice { .. }
+        | Element::Recall(_)
+        | Element::Read(_)
+        | Element::Modified(_) => return None,
     };
     Some(members.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect())
 }

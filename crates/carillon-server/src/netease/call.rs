@@ -228,6 +228,7 @@ impl Netease {
                 | Refusal::SenderMuted
                 | Refusal::NoSuchMessage
                 | Refusal::TooOld
+                | Refusal::TooLong
                 | Refusal::NoSuchRoom
                 | Refusal::RoomClosed
                 | Refusal::RoomIsSo

@@ -185,6 +185,7 @@ fn refused(refusal: &Refusal) -> (u16, String) {
         Refusal::SenderMuted => (423, "account 'mute'.".into()),
         Refusal::NoSuchMessage => (414, "some param not match message".into()),
         Refusal::TooOld => (508, "message is too old to be recalled".into()),
+        Refusal::TooLong => (414, "message is too long".into()),
         Refusal::NoSuchRoom => (404, "room does not exist".into()),
         Refusal::RoomClosed => (403, "room is closed".into()),
         Refusal::RoomIsSo => (417, "room is so already".into()),

@@ -115,6 +115,7 @@ impl Tencent {
             Endpoint::ImportMsg => openim::importmsg::run(self, &call).await,
             Endpoint::AdminGetRoamMsg => openim::admin_getroammsg::run(self, &call).await,
             Endpoint::AdminMsgWithdraw => openim::admin_msgwithdraw::run(self, &call).await,
+            Endpoint::ModifyC2cMsg => openim::modify_c2c_msg::run(self, &call).await,
             Endpoint::AdminSetMsgRead => openim::admin_set_msg_read::run(self, &call).await,
             Endpoint::GetC2cUnreadMsgNum => openim::get_c2c_unread_msg_num::run(self, &call).await,
             Endpoint::RecentContactGetList => recentcontact::get_list::run(self, &call).await,

@@ -74,6 +74,9 @@ pub(super) const MUTE_INTERNAL: Code = code(130_014, "internal error, try again 
 pub(super) const PROFILE_TOO_LONG: u32 = 40_601;
 
 // Messages.
+pub(super) const NO_MSG_KEY: Code = code(20_001, "MsgKey is missing or no key of a message");
+/// Of one of the two accounts of a message.
+pub(super) const NO_PARTY: Code = code(20_003, "From_Account is missing, or there is no such account");
 pub(super) const NO_MESSAGE: Code = code(20_022, "there is no such message");
 pub(super) const WITHDRAWN: Code = code(20_023, "the message was withdrawn before");
 pub(super) const TOO_OLD: Code = code(20_016, "the message is too old to be withdrawn");

@@ -18,6 +18,7 @@ pub(super) enum Endpoint {
     ImportMsg,
     AdminGetRoamMsg,
     AdminMsgWithdraw,
+    ModifyC2cMsg,
     AdminSetMsgRead,
     GetC2cUnreadMsgNum,
     RecentContactGetList,
@@ -45,6 +46,7 @@ impl Endpoint {
             "/v4/openim/importmsg" => Self::ImportMsg,
             "/v4/openim/admin_getroammsg" => Self::AdminGetRoamMsg,
             "/v4/openim/admin_msgwithdraw" => Self::AdminMsgWithdraw,
+            "/v4/openim/modify_c2c_msg" => Self::ModifyC2cMsg,
             "/v4/openim/admin_set_msg_read" => Self::AdminSetMsgRead,
             "/v4/openim/get_c2c_unread_msg_num" => Self::GetC2cUnreadMsgNum,
             "/v4/recentcontact/get_list" => Self::RecentContactGetList,
@@ -68,6 +70,7 @@ impl Endpoint {
             | Self::ImportMsg
             | Self::AdminGetRoamMsg
             | Self::AdminMsgWithdraw
+            | Self::ModifyC2cMsg
             | Self::AdminSetMsgRead
             | Self::GetC2cUnreadMsgNum => Service::Messages,
             Self::RecentContactGetList | Self::RecentContactDelete => Service::RecentContacts,
@@ -89,6 +92,7 @@ impl Endpoint {
             Self::SendMsg | Self::ImportMsg => Operation::SendMessage,
             Self::AdminGetRoamMsg => Operation::ReadHistory,
             Self::AdminMsgWithdraw => Operation::Recall,
+            Self::ModifyC2cMsg => Operation::ModifyMessage,
             Self::AdminSetMsgRead => Operation::MarkRead,
             Self::GetC2cUnreadMsgNum | Self::RecentContactGetList => Operation::ReadConversations,
             Self::RecentContactDelete => Operation::ForgetConversation,
@@ -111,6 +115,7 @@ impl Endpoint {
             | Self::ImportMsg
             | Self::AdminGetRoamMsg
             | Self::AdminMsgWithdraw
+            | Self::ModifyC2cMsg
             | Self::AdminSetMsgRead
             | Self::GetC2cUnreadMsgNum
             | Self::RecentContactGetList

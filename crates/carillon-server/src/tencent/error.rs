@@ -147,6 +147,7 @@ fn of_refusal(refusal: &Refusal, service: Service) -> Code {
         Refusal::SenderBlocked => code::ACCOUNT_BLOCKED,
         Refusal::NoSuchMessage => code::NO_MESSAGE,
         Refusal::TooOld => code::TOO_OLD,
+        Refusal::TooLong => code::MESSAGE_TOO_LONG,
         Refusal::TooManyTags => code::PROFILE_TOO_MANY_TAGS,
         // What is left is either the server's own failure, or cannot come of this dialect's commands.
         Refusal::Store(_)

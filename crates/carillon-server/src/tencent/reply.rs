@@ -38,6 +38,11 @@ pub(super) fn partly(service: Service, rest: &impl Serialize) -> Bytes {
     envelope(service, "SomeError", 0, "", rest)
 }
 
+/// The same in the words of the one call that has some for it.
+pub(super) fn succeeded(service: Service) -> Bytes {
+    envelope(service, "OK", 0, "succeed", &Nothing {})
+}
+
 pub(super) fn done(service: Service) -> Bytes {
     ok(service, &Nothing {})
 }

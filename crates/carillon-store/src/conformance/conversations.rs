@@ -1,8 +1,8 @@
 //! Conversations: what they show to whom, what is taken back, read, forgotten and acknowledged.
 
-use carillon_core::model::{DropReason, Fate, Message};
+use carillon_core::model::{Content, DropReason, Edition, Fate, Message};
 use carillon_core::port::{Change, CopyPlace, PageLimit, PlannedCopy, Span, Standing, View};
-use carillon_core::{MessageId, Offset};
+use carillon_core::{AccountNo, MessageId, Offset};
 
 use super::{ANN, APP, BOB, CARL, SHOW, Setup, ids, since};
 use crate::fixture::{ALL, NOW_MS, device, id, plan};
@@ -85,6 +85,90 @@ async fn a_withdrawn_copy_leaves_the_other_copies_and_the_senders_own_of_all(it:
     it.change(Change::Withdraw { place: place(7, 8), from_sender: true }).await;
     it.change(Change::Delete { place: place(1, 9) }).await;
     assert_eq!(it.standings(CARL).await, [Standing::Kept]);
+}
+
+fn modify(place: CopyPlace, text: &str) -> Change {
+    let content = Content { original: text.into(), ..plan(APP, 1, &[], NOW_MS).message.content };
+    Change::Modify { place, edition: Edition { content, ext: "ext".into() } }
+}
+
+impl Setup {
+    /// What the conversation of ann with somebody, the other one's inbox and ann's own say.
+    async fn said(&self, other: AccountNo) -> [Vec<String>; 3] {
+        let texts = |message: &Message| format!("{}{}", message.content.original, message.ext);
+        let history = self.store.conversation((ANN, other), View::Past(ANN), since(0), ALL).await.unwrap();
+        let mut all = [history.entries.iter().map(|(_, it)| texts(it)).collect(), Vec::new(), Vec::new()];
+        for (said, account) in all[1..].iter_mut().zip([other, ANN]) {
+            let page = self.store.read_inbox(account, Offset::ZERO, ALL).await.unwrap();
+            *said = page.entries.iter().map(|it| texts(&it.message)).collect();
+        }
+        all
+    }
+
+    async fn message(&self, id: u64) -> String {
+        self.store.message(APP, MessageId(id)).await.unwrap().unwrap().content.original.clone()
+    }
+}
+
+async fn what_is_modified_says_the_new_wherever_it_is_read(it: Setup) {
+    let mut first = plan(APP, 1, &[(2, Fate::Inbox)], NOW_MS);
+    first.sender_copy = Some(PlannedCopy { to: ANN, fate: Fate::Inbox });
+    it.store.commit_message(first.clone(), None).await.unwrap();
+    // Read before, so that it is where engines keep what was read.
+    it.said(BOB).await;
+    for text in ["new", "newer"] {
+        it.change(modify(place(1, 2), text)).await;
+        let said = vec![format!("{text}ext")];
+        assert_eq!(it.said(BOB).await, [said.clone(), said.clone(), said]);
+        assert_eq!([it.message(1).await, it.message(2).await], [text; 2]);
+        let list = it.store.conversations(BOB, MessageId(99), 9).await.unwrap();
+        assert_eq!(list.page[0].last.1.content.original, text);
+        let message = it.store.message(APP, MessageId(2)).await.unwrap().unwrap();
+        assert_eq!(
+            message.in_edition(Edition { content: first.message.content.clone(), ext: String::new() }),
+            Message { id: MessageId(1), ..first.message.clone() }
+        );
+    }
+    assert_eq!(it.standings(BOB).await, [Standing::Kept]);
+    assert_eq!(it.trim(NOW_MS + 1_260_000, 2).await.messages, 1);
+    assert_eq!(it.store.message(APP, MessageId(2)).await, Ok(None));
+}
+
+async fn a_modified_copy_of_several_leaves_the_others_and_the_senders_own_of_all(it: Setup) {
+    let mut first = plan(APP, 1, &[(2, Fate::Inbox), (3, Fate::Inbox)], NOW_MS);
+    first.sender_copy = Some(PlannedCopy { to: ANN, fate: Fate::Inbox });
+    let old = first.message.content.original.clone();
+    it.store.commit_message(first, None).await.unwrap();
+    it.send(&[(2, Fate::Inbox)]).await;
+    it.change(modify(place(1, 2), "new")).await;
+    let new = "newext".to_owned();
+    let [history, inbox, own] = it.said(BOB).await;
+    assert_eq!((history, inbox, own), (vec![new.clone(), old.clone()], vec![new, old.clone()], vec![old.clone()]));
+    assert_eq!(it.said(CARL).await, [vec![old.clone()], vec![old.clone()], vec![old.clone()]]);
+    assert_eq!(
+        [it.message(1).await, it.message(2).await, it.message(3).await, it.message(4).await],
+        [old.as_str(), "new", &old, &old]
+    );
+    assert_eq!(it.store.record(MessageId(2)).await.unwrap().unwrap().heading.id, MessageId(1));
+    assert_eq!(it.store.record(MessageId(5)).await.unwrap().unwrap().heading.id, MessageId(4));
+}
+
+async fn what_was_taken_back_or_is_not_there_is_not_modified(it: Setup) {
+    for _ in 0..4 {
+        it.send(&[(2, Fate::Inbox)]).await;
+    }
+    let old = it.message(1).await;
+    it.change(Change::Withdraw { place: place(1, 2), from_sender: true }).await;
+    it.change(Change::Delete { place: place(3, 4) }).await;
+    let turned = CopyPlace { sender: BOB, recipient: ANN, ..place(5, 6) };
+    for place in [place(1, 2), place(3, 4), turned, place(4, 6), place(5, 5), place(9, 10)] {
+        it.change(modify(place, "new")).await;
+    }
+    assert_eq!(it.said(BOB).await[1], vec![old.clone(); 4]);
+    assert_eq!(it.said(BOB).await[0], vec![old; 3]);
+    it.change(modify(place(7, 8), "new")).await;
+    it.change(Change::Withdraw { place: place(7, 8), from_sender: true }).await;
+    assert_eq!(it.standings(BOB).await[3], Standing::Withdrawn);
 }
 
 async fn a_change_in_a_message_is_made_with_it(it: Setup) {
@@ -206,6 +290,9 @@ mod each {
         a_conversation_shows_each_what_it_shall_see
         what_is_withdrawn_leaves_a_tombstone_in_the_inbox_and_nothing_in_the_conversation
         a_withdrawn_copy_leaves_the_other_copies_and_the_senders_own_of_all
+        what_is_modified_says_the_new_wherever_it_is_read
+        a_modified_copy_of_several_leaves_the_others_and_the_senders_own_of_all
+        what_was_taken_back_or_is_not_there_is_not_modified
         a_change_in_a_message_is_made_with_it
         an_account_has_its_conversations_by_their_last_messages
         what_is_read_counts_no_more_and_reading_never_goes_back

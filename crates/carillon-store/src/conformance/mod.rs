@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use carillon_core::command::{AccountChange, MuteChange, ProfileChange};
-use carillon_core::model::{DropReason, Fate, Gender, Mute, MutedIn, Profile};
+use carillon_core::model::{DropReason, Edition, Fate, Gender, Mute, MutedIn, Profile};
 use carillon_core::port::{
-    Change, CreateError, FakeClock, Fanout, HistoryPage, InboxState, PageLimit, PlannedCopy, Role, Span, Standing,
-    Store, StoreError, Trimmed, View,
+    Change, CopyPlace, CreateError, FakeClock, Fanout, HistoryPage, InboxState, PageLimit, PlannedCopy, Role, Span,
+    Standing, Store, StoreError, Trimmed, View,
 };
 use carillon_core::{AccountNo, AppId, MessageId, Offset};
 
@@ -501,12 +501,17 @@ async fn a_closed_store_answers_closed_and_lets_the_next_one_open_what_it_wrote(
     let first = open().unwrap();
     first.create_app(new_app("shop")).await.unwrap();
     first.commit_message(plan(APP, 1, &[(2, Fate::Inbox)], NOW_MS), None).await.unwrap();
+    let place = CopyPlace { sender: ANN, recipient: BOB, message: MessageId(1), copy: MessageId(2) };
+    let edition = Edition { content: plan(APP, 1, &[], NOW_MS).message.content, ext: "new".into() };
+    first.change(APP, Change::Modify { place, edition }, None).await.unwrap();
     let state = first.inbox_state(BOB).await.unwrap();
     assert!(matches!(open(), Err(crate::OpenError::InUse(_))));
     first.close().await;
     assert_eq!(first.apps().await, Err(StoreError::Closed));
     let second = open().unwrap();
     assert_eq!(second.inbox_state(BOB).await.unwrap(), state);
+    let page = second.read_inbox(BOB, Offset::ZERO, ALL).await.unwrap();
+    assert_eq!(page.entries[0].message.ext, "new");
     let next = second.commit_message(plan(APP, 1, &[(2, Fate::Inbox)], NOW_MS), None).await.unwrap();
     assert_eq!((next.message.id, next.copies[0].offset), (MessageId(3), Some(Offset(2))));
 }

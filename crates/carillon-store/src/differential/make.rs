@@ -4,9 +4,9 @@ use std::ops::RangeInclusive;
 
 use carillon_core::command::{AccountChange, MuteChange, ProfileChange};
 use carillon_core::model::{
-    ApiKey, App, AppSettings, Broadcast, Content, CopyOptions, CopyRef, DevicePolicy, DropReason, Element, Fate,
-    Gender, Kind, Limit, Limits, Media, Mute, NewApp, Noted, Operation, Outcome, Place, Platform, Profile, Recall,
-    RoomSettings, Secret, Sender,
+    ApiKey, App, AppSettings, Broadcast, Content, CopyOptions, CopyRef, DevicePolicy, DropReason, Edition, Element,
+    Fate, Gender, Kind, Limit, Limits, Media, Modified, Mute, NewApp, Noted, Operation, Outcome, Place, Platform,
+    Profile, Recall, RoomSettings, Secret, Sender,
 };
 use carillon_core::port::{
     Change, CopyPlace, InboxPlan, NewAccount, NotedCopies, PageLimit, PlannedCopy, Settled, Span, View,
@@ -164,7 +164,8 @@ impl Make<'_> {
     }
 
     fn rewrite(&mut self, app: AppId) -> Change {
-        match self.rng.random_range(0..11) {
+        match self.rng.random_range(0..13) {
+            11 | 12 => Change::Modify { place: self.place(app), edition: self.edition() },
             9 => Change::NoteBroadcasts {
                 account: self.no_of(app),
                 device: device(self.pick(&["d", "de", "pad"])),
@@ -380,6 +381,7 @@ impl Make<'_> {
         plan.sender_copy = self.rng.random_bool(0.4).then_some(sender);
         let it = &mut plan.message;
         it.content = self.content();
+        it.origin.clone_from(&it.content.dialect);
         it.options = self.options();
         for text in [
             &mut it.client_id,
@@ -422,8 +424,14 @@ impl Make<'_> {
         }
     }
 
+    fn edition(&mut self) -> Edition {
+        Edition { content: self.content(), ext: self.text(6) }
+    }
+
     fn element(&mut self) -> Element {
-        match self.rng.random_range(0..12) {
+        match self.rng.random_range(0..13) {
+            // Seldom more than one inside of another.
+            12 => Element::Modified(Modified { of: self.copy_ref(), edition: self.edition() }),
             8 => Element::Notice { text: self.text(9) },
             9 => Element::Recall(Recall { of: self.copy_ref(), note: self.text(5), attachment: self.text(5) }),
             10 => Element::Read(self.copy_ref()),

@@ -22,6 +22,7 @@ struct Summary {
     with: AccountNo,
     last: MessageId,
     last_distance: u32,
+    is_modified: bool,
     unread: usize,
     read: MessageId,
 }
@@ -44,7 +45,8 @@ impl Reader<'_> {
             if !row.is_shown(view, between) {
                 continue;
             }
-            let message = self.message(&snapshot, between.0.app(), base(id, distance))?;
+            let copy = (base(id, distance), distance);
+            let message = self.copy(&snapshot, between.0.app(), copy, row.is_modified())?;
             if !fill.admits(&message) {
                 break;
             }
@@ -76,8 +78,9 @@ impl Reader<'_> {
         let more = all.len() > limit;
         all.truncate(limit);
         let mut page = Vec::with_capacity(all.len());
-        for Summary { with, last, last_distance, unread, read } in all {
-            let message = self.message(&snapshot, account.app(), base(last, last_distance))?;
+        for Summary { with, last, last_distance, is_modified, unread, read } in all {
+            let copy = (base(last, last_distance), last_distance);
+            let message = self.copy(&snapshot, account.app(), copy, is_modified)?;
             let read_by_other = read_mark(&snapshot, self.db, with, account)?;
             page.push(Conversation { with, last: (last, message), unread, read, read_by_other });
         }
@@ -170,7 +173,7 @@ fn summary(
             return Ok(None);
         }
         if last.is_none() && row.may_be_last(account, between) {
-            last = Some((id, distance));
+            last = Some((id, distance, row.is_modified()));
         }
         let counts = id > read && unread < Conversation::UNREAD_MAX;
         unread += usize::from(counts && row.counts(account, between));
@@ -178,7 +181,14 @@ fn summary(
             break;
         }
     }
-    Ok(last.map(|(last, last_distance)| Summary { with: other, last, last_distance, unread, read }))
+    Ok(last.map(|(last, last_distance, is_modified)| Summary {
+        with: other,
+        last,
+        last_distance,
+        is_modified,
+        unread,
+        read,
+    }))
 }
 
 fn rows(snapshot: &Snapshot, db: &Db, (low, high): Pair, span: Span) -> Option<fjall::Iter> {

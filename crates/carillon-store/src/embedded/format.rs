@@ -67,6 +67,7 @@ pub(crate) const INBOX_KEY: usize = 13;
 pub(crate) const HISTORY_KEY: usize = 20;
 pub(crate) const POINTER_KEY: usize = 13;
 pub(crate) const BODY_KEY: usize = 11;
+pub(crate) const EDITION_KEY: usize = 14;
 
 pub(crate) fn inbox(account: AccountNo, offset: Offset) -> [u8; INBOX_KEY] {
     let mut key = [0; INBOX_KEY];
@@ -120,6 +121,19 @@ pub(crate) fn body(app: AppId, id: MessageId) -> [u8; BODY_KEY] {
     key[..4].copy_from_slice(&app.0.to_be_bytes());
     key[4..].copy_from_slice(&low_bytes::<7>(id.0));
     key
+}
+
+/// What a copy says instead of its message. Lies behind the message, so that it goes with it.
+pub(crate) fn edition(app: AppId, message: MessageId, distance: u32) -> [u8; EDITION_KEY] {
+    let mut key = [0; EDITION_KEY];
+    key[..BODY_KEY].copy_from_slice(&body(app, message));
+    key[BODY_KEY..].copy_from_slice(&low_bytes::<3>(distance.into()));
+    key
+}
+
+/// The message of a key among bodies: of its own, or of what a copy says instead.
+pub(crate) fn parse_body(key: &[u8]) -> Option<MessageId> {
+    Some(MessageId(number(key.get(4..BODY_KEY)?)))
 }
 
 pub(crate) fn rest(tag: Tag) -> Vec<u8> {

@@ -2,10 +2,11 @@
 //! model or is refused, and what is the model is written and read again as the same.
 
 use carillon_core::AccountId;
-use carillon_core::model::{Account, App, Fates, Membership, Message, Room, RoomMessage};
+use carillon_core::model::{Account, App, Edition, Fates, Membership, Message, Room, RoomMessage};
 
 use super::record::{
-    self, AccountRecord, AppRecord, MemberRecord, MessageRecord, RequestRecord, RoomMessageRecord, RoomRecord,
+    self, AccountRecord, AppRecord, EditionRecord, MemberRecord, MessageRecord, RequestRecord, RoomMessageRecord,
+    RoomRecord,
 };
 use super::{format, seal};
 
@@ -14,7 +15,7 @@ const KEY: &[u8] = b"key";
 /// The first byte says what the others are.
 pub fn record(input: &[u8]) {
     let Some((kind, bytes)) = input.split_first() else { return };
-    match kind % 8 {
+    match kind % 9 {
         0 => round_trip(bytes, |account: &Account| AccountRecord::from(account)),
         1 => round_trip(bytes, |app: &App| AppRecord::from(app)),
         2 => round_trip(bytes, |message: &Message| MessageRecord::new(message, 0, &fates())),
@@ -22,6 +23,7 @@ pub fn record(input: &[u8]) {
         5 => round_trip(bytes, |room: &Room| RoomRecord::from(room)),
         6 => round_trip(bytes, |membership: &Membership| MemberRecord::new(&somebody(), membership)),
         7 => round_trip(bytes, |message: &RoomMessage| RoomMessageRecord::from(message)),
+        8 => round_trip(bytes, |edition: &Edition| EditionRecord::from(edition)),
         _ => keys_and_numbers(bytes),
     }
     // Without its seal nothing is a record.

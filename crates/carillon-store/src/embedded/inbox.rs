@@ -11,7 +11,7 @@ use super::conversation;
 use super::db::{Db, unknown};
 use super::format::{self, Tag};
 use super::messages::Messages;
-use super::record::{self, MessageRecord};
+use super::record::{self, EditionRecord, MessageRecord};
 use super::seal;
 use crate::page::PageFill;
 
@@ -125,13 +125,35 @@ impl Reader<'_> {
     ) -> Result<InboxEntry, StoreError> {
         let offset = offset(key)?;
         let entry = seal::open_entry(key, value)?;
-        let message = self.message(snapshot, account.app(), entry.message)?;
         let role = if entry.distance == 0 { Role::Sender } else { Role::Recipient };
+        // The sender's own is modified with the only other one.
+        let distance = entry.distance.max(1);
+        let message = self.copy(snapshot, account.app(), (entry.message, distance), entry.is_modified)?;
         Ok(InboxEntry { offset, id: entry.id(), role, standing: entry.standing, message })
     }
 
+    /// The message as the copy at this distance says it. What was modified is read each time: it is little, and what is not
+    /// kept in memory is never out of date there.
+    pub(crate) fn copy(
+        &self,
+        snapshot: &Snapshot,
+        app: AppId,
+        (message, distance): (MessageId, u32),
+        is_modified: bool,
+    ) -> Result<Arc<Message>, StoreError> {
+        let said = self.message(snapshot, app, message)?;
+        if !is_modified {
+            return Ok(said);
+        }
+        let key = format::edition(app, message, distance);
+        let value = snapshot.get(&self.db.bodies, key).map_err(unknown)?;
+        let value = value.ok_or_else(|| StoreError::Damaged(format!("what a copy of {message} says is not there")))?;
+        let edition = record::decode::<EditionRecord>(&key, &value)?.try_into()?;
+        Ok(Arc::new(said.in_edition(edition)))
+    }
+
     /// The message that an entry or row names; one that is not there is damage.
-    pub(crate) fn message(&self, snapshot: &Snapshot, app: AppId, id: MessageId) -> Result<Arc<Message>, StoreError> {
+    fn message(&self, snapshot: &Snapshot, app: AppId, id: MessageId) -> Result<Arc<Message>, StoreError> {
         if let Some(message) = self.messages.get(app, id) {
             return Ok(message);
         }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::db::{Db, unknown};
 use super::format::{self, Tag};
-use super::record::{self, AccountRecord, BroadcastRecord, MessageRecord, RequestRecord};
+use super::record::{self, AccountRecord, BroadcastRecord, EditionRecord, MessageRecord, RequestRecord};
 use super::seal;
 use crate::rules::ordered;
 
@@ -68,14 +68,36 @@ pub(crate) fn message(db: &Db, app: AppId, id: MessageId) -> Result<Option<Arc<M
     if id.0 >= MessageId::END {
         return Ok(None);
     }
-    let up_to = format::body(app, MessageId(0))..=format::body(app, id);
-    let Some(guard) = db.bodies.range(up_to).next_back() else { return Ok(None) };
-    let (key, value) = guard.into_inner().map_err(unknown)?;
+    let snapshot = db.database.snapshot();
+    let Some((base, key, value)) = last_body(&snapshot, db, app, id)? else { return Ok(None) };
     let record = record::decode::<MessageRecord>(&key, &value)?;
     let copies = record.copies;
     let message = Message::try_from(record)?;
-    Ok((id <= message.id.plus(copies as usize)).then(|| Arc::new(message)))
+    let Some(distance) = u32::try_from(id.0 - base.0).ok().filter(|it| *it <= copies) else { return Ok(None) };
+    // The sender's own says what the only other one does.
+    let distance = if copies == 1 { 1 } else { distance };
+    let key = format::edition(app, base, distance);
+    let message = match snapshot.get(&db.bodies, key).map_err(unknown)? {
+        Some(value) => message.in_edition(record::decode::<EditionRecord>(&key, &value)?.try_into()?),
+        None => message,
+    };
+    Ok(Some(Arc::new(message)))
 }
+
+/// The app's last message up to `id`, with its key and value.
+pub(crate) fn last_body(snapshot: &Snapshot, db: &Db, app: AppId, id: MessageId) -> Result<Option<Body>, StoreError> {
+    let up_to = format::body(app, MessageId(0))..=format::body(app, id);
+    let Some(guard) = snapshot.range(&db.bodies, up_to).next_back() else { return Ok(None) };
+    let found = guard.key().map_err(unknown)?;
+    let base = format::parse_body(&found).ok_or_else(|| StoreError::Damaged("the key of a message".into()))?;
+    // What is last may be what a copy of the message says instead; a trim takes the message first.
+    let key = format::body(app, base);
+    let value = snapshot.get(&db.bodies, key).map_err(unknown)?;
+    Ok(value.map(|value| (base, key, value)))
+}
+
+/// A message's id, its key, and its record.
+pub(crate) type Body = (MessageId, [u8; format::BODY_KEY], fjall::UserValue);
 
 /// Whether the account still sees the copy in its conversation.
 pub(crate) fn sees(db: &Db, account: AccountNo, place: CopyPlace) -> Result<bool, StoreError> {

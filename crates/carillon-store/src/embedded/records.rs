@@ -8,7 +8,7 @@ use fjall::{Readable as _, Snapshot};
 use super::db::{Db, unknown};
 use super::format::{self, Tag};
 use super::record::{self, MessageRecord, NotedRecord};
-use super::{seal, state};
+use super::{reads, seal, state};
 
 pub(crate) fn record(db: &Db, id: MessageId) -> Result<Option<Record>, StoreError> {
     if id.0 >= MessageId::END {
@@ -43,14 +43,12 @@ fn stored<'a>(
 ) -> Result<Option<(MessageId, MessageRecord)>, StoreError> {
     let up_to = format::by_message(Tag::Passing, MessageId(0))..=format::by_message(Tag::Passing, id);
     let passing = snapshot.range(&db.rest, up_to).next_back().map(fjall::Guard::into_inner).transpose();
-    let mut last = passing.map_err(unknown)?.map(|(key, value)| (MessageId(format::number(&key[1..])), key, value));
+    let mut last =
+        passing.map_err(unknown)?.map(|(key, value)| (MessageId(format::number(&key[1..])), key.to_vec(), value));
     for app in apps {
-        let up_to = format::body(*app, MessageId(0))..=format::body(*app, id);
-        let Some(guard) = snapshot.range(&db.bodies, up_to).next_back() else { continue };
-        let (key, value) = guard.into_inner().map_err(unknown)?;
-        let base = MessageId(format::number(&key[4..]));
+        let Some((base, key, value)) = reads::last_body(snapshot, db, *app, id)? else { continue };
         if last.as_ref().is_none_or(|(last, ..)| base > *last) {
-            last = Some((base, key, value));
+            last = Some((base, key.to_vec(), value));
         }
     }
     last.map(|(base, key, value)| Ok((base, record::decode(&key, &value)?))).transpose()

@@ -45,7 +45,12 @@ pub(crate) struct Entry {
     /// How far the copy's id is from the message's; 0 is the sender's own.
     pub(crate) distance: u32,
     pub(crate) standing: Standing,
+    /// Whether the copy says something else than its message.
+    pub(crate) is_modified: bool,
 }
+
+/// Beside what became of an entry.
+const MODIFIED: u8 = 1 << 7;
 
 impl Entry {
     pub(crate) fn id(self) -> MessageId {
@@ -61,7 +66,8 @@ pub(crate) fn entry(key: &[u8], entry: Entry) -> [u8; ENTRY] {
     };
     let mut value = [0; ENTRY];
     value[HEAD..HEAD + 7].copy_from_slice(&format::low_bytes::<7>(entry.message.0));
-    value[HEAD + 7..].copy_from_slice(&beside(standing, entry.distance));
+    let modified = if entry.is_modified { MODIFIED } else { 0 };
+    value[HEAD + 7..].copy_from_slice(&beside(standing | modified, entry.distance));
     finish(key, &mut value);
     value
 }
@@ -70,13 +76,14 @@ pub(crate) fn open_entry(key: &[u8], value: &[u8]) -> Result<Entry, StoreError> 
     let payload = open(key, value)?;
     let (message, rest) = payload.split_at_checked(7).ok_or_else(|| StoreError::Damaged("short entry".into()))?;
     let (standing, distance) = open_beside(rest)?;
-    let standing = match standing {
+    let is_modified = standing & MODIFIED != 0;
+    let standing = match standing & !MODIFIED {
         0 => Standing::Kept,
         1 => Standing::Withdrawn,
         2 => Standing::Deleted,
         _ => return Err(StoreError::Damaged("what became of an entry".into())),
     };
-    Ok(Entry { message: MessageId(format::number(message)), distance, standing })
+    Ok(Entry { message: MessageId(format::number(message)), distance, standing, is_modified })
 }
 
 pub(crate) fn row(key: &[u8], row: Row, distance: u32) -> [u8; ROW] {
@@ -154,8 +161,11 @@ mod tests {
     #[test]
     fn entries_and_rows_hold_what_was_put_in() {
         for standing in [Standing::Kept, Standing::Withdrawn, Standing::Deleted] {
-            let it = Entry { message: MessageId(MessageId::END - 1), distance: DISTANCE_END - 1, standing };
-            assert_eq!(open_entry(b"k", &entry(b"k", it)), Ok(it));
+            for is_modified in [false, true] {
+                let (message, distance) = (MessageId(MessageId::END - 1), DISTANCE_END - 1);
+                let it = Entry { message, distance, standing, is_modified };
+                assert_eq!(open_entry(b"k", &entry(b"k", it)), Ok(it));
+            }
         }
         let it = Row::from_bits(0b10_1010);
         assert_eq!(open_row(b"k", &row(b"k", it, 7)), Ok((it, 7)));

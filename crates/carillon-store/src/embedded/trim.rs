@@ -300,8 +300,10 @@ impl Cursor {
             if *left == 0 {
                 return Ok(Phase::Bodies(app));
             }
-            group.remove(&db.bodies, &guard.key().map_err(unknown)?);
-            trimmed.messages += 1;
+            let key = guard.key().map_err(unknown)?;
+            group.remove(&db.bodies, &key);
+            // What copies say instead goes with their message.
+            trimmed.messages += u64::from(key.len() == format::BODY_KEY);
             *left -= 1;
         }
         Ok(Phase::Bodies(AppId(app.0 + 1)))

@@ -17,6 +17,16 @@ impl State {
                 }
                 self.change_row(place, if from_sender { Row::withdrawn } else { Row::without_recipient });
             }
+            Change::Modify { place, edition } => {
+                let between = ordered((place.sender, place.recipient));
+                let row = self.history.get(&(between.0, between.1, place.copy));
+                let may = |(base, row): &(MessageId, Row)| {
+                    *base == place.message && row.may_be_modified(place.sender, between)
+                };
+                if row.is_some_and(may) {
+                    self.editions.insert(place.copy, (place.message, edition));
+                }
+            }
             Change::Delete { place } => {
                 self.mark(place.recipient, place.copy, Standing::Deleted);
                 if self.is_only_copy(place) {

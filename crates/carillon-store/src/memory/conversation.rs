@@ -32,7 +32,7 @@ impl State {
         let rows = self
             .rows(between)
             .filter(|(id, _, row)| *id > span.after && *id < span.before && row.is_shown(view, between));
-        let entries = rows.map(|(id, base, _)| (id, Arc::clone(&self.messages[&base].0)));
+        let entries = rows.map(|(id, base, _)| (id, self.said(base, id)));
         let entries = if span.newest_first {
             page(entries.rev(), limit, |(_, message)| message)
         } else {
@@ -69,7 +69,7 @@ impl State {
         let unread = rows.iter().filter(|(id, _, row)| *id > read && row.counts(account, between)).count();
         Some(Conversation {
             with: other,
-            last: (*id, Arc::clone(&self.messages[base].0)),
+            last: (*id, self.said(*base, *id)),
             unread: unread.min(Conversation::UNREAD_MAX),
             read,
             read_by_other: self.read_mark(other, account),

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use carillon_core::command::AccountChange;
 use carillon_core::model::{
-    Account, AccountFacts, App, Broadcast, Committed, CommittedCopy, Fate, Message, MutedIn, NewApp, Record,
+    Account, AccountFacts, App, Broadcast, Committed, CommittedCopy, Edition, Fate, Message, MutedIn, NewApp, Record,
 };
 use carillon_core::port::{
     Change, Conversations, CopyPlace, CreateError, Fanout, HistoryPage, InboxEntry, InboxPage, InboxPlan, InboxState,
@@ -30,6 +30,7 @@ mod change;
 mod conversation;
 mod record;
 mod room;
+mod trim;
 
 /// A store that lives as long as its process.
 pub struct MemoryStore {
@@ -54,6 +55,8 @@ struct State {
     silenced: Pairs,
     /// By the message's own id; the copies' ids follow it.
     messages: BTreeMap<MessageId, (Arc<Message>, usize)>,
+    /// By copy: its message, and what it says instead of that.
+    editions: BTreeMap<MessageId, (MessageId, Edition)>,
     next_id: u64,
     inboxes: HashMap<AccountNo, Inbox>,
     /// By lower account, higher account, copy.
@@ -350,7 +353,7 @@ impl Store for MemoryStore {
         let is_it = |(base, (message, copies)): &(&MessageId, &(Arc<Message>, usize))| {
             message.app == app && id <= base.plus(*copies)
         };
-        Ok(found.filter(is_it).map(|(_, (message, _))| Arc::clone(message)))
+        Ok(found.filter(is_it).map(|(base, _)| state.said(*base, id)))
     }
 
     async fn record(&self, id: MessageId) -> Result<Option<Record>, StoreError> {
@@ -449,6 +452,7 @@ impl State {
             list.retain(|(owner, _)| owner.app() != app);
         }
         self.messages.retain(|_, (message, _)| message.app != app);
+        self.editions.retain(|_, (base, _)| self.messages.contains_key(base));
         self.inboxes.retain(|no, _| no.app() != app);
         self.history.retain(|(low, _, _), _| low.app() != app);
         self.read.retain(|(reader, _), _| reader.app() != app);
@@ -523,8 +527,18 @@ impl State {
         self.inboxes.get(&account).map_or(&NONE, |inbox| &inbox.entries)
     }
 
+    /// The message as the copy says it. The sender's own says what the only other one does.
+    fn said(&self, base: MessageId, copy: MessageId) -> Arc<Message> {
+        let (message, copies) = &self.messages[&base];
+        let copy = if copy == base && *copies == 1 { base.plus(1) } else { copy };
+        match self.editions.get(&copy) {
+            Some((_, edition)) => Arc::new(message.in_edition(edition.clone())),
+            None => Arc::clone(message),
+        }
+    }
+
     fn entry(&self, account: AccountNo, offset: Offset, entry: Entry) -> InboxEntry {
-        let message = Arc::clone(&self.messages[&entry.message].0);
+        let message = self.said(entry.message, entry.id);
         let mut entry = InboxEntry { offset, id: entry.id, role: entry.role, standing: entry.standing, message };
         let mut forgotten = self.forgotten.iter().filter(|((owner, _), _)| *owner == account);
         if forgotten.any(|(_, (through, other))| rules::is_forgotten(&entry, other.as_str(), through.0)) {
@@ -537,52 +551,6 @@ impl State {
         let top = self.inboxes.get(&account).map_or(Offset::ZERO, |inbox| inbox.top);
         let oldest = self.entries(account).keys().next().copied().unwrap_or(top.next());
         InboxState { epoch: format!("m.{account}"), oldest, top }
-    }
-
-    fn trim(&mut self, now_ms: u64) -> Trimmed {
-        let mut trimmed = Trimmed::default();
-        let apps = &self.apps;
-        let keeps = |it: &Message, retention: fn(&App) -> u64| {
-            apps.get(&it.app).is_none_or(|app| it.time_ms.saturating_add(retention(app).saturating_mul(1_000)) > now_ms)
-        };
-        let in_inbox = |it: &Message| keeps(it, |app| app.settings.inbox_retention_s);
-        let in_history = |it: &Message| keeps(it, |app| app.settings.history_retention_s);
-        let messages = &self.messages;
-        for (account, inbox) in &mut self.inboxes {
-            let old: Vec<Offset> = inbox
-                .entries
-                .iter()
-                .take_while(|(_, it)| !in_inbox(&messages[&it.message].0))
-                .map(|(offset, _)| *offset)
-                .collect();
-            for offset in old {
-                inbox.entries.remove(&offset);
-                self.claims.remove(&(*account, offset));
-                trimmed.inbox_entries += 1;
-            }
-        }
-        let before = (self.history.len(), self.messages.len(), self.requests.len());
-        let talked = pairs(&self.history);
-        self.history.retain(|_, (base, _)| in_history(&messages[base].0));
-        self.messages.retain(|_, (message, _)| in_inbox(message) || in_history(message));
-        self.requests.retain(|_, (expires_ms, _)| *expires_ms > now_ms);
-        trimmed.history_entries = (before.0 - self.history.len()) as u64;
-        trimmed.messages = (before.1 - self.messages.len()) as u64;
-        trimmed.requests = (before.2 - self.requests.len()) as u64;
-        let retention_ms = |app: &App| app.settings.rooms.history_retention_s.saturating_mul(1_000);
-        trimmed.room_messages = self
-            .rooms
-            .trim(|app, time_ms| apps.get(&app).is_none_or(|app| time_ms.saturating_add(retention_ms(app)) > now_ms));
-        trimmed.broadcasts = self.trim_broadcasts(now_ms);
-        trimmed.records = self.trim_records(now_ms);
-        for between in talked.difference(&pairs(&self.history)) {
-            self.end_conversation(*between);
-            let settings = self.apps.get(&between.0.app()).map(|app| &app.settings);
-            if settings.is_some_and(|it| it.inbox_retention_s <= it.history_retention_s) {
-                self.unforget(*between);
-            }
-        }
-        trimmed
     }
 }
 

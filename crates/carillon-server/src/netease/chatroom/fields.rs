@@ -91,7 +91,8 @@ fn content(kind: Kind, attach: &str) -> Result<Content, FieldError> {
         | Kind::Custom
         | Kind::Notice
         | Kind::Recall
-        | Kind::Read => {
+        | Kind::Read
+        | Kind::Modified => {
             let json = if attach.is_empty() { "{}" } else { attach };
             let content = body::content(kind, json).map_err(|error| FieldError { field: "attach", ..error })?;
             return Ok(Content { original: text(), ..content });

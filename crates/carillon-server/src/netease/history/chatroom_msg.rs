@@ -105,7 +105,7 @@ impl<'a> Row<'a> {
             msgid: &message.client_id,
             sendtime: message.time_ms,
             r#type: body::number(message.content.kind)?,
-            fromclienttype: from_client_type(&message.content),
+            fromclienttype: from_client_type(&message.content.dialect),
             body: chatroom::attach(&message.content),
         })
     }

@@ -1,7 +1,7 @@
 //! A message as backends read it.
 
 use carillon_core::MessageId;
-use carillon_core::model::{Content, Message};
+use carillon_core::model::Message;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -33,12 +33,13 @@ impl<'a> Row<'a> {
             msgidclient: &message.client_id,
             sendtime: message.time_ms,
             r#type: body::number(message.content.kind)?,
-            fromclienttype: from_client_type(&message.content),
+            fromclienttype: from_client_type(&message.origin),
             body: body::written(&message.content),
         })
     }
 }
 
-pub(super) fn from_client_type(content: &Content) -> u8 {
-    if content.dialect == DIALECT { REST } else { WEB }
+/// By the dialect of whoever sent it.
+pub(super) fn from_client_type(origin: &str) -> u8 {
+    if origin == DIALECT { REST } else { WEB }
 }

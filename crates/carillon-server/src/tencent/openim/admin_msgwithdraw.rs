@@ -19,10 +19,7 @@ pub(in crate::tencent) async fn run(tencent: &Tencent, call: &Call) -> Result<By
     let to = fields.account("To_Account", code::NOT_TO_ACCOUNT)?;
     let key = fields.text("MsgKey", code::BAD_MSG_KEY.number)?.and_then(MsgKey::parse);
     let key = key.ok_or(CallError::Failed(code::BAD_MSG_KEY))?;
-    let found = find(tencent, call, (&from, &to), key).await?;
-    if found.is_withdrawn {
-        return Err(CallError::Failed(code::WITHDRAWN));
-    }
+    let found = find_there(tencent, call, (&from, &to), key).await?;
     let withdraw = Withdraw {
         message: MessageTo { id: found.id, from, to, time_ms: None },
         from_sender: true,
@@ -36,8 +33,18 @@ pub(in crate::tencent) async fn run(tencent: &Tencent, call: &Call) -> Result<By
     Ok(reply::done(call.service))
 }
 
-/// The message from the one to the other that has this key.
-pub(super) async fn find(
+/// The message from the one to the other that has this key, if it was not taken back.
+pub(super) async fn find_there(
+    tencent: &Tencent,
+    call: &Call,
+    between: (&AccountId, &AccountId),
+    key: MsgKey,
+) -> Result<PastEntry, CallError> {
+    let found = find(tencent, call, between, key).await?;
+    if found.is_withdrawn { Err(CallError::Failed(code::WITHDRAWN)) } else { Ok(found) }
+}
+
+async fn find(
     tencent: &Tencent,
     call: &Call,
     (from, to): (&AccountId, &AccountId),

@@ -156,7 +156,9 @@ fn says_all(element: &Element, given: &Value) -> bool {
             return custom == *given || given.get("MsgContent") == Some(&custom);
         }
         Element::Image(_) | Element::Audio(_) | Element::Video(_) | Element::File(_) => return false,
-        Element::Tip { .. } | Element::Notice { .. } | Element::Recall(_) | Element::Read(_) => return false,
+        Element::Tip { .. } | Element::Notice { .. } | Element::Recall(_) | Element::Read(_) | Element::Modified(_) => {
+            return false;
+        }
     };
     said == *given
 }
@@ -177,7 +179,7 @@ fn rendered(element: &Element, content: &Content) -> Option<Value> {
         Element::Custom { json } => custom(json, ""),
         // This vendor has no such element.
         Element::Tip { text } => custom(&content.original, text),
-        Element::Notice { .. } | Element::Recall(_) | Element::Read(_) => return None,
+        Element::Notice { .. } | Element::Recall(_) | Element::Read(_) | Element::Modified(_) => return None,
     };
     Some(json!({"MsgType": of.name(), "MsgContent": members}))
 }

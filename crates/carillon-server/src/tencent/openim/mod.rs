@@ -11,6 +11,7 @@ mod fields;
 pub(super) mod fuzzing;
 pub(super) mod get_c2c_unread_msg_num;
 pub(super) mod importmsg;
+pub(super) mod modify_c2c_msg;
 mod msg_key;
 mod push;
 pub(super) mod quota;

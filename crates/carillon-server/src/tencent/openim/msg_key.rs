@@ -27,7 +27,7 @@ impl MsgKey {
 
     /// That of a message with a copy's id. What another dialect sent has one made of the id.
     pub(super) fn of(id: MessageId, message: &Message) -> Self {
-        let own = (message.content.dialect == DIALECT).then(|| Self::parse(&message.client_id)).flatten();
+        let own = (message.origin == DIALECT).then(|| Self::parse(&message.client_id)).flatten();
         let low = u32::try_from(id.0 & u64::from(u32::MAX)).expect("it has 32 bits");
         let high = u32::try_from(id.0 >> 32).expect("an id has 53 bits");
         own.unwrap_or(Self { seq: low, random: high, time_s: message.time_ms / 1_000 })

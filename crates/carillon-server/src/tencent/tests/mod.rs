@@ -4,6 +4,7 @@
 mod account;
 mod auth;
 mod batch;
+mod modify;
 mod mute;
 mod past;
 mod presence;

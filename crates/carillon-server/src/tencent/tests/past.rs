@@ -8,23 +8,23 @@ use super::{Backend, NOW_S};
 use crate::tencent::TencentConfig;
 
 const SEND: &str = "openim/sendmsg";
-const ROAM: &str = "openim/admin_getroammsg";
+pub(super) const ROAM: &str = "openim/admin_getroammsg";
 const DONE: &str = r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}"#;
 
-fn text(text: &str) -> Value {
+pub(super) fn text(text: &str) -> Value {
     json!([{"MsgType": "TIMTextElem", "MsgContent": {"Text": text}}])
 }
 
-fn failed(code: u32, info: &str) -> String {
+pub(super) fn failed(code: u32, info: &str) -> String {
     format!(r#"{{"ActionStatus":"FAIL","ErrorInfo":"{info}","ErrorCode":{code}}}"#)
 }
 
-async fn json_of(backend: &Backend, command: &str, body: Value) -> Value {
+pub(super) async fn json_of(backend: &Backend, command: &str, body: Value) -> Value {
     serde_json::from_str(&backend.call(command, body).await).unwrap()
 }
 
 /// Sends, and returns the key.
-async fn send(backend: &Backend, from: &str, to: &str, (seq, random): (u32, u32)) -> String {
+pub(super) async fn send(backend: &Backend, from: &str, to: &str, (seq, random): (u32, u32)) -> String {
     let body = json!({
         "From_Account": from, "To_Account": to, "MsgSeq": seq, "MsgRandom": random, "MsgBody": text("hi"),
         "SyncOtherMachine": 1,
@@ -32,7 +32,7 @@ async fn send(backend: &Backend, from: &str, to: &str, (seq, random): (u32, u32)
     json_of(backend, SEND, body).await["MsgKey"].as_str().unwrap().to_owned()
 }
 
-fn roam(viewer: &str, other: &str) -> Value {
+pub(super) fn roam(viewer: &str, other: &str) -> Value {
     json!({"Operator_Account": viewer, "Peer_Account": other, "MaxCnt": 100, "MinTime": 0, "MaxTime": u32::MAX})
 }
 

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use carillon_core::model::Edition;
 use carillon_core::port::{Change, CopyPlace, Standing, StoreError};
 use carillon_core::{AccountNo, MessageId, Offset};
 
@@ -9,7 +10,7 @@ use crate::embedded::db::unknown;
 use crate::embedded::format::{self, Tag};
 use crate::embedded::group::Group;
 use crate::embedded::inbox;
-use crate::embedded::record::{self, ForgottenRecord, MessageRecord};
+use crate::embedded::record::{self, EditionRecord, ForgottenRecord, MessageRecord};
 use crate::embedded::seal::{self, Entry};
 use crate::row::Row;
 use crate::rules::ordered;
@@ -17,7 +18,7 @@ use crate::rules::ordered;
 /// Whether the change looks at what other groups wrote, beyond `rest`: it then needs a group of its own.
 pub(crate) fn is_alone(change: &Change) -> bool {
     match change {
-        Change::Withdraw { .. } | Change::Delete { .. } => true,
+        Change::Withdraw { .. } | Change::Modify { .. } | Change::Delete { .. } => true,
         Change::Read { .. }
         | Change::Forget { .. }
         | Change::Unlist { .. }
@@ -29,17 +30,18 @@ pub(crate) fn is_alone(change: &Change) -> bool {
 pub(crate) fn apply(group: &mut Group<'_>, change: Change) -> Result<(), StoreError> {
     match change {
         Change::Withdraw { place, from_sender } => {
-            mark(group, place.recipient, place.copy, Standing::Withdrawn)?;
+            stand(group, place.recipient, place.copy, Standing::Withdrawn)?;
             if from_sender && is_only_copy(group, place)? {
-                mark(group, place.sender, place.message, Standing::Withdrawn)?;
+                stand(group, place.sender, place.message, Standing::Withdrawn)?;
             }
             let change = if from_sender { Row::withdrawn } else { Row::without_recipient };
             change_row(group, place, change)
         }
+        Change::Modify { place, edition } => modify(group, place, &edition),
         Change::Delete { place } => {
-            mark(group, place.recipient, place.copy, Standing::Deleted)?;
+            stand(group, place.recipient, place.copy, Standing::Deleted)?;
             if is_only_copy(group, place)? {
-                mark(group, place.sender, place.message, Standing::Deleted)?;
+                stand(group, place.sender, place.message, Standing::Deleted)?;
             }
             remove_row(group, place)
         }
@@ -84,6 +86,26 @@ fn change_row(group: &mut Group<'_>, place: CopyPlace, change: fn(Row) -> Row) -
     let Some(value) = group.db.history.get(key).map_err(unknown)? else { return Ok(()) };
     let (row, distance) = seal::open_row(&key, &value)?;
     group.put(&group.db.history, key, seal::row(&key, change(row), distance));
+    Ok(())
+}
+
+/// Puts what the copy says now behind its message, which stays as it was for the other copies.
+fn modify(group: &mut Group<'_>, place: CopyPlace, edition: &Edition) -> Result<(), StoreError> {
+    let between = ordered((place.sender, place.recipient));
+    let key = format::history(between.0, between.1, place.copy);
+    let Some(value) = group.db.history.get(key).map_err(unknown)? else { return Ok(()) };
+    let (row, distance) = seal::open_row(&key, &value)?;
+    if place.message.plus(distance as usize) != place.copy || !row.may_be_modified(place.sender, between) {
+        return Ok(());
+    }
+    let modified = |entry| Entry { is_modified: true, ..entry };
+    mark(group, place.recipient, place.copy, modified)?;
+    if is_only_copy(group, place)? {
+        mark(group, place.sender, place.message, modified)?;
+    }
+    group.put(&group.db.history, key, seal::row(&key, row.modified(), distance));
+    let key = format::edition(place.sender.app(), place.message, distance);
+    group.put_body(&key, record::encode(&key, &EditionRecord::from(edition)));
     Ok(())
 }
 
@@ -133,10 +155,20 @@ fn is_only_copy(group: &Group<'_>, place: CopyPlace) -> Result<bool, StoreError>
     }
 }
 
-/// Notes what became of a copy, where its account's inbox holds it.
-fn mark(group: &mut Group<'_>, account: AccountNo, id: MessageId, standing: Standing) -> Result<(), StoreError> {
+/// Notes what became of a copy.
+fn stand(group: &mut Group<'_>, account: AccountNo, id: MessageId, standing: Standing) -> Result<(), StoreError> {
+    mark(group, account, id, |entry| Entry { standing, ..entry })
+}
+
+/// Changes the entry of a copy, where its account's inbox holds it.
+fn mark(
+    group: &mut Group<'_>,
+    account: AccountNo,
+    id: MessageId,
+    change: impl FnOnce(Entry) -> Entry,
+) -> Result<(), StoreError> {
     if let Some((key, entry)) = find(group, account, id)? {
-        group.put(&group.db.inbox, key, seal::entry(&key, Entry { standing, ..entry }));
+        group.put(&group.db.inbox, key, seal::entry(&key, change(entry)));
     }
     Ok(())
 }

@@ -67,7 +67,7 @@ fn place(group: &mut Group<'_>, copy: PlannedCopy, base: MessageId, distance: u3
     let offset = (copy.fate == Fate::Inbox).then(|| {
         let offset = group.next_offset(copy.to);
         let key = format::inbox(copy.to, offset);
-        let entry = Entry { message: base, distance, standing: Standing::Kept };
+        let entry = Entry { message: base, distance, standing: Standing::Kept, is_modified: false };
         group.put(&group.db.inbox, key, seal::entry(&key, entry));
         offset
     });

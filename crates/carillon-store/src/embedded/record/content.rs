@@ -1,7 +1,7 @@
 //! What a message says, on disk.
 
 use carillon_core::MessageId;
-use carillon_core::model::{Content, CopyRef, Element, Kind, Media, Place, Recall};
+use carillon_core::model::{Content, CopyRef, Edition, Element, Kind, Media, Modified, Place, Recall};
 use carillon_core::port::StoreError;
 
 use super::wrong;
@@ -49,6 +49,17 @@ pub(super) struct ElementRecord {
     longitude: Option<f64>,
     #[prost(message, optional, tag = "13")]
     of: Option<CopyRefRecord>,
+    #[prost(message, optional, tag = "14")]
+    edition: Option<EditionRecord>,
+}
+
+/// What a copy says since it was modified.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct EditionRecord {
+    #[prost(message, optional, tag = "1")]
+    content: Option<ContentRecord>,
+    #[prost(string, tag = "2")]
+    ext: String,
 }
 
 /// The copy that an element is about.
@@ -65,7 +76,7 @@ struct CopyRefRecord {
 }
 
 /// Every kind; its place is its number on disk.
-const KINDS: [Kind; 11] = [
+const KINDS: [Kind; 12] = [
     Kind::Text,
     Kind::Image,
     Kind::Audio,
@@ -77,6 +88,7 @@ const KINDS: [Kind; 11] = [
     Kind::Notice,
     Kind::Recall,
     Kind::Read,
+    Kind::Modified,
 ];
 
 pub(super) fn kind_number(kind: Kind) -> u32 {
@@ -126,6 +138,12 @@ impl From<&Element> for ElementRecord {
                 Self { ext: Some(attachment.clone()), of: Some(of.into()), ..text(Kind::Recall, note) }
             }
             Element::Read(of) => Self { kind: kind_number(Kind::Read), of: Some(of.into()), ..Self::default() },
+            Element::Modified(Modified { of, edition }) => Self {
+                kind: kind_number(Kind::Modified),
+                of: Some(of.into()),
+                edition: Some(edition.into()),
+                ..Self::default()
+            },
             Element::Image(media) => Self::of_media(Kind::Image, media),
             Element::Audio(media) => Self::of_media(Kind::Audio, media),
             Element::Video(media) => Self::of_media(Kind::Video, media),
@@ -138,6 +156,22 @@ impl From<&Element> for ElementRecord {
                 ..Self::default()
             },
         }
+    }
+}
+
+impl From<&Edition> for EditionRecord {
+    fn from(it: &Edition) -> Self {
+        let Edition { content, ext } = it;
+        Self { content: Some(content.into()), ext: ext.clone() }
+    }
+}
+
+impl TryFrom<EditionRecord> for Edition {
+    type Error = StoreError;
+
+    fn try_from(record: EditionRecord) -> Result<Self, StoreError> {
+        let EditionRecord { content, ext } = record;
+        Ok(Self { content: content.ok_or_else(|| wrong("what a message says now"))?.try_into()?, ext })
     }
 }
 
@@ -167,7 +201,7 @@ impl TryFrom<ElementRecord> for Element {
 
     fn try_from(record: ElementRecord) -> Result<Self, StoreError> {
         let ElementRecord { kind: number, text, url, name, md5, ext, size, width, height, duration_ms, .. } = record;
-        let (latitude, longitude) = (record.latitude, record.longitude);
+        let (latitude, longitude, edition) = (record.latitude, record.longitude, record.edition);
         let of = || record.of.map(CopyRef::from).ok_or_else(|| wrong("what an element is about"));
         let title = name.clone();
         let attachment = ext.clone().unwrap_or_default();
@@ -179,6 +213,10 @@ impl TryFrom<ElementRecord> for Element {
             Kind::Notice => Self::Notice { text },
             Kind::Recall => Self::Recall(Recall { of: of()?, note: text, attachment }),
             Kind::Read => Self::Read(of()?),
+            Kind::Modified => {
+                let edition = edition.ok_or_else(|| wrong("what a message says now"))?.try_into()?;
+                Self::Modified(Modified { of: of()?, edition })
+            }
             Kind::Image => Self::Image(media),
             Kind::Audio => Self::Audio(media),
             Kind::Video => Self::Video(media),

@@ -185,6 +185,7 @@ impl TryFrom<MessageRecord> for Message {
             sender: Sender { no: AccountNo(record.sender_no), account: id(&account)?, nick, avatar },
             time_ms: record.time_ms,
             client_id: record.client_id,
+            origin: content.dialect.clone(),
             content,
             subtype: record.subtype,
             ext: record.ext,
