@@ -9,6 +9,7 @@
 pub mod apps;
 pub mod command;
 pub mod decide;
+pub mod failures;
 pub mod id;
 pub mod limit;
 pub mod model;

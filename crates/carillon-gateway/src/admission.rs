@@ -1,21 +1,16 @@
 //! Who may open a connection: limits on connections in all and per address, and on failed logins per address.
 //!
-//! A [`Slot`] holds a connection's place from the handshake to its end. Nothing here is ever looked at as a whole: what a
-//! minute has passed over is at the front of one queue.
+//! A [`Slot`] holds a connection's place from the handshake to its end.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex};
 
+use carillon_core::failures::Failures;
+
 use crate::config::GatewayConfig;
 use crate::metrics::GatewayMetrics;
-
-/// Failed logins count for this long, in µs.
-const WINDOW_US: u64 = 60_000_000;
-
-/// Failed logins that are forgotten at a time, so that nobody waits long for the lock. Each handshake and each tick of a
-/// shard forgets some, so they are forgotten faster than they come.
-const FORGOTTEN_AT_ONCE: usize = 1_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Full {
@@ -26,6 +21,7 @@ pub(crate) enum Full {
 
 pub(crate) struct Admission {
     state: Mutex<State>,
+    failed: Failures<IpAddr>,
     config: Arc<GatewayConfig>,
     metrics: Arc<GatewayMetrics>,
 }
@@ -35,16 +31,8 @@ struct State {
     connections: usize,
     /// How many there were.
     entered: u64,
-    networks: HashMap<IpAddr, Network>,
-    /// When and from where logins failed, oldest first.
-    failed: VecDeque<(u64, IpAddr)>,
-}
-
-/// What is known of the addresses that are counted as one. Forgotten when there is nothing.
-#[derive(Default)]
-struct Network {
-    connections: usize,
-    failed: usize,
+    /// Of each network from which there are any.
+    by_network: HashMap<IpAddr, usize>,
 }
 
 /// One connection's place; given back when it is dropped.
@@ -66,26 +54,27 @@ pub fn network_of(address: IpAddr) -> IpAddr {
 
 impl Admission {
     pub(crate) fn new(config: Arc<GatewayConfig>, metrics: Arc<GatewayMetrics>) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::default(), config, metrics })
+        let failed = Failures::new(config.failed_logins_per_minute_max, config.failed_logins_max);
+        Arc::new(Self { state: Mutex::default(), failed, config, metrics })
     }
 
     pub(crate) fn enter(self: &Arc<Self>, address: IpAddr, now_us: u64) -> Result<Slot, Full> {
         let is_capped = self.config.cap_loopback || !address.to_canonical().is_loopback();
         let network = is_capped.then(|| network_of(address));
+        let has_failed = network.is_some_and(|network| self.failed.are_too_many(network, now_us));
         let mut state = self.lock();
-        state.forget(now_us);
         if state.connections >= self.config.connections_max {
             return Err(Full::Server);
         }
         if let Some(network) = network {
-            let known = state.networks.get(&network);
-            if known.is_some_and(|it| it.connections >= self.config.connections_per_address_max) {
+            let connections = state.by_network.get(&network).copied().unwrap_or(0);
+            if connections >= self.config.connections_per_address_max {
                 return Err(Full::Address);
             }
-            if known.is_some_and(|it| it.failed >= self.config.failed_logins_per_minute_max) {
+            if has_failed {
                 return Err(Full::FailedLogins);
             }
-            state.networks.entry(network).or_default().connections += 1;
+            state.by_network.insert(network, connections + 1);
         }
         state.connections += 1;
         state.entered += 1;
@@ -95,7 +84,7 @@ impl Admission {
 
     /// Forgets failed logins that do not count any more.
     pub(crate) fn tidy(&self, now_us: u64) {
-        self.lock().forget(now_us);
+        self.failed.tidy(now_us);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
@@ -103,42 +92,13 @@ impl Admission {
     }
 }
 
-impl State {
-    fn forget(&mut self, now_us: u64) {
-        for _ in 0..FORGOTTEN_AT_ONCE {
-            if self.failed.front().is_none_or(|(at, _)| at + WINDOW_US > now_us) {
-                return;
-            }
-            self.forget_oldest();
-        }
-    }
-
-    fn forget_oldest(&mut self) {
-        if let Some((_, network)) = self.failed.pop_front() {
-            self.change(network, |it| it.failed -= 1);
-        }
-    }
-
-    fn change(&mut self, network: IpAddr, change: impl FnOnce(&mut Network)) {
-        let Some(known) = self.networks.get_mut(&network) else { return };
-        change(known);
-        if known.connections == 0 && known.failed == 0 {
-            self.networks.remove(&network);
-        }
-    }
-}
-
 impl Slot {
     /// Notes that a login over this connection failed.
     pub(crate) fn login_failed(&self, now_us: u64) {
         let Some(network) = self.network else { return };
-        let mut state = self.admission.lock();
-        if state.failed.len() >= self.admission.config.failed_logins_max {
-            state.forget_oldest();
+        if self.admission.failed.note(network, now_us) {
             self.admission.metrics.failed_logins_forgotten.inc();
         }
-        state.failed.push_back((now_us, network));
-        state.change(network, |it| it.failed += 1);
     }
 }
 
@@ -146,8 +106,13 @@ impl Drop for Slot {
     fn drop(&mut self) {
         let mut state = self.admission.lock();
         state.connections -= 1;
-        if let Some(network) = self.network {
-            state.change(network, |it| it.connections -= 1);
+        if let Some(network) = self.network
+            && let Entry::Occupied(mut connections) = state.by_network.entry(network)
+        {
+            *connections.get_mut() -= 1;
+            if *connections.get() == 0 {
+                connections.remove();
+            }
         }
         self.admission.metrics.connections.dec();
     }
@@ -170,28 +135,15 @@ mod tests {
     }
 
     #[test]
-    fn failed_logins_count_for_a_minute_and_are_forgotten_with_their_address() {
+    fn failed_logins_count_against_their_address_and_a_connection_as_long_as_it_is_there() {
         let admission = admission(GatewayConfig { failed_logins_per_minute_max: 2, ..GatewayConfig::default() });
         fail(&admission, "192.0.2.1", 0);
         fail(&admission, "192.0.2.1", 10);
-        assert_eq!(outcome(&admission, "192.0.2.1", WINDOW_US - 1), Some(Full::FailedLogins));
-        assert_eq!(outcome(&admission, "192.0.2.2", WINDOW_US - 1), None);
-        assert_eq!(outcome(&admission, "192.0.2.1", WINDOW_US), None);
-        admission.tidy(WINDOW_US + 10);
+        assert_eq!(outcome(&admission, "192.0.2.1", 59_999_999), Some(Full::FailedLogins));
+        assert_eq!(outcome(&admission, "192.0.2.2", 59_999_999), None);
+        assert_eq!(outcome(&admission, "192.0.2.1", 60_000_000), None);
         let state = admission.lock();
-        assert!(state.networks.is_empty() && state.failed.is_empty() && state.connections == 0);
-    }
-
-    #[test]
-    fn a_tick_forgets_a_bounded_number_and_the_next_ones_forget_the_rest() {
-        let admission = admission(GatewayConfig { failed_logins_per_minute_max: 9_999, ..GatewayConfig::default() });
-        for _ in 0..2 * FORGOTTEN_AT_ONCE + 1 {
-            fail(&admission, "192.0.2.1", 0);
-        }
-        for left in [FORGOTTEN_AT_ONCE + 1, 1, 0] {
-            admission.tidy(WINDOW_US);
-            assert_eq!(admission.lock().failed.len(), left);
-        }
+        assert!(state.by_network.is_empty() && state.connections == 0);
     }
 
     #[test]
@@ -205,7 +157,6 @@ mod tests {
         assert_eq!(outcome(&admission, "192.0.2.1", 0), None);
         assert_eq!(outcome(&admission, "192.0.2.2", 0), Some(Full::FailedLogins));
         assert_eq!(admission.metrics.failed_logins_forgotten.get(), 1);
-        assert_eq!(admission.lock().networks.len(), 2);
     }
 
     #[test]

@@ -30,8 +30,14 @@ pub struct Account {
 impl Account {
     /// Whether a signed token is void that says that it was made then.
     pub fn voids(&self, made_ms: Option<u64>) -> bool {
-        made_ms.is_some_and(|made_ms| made_ms < self.signed_since_ms)
+        is_void(made_ms, self.signed_since_ms)
     }
+}
+
+/// Whether a signed token is void that says that it was made then, where those are that were made before `since_ms`. One that
+/// does not say it never is.
+pub fn is_void(made_ms: Option<u64>, since_ms: u64) -> bool {
+    made_ms.is_some_and(|made_ms| made_ms < since_ms)
 }
 
 /// The kinds of conversation in which an account may not send, and how long.

@@ -12,7 +12,7 @@ mod room_message;
 mod room_settings;
 mod secret;
 
-pub use account::{Account, AccountFacts, Gender, Mute, MutedIn, Profile};
+pub use account::{Account, AccountFacts, Gender, Mute, MutedIn, Profile, is_void};
 pub use app::{ApiKey, App, AppSettings, Limit, Limits, NewApp, Operation};
 pub use broadcast::Broadcast;
 pub use copy::{Committed, CommittedCopy, DropReason, Fate};

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use carillon_core::command::CreateAccount;
 use carillon_core::decide::Refusal;
-use carillon_core::model::{Account, App, Platform, Profile};
+use carillon_core::model::{Account, App, Platform, Profile, is_void};
 use carillon_core::{AccountId, DeviceId, MessageId, Offset};
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
@@ -122,7 +122,7 @@ async fn by_claim(server: &Server, identity: &Identity) -> Result<Account, Denie
         return Err(Denied::Close(Close::INVALID_TOKEN));
     }
     let void_before_ms = store.void_before(identity.app.id, &identity.account).await.map_err(store_failed)?;
-    if identity.made_ms.is_some_and(|made_ms| made_ms < void_before_ms) {
+    if is_void(identity.made_ms, void_before_ms) {
         return Err(Denied::Error(ErrorCode::TOKEN_EXPIRED));
     }
     let command = CreateAccount { id: identity.account.clone(), token: None, profile: Profile::default() };

@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use carillon_core::model::is_void;
+
 use super::connection::Connection;
 use super::open::ttl_s;
 use super::{ConnId, Shard};
@@ -117,7 +119,7 @@ impl Shard {
         let data = LoginData { app: name, account: Some(account.as_str().into()), ..LoginData::default() };
         let identity = match login::verify(&self.server, &request.token, &data) {
             Verdict::Accepted(it) if it.app.id == app && it.account == account => {
-                if it.made_ms.is_some_and(|made_ms| made_ms < signed_since_ms) {
+                if is_void(it.made_ms, signed_since_ms) {
                     return self.fail(id, command, ErrorCode::NEW_TOKEN_EXPIRED);
                 }
                 it

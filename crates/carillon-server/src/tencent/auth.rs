@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use carillon_core::AccountId;
 use carillon_core::model::App;
+use carillon_gateway::network_of;
 
 use super::error::{AuthError, CallError};
 use super::signatures::{Checked, Signer};
@@ -29,16 +30,18 @@ pub(super) async fn authenticate(
     let key = app.key(DIALECT).expect("the app was found by this key");
     let signer = Signer { app: app.id, sdk_app_id: &key.key, secret: &key.secret };
     let now_us = tencent.pipeline.clock.monotonic_us();
+    let network = peer.map(network_of);
+    // One that was good before is not kept waiting.
     let checked = match tencent.signatures.known(&query.usersig, signer) {
         Some(known) => known.check(now_ms),
-        None if tencent.failures.are_too_many(peer, now_us) => return Err(AuthError::TooManyFailures.into()),
+        None if tencent.failures.are_too_many(network, now_us) => return Err(AuthError::TooManyFailures.into()),
         None => tencent.signatures.check(&query.usersig, signer, now_ms),
     };
     let said = match checked {
         Checked::Good(said) if *said.identifier == *identifier.as_str() => said,
         Checked::Good(_) => return Err(AuthError::OfAnother.into()),
         Checked::Bad(error) => {
-            tencent.failures.note(peer, now_us);
+            tencent.failures.note(network, now_us);
             return Err(error.into());
         }
     };

@@ -13,7 +13,6 @@ mod code;
 mod config;
 mod endpoint;
 mod error;
-mod failures;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -31,10 +30,12 @@ mod signatures;
 mod tests;
 mod usersig;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::any;
+use carillon_core::failures::Failures;
 use carillon_core::pipeline::Pipeline;
 
 pub use config::TencentConfig;
@@ -43,7 +44,6 @@ pub use usersig::sign;
 
 use crate::dialect::DialectMetrics;
 use crate::dialect::unknown::UnknownPaths;
-use failures::Failures;
 use openim::quota::Quota;
 use signatures::Signatures;
 
@@ -56,7 +56,9 @@ pub struct Tencent {
     config: TencentConfig,
     metrics: DialectMetrics,
     signatures: Arc<Signatures>,
-    failures: Failures,
+    /// Refused signatures, by address and not by account, so that nobody shuts an administrator out. Where the address is not
+    /// known, all are one.
+    failures: Failures<Option<IpAddr>>,
     unknown_paths: UnknownPaths,
     quota: Quota,
 }
