@@ -1,7 +1,7 @@
 //! What can be set: one struct for each section of `carillon.toml`, each field with its unit.
 //!
 //! The order is file, then environment (`CARILLON__SECTION__KEY`), then command line, which writes the public fields. Unknown
-//! keys are refused. Stores and dialects have plain structs of their own; the sections here are turned into those.
+//! keys are refused. Where what a part needs is not what is set, it has a plain struct of its own, and the section here is turned into that.
 
 mod app;
 mod env;
@@ -15,7 +15,6 @@ mod read;
 mod rooms;
 mod shutdown;
 mod store;
-mod tencent;
 #[cfg(test)]
 mod tests;
 mod validate;
@@ -24,6 +23,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+
+use crate::tencent::TencentConfig;
 
 pub use app::{AppConfig, DevicesConfig, LimitConfig, LimitsConfig, NeteaseKeyConfig, TencentKeyConfig, Unlimited};
 pub use error::ConfigError;
@@ -36,7 +37,6 @@ pub use rooms::RoomsConfig;
 pub(crate) use rooms::rooms_problem;
 pub use shutdown::ShutdownConfig;
 pub use store::{StoreEngine, StoreSection};
-pub use tencent::TencentSection;
 pub(crate) use validate::app_problems;
 
 /// The whole configuration.
@@ -54,7 +54,7 @@ pub struct Config {
     pub gateway: GatewaySection,
     pub store: StoreSection,
     pub netease: NeteaseSection,
-    pub tencent: TencentSection,
+    pub tencent: TencentConfig,
     pub shutdown: ShutdownConfig,
     /// Apps that are created at the start when the store does not have them.
     pub apps: Vec<AppConfig>,
@@ -71,7 +71,7 @@ impl Default for Config {
             gateway: GatewaySection::default(),
             store: StoreSection::default(),
             netease: NeteaseSection::default(),
-            tencent: TencentSection::default(),
+            tencent: TencentConfig::default(),
             shutdown: ShutdownConfig::default(),
             apps: Vec::new(),
         }

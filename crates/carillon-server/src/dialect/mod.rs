@@ -4,5 +4,7 @@ pub(crate) mod metrics;
 #[cfg(test)]
 pub(crate) mod recorder;
 pub(crate) mod unknown;
+#[cfg(test)]
+pub(crate) mod world;
 
 pub use metrics::{CallMetrics, DialectMetrics};

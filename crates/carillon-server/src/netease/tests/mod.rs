@@ -26,24 +26,18 @@ use std::sync::{Arc, Mutex, mpsc};
 
 use axum::Router;
 use axum::body::Body;
-use carillon_core::apps::Apps;
-use carillon_core::limit::Limiter;
 use carillon_core::model::{ApiKey, AppSettings, Committed, Limits, NewApp, RoomCommitted, RoomKey, Secret};
 use carillon_core::pipeline::Pipeline;
 use carillon_core::port::{EndReason, FakeClock, Present, Random, SeededRandom, Session, Store};
-use carillon_core::turns::Turns;
 use carillon_core::{AccountId, AccountNo, AppId};
 use carillon_store::MemoryStore;
 use http::Request;
 use http::request::Builder;
-use http_body_util::BodyExt;
-use prometheus_client::registry::Registry;
-use tower::ServiceExt;
 
 use super::auth::check_sum;
 use super::{DIALECT, Netease, NeteaseConfig, router};
-use crate::dialect::CallMetrics;
 use crate::dialect::recorder::Recorder;
+use crate::dialect::world::{self, Metrics, World};
 
 /// 2023-11-14, 22:13:20 UTC.
 const NOW_MS: u64 = 1_700_000_000_000;
@@ -61,10 +55,11 @@ const SERVED: [&str; 6] = [
 #[derive(Clone)]
 struct Backend {
     router: Router,
+    world: World,
+    metrics: Metrics,
     pipeline: Arc<Pipeline>,
     clock: Arc<FakeClock>,
     seen: Arc<Recorder>,
-    registry: Arc<Registry>,
 }
 
 impl Backend {
@@ -79,9 +74,7 @@ impl Backend {
     }
 
     async fn with(config: NeteaseConfig, settings: AppSettings) -> Self {
-        let seen = Arc::new(Recorder::default());
-        let store = MemoryStore::new(seen.clone());
-        Self::over(store, Arc::new(SeededRandom::new(1)), seen, config, settings).await
+        Self::of(World::new(NOW_MS, app(settings)).await, config)
     }
 
     /// With a store that may hold the app already.
@@ -92,45 +85,19 @@ impl Backend {
         config: NeteaseConfig,
         settings: AppSettings,
     ) -> Self {
-        let clock = Arc::new(FakeClock::new(NOW_MS));
-        let apps = Arc::new(Apps::new(store.apps().await.unwrap()));
-        let pipeline = Pipeline {
-            store,
-            fanout: seen.clone(),
-            sessions: seen.clone(),
-            live: seen.clone(),
-            clock: clock.clone(),
-            random,
-            apps,
-            limiter: Limiter::default(),
-            high_rates: Limiter::default(),
-            turns: Turns::default(),
-        };
-        let pipeline = Arc::new(pipeline);
-        let key = ApiKey {
-            dialect: "netease".into(),
-            key: "key".into(),
-            secret: Secret::new("secret"),
-            operators: Vec::new(),
-        };
-        let app = NewApp { name: "shop".into(), token_secret: Secret::new("s".repeat(32)), keys: vec![key], settings };
-        if pipeline.apps.only().is_none() {
-            pipeline.create_app(app).await.unwrap();
-        }
-        let metrics = Arc::new(CallMetrics::default());
-        let mut registry = Registry::default();
-        metrics.register(&mut registry);
-        let router = router(Arc::new(Netease::new(pipeline.clone(), config, metrics.of(DIALECT))));
-        Self { router, pipeline, clock, seen, registry: Arc::new(registry) }
+        Self::of(World::over(store, random, seen, (NOW_MS, app(settings))).await, config)
+    }
+
+    fn of(world: World, config: NeteaseConfig) -> Self {
+        let metrics = Metrics::new();
+        let netease = Netease::new(world.pipeline.clone(), config, metrics.calls.of(DIALECT));
+        let World { pipeline, clock, seen } = world.clone();
+        Self { router: router(Arc::new(netease)), world, metrics, pipeline, clock, seen }
     }
 
     /// The same store behind a server that has forgotten everything else.
     fn restarted(&self, config: NeteaseConfig) -> Self {
-        let metrics = Arc::new(CallMetrics::default());
-        let mut registry = Registry::default();
-        metrics.register(&mut registry);
-        let netease = Netease::new(self.pipeline.clone(), config, metrics.of(DIALECT));
-        Self { router: router(Arc::new(netease)), registry: Arc::new(registry), ..self.clone() }
+        Self::of(self.world.clone(), config)
     }
 
     async fn create(&self, accids: &[&str]) {
@@ -169,19 +136,12 @@ impl Backend {
     }
 
     async fn answer(&self, request: Builder, body: impl Into<Body>) -> String {
-        let request = request.body(body.into()).unwrap();
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        assert_eq!(response.status(), 200);
-        assert_eq!(response.headers()["content-type"], "application/json; charset=utf-8");
-        let body = response.into_body().collect().await.unwrap().to_bytes();
-        String::from_utf8(body.to_vec()).unwrap()
+        world::answer(&self.router, request, body).await
     }
 
     /// Changes the app's settings.
     async fn set(&self, change: impl FnOnce(&mut AppSettings)) {
-        let mut app = (*self.pipeline.apps.get(AppId(1)).unwrap()).clone();
-        change(&mut app.settings);
-        self.pipeline.replace_app(app).await.unwrap();
+        self.world.set(|app| change(&mut app.settings)).await;
     }
 
     fn sent(&self) -> Vec<Arc<Committed>> {
@@ -190,11 +150,14 @@ impl Backend {
 
     /// The metrics' lines that hold `part`.
     fn metrics(&self, part: &str) -> String {
-        let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
-        let lines = text.lines().filter(|line| !line.starts_with('#') && line.contains(part));
-        lines.collect::<Vec<_>>().join("\n")
+        self.metrics.lines(part)
     }
+}
+
+fn app(settings: AppSettings) -> NewApp {
+    let (dialect, key, secret) = (DIALECT.into(), "key".into(), Secret::new("secret"));
+    let key = ApiKey { dialect, key, secret, operators: Vec::new() };
+    NewApp { name: "shop".into(), token_secret: Secret::new("s".repeat(32)), keys: vec![key], settings }
 }
 
 fn form(fields: &[(&str, &str)]) -> String {
