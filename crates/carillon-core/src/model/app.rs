@@ -108,8 +108,12 @@ pub enum Operation {
     SetRelation,
     ReadRelations,
     ReadPresence,
+    /// The same by its older name, where a dialect has both.
+    ReadPresenceOld,
     SendBatch,
     SendMessage,
+    /// One that was said elsewhere before.
+    ImportMessage,
     SendNotice,
     SendNoticeBatch,
     Broadcast,
@@ -121,6 +125,7 @@ pub enum Operation {
     MarkRead,
     ReadHistory,
     ReadConversations,
+    CountUnread,
     CreateRoom,
     ReadRoom,
     ReadRooms,
@@ -146,7 +151,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    pub const ALL: [Self; 52] = [
+    pub const ALL: [Self; 55] = [
         Self::CreateAccount,
         Self::CreateAccounts,
         Self::DeleteAccounts,
@@ -165,8 +170,10 @@ impl Operation {
         Self::SetRelation,
         Self::ReadRelations,
         Self::ReadPresence,
+        Self::ReadPresenceOld,
         Self::SendBatch,
         Self::SendMessage,
+        Self::ImportMessage,
         Self::SendNotice,
         Self::SendNoticeBatch,
         Self::Broadcast,
@@ -178,6 +185,7 @@ impl Operation {
         Self::MarkRead,
         Self::ReadHistory,
         Self::ReadConversations,
+        Self::CountUnread,
         Self::CreateRoom,
         Self::ReadRoom,
         Self::ReadRooms,
@@ -222,8 +230,10 @@ impl Operation {
             Self::SetRelation => "set_relation",
             Self::ReadRelations => "read_relations",
             Self::ReadPresence => "read_presence",
+            Self::ReadPresenceOld => "read_presence_old",
             Self::SendBatch => "send_batch",
             Self::SendMessage => "send_message",
+            Self::ImportMessage => "import_message",
             Self::SendNotice => "send_notice",
             Self::SendNoticeBatch => "send_notice_batch",
             Self::Broadcast => "broadcast",
@@ -235,6 +245,7 @@ impl Operation {
             Self::MarkRead => "mark_read",
             Self::ReadHistory => "read_history",
             Self::ReadConversations => "read_conversations",
+            Self::CountUnread => "count_unread",
             Self::CreateRoom => "create_room",
             Self::ReadRoom => "read_room",
             Self::ReadRooms => "read_rooms",
@@ -324,6 +335,8 @@ impl Limits {
             | Operation::SetRelation
             | Operation::ReadRelations
             | Operation::ReadPresence
+            | Operation::ReadPresenceOld
+            | Operation::ImportMessage
             | Operation::SendNotice
             | Operation::Recall
             | Operation::RecallOneWay
@@ -333,6 +346,7 @@ impl Limits {
             | Operation::MarkRead
             | Operation::ReadHistory
             | Operation::ReadConversations
+            | Operation::CountUnread
             | Operation::CreateRoom
             | Operation::ReadRoom
             | Operation::ReadRooms

@@ -79,7 +79,7 @@ impl Endpoint {
         }
     }
 
-    /// What its calls are charged to, and counted as.
+    /// What its calls are charged to, and counted as. No two share one: the vendor's limits are each API's.
     pub(super) fn operation(self) -> Operation {
         match self {
             Self::AccountImport => Operation::CreateAccount,
@@ -87,14 +87,17 @@ impl Endpoint {
             Self::AccountCheck => Operation::CheckAccounts,
             Self::AccountDelete => Operation::DeleteAccounts,
             Self::Kick => Operation::EndSessions,
-            Self::QueryOnlineStatus | Self::QueryState => Operation::ReadPresence,
+            Self::QueryOnlineStatus => Operation::ReadPresence,
+            Self::QueryState => Operation::ReadPresenceOld,
             Self::BatchSendMsg => Operation::SendBatch,
-            Self::SendMsg | Self::ImportMsg => Operation::SendMessage,
+            Self::SendMsg => Operation::SendMessage,
+            Self::ImportMsg => Operation::ImportMessage,
             Self::AdminGetRoamMsg => Operation::ReadHistory,
             Self::AdminMsgWithdraw => Operation::Recall,
             Self::ModifyC2cMsg => Operation::ModifyMessage,
             Self::AdminSetMsgRead => Operation::MarkRead,
-            Self::GetC2cUnreadMsgNum | Self::RecentContactGetList => Operation::ReadConversations,
+            Self::GetC2cUnreadMsgNum => Operation::CountUnread,
+            Self::RecentContactGetList => Operation::ReadConversations,
             Self::RecentContactDelete => Operation::ForgetConversation,
             Self::PortraitSet => Operation::UpdateProfile,
             Self::PortraitGet => Operation::ReadProfiles,
@@ -126,5 +129,41 @@ impl Endpoint {
             | Self::GetNoSpeaking => false,
             Self::MultiaccountImport | Self::AccountCheck | Self::AccountDelete => true,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn no_two_apis_share_a_limit_or_a_metric() {
+        let paths = [
+            "im_open_login_svc/account_import",
+            "im_open_login_svc/multiaccount_import",
+            "im_open_login_svc/account_check",
+            "im_open_login_svc/account_delete",
+            "im_open_login_svc/kick",
+            "openim/query_online_status",
+            "openim/querystate",
+            "openim/batchsendmsg",
+            "openim/sendmsg",
+            "openim/importmsg",
+            "openim/admin_getroammsg",
+            "openim/admin_msgwithdraw",
+            "openim/admin_set_msg_read",
+            "openim/get_c2c_unread_msg_num",
+            "recentcontact/get_list",
+            "recentcontact/delete",
+            "profile/portrait_set",
+            "profile/portrait_get",
+            "openconfigsvr/setnospeaking",
+            "openconfigsvr/getnospeaking",
+        ];
+        let operations: HashSet<Operation> =
+            paths.iter().map(|path| Endpoint::at(&format!("/v4/{path}")).unwrap().operation()).collect();
+        assert_eq!(operations.len(), paths.len());
     }
 }
