@@ -1,7 +1,9 @@
 //! The elements of a message: which there are, and what their members are. Members that are not known here are kept and not
-//! looked at, as newer clients have more.
+//! looked at, as newer clients have more; and a member that is null is not given.
 
 use serde_json::{Map, Value};
+
+use crate::tencent::json::Fields;
 
 /// What a known member must be.
 #[derive(Clone, Copy)]
@@ -110,7 +112,7 @@ impl ElementType {
     /// Whether what is given of the known members is what it must be. Only a text must be there: an element without it says
     /// nothing.
     pub(super) fn accepts(self, content: &Map<String, Value>) -> bool {
-        let is_complete = self != Self::Text || content.contains_key("Text");
+        let is_complete = self != Self::Text || Fields(content).get("Text").is_some();
         is_complete && are(content, self.members()) && self.has_image_infos(content)
     }
 
@@ -121,9 +123,9 @@ impl ElementType {
 }
 
 /// Whether those of the members that are given are of their types.
-pub(super) fn are(given: &Map<String, Value>, members: &[(&str, Type)]) -> bool {
+pub(super) fn are(given: &Map<String, Value>, members: &[(&'static str, Type)]) -> bool {
     members.iter().all(|(name, expected)| {
-        given.get(*name).is_none_or(|value| match expected {
+        Fields(given).get(name).is_none_or(|value| match expected {
             Text => value.is_string(),
             Number => value.is_number(),
             Array => value.is_array(),

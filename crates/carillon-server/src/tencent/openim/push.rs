@@ -54,7 +54,7 @@ pub(super) fn read(fields: Fields<'_>) -> Result<Notification, FieldError> {
     let Some(given) = fields.get(FIELD) else { return Ok(Notification { push: Push::default(), is_on: true }) };
     let error = |problem| FieldError { code: code::BAD_PUSH, field: FIELD, problem };
     let info = given.as_object().ok_or(error(Problem::NotObject))?;
-    let part = |name| info.get(name).map_or(Ok(None), |it: &Value| it.as_object().ok_or(()).map(Some));
+    let part = |name| Fields(info).get(name).map_or(Ok(None), |it: &Value| it.as_object().ok_or(()).map(Some));
     let (Ok(android), Ok(apns)) = (part("AndroidInfo"), part("ApnsInfo")) else {
         return Err(error(Problem::BadMembers));
     };
