@@ -42,6 +42,16 @@ impl AccountId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The name in lower case.
+    #[must_use]
+    pub fn folded(&self) -> Self {
+        if self.is_folded() { self.clone() } else { Self(self.0.to_ascii_lowercase().into()) }
+    }
+
+    pub fn is_folded(&self) -> bool {
+        !self.0.bytes().any(|byte| byte.is_ascii_uppercase())
+    }
 }
 
 /// The account's number, given at its creation and never used again: an account that is deleted and created anew is

@@ -58,6 +58,13 @@ pub struct Sent {
     pub unregistered: Vec<AccountId>,
 }
 
+/// A message that was decided on.
+struct Planned {
+    plan: InboxPlan,
+    /// The recipients that are no accounts.
+    unregistered: Vec<AccountId>,
+}
+
 /// Whom an account keeps on its lists, in the order in which they were created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relations {
@@ -100,6 +107,15 @@ impl Pipeline {
     /// # Errors
     /// As [`decide::send`], or [`Refusal::Store`].
     pub async fn send(&self, app: &App, command: Send, remember: Option<Remember<Sent>>) -> Result<Sent, Refusal> {
+        let planned = self.planned(app, command).await?;
+        let remember = remember.map(|it| {
+            let unregistered = planned.unregistered.clone();
+            it.told_by(move |sent: &Committed| Sent::of(sent, unregistered))
+        });
+        self.commit(planned, remember).await
+    }
+
+    async fn planned(&self, app: &App, command: Send) -> Result<Planned, Refusal> {
         let sender = self.store.account(app.id, &command.sender).await?;
         let recipients = self.recipients(app.id, &command.to).await?;
         let blocked_by = self.blocked_by(sender.as_ref(), &recipients).await?;
@@ -112,25 +128,16 @@ impl Pipeline {
             now_ms: self.clock.now_ms(),
         };
         let plan = decide::send(command, facts)?;
-        let unregistered: Vec<AccountId> =
-            recipients.into_iter().filter(|(_, facts)| facts.is_none()).map(|(id, _)| id).collect();
+        let unregistered = recipients.into_iter().filter(|(_, facts)| facts.is_none()).map(|(id, _)| id).collect();
+        Ok(Planned { plan, unregistered })
+    }
+
+    async fn commit(&self, planned: Planned, remember: Option<Remember<Committed>>) -> Result<Sent, Refusal> {
+        let Planned { plan, unregistered } = planned;
         if plan.copies.is_empty() {
             self.fanout.nobody(plan.unregistered);
             return Ok(Sent { id: MessageId(0), time_ms: plan.message.time_ms, copies: Vec::new(), unregistered });
         }
-        self.commit(plan, unregistered, remember).await
-    }
-
-    async fn commit(
-        &self,
-        plan: InboxPlan,
-        unregistered: Vec<AccountId>,
-        remember: Option<Remember<Sent>>,
-    ) -> Result<Sent, Refusal> {
-        let remember = remember.map(|it| {
-            let unregistered = unregistered.clone();
-            it.told_by(move |sent: &Committed| Sent::of(sent, unregistered))
-        });
         let sent = self.store.commit_message(plan, remember).await?;
         Ok(Sent::of(&sent, unregistered))
     }

@@ -87,7 +87,15 @@ pub(crate) fn plan(app: AppId, from: u64, to: &[(u64, Fate)], now_ms: u64) -> In
         recipients: vec![id("somebody")],
     };
     let copies = to.iter().map(|(to, fate)| PlannedCopy { to: AccountNo::new(app, *to), fate: *fate }).collect();
-    InboxPlan { message, copies, sender_copy: None, in_conversations: true, change: None, unregistered: 0 }
+    InboxPlan {
+        message,
+        copies,
+        sender_copy: None,
+        in_conversations: true,
+        change: None,
+        unregistered: 0,
+        accepted_ms: now_ms,
+    }
 }
 
 fn hello() -> Content {

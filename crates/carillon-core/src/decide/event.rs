@@ -156,6 +156,7 @@ fn plan(facts: EventFacts<'_>, event: Event) -> Result<InboxPlan, Refusal> {
         in_conversations: false,
         change: Some(change),
         unregistered: 0,
+        accepted_ms: facts.now_ms,
     })
 }
 

@@ -62,7 +62,8 @@ pub fn send(command: Send, facts: SendFacts<'_>) -> Result<InboxPlan, Refusal> {
     };
     let sender_copy = (others && seen_by_sender && options.sender_sync && !command.terms.past)
         .then_some(PlannedCopy { to: sender.no, fate: reached(options) });
-    Ok(InboxPlan { message, copies, sender_copy, in_conversations, change: None, unregistered })
+    let accepted_ms = facts.now_ms;
+    Ok(InboxPlan { message, copies, sender_copy, in_conversations, change: None, unregistered, accepted_ms })
 }
 
 fn reached(options: CopyOptions) -> Fate {
@@ -176,7 +177,13 @@ mod tests {
         fn decide(self) -> Result<InboxPlan, Refusal> {
             let app = fixture::app(self.settings);
             let facts = |name: &str| {
-                let known = AccountFacts { no: no(name), blocked: false, muted: false, has_blocklist: name == BLOCKER };
+                let known = AccountFacts {
+                    no: no(name),
+                    blocked: false,
+                    muted: false,
+                    has_blocklist: name == BLOCKER,
+                    signed_since_ms: 0,
+                };
                 (AccountId::new(name).unwrap(), (!name.starts_with('?')).then_some(known))
             };
             let recipients: Vec<_> = self.to.iter().map(|name| facts(name)).collect();

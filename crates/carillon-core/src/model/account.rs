@@ -102,7 +102,7 @@ pub enum Gender {
     Female,
 }
 
-/// What deciding about a recipient takes: small enough to be cached for every account that is active.
+/// What deciding about a recipient, or letting a caller in, takes: small enough to be cached for every account that is active.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AccountFacts {
     pub no: AccountNo,
@@ -110,4 +110,6 @@ pub struct AccountFacts {
     pub muted: bool,
     /// Whether it keeps anybody on its blocklist; who that is, the store knows.
     pub has_blocklist: bool,
+    /// As [`Account::signed_since_ms`].
+    pub signed_since_ms: u64,
 }

@@ -1,12 +1,13 @@
 //! Reading conversations: the messages of one, and the list of an account's.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Pipeline;
 use crate::decide::Refusal;
 use crate::id::{AccountId, AccountNo, MessageId};
-use crate::model::{App, Kind, Message};
-use crate::port::{Conversation, PageLimit, Span, StoreError, View};
+use crate::model::{AccountFacts, App, Kind, Message};
+use crate::port::{Conversation, MOMENT_MS, PageLimit, Span, StoreError, View};
 
 /// Which messages of a conversation.
 #[derive(Clone, Debug)]
@@ -44,9 +45,6 @@ pub struct ConversationQuery {
     /// How many at most.
     pub limit: usize,
 }
-
-/// A message has its time so much before its id, at most.
-pub(super) const MOMENT_MS: u64 = 120_000;
 
 /// What one read of the store takes.
 const PAGE: PageLimit = PageLimit { entries: 200, bytes: 1 << 20 };
@@ -133,6 +131,37 @@ impl Pipeline {
                 return Ok(Some(last));
             }
         }
+    }
+
+    /// How much an account has not read in all; what accounts wrote that are no more does not count.
+    ///
+    /// # Errors
+    /// As [`Pipeline::conversations`].
+    pub async fn unread(&self, app: &App, account: &AccountId) -> Result<usize, Refusal> {
+        let account = self.known(app, account).await?;
+        let mut all = 0;
+        for (other, unread) in self.store.unread(account.no, None).await? {
+            all += if self.store.account_by_no(other).await?.is_some() { unread } else { 0 };
+        }
+        Ok(all)
+    }
+
+    /// How much an account has not read of what each of `others` wrote; `None` for those that are no accounts.
+    ///
+    /// # Errors
+    /// As [`Pipeline::conversations`].
+    pub async fn unread_of(
+        &self,
+        app: &App,
+        account: &AccountId,
+        others: &[AccountId],
+    ) -> Result<Vec<Option<usize>>, Refusal> {
+        let account = self.known(app, account).await?;
+        let facts = self.store.account_facts(app.id, others).await?;
+        let numbers: Vec<AccountNo> = facts.iter().flatten().map(|it| it.no).collect();
+        let unread: HashMap<_, _> = self.store.unread(account.no, Some(&numbers)).await?.into_iter().collect();
+        let of = |facts: AccountFacts| unread.get(&facts.no).copied().unwrap_or_default();
+        Ok(facts.into_iter().map(|facts| facts.map(of)).collect())
     }
 
     /// Conversations of an account whose last message is of a time, newest first; and whether there are more.

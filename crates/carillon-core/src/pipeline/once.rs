@@ -1,15 +1,19 @@
 //! Sending a message that each recipient is to get once, however often its sender tries.
 //!
-//! Invariant: who has it is written in the same commit as its copies, so that a try after a restart knows, too.
+//! Invariant: who has it is written in the same commit as its copies, so that a try after a restart knows, too. Accounts are
+//! known by their numbers: who was removed and is back under the same name has had nothing.
+
+use std::collections::HashSet;
+use std::fmt::Write as _;
 
 use bytes::Bytes;
 
-use super::{Pipeline, Sent};
+use super::Pipeline;
 use crate::command::{Once, Recipients, Send};
 use crate::decide::Refusal;
-use crate::id::AccountId;
-use crate::model::App;
-use crate::port::{Remember, Remembered};
+use crate::id::{AccountId, AccountNo, AppId};
+use crate::model::{App, Committed};
+use crate::port::{Remember, Remembered, StoreError};
 
 /// What became of a message, this time and before.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +30,7 @@ pub struct SentOnce {
 struct Had {
     client_id: String,
     expires_ms: u64,
-    accounts: Vec<AccountId>,
+    accounts: Vec<AccountNo>,
 }
 
 impl Pipeline {
@@ -41,7 +45,7 @@ impl Pipeline {
         let remembered = self.store.remembered(app.id, &once.key, now_ms).await?;
         let client_id = command.client_id.take().unwrap_or_else(|| self.random.hex(16));
         let mut had = Had { client_id, expires_ms: now_ms.saturating_add(once.memory_ms), accounts: Vec::new() };
-        if let Some(before) = remembered.as_ref().and_then(Had::read) {
+        if let Some(before) = remembered.as_ref().and_then(|it| Had::read(app.id, it)) {
             if !once.to_new {
                 let reached = command.to.named().len();
                 return Ok(SentOnce { client_id: before.client_id, reached, unregistered: Vec::new() });
@@ -50,9 +54,8 @@ impl Pipeline {
             // Its sender has it, too.
             command.options.sender_sync = false;
         }
-        let (client_id, named) = (had.client_id.clone(), command.to.named().len());
-        command.to.leave_out(&had.accounts);
-        let reached_before = named - command.to.named().len();
+        let client_id = had.client_id.clone();
+        let reached_before = self.leave_out(app, &mut command.to, &had.accounts).await?;
         if command.to.named().is_empty() {
             return Ok(SentOnce { client_id, reached: reached_before, unregistered: Vec::new() });
         }
@@ -62,10 +65,29 @@ impl Pipeline {
             // The key says all that makes it the same.
             fingerprint: [0; 32],
             expires_ms: had.expires_ms,
-            answer: Box::new(move |sent: &Sent| had.write(sent)),
+            answer: Box::new(move |sent: &Committed| had.write(sent)),
         };
-        let sent = self.send(app, command, Some(remember)).await?;
+        let planned = self.planned(app, command).await?;
+        let sent = self.commit(planned, Some(remember)).await?;
         Ok(SentOnce { client_id, reached: reached_before + sent.copies.len(), unregistered: sent.unregistered })
+    }
+
+    /// Takes those out of the recipients that have it, and returns how many these are.
+    async fn leave_out(&self, app: &App, to: &mut Recipients, had: &[AccountNo]) -> Result<usize, StoreError> {
+        if had.is_empty() {
+            return Ok(0);
+        }
+        let had: HashSet<AccountNo> = had.iter().copied().collect();
+        let facts = self.store.account_facts(app.id, to.named()).await?;
+        let has_it = facts.into_iter().map(|facts| facts.is_some_and(|it| had.contains(&it.no)));
+        let named = to.named().iter().zip(has_it);
+        let left: Vec<AccountId> = named.filter(|(_, has_it)| !has_it).map(|(id, _)| id.clone()).collect();
+        let reached = to.named().len() - left.len();
+        if reached > 0 {
+            let impossible = to.impossible();
+            *to = Recipients::Many { named: left, impossible };
+        }
+        Ok(reached)
     }
 }
 
@@ -77,32 +99,34 @@ impl Recipients {
         }
     }
 
-    fn leave_out(&mut self, accounts: &[AccountId]) {
-        if let Self::One(id) = self
-            && accounts.contains(id)
-        {
-            *self = Self::Many { named: Vec::new(), impossible: 0 };
-        }
-        if let Self::Many { named, .. } = self {
-            named.retain(|id| !accounts.contains(id));
+    fn impossible(&self) -> usize {
+        match self {
+            Self::One(_) => 0,
+            Self::Many { impossible, .. } => *impossible,
         }
     }
 }
 
 impl Had {
-    /// As text: names hold no spaces, and what is last may hold anything.
-    fn write(self, sent: &Sent) -> Bytes {
+    /// As text: what is last may hold anything. All accounts are of one app, so their serials tell them, and are short: with
+    /// many recipients this is most of what is remembered.
+    fn write(self, sent: &Committed) -> Bytes {
         let Self { client_id, expires_ms, accounts } = self;
-        let all: Vec<&str> =
-            accounts.iter().map(AccountId::as_str).chain(sent.copies.iter().map(|(id, _)| id.as_str())).collect();
-        format!("{expires_ms}\n{}\n{client_id}", all.join(" ")).into()
+        let mut text = format!("{expires_ms}\n");
+        for no in accounts.into_iter().chain(sent.copies.iter().map(|copy| copy.to)) {
+            write!(text, "{} ", no.serial()).expect("a string takes every text");
+        }
+        text += "\n";
+        text += &client_id;
+        text.into()
     }
 
-    fn read(remembered: &Remembered) -> Option<Self> {
+    fn read(app: AppId, remembered: &Remembered) -> Option<Self> {
         let text = std::str::from_utf8(&remembered.answer).ok()?;
         let mut parts = text.splitn(3, '\n');
         let expires_ms = parts.next()?.parse().ok()?;
-        let accounts = parts.next()?.split(' ').filter_map(|it| AccountId::new(it).ok()).collect();
+        let serials = parts.next()?.split_ascii_whitespace().filter_map(|it| it.parse().ok());
+        let accounts = serials.map(|serial| AccountNo::new(app, serial)).collect();
         Some(Self { expires_ms, accounts, client_id: parts.next()?.into() })
     }
 }

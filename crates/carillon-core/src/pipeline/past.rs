@@ -1,16 +1,16 @@
 //! Reading a conversation by the seconds in which its messages were said, and within a second by a rank of the caller's.
 //!
-//! Ids do not tell that order: what was said elsewhere before joins later. So a page is chosen from all that can be of its time.
+//! Ids do not tell that order exactly, and of what was said elsewhere before and joined later they do not tell it at all. So a page
+//! is chosen from all that can be of its time: of the minutes around it, and where something joined late, of all up to there.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
 
 use super::Pipeline;
-use super::conversation::MOMENT_MS;
 use crate::decide::Refusal;
-use crate::id::{AccountId, MessageId};
+use crate::id::{AccountId, AccountNo, MessageId};
 use crate::model::{App, Message};
-use crate::port::{PageLimit, Span, View};
+use crate::port::{MOMENT_MS, PageLimit, Span, StoreError, View};
 
 /// What orders the messages of a second.
 pub type Rank = (u32, u32);
@@ -53,6 +53,7 @@ pub struct PastPage {
 /// An entry's place in the order.
 type Place = (u64, Rank);
 
+/// What one read of the store takes at most.
 const PAGE: PageLimit = PageLimit { entries: 500, bytes: 4 << 20 };
 
 impl Pipeline {
@@ -65,10 +66,12 @@ impl Pipeline {
         let other = self.known(app, &query.other).await?.no;
         let now_ms = self.clock.now_ms();
         let mut found = Found { entries: Vec::new(), limit: query.limit };
-        let mut span = Span { after: MessageId(0), before: MessageId(MessageId::END), newest_first: true };
+        let mut span = self.past_span((viewer, other), query.to_s).await?;
+        // One more tells whether there are more.
+        let limit = PageLimit { entries: query.limit.saturating_add(1).min(PAGE.entries), ..PAGE };
         let mut oldest_s = query.from_s;
         loop {
-            let page = self.store.conversation((viewer, other), View::Past(viewer), span, PAGE).await?;
+            let page = self.store.conversation((viewer, other), View::Past(viewer), span, limit).await?;
             let Some((last, _)) = page.entries.last() else { break };
             span.before = *last;
             for (id, message) in page.entries {
@@ -90,6 +93,14 @@ impl Pipeline {
         found.entries.truncate(found.end());
         let entries = found.entries.into_iter().map(|(_, entry)| entry).collect();
         Ok(PastPage { entries, more, read, read_by_other })
+    }
+
+    /// From the newest that can have been said in this second.
+    async fn past_span(&self, between: (AccountNo, AccountNo), to_s: u64) -> Result<Span, StoreError> {
+        let end_ms = to_s.saturating_add(1).saturating_mul(1_000);
+        let said = self.store.first_id_at(end_ms.saturating_add(MOMENT_MS)).await?;
+        let joined = self.store.joined(between).await?;
+        Ok(Span { after: MessageId(0), before: said.max(joined.plus(1)), newest_first: true })
     }
 }
 

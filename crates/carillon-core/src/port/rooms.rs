@@ -160,7 +160,8 @@ pub trait RoomStore: Send + Sync {
         along: Along<Membership>,
     ) -> Result<Membership, StoreError>;
 
-    /// Of whom something is kept, by account number, from the one after `after` on; at most `limit`.
+    /// Of whom something is kept, by account number, from the one after `after` on; at most `limit`. Accounts that were
+    /// removed are left out.
     async fn kept_members(&self, room: RoomKey, after: AccountNo, limit: usize) -> Result<Vec<Kept>, StoreError>;
 
     /// Gives the messages their ids and places, in their order, writes them all or none, and tells who is online.

@@ -99,7 +99,13 @@ pub struct InboxPlan {
     pub change: Option<Change>,
     /// How many recipients were named that are no accounts.
     pub unregistered: usize,
+    /// When it is decided on, in ms since 1970. Its message may have been said before.
+    pub accepted_ms: u64,
 }
+
+/// How long before its commit a message may be said, in ms, such that its id still tells when that was. Much longer than one
+/// waits for its commit.
+pub const MOMENT_MS: u64 = 120_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlannedCopy {
@@ -115,6 +121,11 @@ impl InboxPlan {
             sender_copy: self.sender_copy.map(|copy| copy.fate),
             unregistered: self.unregistered,
         }
+    }
+
+    /// Whether its message was said so long ago that its id does not tell when.
+    pub fn joins_late(&self) -> bool {
+        self.message.time_ms.saturating_add(MOMENT_MS) < self.accepted_ms
     }
 
     /// Whether its message is read by anybody later: from an inbox, or from a conversation.
@@ -357,6 +368,9 @@ pub trait Store: RoomStore {
     /// Each account, in the order of `ids`, as one snapshot; `None` for those that are none.
     async fn accounts(&self, app: AppId, ids: &[AccountId]) -> Result<Vec<Option<Account>>, StoreError>;
 
+    /// For each of `ids`, an account of the app whose name differs from it in case only.
+    async fn in_another_case(&self, app: AppId, ids: &[AccountId]) -> Result<Vec<Option<AccountId>>, StoreError>;
+
     /// The account with this number.
     async fn account_by_no(&self, no: AccountNo) -> Result<Option<Account>, StoreError>;
 
@@ -448,14 +462,23 @@ pub trait Store: RoomStore {
         limit: PageLimit,
     ) -> Result<HistoryPage, StoreError>;
 
+    /// The newest copy in the conversation that joined it late ([`InboxPlan::joins_late`]), though it may not be there any more;
+    /// 0 for none. Of those after it their ids tell, within [`MOMENT_MS`], when they were said.
+    async fn joined(&self, between: (AccountNo, AccountNo)) -> Result<MessageId, StoreError>;
+
     /// The conversations of `account` whose last message's copy has an id below `before`, at most `limit`. Its cost rises
-    /// with the number of conversations that the account has.
+    /// with the number of conversations that the account has, but of those that are not on the page no message is read.
     async fn conversations(
         &self,
         account: AccountNo,
         before: MessageId,
         limit: usize,
     ) -> Result<Conversations, StoreError>;
+
+    /// By whom there is anything unread for `account`, and how much, at most [`Conversation::UNREAD_MAX`] of each: of those that
+    /// are named, or of all by number. Conversations count that are on no list, too.
+    async fn unread(&self, account: AccountNo, of: Option<&[AccountNo]>)
+    -> Result<Vec<(AccountNo, usize)>, StoreError>;
 
     /// Whether `account`, one of its two, still sees the copy in their conversation.
     async fn sees(&self, account: AccountNo, place: CopyPlace) -> Result<bool, StoreError>;

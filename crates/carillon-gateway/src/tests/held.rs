@@ -24,13 +24,16 @@ pub(crate) struct HeldStore {
     read: watch::Sender<u64>,
     /// Changes of accounts that there is room for.
     room: AtomicUsize,
+    /// Messages of conversations that were read.
+    shown: AtomicUsize,
 }
 
 impl HeldStore {
     /// Holds nothing back until it is told to.
     pub(crate) fn new(inner: Arc<MemoryStore>) -> Arc<Self> {
         let passes = Semaphore::new(Semaphore::MAX_PERMITS);
-        Arc::new(Self { inner, passes, read: watch::Sender::new(0), room: AtomicUsize::new(usize::MAX) })
+        let (read, room, shown) = (watch::Sender::new(0), AtomicUsize::new(usize::MAX), AtomicUsize::new(0));
+        Arc::new(Self { inner, passes, read, room, shown })
     }
 
     /// Holds back every page, and every change of a membership, from now on.
@@ -47,6 +50,11 @@ impl HeldStore {
     /// Makes room for so many changes of accounts, and no more.
     pub(crate) fn make_room(&self, changes: usize) {
         self.room.store(changes, Ordering::SeqCst);
+    }
+
+    /// How many messages of conversations were read since it was asked before.
+    pub(crate) fn take_shown(&self) -> usize {
+        self.shown.swap(0, Ordering::SeqCst)
     }
 
     /// Waits until `pages` were read, or changes made, since [`HeldStore::hold`], whether or not they were handed out.
@@ -122,6 +130,10 @@ impl Store for HeldStore {
 
     async fn accounts(&self, app: AppId, ids: &[AccountId]) -> Result<Vec<Option<Account>>, StoreError> {
         self.inner.accounts(app, ids).await
+    }
+
+    async fn in_another_case(&self, app: AppId, ids: &[AccountId]) -> Result<Vec<Option<AccountId>>, StoreError> {
+        self.inner.in_another_case(app, ids).await
     }
 
     async fn account_by_no(&self, no: AccountNo) -> Result<Option<Account>, StoreError> {
@@ -214,7 +226,13 @@ impl Store for HeldStore {
         span: Span,
         limit: PageLimit,
     ) -> Result<HistoryPage, StoreError> {
-        self.inner.conversation(between, view, span, limit).await
+        let page = self.inner.conversation(between, view, span, limit).await?;
+        self.shown.fetch_add(page.entries.len(), Ordering::SeqCst);
+        Ok(page)
+    }
+
+    async fn joined(&self, between: (AccountNo, AccountNo)) -> Result<MessageId, StoreError> {
+        self.inner.joined(between).await
     }
 
     async fn conversations(
@@ -224,6 +242,14 @@ impl Store for HeldStore {
         limit: usize,
     ) -> Result<Conversations, StoreError> {
         self.inner.conversations(account, before, limit).await
+    }
+
+    async fn unread(
+        &self,
+        account: AccountNo,
+        of: Option<&[AccountNo]>,
+    ) -> Result<Vec<(AccountNo, usize)>, StoreError> {
+        self.inner.unread(account, of).await
     }
 
     async fn sees(&self, account: AccountNo, place: CopyPlace) -> Result<bool, StoreError> {

@@ -51,3 +51,18 @@ async fn another_key_and_a_time_after_the_memory_make_another_message() {
     try_once(&world, "k", "later", &["ann"]).await;
     assert_eq!(inbox(&world, "ann").await, ["first", "other", "later"]);
 }
+
+#[tokio::test]
+async fn who_has_the_name_of_an_account_that_was_removed_has_got_nothing_yet() {
+    let world = World::new().await;
+    world.accounts(&["shop", "ann", "bob"]).await;
+    try_once(&world, "k", "first", &["ann", "bob"]).await;
+    world.pipeline.remove_account(&world.app, &id("ann")).await.unwrap();
+    world.account("ann").await;
+    let again = try_once(&world, "k", "second", &["bob", "ann"]).await;
+    assert_eq!((again.client_id.as_str(), again.reached), ("first", 2));
+    assert_eq!(
+        (inbox(&world, "ann").await, inbox(&world, "bob").await),
+        (vec!["first".to_owned()], vec!["first".into()])
+    );
+}

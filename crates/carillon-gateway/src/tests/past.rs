@@ -78,6 +78,27 @@ async fn pages_neither_lose_nor_repeat_a_message_however_many_a_second_has_and_w
 }
 
 #[tokio::test]
+async fn a_page_far_back_reads_what_is_of_its_minutes_and_nothing_newer() {
+    let world = World::new().await;
+    world.accounts(&["shop", "ann"]).await;
+    // Something that joined late comes first.
+    say(&world, (0, 0), Some(START_MS - 1_000_000)).await;
+    for n in 1..1_500 {
+        say(&world, (n, 0), None).await;
+        world.clock.advance_ms(1_000);
+    }
+    world.store.take_shown();
+    let first = START_MS / 1_000;
+    for (to_s, newest) in [(first + 400, (401, 0)), (first + 20, (21, 0)), (first - 1_000, (0, 0))] {
+        let page = page(&world, &PastQuery { to_s, limit: 10, ..all_of("ann", "shop") }).await;
+        let entry = &page.entries[0];
+        assert_eq!(rank(entry.id, &entry.message), newest);
+        let read = world.store.take_shown();
+        assert!(read < 400, "{read} were read for a page of 10");
+    }
+}
+
+#[tokio::test]
 async fn what_was_withdrawn_is_there_and_marked_and_an_end_of_the_time_ends_the_page() {
     let world = World::new().await;
     world.accounts(&["shop", "ann"]).await;

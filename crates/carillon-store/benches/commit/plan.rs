@@ -79,7 +79,10 @@ impl Plans {
 
     /// A message to these accounts.
     pub(crate) fn to(&self, to: impl Iterator<Item = usize>, now_ms: u64) -> Result<InboxPlan> {
-        let facts = |n| Some(AccountFacts { no: no(n), blocked: false, muted: false, has_blocklist: false });
+        let facts = |n| {
+            let (blocked, muted, has_blocklist) = (false, false, false);
+            Some(AccountFacts { no: no(n), blocked, muted, has_blocklist, signed_since_ms: 0 })
+        };
         let recipients: Vec<_> = to.map(|n| Ok((name(n)?, facts(n)))).collect::<Result<_>>()?;
         let named = recipients.iter().map(|(id, _)| id.clone()).collect();
         let command = Send {

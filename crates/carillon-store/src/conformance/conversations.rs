@@ -1,7 +1,7 @@
 //! Conversations: what they show to whom, what is taken back, read, forgotten and acknowledged.
 
 use carillon_core::model::{Content, DropReason, Edition, Fate, Message};
-use carillon_core::port::{Change, CopyPlace, PageLimit, PlannedCopy, Span, Standing, View};
+use carillon_core::port::{Change, CopyPlace, MOMENT_MS, PageLimit, PlannedCopy, Span, Standing, View};
 use carillon_core::{AccountNo, MessageId, Offset};
 
 use super::{ANN, APP, BOB, CARL, SHOW, Setup, ids, since};
@@ -228,6 +228,21 @@ async fn last_message_and_unread_heed_options_recalls_and_deletes(it: Setup) {
     assert_eq!(it.conversations(BOB).await, [(ANN, 2, 2)]);
     it.change(Change::Delete { place: place(1, 2) }).await;
     assert_eq!(it.conversations(BOB).await, [], "what is left is no last message");
+    assert_eq!(it.store.unread(BOB, None).await, Ok(vec![(ANN, 1)]), "but unread");
+}
+
+async fn what_is_unread_counts_by_who_wrote_it_whether_it_is_on_the_list_or_not(it: Setup) {
+    for _ in 0..2 {
+        it.send(&[(2, Fate::Inbox), (3, Fate::Inbox)]).await;
+    }
+    it.store.commit_message(plan(APP, 3, &[(2, Fate::Inbox)], NOW_MS), None).await.unwrap();
+    it.change(Change::Unlist { account: BOB, other: ANN }).await;
+    assert_eq!(it.store.unread(BOB, None).await, Ok(vec![(ANN, 2), (CARL, 1)]));
+    assert_eq!(it.store.unread(BOB, Some(&[CARL, BOB])).await, Ok(vec![(CARL, 1)]));
+    it.change(Change::Read { reader: BOB, other: ANN, through: MessageId(2) }).await;
+    it.change(Change::Forget { account: BOB, other: CARL, other_id: id("carl") }).await;
+    assert_eq!(it.store.unread(BOB, None).await, Ok(vec![(ANN, 1)]));
+    assert_eq!(it.store.unread(ANN, None).await, Ok(vec![]), "nobody wrote to it");
 }
 
 async fn what_was_forgotten_is_for_no_new_device_and_the_history_stays(it: Setup) {
@@ -249,6 +264,24 @@ async fn what_is_off_the_list_is_still_handed_out_and_unread(it: Setup) {
     assert_eq!((it.conversations(BOB).await, it.conversations(ANN).await.len()), (vec![], 1));
     it.send(&[(2, Fate::Inbox)]).await;
     assert_eq!(it.conversations(BOB).await, [(ANN, 4, 2)]);
+}
+
+async fn a_conversation_knows_which_copy_joined_it_late_as_long_as_there_is_one(it: Setup) {
+    let joined = async |other| it.store.joined((other, ANN)).await.unwrap().0;
+    it.send(&[(2, Fate::Inbox), (3, Fate::Inbox)]).await;
+    assert_eq!((joined(BOB).await, joined(CARL).await), (0, 0));
+    for (to, late_ms) in [(2, MOMENT_MS + 1), (3, MOMENT_MS)] {
+        let mut late = plan(APP, 1, &[(to, Fate::Hidden)], NOW_MS);
+        late.message.time_ms -= late_ms;
+        it.store.commit_message(late, None).await.unwrap();
+    }
+    it.send(&[(2, Fate::Inbox)]).await;
+    assert_eq!((joined(BOB).await, joined(CARL).await), (5, 0));
+    assert_eq!(it.store.first_id_at(NOW_MS).await, Ok(MessageId(1)), "minutes are those of acceptance");
+    for (message, copy) in [(1, 2), (4, 5), (8, 9)] {
+        it.change(Change::Delete { place: place(message, copy) }).await;
+    }
+    assert_eq!(joined(BOB).await, 0, "it ended with its last row");
 }
 
 async fn a_device_acknowledges_and_never_goes_back(it: Setup) {
@@ -297,8 +330,10 @@ mod each {
         an_account_has_its_conversations_by_their_last_messages
         what_is_read_counts_no_more_and_reading_never_goes_back
         last_message_and_unread_heed_options_recalls_and_deletes
+        what_is_unread_counts_by_who_wrote_it_whether_it_is_on_the_list_or_not
         what_was_forgotten_is_for_no_new_device_and_the_history_stays
         what_is_off_the_list_is_still_handed_out_and_unread
+        a_conversation_knows_which_copy_joined_it_late_as_long_as_there_is_one
         a_device_acknowledges_and_never_goes_back
         a_conversation_ends_with_its_last_row
         ids_are_found_by_time

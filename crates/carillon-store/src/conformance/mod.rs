@@ -244,6 +244,21 @@ async fn of_a_removed_account_neither_name_nor_number_finds_anything_and_the_num
     assert_eq!(it.store.inbox_state(again.no).await.unwrap().top, Offset::ZERO);
 }
 
+async fn an_account_is_found_in_another_case_as_long_as_it_is_there(it: Setup) {
+    let other = async |name: &str| it.store.in_another_case(APP, &[id(name)]).await.unwrap().pop().unwrap();
+    assert_eq!((other("bob").await, other("BOB").await), (None, Some(id("bob"))));
+    for name in ["BOb", "Bob"] {
+        it.store.create_account(new_account(APP, name), None).await.unwrap();
+    }
+    assert_eq!(other("bob").await, Some(id("BOb")));
+    assert_eq!(other("BOb").await, Some(id("bob")));
+    it.store.remove_account(APP, &id("bob"), 0).await.unwrap().unwrap();
+    assert_eq!((other("BOb").await, other("bo").await), (Some(id("Bob")), None));
+    it.store.remove_account(APP, &id("Bob"), 0).await.unwrap().unwrap();
+    assert_eq!(other("BOb").await, None);
+    assert_eq!(it.store.in_another_case(AppId(9), &[id("BOB")]).await, Ok(vec![None]));
+}
+
 async fn a_profile_is_changed_field_by_field(it: Setup) {
     let set = async |change| {
         let change = AccountChange::SetProfile(change);
@@ -474,6 +489,7 @@ mod each {
         a_removed_app_leaves_the_others_alone_and_its_number_to_nobody
         an_account_is_created_once_and_its_changes_are_seen
         of_a_removed_account_neither_name_nor_number_finds_anything_and_the_number_is_not_given_again
+        an_account_is_found_in_another_case_as_long_as_it_is_there
         a_profile_is_changed_field_by_field
         an_account_is_muted_in_each_kind_of_conversation_by_itself
         what_was_signed_for_an_account_that_was_removed_is_void_for_the_next_of_its_name

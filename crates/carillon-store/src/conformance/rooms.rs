@@ -184,6 +184,18 @@ async fn those_of_whom_something_is_kept_are_paged_by_number_and_their_changes_a
     assert_eq!(it.told().len(), 2);
 }
 
+async fn an_account_that_was_removed_has_no_role_and_neither_has_the_next_of_its_name(it: Setup) {
+    let room = it.room().await;
+    for change in [MembershipChange::SetRole(RoomRole::Manager), MembershipChange::SetMuted(true)] {
+        it.change_member(room, BOB, change).await;
+    }
+    it.change_member(room, CARL, MembershipChange::SetBlocked(true)).await;
+    it.store.remove_account(APP, &id("bob"), 0).await.unwrap().unwrap();
+    let again = it.store.create_account(new_account(APP, "bob"), None).await.unwrap();
+    assert_eq!(it.kept(room, AccountNo(0), 2).await, [ANN, CARL], "a page is full all the same");
+    assert_eq!(it.store.memberships(room, &[again.no]).await, Ok(vec![Membership::default()]));
+}
+
 async fn places_in_a_history_are_dense_and_what_is_no_part_of_it_has_none(it: Setup) {
     let room = it.room().await;
     assert_eq!(it.say(room, "a", NOW_MS).await, (1, Some(1)));
@@ -402,6 +414,7 @@ mod each {
         open_rooms_that_close_by_themselves_are_listed
         of_whom_nothing_is_to_be_kept_nothing_is
         those_of_whom_something_is_kept_are_paged_by_number_and_their_changes_are_told
+        an_account_that_was_removed_has_no_role_and_neither_has_the_next_of_its_name
         places_in_a_history_are_dense_and_what_is_no_part_of_it_has_none
         a_history_is_read_by_time_both_ways_and_keeps_its_limits
         a_message_to_a_room_is_remembered_in_the_same_commit

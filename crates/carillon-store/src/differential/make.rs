@@ -81,13 +81,14 @@ impl Make<'_> {
     }
 
     pub(super) fn read(&mut self) -> Op {
-        match self.rng.random_range(0..28) {
+        match self.rng.random_range(0..30) {
             0 => Op::Apps,
-            24.. => self.read_room(),
+            24..=27 => self.read_room(),
             20 | 21 => Op::Record(self.message_id()),
             1 => Op::Account(self.app(), self.name()),
             2 => Op::AccountByNo(self.no()),
-            3 | 4 => Op::Facts(self.app(), self.names()),
+            3 => Op::Facts(self.app(), self.names()),
+            4 => Op::InAnotherCase(self.app(), self.names()),
             5 => Op::BlockedBy(self.no(), (0..self.rng.random_range(0..5)).map(|_| self.no()).collect()),
             6 => Op::Blocklist(self.no()),
             7 => Op::InboxState(self.no()),
@@ -105,6 +106,10 @@ impl Make<'_> {
             }
             18 => Op::ReadMark(self.no(), self.no()),
             19 => Op::Acknowledged(self.no(), device(self.pick(&["d", "de", "pad"]))),
+            28 => {
+                let of = self.rng.random_bool(0.5).then(|| (0..3).map(|_| self.no()).collect());
+                Op::Unread(self.no(), of)
+            }
             22 => Op::Broadcasts(self.app(), self.now_ms + self.rng.random_range(0..300_000)),
             23 => Op::NotedBroadcast(self.no(), device(self.pick(&["d", "de", "pad"]))),
             _ => Op::Remembered(self.app(), self.request_id(), self.now_ms + self.rng.random_range(0..300_000)),
@@ -122,7 +127,8 @@ impl Make<'_> {
     pub(super) fn name(&mut self) -> AccountId {
         let n = self.rng.random_range(1..=ACCOUNTS + 1);
         // Each is the beginning of the next, as in keys.
-        id(&"ab".repeat(8)[..usize::try_from(n).unwrap()])
+        let name = &"ab".repeat(8)[..usize::try_from(n).unwrap()];
+        if self.rng.random_bool(0.1) { id(&name.replace('a', "A")) } else { id(name) }
     }
 
     fn names(&mut self) -> Vec<AccountId> {

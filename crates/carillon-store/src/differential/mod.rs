@@ -194,6 +194,7 @@ impl Pair {
                     ops.extend([Op::Conversation((no, other), show, span, limit), Op::ReadMark(no, other)]);
                 }
                 ops.push(Op::Conversations(no, MessageId(u64::MAX), 100));
+                ops.push(Op::Unread(no, None));
                 names.extend(self.memory.account_by_no(no).await.unwrap().map(|it| it.id));
                 let epoch = self.embedded.inbox_state(no).await.unwrap().epoch;
                 assert_eq!(*self.epochs.entry(no).or_insert_with(|| epoch.clone()), epoch);

@@ -27,6 +27,7 @@ pub(super) enum Op {
     Accounts(AppId, Vec<AccountId>),
     AccountByNo(AccountNo),
     Facts(AppId, Vec<AccountId>),
+    InAnotherCase(AppId, Vec<AccountId>),
     BlockedBy(AccountNo, Vec<AccountNo>),
     Blocklist(AccountNo),
     Silenced(AccountNo),
@@ -41,6 +42,7 @@ pub(super) enum Op {
     Rewrite(AppId, Change, Option<Request>),
     Conversation((AccountNo, AccountNo), View, Span, PageLimit),
     Conversations(AccountNo, MessageId, usize),
+    Unread(AccountNo, Option<Vec<AccountNo>>),
     Sees(AccountNo, CopyPlace),
     ReadMark(AccountNo, AccountNo),
     Acknowledged(AccountNo, DeviceId),
@@ -106,6 +108,7 @@ impl Op {
             }
             Self::AccountByNo(no) => maybe_account(store.account_by_no(no).await),
             Self::Facts(app, ids) => format!("{:?}", store.account_facts(app, &ids).await),
+            Self::InAnotherCase(app, ids) => format!("{:?}", store.in_another_case(app, &ids).await),
             Self::BlockedBy(other, owners) => format!("{:?}", store.blocked_by(other, &owners).await),
             Self::Blocklist(owner) => format!("{:?}", store.blocklist(owner).await),
             Self::Silenced(owner) => format!("{:?}", store.silenced(owner).await),
@@ -137,6 +140,7 @@ impl Op {
             Self::Conversations(account, before, limit) => {
                 format!("{:?}", store.conversations(account, before, limit).await)
             }
+            Self::Unread(account, of) => format!("{:?}", store.unread(account, of.as_deref()).await),
             Self::Sees(account, place) => format!("{:?}", store.sees(account, place).await),
             Self::ReadMark(reader, other) => format!("{:?}", store.read_mark(reader, other).await),
             Self::Acknowledged(account, device) => format!("{:?}", store.acknowledged(account, &device).await),

@@ -17,14 +17,13 @@ use crate::rules::ordered;
 
 type Pair = (AccountNo, AccountNo);
 
-/// What the list says of one conversation, before its last message is read.
+/// A conversation of a list, before its last message is read.
 struct Summary {
     with: AccountNo,
     last: MessageId,
     last_distance: u32,
     is_modified: bool,
-    unread: usize,
-    read: MessageId,
+    forgotten: MessageId,
 }
 
 impl Reader<'_> {
@@ -63,28 +62,49 @@ impl Reader<'_> {
         limit: usize,
     ) -> Result<Conversations, StoreError> {
         let snapshot = self.db.database.snapshot();
-        let read = marks(&snapshot, self.db, Tag::Read, account)?;
         let unlisted = marks(&snapshot, self.db, Tag::Unlisted, account)?;
         let forgotten = forgotten(&snapshot, self.db, account)?;
         let mut all = Vec::new();
-        for other in others(&snapshot, self.db, account)? {
-            let through = |marks: &HashMap<_, _>| marks.get(&other).copied().unwrap_or(MessageId(0));
-            let (read, unlisted) = (through(&read), through(&unlisted));
-            let forgotten = forgotten.get(&other).map_or(MessageId(0), |it| MessageId(it.through));
-            let summary = summary(&snapshot, self.db, (account, other), Marks { read, unlisted, forgotten })?;
-            all.extend(summary.filter(|it| it.last < before));
+        for with in others(&snapshot, self.db, account)? {
+            let forgotten = forgotten.get(&with).map_or(MessageId(0), |it| MessageId(it.through));
+            let unlisted = unlisted.get(&with).copied().unwrap_or(MessageId(0));
+            let last = last(&snapshot, self.db, (account, with), forgotten.max(unlisted))?;
+            let summary =
+                |(last, last_distance, is_modified)| Summary { with, last, last_distance, is_modified, forgotten };
+            all.extend(last.map(summary).filter(|it| it.last < before));
         }
         all.sort_unstable_by_key(|it| std::cmp::Reverse(it.last));
         let more = all.len() > limit;
         all.truncate(limit);
         let mut page = Vec::with_capacity(all.len());
-        for Summary { with, last, last_distance, is_modified, unread, read } in all {
+        // The rest is read for the page only.
+        for Summary { with, last, last_distance, is_modified, forgotten } in all {
             let copy = (base(last, last_distance), last_distance);
             let message = self.copy(&snapshot, account.app(), copy, is_modified)?;
+            let read = read_mark(&snapshot, self.db, account, with)?;
+            let unread = unread(&snapshot, self.db, (account, with), read.max(forgotten))?;
             let read_by_other = read_mark(&snapshot, self.db, with, account)?;
             page.push(Conversation { with, last: (last, message), unread, read, read_by_other });
         }
         Ok(Conversations { page, more })
+    }
+
+    pub(crate) fn unread(
+        &self,
+        account: AccountNo,
+        of: Option<Vec<AccountNo>>,
+    ) -> Result<Vec<(AccountNo, usize)>, StoreError> {
+        let snapshot = self.db.database.snapshot();
+        let forgotten = forgotten(&snapshot, self.db, account)?;
+        let of = of.map_or_else(|| others(&snapshot, self.db, account), Ok)?;
+        let mut all = Vec::new();
+        for other in of {
+            let forgotten = forgotten.get(&other).map_or(MessageId(0), |it| MessageId(it.through));
+            let read = read_mark(&snapshot, self.db, account, other)?;
+            let unread = unread(&snapshot, self.db, (account, other), read.max(forgotten))?;
+            all.extend((unread > 0).then_some((other, unread)));
+        }
+        Ok(all)
     }
 }
 
@@ -101,7 +121,14 @@ pub(crate) fn read_mark(
     }
 }
 
-/// Up to where the account has read its conversations, or taken them off its list, by the other one.
+pub(crate) fn joined(db: &Db, between: Pair) -> Result<MessageId, StoreError> {
+    let (low, high) = ordered(between);
+    let key = format::related(Tag::Joined, low, high);
+    let value = db.rest.get(&key).map_err(unknown)?;
+    value.map_or(Ok(MessageId(0)), |value| seal::open_number(&key, &value).map(MessageId))
+}
+
+/// Up to where the account has taken conversations off its list, by the other one.
 fn marks(
     snapshot: &Snapshot,
     db: &Db,
@@ -147,48 +174,41 @@ fn others(snapshot: &Snapshot, db: &Db, account: AccountNo) -> Result<Vec<Accoun
     Ok(found)
 }
 
-/// Up to where an account did something to its part of a conversation.
-#[derive(Clone, Copy)]
-struct Marks {
-    read: MessageId,
-    unlisted: MessageId,
-    forgotten: MessageId,
-}
-
-/// The conversation as the account sees it, from its newest row back to what it has read and forgotten. `None` where
-/// nothing is left that could be a last message, or it is off the list.
-fn summary(
+/// The newest row after `after` that may be the account's last message: its copy, how far that is from the message, and whether it
+/// was modified.
+fn last(
     snapshot: &Snapshot,
     db: &Db,
     (account, other): Pair,
-    Marks { read, unlisted, forgotten }: Marks,
-) -> Result<Option<Summary>, StoreError> {
+    after: MessageId,
+) -> Result<Option<(MessageId, u32, bool)>, StoreError> {
     let between = ordered((account, other));
-    let span = Span { after: forgotten, before: MessageId(MessageId::END), newest_first: true };
-    let Some(rows) = rows(snapshot, db, between, span) else { return Ok(None) };
-    let (mut last, mut unread) = (None, 0);
-    for guard in rows.rev() {
+    for guard in newest_first(snapshot, db, between, after) {
         let (id, row, distance) = open(guard)?;
-        if last.is_none() && id <= unlisted {
-            return Ok(None);
+        if row.may_be_last(account, between) {
+            return Ok(Some((id, distance, row.is_modified())));
         }
-        if last.is_none() && row.may_be_last(account, between) {
-            last = Some((id, distance, row.is_modified()));
-        }
-        let counts = id > read && unread < Conversation::UNREAD_MAX;
-        unread += usize::from(counts && row.counts(account, between));
-        if last.is_some() && !counts {
+    }
+    Ok(None)
+}
+
+/// How many rows after `after` are unread for the account.
+fn unread(snapshot: &Snapshot, db: &Db, (account, other): Pair, after: MessageId) -> Result<usize, StoreError> {
+    let between = ordered((account, other));
+    let mut unread = 0;
+    for guard in newest_first(snapshot, db, between, after) {
+        let (_, row, _) = open(guard)?;
+        unread += usize::from(row.counts(account, between));
+        if unread == Conversation::UNREAD_MAX {
             break;
         }
     }
-    Ok(last.map(|(last, last_distance, is_modified)| Summary {
-        with: other,
-        last,
-        last_distance,
-        is_modified,
-        unread,
-        read,
-    }))
+    Ok(unread)
+}
+
+fn newest_first(snapshot: &Snapshot, db: &Db, between: Pair, after: MessageId) -> impl Iterator<Item = fjall::Guard> {
+    let span = Span { after, before: MessageId(MessageId::END), newest_first: true };
+    rows(snapshot, db, between, span).into_iter().flat_map(Iterator::rev)
 }
 
 fn rows(snapshot: &Snapshot, db: &Db, (low, high): Pair, span: Span) -> Option<fjall::Iter> {

@@ -28,6 +28,8 @@ pub(crate) enum Tag {
     Read = b'e',
     /// Up to where an account's part of a conversation was forgotten.
     Forgotten = b'f',
+    /// Which copy of a conversation was the last to join it late, by lower and higher account.
+    Joined = b'J',
     /// Up to where a conversation was taken off an account's list.
     Unlisted = b'u',
     /// An app that was removed, as long as records of it are left.
@@ -43,6 +45,8 @@ pub(crate) enum Tag {
     /// Up to where a device has its account's inbox.
     Acknowledged = b'h',
     Account = b'i',
+    /// An account whose name is not all lower-case, under its name in lower case.
+    Folded = b'F',
     AccountById = b'k',
     /// The last number that an app was given.
     LastApp = b'l',
@@ -156,6 +160,15 @@ pub(crate) fn accounts_of(app: AppId) -> [u8; 3] {
 
 pub(crate) fn account(app: AppId, id: &AccountId) -> Vec<u8> {
     [&[Tag::Account as u8][..], &app.0.to_be_bytes(), id.as_str().as_bytes()].concat()
+}
+
+/// All names that differ from `id` in case only, but for the one in lower case, follow this.
+pub(crate) fn folded(app: AppId, id: &AccountId) -> Vec<u8> {
+    [&[Tag::Folded as u8][..], &app.0.to_be_bytes(), id.folded().as_str().as_bytes(), &[0]].concat()
+}
+
+pub(crate) fn folded_name(app: AppId, id: &AccountId) -> Vec<u8> {
+    [&folded(app, id)[..], id.as_str().as_bytes()].concat()
 }
 
 /// Lies under the name, as the next account of that name has another number.

@@ -28,16 +28,40 @@ pub(crate) fn account_by_no(snapshot: &Snapshot, db: &Db, no: AccountNo) -> Resu
     account(snapshot, db, no.app(), &id)
 }
 
+/// For each of the names, one that differs from it in case only.
+pub(crate) fn in_another_case(db: &Db, app: AppId, ids: &[AccountId]) -> Result<Vec<Option<AccountId>>, StoreError> {
+    let snapshot = db.database.snapshot();
+    ids.iter().map(|id| in_other_case(&snapshot, db, app, id)).collect()
+}
+
+fn in_other_case(snapshot: &Snapshot, db: &Db, app: AppId, id: &AccountId) -> Result<Option<AccountId>, StoreError> {
+    let folded = id.folded();
+    if folded != *id && snapshot.contains_key(&db.rest, format::account(app, &folded)).map_err(unknown)? {
+        return Ok(Some(folded));
+    }
+    let prefix = format::folded(app, id);
+    for guard in snapshot.prefix(&db.rest, &prefix) {
+        let key = guard.key().map_err(unknown)?;
+        let name = std::str::from_utf8(&key[prefix.len()..]).ok().and_then(|name| AccountId::new(name).ok());
+        let name = name.ok_or_else(|| StoreError::Damaged("a name in lower case".into()))?;
+        if name != *id {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
+}
+
 pub(crate) fn facts(
     snapshot: &Snapshot,
     db: &Db,
     app: AppId,
     id: &AccountId,
 ) -> Result<Option<AccountFacts>, StoreError> {
-    let Some(Account { no, blocked, muted, .. }) = account(snapshot, db, app, id)? else { return Ok(None) };
+    let Some(account) = account(snapshot, db, app, id)? else { return Ok(None) };
+    let Account { no, blocked, muted, signed_since_ms, .. } = account;
     let mut own = snapshot.prefix(&db.rest, format::by_account(Tag::Blocked, no));
     let has_blocklist = own.next().map(fjall::Guard::key).transpose().map_err(unknown)?.is_some();
-    Ok(Some(AccountFacts { no, blocked, muted, has_blocklist }))
+    Ok(Some(AccountFacts { no, blocked, muted, has_blocklist, signed_since_ms }))
 }
 
 pub(crate) fn blocked_by(db: &Db, other: AccountNo, owners: &[AccountNo]) -> Result<Vec<AccountNo>, StoreError> {

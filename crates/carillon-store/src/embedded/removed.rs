@@ -104,7 +104,7 @@ fn ranges(db: &Db, app: AppId) -> Vec<(&Keyspace, Vec<u8>)> {
     let accounts = format::accounts_of(app);
     let mut ranges = vec![(&db.inbox, accounts.to_vec()), (&db.history, accounts.to_vec())];
     ranges.extend([&db.bodies, &db.rooms].map(|keyspace| (keyspace, app.0.to_be_bytes().to_vec())));
-    let by_app = [Tag::Account, Tag::Void, Tag::Serial, Tag::Request, Tag::Broadcast];
+    let by_app = [Tag::Account, Tag::Folded, Tag::Void, Tag::Serial, Tag::Request, Tag::Broadcast];
     ranges.extend(by_app.map(|tag| (&db.rest, format::app(tag, app))));
     let by_account = [
         Tag::AccountById,
@@ -115,6 +115,7 @@ fn ranges(db: &Db, app: AppId) -> Vec<(&Keyspace, Vec<u8>)> {
         Tag::Read,
         Tag::Forgotten,
         Tag::Unlisted,
+        Tag::Joined,
         Tag::Acknowledged,
         Tag::NotedBroadcast,
     ];

@@ -9,6 +9,7 @@ use fjall::{Guard, Readable as _, Snapshot};
 
 use super::db::{Db, unknown};
 use super::format::room::{self as keys, RoomTag};
+use super::format::{self, Tag};
 use super::record::{self, MemberRecord, RoomMessageRecord, RoomRecord};
 use super::state::RoomHead;
 use super::{reads, seal, state};
@@ -98,13 +99,19 @@ fn membership(snapshot: &Snapshot, db: &Db, room: RoomKey, account: AccountNo) -
 pub(crate) fn kept_members(db: &Db, room: RoomKey, after: AccountNo, limit: usize) -> Result<Vec<Kept>, StoreError> {
     let Some(first) = after.0.checked_add(1) else { return Ok(Vec::new()) };
     let later = keys::member(room, AccountNo(first))..=keys::member(room, AccountNo(u64::MAX));
+    let snapshot = db.database.snapshot();
+    // Of accounts that were removed rows are left: nobody knows in which rooms these are.
     let kept = |guard: Guard| {
         let (key, value) = guard.into_inner().map_err(unknown)?;
         let account = keys::parse_member(&key).ok_or_else(bad_key)?;
+        let is_there = snapshot.contains_key(&db.rest, format::by_account(Tag::AccountById, account));
+        if !is_there.map_err(unknown)? {
+            return Ok(None);
+        }
         let record = record::decode::<MemberRecord>(&key, &value)?;
-        Ok(Kept { account, id: record.account_id()?, membership: record.try_into()? })
+        Ok(Some(Kept { account, id: record.account_id()?, membership: record.try_into()? }))
     };
-    db.rooms.range(later).take(limit).map(kept).collect()
+    snapshot.range(&db.rooms, later).filter_map(|guard| kept(guard).transpose()).take(limit).collect()
 }
 
 pub(crate) fn history(

@@ -197,6 +197,11 @@ impl Store for EmbeddedStore {
         self.read(app, vec![None; count], move |_, db| read(db)).await
     }
 
+    async fn in_another_case(&self, app: AppId, ids: &[AccountId]) -> Result<Vec<Option<AccountId>>, StoreError> {
+        let (nothing, ids) = (vec![None; ids.len()], ids.to_vec());
+        self.read(app, nothing, move |_, db| reads::in_another_case(db, app, &ids)).await
+    }
+
     async fn account_by_no(&self, no: AccountNo) -> Result<Option<Account>, StoreError> {
         self.read(no.app(), None, move |_, db| reads::account_by_no(&db.database.snapshot(), db, no)).await
     }
@@ -346,6 +351,10 @@ impl Store for EmbeddedStore {
         self.read(between.0.app(), nothing, read).await
     }
 
+    async fn joined(&self, between: (AccountNo, AccountNo)) -> Result<MessageId, StoreError> {
+        self.read(between.0.app(), MessageId(0), move |_, db| conversation::joined(db, between)).await
+    }
+
     async fn conversations(
         &self,
         account: AccountNo,
@@ -355,6 +364,16 @@ impl Store for EmbeddedStore {
         let nothing = Conversations { page: Vec::new(), more: false };
         let read = move |shared: &Shared, db: &Db| reader(shared, db).conversations(account, before, limit);
         self.read(account.app(), nothing, read).await
+    }
+
+    async fn unread(
+        &self,
+        account: AccountNo,
+        of: Option<&[AccountNo]>,
+    ) -> Result<Vec<(AccountNo, usize)>, StoreError> {
+        let of = of.map(<[AccountNo]>::to_vec);
+        let read = move |shared: &Shared, db: &Db| reader(shared, db).unread(account, of);
+        self.read(account.app(), Vec::new(), read).await
     }
 
     async fn sees(&self, account: AccountNo, place: CopyPlace) -> Result<bool, StoreError> {

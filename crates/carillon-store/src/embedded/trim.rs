@@ -278,8 +278,9 @@ impl Cursor {
         let Some((low, high)) = between else { return Ok(()) };
         apply::change::end_conversation(group, (low, high))?;
         // Where inboxes keep more than histories do, what was forgotten must not come back.
-        let bound = self.bound(low.app());
-        if bound.inbox >= bound.history {
+        // That is asked of what is set: where little was said, both begin at the same id.
+        let settings = group.state.apps.get(&low.app()).map(|app| &app.settings);
+        if settings.is_some_and(|it| it.inbox_retention_s <= it.history_retention_s) {
             apply::change::unforget(group, (low, high))?;
         }
         Ok(())

@@ -72,7 +72,7 @@ impl State {
 
     /// Removes what is kept of a conversation beside its rows.
     pub(super) fn end_conversation(&mut self, (low, high): (AccountNo, AccountNo)) {
-        for marks in [&mut self.read, &mut self.unlisted] {
+        for marks in [&mut self.read, &mut self.unlisted, &mut self.joined] {
             marks.remove(&(low, high));
             marks.remove(&(high, low));
         }

@@ -46,12 +46,8 @@ impl State {
     }
 
     pub(super) fn conversations(&self, account: AccountNo, before: MessageId, limit: usize) -> Conversations {
-        let pairs = pairs(&self.history);
-        let own = pairs.iter().filter(|(low, high)| *low == account || *high == account);
-        let mut page: Vec<Conversation> = own
-            .filter_map(|&(low, high)| self.summary(account, if low == account { high } else { low }))
-            .filter(|it| it.last.0 < before)
-            .collect();
+        let all = self.others(account).filter_map(|other| self.summary(account, other));
+        let mut page: Vec<Conversation> = all.filter(|it| it.last.0 < before).collect();
         page.sort_by_key(|it| Reverse(it.last.0));
         let more = page.len() > limit;
         page.truncate(limit);
@@ -62,17 +58,41 @@ impl State {
         let between = ordered((account, other));
         let forgotten = self.forgotten.get(&(account, other)).map_or(MessageId(0), |(through, _)| *through);
         let read = self.read_mark(account, other);
-        let rows: Vec<_> = self.rows(between).filter(|(id, ..)| *id > forgotten).collect();
         let unlisted = self.unlisted.get(&(account, other)).copied().unwrap_or(MessageId(0));
-        let may_be_last = |(id, _, row): &&(MessageId, _, Row)| *id > unlisted && row.may_be_last(account, between);
-        let (id, base, _) = rows.iter().rev().find(may_be_last)?;
-        let unread = rows.iter().filter(|(id, _, row)| *id > read && row.counts(account, between)).count();
+        let (id, base, _) = self
+            .rows(between)
+            .rev()
+            .find(|(id, _, row)| *id > forgotten.max(unlisted) && row.may_be_last(account, between))?;
         Some(Conversation {
             with: other,
-            last: (*id, self.said(*base, *id)),
-            unread: unread.min(Conversation::UNREAD_MAX),
+            last: (id, self.said(base, id)),
+            unread: self.unread_of(account, other),
             read,
             read_by_other: self.read_mark(other, account),
+        })
+    }
+
+    pub(super) fn unread(&self, account: AccountNo, of: Option<&[AccountNo]>) -> Vec<(AccountNo, usize)> {
+        let others = of.map_or_else(|| self.others(account).collect(), <[AccountNo]>::to_vec);
+        let all = others.into_iter().map(|other| (other, self.unread_of(account, other)));
+        all.filter(|(_, unread)| *unread > 0).collect()
+    }
+
+    fn unread_of(&self, account: AccountNo, other: AccountNo) -> usize {
+        let between = ordered((account, other));
+        let forgotten = self.forgotten.get(&(account, other)).map_or(MessageId(0), |(through, _)| *through);
+        let after = self.read_mark(account, other).max(forgotten);
+        let rows = self.rows(between).filter(|(id, _, row)| *id > after && row.counts(account, between));
+        rows.take(Conversation::UNREAD_MAX).count()
+    }
+
+    /// Whom the account has conversations with, by number.
+    fn others(&self, account: AccountNo) -> impl Iterator<Item = AccountNo> + use<> {
+        let pairs = pairs(&self.history).into_iter();
+        pairs.filter_map(move |(low, high)| match account {
+            it if it == low => Some(high),
+            it if it == high => Some(low),
+            _ => None,
         })
     }
 

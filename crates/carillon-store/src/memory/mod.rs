@@ -61,6 +61,8 @@ struct State {
     inboxes: HashMap<AccountNo, Inbox>,
     /// By lower account, higher account, copy.
     history: BTreeMap<(AccountNo, AccountNo, MessageId), (MessageId, Row)>,
+    /// Of conversations: which copy was the last to join late.
+    joined: BTreeMap<(AccountNo, AccountNo), MessageId>,
     /// By reader and the other.
     read: BTreeMap<(AccountNo, AccountNo), MessageId>,
     /// By who forgot and the other: up to where, and the other's name.
@@ -236,6 +238,18 @@ impl Store for MemoryStore {
         Ok(ids.iter().map(account).collect())
     }
 
+    async fn in_another_case(&self, app: AppId, ids: &[AccountId]) -> Result<Vec<Option<AccountId>>, StoreError> {
+        let state = self.lock();
+        let other = |id: &AccountId| {
+            let names = state.accounts.keys().filter(|(of, _)| *of == app).map(|(_, name)| name);
+            let folded = id.folded();
+            // Of several, the one that is in no other case.
+            let others = names.filter(|it| *it != id && it.folded() == folded);
+            others.min_by_key(|it| (**it != folded, *it)).cloned()
+        };
+        Ok(ids.iter().map(other).collect())
+    }
+
     async fn account_by_no(&self, no: AccountNo) -> Result<Option<Account>, StoreError> {
         Ok(self.lock().by_no.get(&no).cloned())
     }
@@ -375,6 +389,10 @@ impl Store for MemoryStore {
         Ok(self.lock().conversation(between, view, span, limit))
     }
 
+    async fn joined(&self, between: (AccountNo, AccountNo)) -> Result<MessageId, StoreError> {
+        Ok(self.lock().joined.get(&rules::ordered(between)).copied().unwrap_or(MessageId(0)))
+    }
+
     async fn conversations(
         &self,
         account: AccountNo,
@@ -382,6 +400,14 @@ impl Store for MemoryStore {
         limit: usize,
     ) -> Result<Conversations, StoreError> {
         Ok(self.lock().conversations(account, before, limit))
+    }
+
+    async fn unread(
+        &self,
+        account: AccountNo,
+        of: Option<&[AccountNo]>,
+    ) -> Result<Vec<(AccountNo, usize)>, StoreError> {
+        Ok(self.lock().unread(account, of))
     }
 
     async fn sees(&self, account: AccountNo, place: CopyPlace) -> Result<bool, StoreError> {
@@ -455,6 +481,7 @@ impl State {
         self.editions.retain(|_, (base, _)| self.messages.contains_key(base));
         self.inboxes.retain(|no, _| no.app() != app);
         self.history.retain(|(low, _, _), _| low.app() != app);
+        self.joined.retain(|(low, _), _| low.app() != app);
         self.read.retain(|(reader, _), _| reader.app() != app);
         self.unlisted.retain(|(owner, _), _| owner.app() != app);
         self.forgotten.retain(|(owner, _), _| owner.app() != app);
@@ -480,18 +507,19 @@ impl State {
             blocked: account.blocked,
             muted: account.muted,
             has_blocklist: others(&self.blocklist, account.no).next().is_some(),
+            signed_since_ms: account.signed_since_ms,
         })
     }
 
     fn commit(&mut self, plan: InboxPlan) -> Committed {
-        let (fates, kept) = (plan.fates(), plan.is_kept());
-        let InboxPlan { mut message, copies, sender_copy, in_conversations, change, unregistered } = plan;
+        let (fates, kept, joins_late) = (plan.fates(), plan.is_kept(), plan.joins_late());
+        let InboxPlan { mut message, copies, sender_copy, in_conversations, change, unregistered, accepted_ms } = plan;
         if let Some(change) = change {
             self.change(change);
         }
         message.id = MessageId(self.next_id);
         let base = message.id;
-        self.minutes.entry(message.time_ms / 60_000).or_insert(base);
+        self.minutes.entry(accepted_ms / 60_000).or_insert(base);
         self.next_id += 1 + copies.len() as u64;
         let sender_copy = sender_copy.map(|copy| self.place(copy, base, base, Role::Sender));
         let sender = message.sender.no;
@@ -502,6 +530,9 @@ impl State {
             if in_conversations && copy.fate.is_in_history() {
                 let (low, high) = rules::ordered((sender, copy.to));
                 self.history.insert((low, high, id), (base, Row::new(&message, low)));
+                if joins_late {
+                    self.joined.insert((low, high), id);
+                }
             }
         }
         let message = Arc::new(message);

@@ -145,7 +145,8 @@ impl RoomStore for MemoryStore {
         if after == AccountNo(u64::MAX) {
             return Ok(Vec::new());
         }
-        Ok(state.rooms.members.range(all).take(limit).map(kept).collect())
+        let of_accounts = state.rooms.members.range(all).filter(|((_, account), _)| state.by_no.contains_key(account));
+        Ok(of_accounts.take(limit).map(kept).collect())
     }
 
     async fn commit_room_messages(

@@ -40,19 +40,27 @@ struct Failure<'a> {
 pub(in crate::tencent) async fn run(tencent: &Tencent, call: &Call) -> Result<Bytes, CallError> {
     let names = names(call.fields())?;
     let sender = fields::sender(tencent, call).await?;
-    let named: Vec<AccountId> = names.iter().filter_map(|name| AccountId::new(name).ok()).collect();
-    let to = Recipients::Many { impossible: names.len() - named.len(), named };
-    let outgoing = fields::message(tencent, call, sender.id.clone(), to, Lives::OfMany)?;
+    let mut named = Vec::with_capacity(names.len());
+    // Those that there are none of, at first because no account can have the name.
+    let mut failed: HashSet<&str> = HashSet::new();
+    for name in &names {
+        match AccountId::new(name) {
+            Ok(id) => named.push(id),
+            Err(_) => drop(failed.insert(name)),
+        }
+    }
+    let to = Recipients::Many { impossible: failed.len(), named };
+    let outgoing = fields::message(tencent, call, &sender, to, Lives::OfMany)?;
     let now_us = tencent.pipeline.clock.monotonic_us();
     let is_limited = !call.app.settings.limits.unlimited;
     if is_limited && !tencent.quota.take(call.app.id, names.len(), tencent.config.recipients_per_minute_max, now_us) {
         return Err(CallError::Failed(code::TOO_MANY_CALLS));
     }
     let sent = send::run(tencent, &call.app, outgoing).await?;
-    let failed = |name: &str| AccountId::new(name).map_or(true, |id| sent.unregistered.contains(&id));
+    failed.extend(sent.unregistered.iter().map(AccountId::as_str));
     let error_list: Vec<_> = names
         .iter()
-        .filter(|name| failed(name))
+        .filter(|name| failed.contains(**name))
         .map(|name| Failure { to: name, code: code::NO_ACCOUNT.number })
         .collect();
     if error_list.len() == names.len() {

@@ -1,9 +1,9 @@
 //! The members that calls share which send a message. What push, copies to webhooks and moderation need is stored with the
 //! message.
 
-use carillon_core::AccountId;
 use carillon_core::command::{Once, Recipients, Send, Terms};
-use carillon_core::model::{Account, Content, CopyOptions, Moderation};
+use carillon_core::model::{Content, CopyOptions, Moderation};
+use carillon_core::{AccountId, AccountNo};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -36,15 +36,23 @@ pub(super) struct Outgoing {
     pub(super) once: Option<Once>,
 }
 
-/// In whose name it is sent: the administrator's where nobody else is named.
-pub(super) async fn sender(tencent: &Tencent, call: &Call) -> Result<Account, CallError> {
+/// In whose name something is sent.
+#[derive(Clone, Debug)]
+pub(super) struct Sender {
+    pub(super) id: AccountId,
+    pub(super) no: AccountNo,
+}
+
+/// The administrator where nobody else is named.
+pub(super) async fn sender(tencent: &Tencent, call: &Call) -> Result<Sender, CallError> {
     const FIELD: &str = "From_Account";
     let id = match call.fields().get(FIELD) {
         None => call.identifier.clone(),
         Some(_) => call.fields().account(FIELD, code::NO_SENDER.number)?,
     };
-    let account = tencent.pipeline.store.account(call.app.id, &id).await?;
-    account.ok_or(CallError::Failed(code::NO_SENDER))
+    let facts = tencent.pipeline.store.account_facts(call.app.id, std::slice::from_ref(&id)).await?;
+    let no = facts[0].ok_or(CallError::Failed(code::NO_SENDER))?.no;
+    Ok(Sender { id, no })
 }
 
 /// What the two numbers are that tell a message from others of its sender; the second is to be there.
@@ -71,7 +79,7 @@ pub(super) fn said(tencent: &Tencent, fields: Fields<'_>) -> Result<(Content, St
 pub(super) fn message(
     tencent: &Tencent,
     call: &Call,
-    sender: AccountId,
+    sender: &Sender,
     to: Recipients,
     lives: Lives,
 ) -> Result<Outgoing, CallError> {
@@ -95,14 +103,14 @@ pub(super) fn message(
         ..CopyOptions::default()
     };
     let once = given.map(|_| Once {
-        key: once_key(&[sender.as_str(), &seq.to_string(), &random.to_string(), &content.original, &ext]),
+        key: once_key(&[&sender.no.0.to_string(), &seq.to_string(), &random.to_string(), &content.original, &ext]),
         memory_ms: tencent.config.repeat_memory_s.saturating_mul(1_000),
         to_new: true,
     });
     let terms =
         Terms { unchecked: true, lives_ms, wants_receipt: flag(fields, "IsNeedReadReceipt")?, ..Terms::default() };
     let command = Send {
-        sender,
+        sender: sender.id.clone(),
         from_backend: true,
         to,
         client_id: Some(key.to_string()),
@@ -121,7 +129,8 @@ pub(super) fn message(
     Ok(Outgoing { command, key, once })
 }
 
-/// A word that all these make the same, and that is no id of a request.
+/// A word that all these make the same, and that is no id of a request. Accounts are in it by their numbers, so that it is
+/// another one when a name is given again.
 pub(super) fn once_key(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for part in parts {

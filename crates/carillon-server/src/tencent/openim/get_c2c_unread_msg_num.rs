@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use carillon_core::{AccountId, MessageId};
+use carillon_core::AccountId;
 use serde::Serialize;
 
 use crate::tencent::Tencent;
@@ -21,7 +21,7 @@ struct All {
 }
 
 #[derive(Serialize)]
-struct Some<'a> {
+struct Several<'a> {
     #[serde(rename = "C2CUnreadMsgNumList")]
     list: Vec<Unread<'a>>,
     #[serde(rename = "ErrorList")]
@@ -54,36 +54,20 @@ pub(in crate::tencent) async fn run(tencent: &Tencent, call: &Call) -> Result<By
     }
     let names: Option<Vec<&str>> = peers.iter().map(|it| it.as_str()).collect();
     let names = names.ok_or(CallError::Failed(code::BAD_BODY))?;
-    let unread = unread(tencent, call, &account).await?;
     if names.is_empty() {
-        return Ok(reply::ok(call.service, &All { unread: unread.values().sum() }));
+        let unread = tencent.pipeline.unread(&call.app, &account).await.map_err(super::no_sender)?;
+        return Ok(reply::ok(call.service, &All { unread }));
     }
-    let mut reply = Some { list: Vec::new(), failed: Vec::new() };
-    let ids: Vec<Option<AccountId>> = names.iter().map(|name| AccountId::new(name).ok()).collect();
-    let known: Vec<AccountId> = ids.iter().flatten().cloned().collect();
-    let there = tencent.pipeline.store.account_facts(call.app.id, &known).await?;
-    let there: HashMap<_, _> = known.iter().zip(there).collect();
-    for (peer, id) in names.into_iter().zip(&ids) {
-        match id.as_ref().filter(|id| there.get(id).is_some_and(Option::is_some)) {
+    let ids: Vec<AccountId> = names.iter().filter_map(|name| AccountId::new(name).ok()).collect();
+    let unread = tencent.pipeline.unread_of(&call.app, &account, &ids).await.map_err(super::no_sender)?;
+    let unread: HashMap<&str, usize> =
+        ids.iter().zip(unread).filter_map(|(id, unread)| Some((id.as_str(), unread?))).collect();
+    let mut reply = Several { list: Vec::new(), failed: Vec::new() };
+    for peer in names {
+        match unread.get(peer) {
+            Some(&unread) => reply.list.push(Unread { peer, unread }),
             None => reply.failed.push(Failure { peer, code: code::NO_ACCOUNT.number }),
-            Option::Some(id) => {
-                reply.list.push(Unread { peer, unread: unread.get(id).copied().unwrap_or_default() });
-            }
         }
     }
     Ok(reply::ok(call.service, &reply))
-}
-
-/// By whom it was written.
-async fn unread(tencent: &Tencent, call: &Call, account: &AccountId) -> Result<HashMap<AccountId, usize>, CallError> {
-    const PAGE: usize = 1_000;
-    let mut all = HashMap::new();
-    let mut before = MessageId(MessageId::END);
-    loop {
-        let page = tencent.pipeline.conversations(&call.app, account, before, PAGE).await;
-        let (page, next) = page.map_err(super::no_sender)?;
-        all.extend(page.into_iter().map(|it| (it.with, it.conversation.unread)));
-        let Some(next) = next else { return Ok(all) };
-        before = next;
-    }
 }

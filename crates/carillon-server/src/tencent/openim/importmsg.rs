@@ -24,7 +24,7 @@ pub(in crate::tencent) async fn run(tencent: &Tencent, call: &Call) -> Result<By
     if members.get("From_Account").is_none() {
         return Err(CallError::Failed(code::NO_SENDER));
     }
-    let sender = fields::sender(tencent, call).await?.id;
+    let sender = fields::sender(tencent, call).await?;
     let (content, ext) = fields::said(tencent, members)?;
     let (given, seq, random) = fields::numbers(tencent, members)?;
     let missing = FieldError { code: code::BAD_TIME, field: "MsgTimeStamp", problem: Problem::Missing };
@@ -34,16 +34,19 @@ pub(in crate::tencent) async fn run(tencent: &Tencent, call: &Call) -> Result<By
     let key = MsgKey { seq, random, time_s: said_ms / 1_000 };
     // A repeat comes later, and says the same.
     let given_key = MsgKey { seq, random, time_s };
-    let mut both = [sender.as_str(), to.as_str()];
+    let facts = tencent.pipeline.store.account_facts(call.app.id, std::slice::from_ref(&to)).await?;
+    let recipient = facts[0].ok_or(CallError::Failed(code::NO_RECIPIENT))?;
+    let mut both = [sender.no, recipient.no];
     both.sort_unstable();
+    let [one, other] = both.map(|no| no.0.to_string());
     let once = given.map(|_| Once {
-        key: fields::once_key(&["import", both[0], both[1], &given_key.to_string()]),
+        key: fields::once_key(&["import", &one, &other, &given_key.to_string()]),
         memory_ms: MEMORY_MS,
         to_new: false,
     });
     let options = CopyOptions { push: !is_past, badge: !is_past, route: false, ..CopyOptions::default() };
     let command = Send {
-        sender,
+        sender: sender.id,
         from_backend: true,
         to: Recipients::One(to),
         client_id: Some(key.to_string()),

@@ -22,7 +22,7 @@ struct Reply {
 pub(in crate::tencent) async fn run(tencent: &Tencent, call: &Call) -> Result<Bytes, CallError> {
     let to = recipient(call.fields())?;
     let sender = fields::sender(tencent, call).await?;
-    let outgoing = fields::message(tencent, call, sender.id.clone(), Recipients::One(to), Lives::OfOne)?;
+    let outgoing = fields::message(tencent, call, &sender, Recipients::One(to), Lives::OfOne)?;
     let sent = send::run(tencent, &call.app, outgoing).await.map_err(no_recipient)?;
     let key = sent.key;
     let reply = Reply { msg_time: key.time_s, msg_key: key.to_string(), msg_id: key.msg_id(sender.no) };

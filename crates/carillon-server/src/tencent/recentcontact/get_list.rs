@@ -1,9 +1,12 @@
 //! `POST /v4/recentcontact/get_list`: an account's conversations, by their last messages, newest first.
 //!
-//! A page goes on after the last one's second, of which `StartIndex` conversations were listed.
+//! A page goes on below the last one's last conversation, which `TimeStamp` and `StartIndex` name together: a time, and how far
+//! from the first id of that time it is. So none is lost or listed twice, however many have one time or move meanwhile.
 
 use bytes::Bytes;
 use carillon_core::MessageId;
+use carillon_core::pipeline::Listed;
+use carillon_core::port::{MOMENT_MS, StoreError};
 use serde::Serialize;
 
 use super::not_imported;
@@ -11,6 +14,7 @@ use crate::tencent::Tencent;
 use crate::tencent::call::Call;
 use crate::tencent::code;
 use crate::tencent::error::{CallError, FieldError, Problem};
+use crate::tencent::json::Fields;
 use crate::tencent::reply;
 
 const PAGE: usize = 100;
@@ -23,9 +27,9 @@ struct Reply {
     session_item: Vec<Item>,
     complete_flag: u8,
     time_stamp: u64,
-    start_index: usize,
+    start_index: u64,
     top_time_stamp: u64,
-    top_start_index: usize,
+    top_start_index: u64,
 }
 
 #[derive(Serialize)]
@@ -47,47 +51,70 @@ pub(in crate::tencent) async fn run(tencent: &Tencent, call: &Call) -> Result<By
         let missing = FieldError { code, field, problem: Problem::Missing };
         fields.number(field, code)?.ok_or(missing)
     };
-    let (until_s, start) = (u64::from(number("TimeStamp")?), number("StartIndex")? as usize);
+    let until_s = u64::from(number("TimeStamp")?);
+    let start = start_index(fields)?;
     for required in ["TopTimeStamp", "TopStartIndex", "AssistFlags"] {
         number(required)?;
     }
-    let mut all = items(tencent, call, &account, until_s).await?;
-    // The store has them by acceptance, which is nearly this.
-    all.sort_by_key(|it| std::cmp::Reverse(it.msg_time));
-    let listed =
-        if until_s == 0 { start } else { all.iter().take_while(|it| it.msg_time == until_s).count().min(start) };
-    all.drain(..listed.min(all.len()));
-    let complete_flag = u8::from(all.len() <= PAGE);
-    all.truncate(PAGE);
-    let time_stamp = all.last().map_or(until_s, |it| it.msg_time);
-    let of_second = all.iter().filter(|it| it.msg_time == time_stamp).count();
-    let start_index = if time_stamp == until_s { listed + of_second } else { of_second };
-    let reply =
-        Reply { session_item: all, complete_flag, time_stamp, start_index, top_time_stamp: 0, top_start_index: 0 };
+    let mut before = before(tencent, until_s, start).await?;
+    let mut session_item = Vec::new();
+    // Who begins at a time of its own has not been told what is near it.
+    let is_wanted = |time_s: u64| start > 0 || until_s == 0 || time_s <= until_s;
+    let next = loop {
+        let left = PAGE - session_item.len();
+        let page = tencent.pipeline.conversations(&call.app, &account, before, left).await;
+        let (page, next) = page.map_err(not_imported)?;
+        session_item.extend(page.iter().map(Item::of).filter(|it| is_wanted(it.msg_time)));
+        match next {
+            Some(next) if session_item.len() < PAGE => before = next,
+            _ => break next,
+        }
+    };
+    let last_s = session_item.last().map_or(until_s, |it| it.msg_time);
+    let (time_stamp, start_index) = match next {
+        Some(next) => place(tencent, next, last_s).await?,
+        None => (last_s, start),
+    };
+    let complete_flag = u8::from(next.is_none());
+    let reply = Reply { session_item, complete_flag, time_stamp, start_index, top_time_stamp: 0, top_start_index: 0 };
     Ok(reply::ok(call.service, &reply))
 }
 
-/// The conversations whose last messages are not after `until_s`, where that is not 0.
-async fn items(
-    tencent: &Tencent,
-    call: &Call,
-    account: &carillon_core::AccountId,
-    until_s: u64,
-) -> Result<Vec<Item>, CallError> {
-    const READ: usize = 1_000;
-    let mut all = Vec::new();
-    let mut before = MessageId(MessageId::END);
-    loop {
-        let page = tencent.pipeline.conversations(&call.app, account, before, READ).await;
-        let (page, next) = page.map_err(not_imported)?;
-        let items = page.into_iter().map(|it| Item {
-            r#type: DIRECT,
-            msg_time: it.conversation.last.1.time_ms / 1_000,
-            to: it.with.to_string(),
-            top_flag: 0,
-        });
-        all.extend(items.filter(|it| until_s == 0 || it.msg_time <= until_s));
-        let Some(next) = next else { return Ok(all) };
-        before = next;
+/// Larger than other numbers are, where what was imported long after it was said is far from the ids of its time.
+fn start_index(fields: Fields<'_>) -> Result<u64, FieldError> {
+    let error = |problem| FieldError { code: code::CONTACTS_PARAMETER, field: "StartIndex", problem };
+    fields.get("StartIndex").ok_or(error(Problem::Missing))?.as_u64().ok_or(error(Problem::NotU32))
+}
+
+/// Below which id the page begins.
+async fn before(tencent: &Tencent, until_s: u64, start: u64) -> Result<MessageId, StoreError> {
+    let store = &tencent.pipeline.store;
+    match (until_s, start) {
+        (0, 0) => Ok(MessageId(MessageId::END)),
+        // Where nothing was listed yet, all of the second is to come.
+        (until_s, 0) => store.first_id_at((until_s + 1).saturating_mul(1_000) + MOMENT_MS).await,
+        (until_s, start) => {
+            let first = store.first_id_at(until_s * 1_000).await?;
+            Ok(MessageId(first.0.saturating_add(start - 1).min(MessageId::END)))
+        }
+    }
+}
+
+/// What leads back to this id: a time whose first id is not above it, and one more than how far it is from there.
+async fn place(tencent: &Tencent, id: MessageId, time_s: u64) -> Result<(u64, u64), StoreError> {
+    for time_s in [time_s, 1] {
+        let first = tencent.pipeline.store.first_id_at(time_s * 1_000).await?;
+        if let Some(distance) = id.0.checked_sub(first.0) {
+            return Ok((time_s, distance + 1));
+        }
+    }
+    // What is older than all that is kept.
+    Ok((1, 1))
+}
+
+impl Item {
+    fn of(listed: &Listed) -> Self {
+        let time_s = listed.conversation.last.1.time_ms / 1_000;
+        Self { r#type: DIRECT, to: listed.with.to_string(), msg_time: time_s, top_flag: 0 }
     }
 }

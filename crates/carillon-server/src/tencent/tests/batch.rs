@@ -234,6 +234,27 @@ async fn control_words_push_and_receipt_are_stored_with_the_message() {
 }
 
 #[tokio::test]
+async fn what_is_null_is_not_given_wherever_it_is() {
+    let backend = world(TencentConfig::default()).await;
+    let info = json!({"Type": 1, "Size": null, "Width": 8, "Height": null, "URL": "u"});
+    let body = json!([
+        {"MsgType": "TIMImageElem", "MsgContent": {"UUID": null, "ImageFormat": null, "ImageInfoArray": [info]}},
+        {"MsgType": "TIMImageElem", "MsgContent": {"UUID": "x", "ImageInfoArray": null}},
+        {"MsgType": "TIMTextElem", "MsgContent": {"Text": "hi", "Other": null}},
+    ]);
+    let push = json!({
+        "PushFlag": null, "Title": null, "Desc": "d", "Ext": null, "ApnsInfo": null,
+        "AndroidInfo": {"Sound": null, "OPPOChannelID": null, "VIVOClassification": null},
+    });
+    let it = sent(&backend, json!({"MsgBody": body, "OfflinePushInfo": push, "SendMsgControl": null})).await;
+    assert_eq!((it.message.push.text.as_str(), it.message.push.sound.as_str()), ("d", ""));
+    assert!(it.message.options.push && it.message.options.badge);
+    assert_eq!(it.message.content.original, body.to_string(), "it is kept as it came");
+    let text = json!([{"MsgType": "TIMTextElem", "MsgContent": {"Text": null}}]);
+    assert!(backend.call(BATCH, sample(json!({"MsgBody": text}))).await.contains("90010"));
+}
+
+#[tokio::test]
 async fn neither_mute_nor_blocklist_keeps_it_away() {
     let backend = world(TencentConfig::default()).await;
     let app = backend.pipeline.apps.get(carillon_core::AppId(1)).unwrap();
@@ -264,6 +285,33 @@ async fn a_repeat_goes_to_new_recipients_only_and_is_answered_with_the_first_key
     for _ in 0..2 {
         sent(&backend, json!({"MsgSeq": "absent"})).await;
     }
+}
+
+#[tokio::test]
+async fn a_name_that_is_given_again_is_another_account_to_which_nothing_is_a_repeat() {
+    let backend = world(TencentConfig::default()).await;
+    let import = json!({
+        "SyncFromOldSystem": 5, "From_Account": "dave", "To_Account": "rong", "MsgSeq": 1, "MsgRandom": 2,
+        "MsgTimeStamp": 1_700_000_000, "MsgBody": text(),
+    });
+    let everything = async || {
+        assert!(backend.call(BATCH, sample(json!({}))).await.contains(r#""OK""#));
+        assert!(backend.call("openim/importmsg", import.clone()).await.contains(r#""OK""#));
+        count(&backend)
+    };
+    let anew = async |name: &str| {
+        let deleted = backend.call("im_open_login_svc/account_delete", json!({"DeleteItem": [{"UserID": name}]})).await;
+        assert!(deleted.contains(r#""ResultCode":0"#), "{deleted}");
+        backend.call("im_open_login_svc/account_import", json!({"UserID": name})).await;
+    };
+    assert_eq!((everything().await, everything().await), (2, 2));
+    anew("rong").await;
+    assert_eq!(everything().await, 4);
+    let recipients: Vec<_> =
+        backend.seen.committed.lock().unwrap()[2..].iter().map(|it| it.message.recipients.clone()).collect();
+    assert_eq!(recipients, [[id("rong")], [id("rong")]], "the other one has it");
+    anew("dave").await;
+    assert_eq!((everything().await, everything().await), (6, 6));
 }
 
 #[tokio::test]

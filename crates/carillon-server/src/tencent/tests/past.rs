@@ -185,6 +185,26 @@ async fn what_is_read_up_to_a_time_is_unread_no_more_and_its_sender_sees_that() 
 }
 
 #[tokio::test]
+async fn what_changes_no_list_is_unread_too_unless_it_says_otherwise() {
+    const UNREAD: &str = "openim/get_c2c_unread_msg_num";
+    let backend = world(TencentConfig::default()).await;
+    for (seq, words) in [(1, json!(["NoLastMsg"])), (2, json!(["NoLastMsg", "NoUnread"]))] {
+        let body = json!({
+            "From_Account": "dave", "To_Account": "rong", "MsgSeq": seq, "MsgRandom": 1, "MsgBody": text("hi"),
+            "SendMsgControl": words,
+        });
+        backend.call(SEND, body).await;
+    }
+    let all = json_of(&backend, UNREAD, json!({"To_Account": "rong"})).await;
+    assert_eq!(all["AllC2CUnreadMsgNum"], 1);
+    let of = json_of(&backend, UNREAD, json!({"To_Account": "rong", "Peer_Account": ["dave", "bonnie"]})).await;
+    assert_eq!(
+        of["C2CUnreadMsgNumList"],
+        json!([{"Peer_Account": "dave", "C2CUnreadMsgNum": 1}, {"Peer_Account": "bonnie", "C2CUnreadMsgNum": 0}])
+    );
+}
+
+#[tokio::test]
 async fn recent_contacts_come_by_their_last_messages_and_go_when_they_are_deleted() {
     const LIST: &str = "recentcontact/get_list";
     const DELETE: &str = "recentcontact/delete";
@@ -200,9 +220,9 @@ async fn recent_contacts_come_by_their_last_messages_and_go_when_they_are_delete
     };
     assert_eq!(
         backend.call(LIST, from(0, 0)).await,
-        r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"SessionItem":[{"Type":1,"To_Account":"bonnie","MsgTime":1700000001,"TopFlag":0},{"Type":1,"To_Account":"dave","MsgTime":1700000000,"TopFlag":0}],"CompleteFlag":1,"TimeStamp":1700000000,"StartIndex":1,"TopTimeStamp":0,"TopStartIndex":0,"ErrorDisplay":""}"#
+        r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"SessionItem":[{"Type":1,"To_Account":"bonnie","MsgTime":1700000001,"TopFlag":0},{"Type":1,"To_Account":"dave","MsgTime":1700000000,"TopFlag":0}],"CompleteFlag":1,"TimeStamp":1700000000,"StartIndex":0,"TopTimeStamp":0,"TopStartIndex":0,"ErrorDisplay":""}"#
     );
-    let rest = json_of(&backend, LIST, from(1_700_000_001, 1)).await;
+    let rest = json_of(&backend, LIST, from(1_700_000_000, 0)).await;
     assert_eq!(
         (&rest["SessionItem"][0]["To_Account"], rest["SessionItem"].as_array().unwrap().len()),
         (&json!("dave"), 1)
@@ -228,7 +248,7 @@ async fn recent_contacts_come_by_their_last_messages_and_go_when_they_are_delete
 }
 
 #[tokio::test]
-async fn pages_of_recent_contacts_hold_a_hundred_and_lose_none_of_a_second() {
+async fn pages_of_recent_contacts_hold_a_hundred_and_lose_or_repeat_none() {
     let backend = world(TencentConfig { calls_per_s: u32::MAX, ..TencentConfig::default() }).await;
     let app = backend.pipeline.apps.get(carillon_core::AppId(1)).unwrap();
     for n in 0..250 {
@@ -239,7 +259,16 @@ async fn pages_of_recent_contacts_hold_a_hundred_and_lose_none_of_a_second() {
             profile: carillon_core::model::Profile::default(),
         };
         backend.pipeline.create_account(&app, command, None).await.unwrap();
-        send(&backend, &name, "rong", (n, 1)).await;
+        if n == 100 {
+            // Long after it was said.
+            let import = json!({
+                "SyncFromOldSystem": 2, "From_Account": name, "To_Account": "rong", "MsgSeq": 1, "MsgRandom": 2,
+                "MsgTimeStamp": NOW_S - 1_000_000, "MsgBody": text("old"),
+            });
+            assert_eq!(backend.call("openim/importmsg", import).await, DONE);
+        } else {
+            send(&backend, &name, "rong", (n, 1)).await;
+        }
         if n % 120 == 119 {
             backend.clock.advance_ms(1_000);
         }
@@ -257,6 +286,8 @@ async fn pages_of_recent_contacts_hold_a_hundred_and_lose_none_of_a_second() {
             break;
         }
         (query["TimeStamp"], query["StartIndex"]) = (page["TimeStamp"].clone(), page["StartIndex"].clone());
+        // One that was listed comes to the front.
+        send(&backend, "peer249", "rong", (pages, 2)).await;
     }
     seen.sort();
     let listed = seen.len();

@@ -54,6 +54,9 @@ pub(crate) fn create(
     let index = format::by_account(Tag::AccountById, no);
     let value = seal::seal(&index, account.id.as_str().as_bytes());
     group.put_rest(index, value);
+    if !account.id.is_folded() {
+        set(group, format::folded_name(app, &account.id), true);
+    }
     put(group, &account);
     group.remember(app, remember, &account);
     Ok(account)
@@ -105,6 +108,9 @@ pub(crate) fn remove(
     }
     let Some(account) = read(group, app, id)? else { return Ok(None) };
     group.remove_rest(format::account(app, id));
+    if !id.is_folded() {
+        set(group, format::folded_name(app, id), false);
+    }
     let void = format::void(app, id);
     let value = seal::seal(&void, &account.signed_since_ms.max(before_ms).to_be_bytes());
     group.put_rest(void, value);

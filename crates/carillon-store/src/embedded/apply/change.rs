@@ -129,6 +129,7 @@ pub(crate) fn end_conversation(group: &mut Group<'_>, (low, high): (AccountNo, A
         group.state.forget_pointed(low, high);
     }
     remove_both(group, Tag::Unlisted, (low, high))?;
+    remove_both(group, Tag::Joined, (low, high))?;
     remove_both(group, Tag::Read, (low, high))
 }
 

@@ -18,8 +18,8 @@ pub(crate) fn commit(
     plan: InboxPlan,
     remember: Option<Remember<Committed>>,
 ) -> Result<Arc<Committed>, StoreError> {
-    let (fates, is_kept) = (plan.fates(), plan.is_kept());
-    let InboxPlan { mut message, copies, sender_copy, in_conversations, change, unregistered } = plan;
+    let (fates, is_kept, joins_late) = (plan.fates(), plan.is_kept(), plan.joins_late());
+    let InboxPlan { mut message, copies, sender_copy, in_conversations, change, unregistered, .. } = plan;
     group.check(message.app)?;
     let count = u32::try_from(copies.len()).ok().filter(|count| *count < seal::DISTANCE_END - 1);
     let count = count.ok_or_else(|| StoreError::Unknown("too many copies".into()))?;
@@ -52,6 +52,11 @@ pub(crate) fn commit(
             let key = format::history(low, high, copy_placed.id);
             group.put(&group.db.history, key, seal::row(&key, Row::new(&message, low), distance));
             group.point(low, high);
+            if joins_late {
+                let key = format::related(Tag::Joined, low, high);
+                let value = seal::seal(&key, &copy_placed.id.0.to_be_bytes());
+                group.put_rest(key, value);
+            }
         }
         placed.push(copy_placed);
     }
