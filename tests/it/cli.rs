@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::Stdio;
 
-use carillon_testkit::{AppFile, Process, soon};
+use carillon_testkit::{AppFile, Process, UserBuilder, soon};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -84,6 +84,25 @@ async fn an_app_is_removed_with_everything_and_only_when_it_is_meant() {
     assert_eq!(run(&data, &["app", "remove", "shop", "--yes"]).await.code, Some(1), "it is not there any more");
     done(&data, &["app", "create", "shop"]).await;
     assert!(run(&data, &["account", "token", "ann"]).await.err.contains("no account `ann`"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_that_is_made_with_tencent_credentials_is_called_and_logged_in_to_at_once() {
+    let directory = TempDir::new().unwrap();
+    let data = directory.path().join("data");
+    let server = Process::serve(BINARY, &AppFile::default().write_config(directory.path(), ""), &data).await;
+    let made = run(&data, &["app", "create", "chat", "--tencent"]).await;
+    assert!(made.out.contains("tencent = { sdk_app_id = 1"), "{}", made.out);
+    assert!(made.err.contains("carillon usersig ACCOUNT --app chat"), "{}", made.err);
+    assert_eq!(done(&data, &["app", "credentials", "chat"]).await, made.out);
+    let import = ["call", "tencent", "im_open_login_svc/account_import", r#"{"UserID":"Ann"}"#, "--app", "chat"];
+    assert!(done(&data, &import).await.contains(r#""ErrorCode":0"#));
+    let usersig = done(&data, &["usersig", "Ann", "--app", "chat"]).await;
+    UserBuilder::new(&server.url, usersig.trim()).connect().await;
+    let other = done(&data, &["app", "create", "other", "--tencent"]).await;
+    let number = |text: &str| text.split("sdk_app_id = ").nth(1).unwrap()[..10].to_owned();
+    assert_ne!(number(&other), number(&made.out));
+    server.kill().await;
 }
 
 #[tokio::test]

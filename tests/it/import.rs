@@ -149,6 +149,29 @@ async fn a_long_file_goes_through_in_many_batches_and_without_a_server_too() {
     assert_eq!(import().await.err, "0 created, 0 updated, 3000 unchanged, 0 differing, 0 refused\n");
 }
 
+#[tokio::test]
+async fn an_account_that_differs_from_one_that_is_there_in_case_only_is_told_of() {
+    let directory = TempDir::new().unwrap();
+    let data = directory.path().join("data");
+    assert_eq!(ended(command(&data, &["app", "create", "shop", "--tencent"])).await.code, Some(0));
+    let import = async |lines: &str| {
+        let file = directory.path().join("users.csv");
+        std::fs::write(&file, format!("accid,token\n{lines}")).unwrap();
+        ended(command(&data, &["import", "accounts", file.to_str().unwrap()])).await.err
+    };
+    let end =
+        |created, unchanged| format!("{created} created, 0 updated, {unchanged} unchanged, 0 differing, 0 refused\n");
+    assert_eq!(import("Ann,t\nbob,t\n").await, end(2, 0));
+    let there = "line 2: ann differs from Ann, which is there, in case only\n\
+                 line 3: BOB differs from bob, which is there, in case only\n";
+    let in_file = "line 4: this account differs from that of line 3 in case only\n";
+    let told = import("ann,t\nBOB,t\nBob,t\n").await;
+    for line in there.lines().chain(in_file.lines()) {
+        assert!(told.lines().any(|it| it == line), "{line} in {told}");
+    }
+    assert_eq!((told.lines().count(), told.ends_with(&end(3, 0))), (4, true), "{told}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_file_of_accounts_is_refused_before_anything_is_done() {
     let there = Move::to_a_new_server().await;

@@ -21,6 +21,9 @@ pub(super) enum App {
         /// Lift every call limit: for benches and tests
         #[arg(long)]
         unlimited: bool,
+        /// With credentials for the Tencent Chat dialect, too; its administrator is the account `administrator`
+        #[arg(long)]
+        tencent: bool,
         /// With how many devices an account may be online at a time
         #[arg(long, value_parser = DevicePolicy::ALL.map(DevicePolicy::name))]
         devices: Option<String>,
@@ -94,15 +97,13 @@ impl App {
 
     async fn on(self, admin: &Admin) -> anyhow::Result<()> {
         match self {
-            Self::Create { name, unlimited, devices } => {
+            Self::Create { name, unlimited, tencent, devices } => {
                 let limits = unlimited.then_some("unlimited");
-                let wanted = json!({ "name": name, "limits": limits, "devices": devices });
+                let tencent = tencent.then(|| json!({}));
+                let wanted = json!({ "name": name, "limits": limits, "tencent": tencent, "devices": devices });
                 let made: Credentials = admin.post("/apps", wanted).await?;
                 made.print()?;
-                out::note(format_args!(
-                    "created; next: `carillon account create ACCOUNT --app {name}{}`",
-                    admin.options()
-                ));
+                made.tell_next(admin.options());
                 Ok(())
             }
             Self::Set { name, devices } => {
@@ -162,6 +163,18 @@ fn is_confirmed(name: &str) -> anyhow::Result<bool> {
 impl Credentials {
     pub(super) async fn of(admin: &Admin, app: &str) -> anyhow::Result<Self> {
         admin.get(&format!("/apps/{}/credentials", segment(app))).await
+    }
+
+    /// What to do with a new app.
+    fn tell_next(&self, options: &str) {
+        let Self { name, tencent, .. } = self;
+        out::note(format_args!("created; next: `carillon account create ACCOUNT --app {name}{options}`"));
+        if tencent.is_some() {
+            out::note(format_args!(
+                "or, by Tencent Chat: `carillon call tencent im_open_login_svc/account_import '{{\"UserID\":\"ACCOUNT\"}}' --app \
+                 {name}{options}`; a user logs in with `carillon usersig ACCOUNT --app {name}{options}`"
+            ));
+        }
     }
 
     fn print(&self) -> anyhow::Result<()> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use carillon_core::model::{ApiKey, App, Secret};
+use carillon_core::pipeline::Pipeline;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
@@ -64,7 +65,7 @@ struct WantedKey {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WantedTencent {
-    sdk_app_id: u64,
+    sdk_app_id: Option<u64>,
     secret_key: Option<String>,
     #[serde(default = "TencentKeyConfig::usual_admins")]
     admins: Vec<String>,
@@ -103,7 +104,7 @@ pub(super) async fn create(
     State(native): State<Arc<Native>>,
     Body(wanted): Body<Wanted>,
 ) -> Result<(StatusCode, Json<Credentials>), Problem> {
-    let config = wanted.with_secrets(|bytes| native.pipeline.random.hex(bytes));
+    let config = wanted.complete(&native.pipeline);
     if let Some((key, reason)) = app_problems(&config).into_iter().next() {
         return Err(Problem::bad_request(format!("`{key}`: {reason}")));
     }
@@ -177,7 +178,9 @@ pub(super) async fn remove(State(native): State<Arc<Native>>, Path(name): Path<S
 }
 
 impl Wanted {
-    fn with_secrets(self, hex: impl Fn(usize) -> String) -> AppConfig {
+    /// With secrets, and numbers, made at random where none are given.
+    fn complete(self, pipeline: &Pipeline) -> AppConfig {
+        let hex = |bytes| pipeline.random.hex(bytes);
         let netease = self.netease.unwrap_or_default();
         AppConfig {
             name: self.name,
@@ -187,7 +190,7 @@ impl Wanted {
                 app_secret: netease.app_secret.unwrap_or_else(|| hex(16)),
             }),
             tencent: self.tencent.map(|it| TencentKeyConfig {
-                sdk_app_id: it.sdk_app_id,
+                sdk_app_id: it.sdk_app_id.unwrap_or_else(|| free_sdk_app_id(pipeline)),
                 secret_key: it.secret_key.unwrap_or_else(|| hex(32)),
                 admins: it.admins,
             }),
@@ -205,6 +208,21 @@ impl Wanted {
             disabled: self.disabled,
         }
     }
+}
+
+/// A number as the vendor's are, that no app has. At random, so that an app that is removed does not leave its number to the
+/// next one.
+fn free_sdk_app_id(pipeline: &Pipeline) -> u64 {
+    const FIRST: u64 = 1_400_000_000;
+    const NUMBERS: u64 = 200_000_000;
+    let drawn = || {
+        let mut bytes = [0; 8];
+        pipeline.random.fill(&mut bytes);
+        FIRST + u64::from_le_bytes(bytes) % NUMBERS
+    };
+    let is_free = |number: &u64| pipeline.apps.by_key(tencent::DIALECT, &number.to_string()).is_none();
+    // There are fewer apps than numbers.
+    std::iter::repeat_with(drawn).find(is_free).expect("it goes on until one is found")
 }
 
 impl Listed {

@@ -2,8 +2,7 @@
 //!
 //! Invariant: the call may be repeated. What a first one did counts as unchanged then, and tokens that it made are told again.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::{HashMap, hash_map};
 use std::sync::Arc;
 
 use axum::Json;
@@ -68,6 +67,16 @@ pub(crate) struct Settled {
     /// Its token, where the entry gave none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) token: Option<String>,
+    /// Of one that was created: an account that there was, and whose name differs from its in case only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) resembles: Option<String>,
+}
+
+/// An entry that is well-formed.
+struct Entry {
+    wanted: CreateAccount,
+    known: Option<Account>,
+    resembles: Option<AccountId>,
 }
 
 pub(super) async fn run(
@@ -85,8 +94,12 @@ pub(super) async fn run(
     let wanted = read(&app, &accounts);
     let ids: Vec<AccountId> = wanted.iter().flatten().map(|it| it.id.clone()).collect();
     let mut known = native.pipeline.store.accounts(app.id, &ids).await?.into_iter();
-    let entries = wanted.into_iter().map(|it| it.map(|wanted| (wanted, known.next().flatten())));
-    let entries: Vec<Result<(CreateAccount, Option<Account>), String>> = entries.collect();
+    let mut others = native.pipeline.store.in_another_case(app.id, &ids).await?.into_iter();
+    let mut entry = |wanted| {
+        let (known, resembles) = (known.next().flatten(), others.next().flatten());
+        Entry { wanted, known, resembles }
+    };
+    let entries: Vec<Result<Entry, String>> = wanted.into_iter().map(|it| it.map(&mut entry)).collect();
     let settle = Settle { native: &native, app: &app, update };
     // At once, because the writer syncs together what waits together.
     let outcomes = stream::iter(entries).map(|entry| settle.entry(entry)).buffered(AT_ONCE).try_collect();
@@ -102,11 +115,11 @@ fn read(app: &App, entries: &[Box<RawValue>]) -> Vec<Result<CreateAccount, Strin
             .map_err(|error| format!("the entry is not what this takes: {}", body::reason(&error)))?;
         let command = wanted.command(app)?;
         match seen.entry(command.id.clone()) {
-            Entry::Vacant(place) => {
+            hash_map::Entry::Vacant(place) => {
                 place.insert(n);
                 Ok(command)
             }
-            Entry::Occupied(first) => {
+            hash_map::Entry::Occupied(first) => {
                 Err(format!("`account`: `{}` is named by entry {} already", command.id, first.get()))
             }
         }
@@ -128,19 +141,25 @@ struct Settle<'a> {
 }
 
 impl Settle<'_> {
-    async fn entry(&self, entry: Result<(CreateAccount, Option<Account>), String>) -> Result<Outcome, Refusal> {
-        match entry {
-            Err(detail) => Ok(Outcome::Refused { detail }),
-            Ok((wanted, Some(known))) => self.existing(wanted, known).await,
-            Ok((wanted, None)) => match self.native.pipeline.create_account(self.app, wanted.clone(), None).await {
-                Ok(account) => Ok(Outcome::Created(Settled::of(&wanted, &account))),
-                Err(Refusal::AccountExists(id)) => {
-                    // Somebody else was quicker.
-                    let known = self.native.pipeline.store.account(self.app.id, &id).await?;
-                    self.existing(wanted, known.ok_or(Refusal::UnknownAccount(id))?).await
-                }
-                Err(refusal) => Err(refusal),
-            },
+    async fn entry(&self, entry: Result<Entry, String>) -> Result<Outcome, Refusal> {
+        let Entry { wanted, known, resembles } = match entry {
+            Ok(entry) => entry,
+            Err(detail) => return Ok(Outcome::Refused { detail }),
+        };
+        if let Some(known) = known {
+            return self.existing(wanted, known).await;
+        }
+        match self.native.pipeline.create_account(self.app, wanted.clone(), None).await {
+            Ok(account) => {
+                let resembles = resembles.map(|it| it.to_string());
+                Ok(Outcome::Created(Settled { resembles, ..Settled::of(&wanted, &account) }))
+            }
+            Err(Refusal::AccountExists(id)) => {
+                // Somebody else was quicker.
+                let known = self.native.pipeline.store.account(self.app.id, &id).await?;
+                self.existing(wanted, known.ok_or(Refusal::UnknownAccount(id))?).await
+            }
+            Err(refusal) => Err(refusal),
         }
     }
 
@@ -171,7 +190,7 @@ impl Settle<'_> {
 impl Settled {
     fn of(wanted: &CreateAccount, account: &Account) -> Self {
         let token = wanted.token.is_none().then(|| account.token.expose().to_owned());
-        Self { account: account.id.to_string(), token }
+        Self { account: account.id.to_string(), token, resembles: None }
     }
 }
 

@@ -16,6 +16,8 @@ pub(super) struct Batch {
     pub(super) lines: Vec<(u64, Option<String>)>,
     /// The bodies of the other lines.
     pub(super) entries: Vec<Value>,
+    /// Lines that were told of already: their accounts differ from earlier ones' in case only.
+    pub(super) told: Vec<u64>,
 }
 
 /// Takes a line, and the earlier one whose account differs from its in case only.
@@ -63,6 +65,7 @@ impl Iterator for Batches {
                     if repeated.is_none() {
                         if let Some(first) = self.repeats.in_another_case(number, &entry.account) {
                             (self.warn)(number, first);
+                            batch.told.push(number);
                         }
                         bytes += with_comma;
                         batch.entries.push(entry.body);

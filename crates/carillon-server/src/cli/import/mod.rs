@@ -103,7 +103,7 @@ async fn call(
     batch: anyhow::Result<Batch>,
     update: bool,
 ) -> anyhow::Result<Vec<(u64, batch::Outcome)>> {
-    let Batch { lines, entries } = batch?;
+    let Batch { lines, entries, told } = batch?;
     let mut answers = if entries.is_empty() {
         Vec::new().into_iter()
     } else {
@@ -111,7 +111,12 @@ async fn call(
         admin.post::<batch::Answer>(path, body).await?.accounts.into_iter()
     };
     let outcome = |(line, refused): (u64, Option<String>)| {
-        let outcome = refused.map(|detail| batch::Outcome::Refused { detail }).or_else(|| answers.next());
+        let mut outcome = refused.map(|detail| batch::Outcome::Refused { detail }).or_else(|| answers.next());
+        if let Some(batch::Outcome::Created(settled)) = &mut outcome
+            && told.contains(&line)
+        {
+            settled.resembles = None;
+        }
         outcome.map(|outcome| (line, outcome)).context("the server answered for fewer accounts than it was sent")
     };
     lines.into_iter().map(outcome).collect()

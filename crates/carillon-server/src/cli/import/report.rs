@@ -82,7 +82,13 @@ impl Report {
             }
         };
         *count += 1;
-        let batch::Settled { account, token: Some(token) } = settled else { return Ok(()) };
+        let batch::Settled { account, token, resembles } = settled;
+        if let Some(other) = resembles {
+            self.bar.suspend(|| {
+                out::note(format_args!("line {line}: {account} differs from {other}, which is there, in case only"));
+            });
+        }
+        let Some(token) = token else { return Ok(()) };
         counts.tokens += 1;
         writeln!(self.tokens, "{},{}", quoted(&account), quoted(&token)).expect("a string takes every text");
         Ok(())
