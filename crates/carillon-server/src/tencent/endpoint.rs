@@ -153,6 +153,7 @@ mod tests {
             "openim/importmsg",
             "openim/admin_getroammsg",
             "openim/admin_msgwithdraw",
+            "openim/modify_c2c_msg",
             "openim/admin_set_msg_read",
             "openim/get_c2c_unread_msg_num",
             "recentcontact/get_list",
