@@ -164,6 +164,11 @@ impl Mailbox {
     /// Waits until there is something, and takes all of it.
     pub(crate) async fn take(&self) -> Mail {
         self.bell.notified().await;
+        self.look()
+    }
+
+    /// Takes all that there is.
+    pub(crate) fn look(&self) -> Mail {
         let mut state = self.lock();
         state.seen_ends.clear();
         std::mem::take(&mut state.mail)

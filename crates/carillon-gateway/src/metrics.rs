@@ -167,7 +167,7 @@ impl GatewayMetrics {
     }
 
     fn register_rooms(&self, registry: &mut Registry) {
-        let RoomMetrics { members, entered, refused, returned, forgotten, overruns } = &self.rooms;
+        let RoomMetrics { members, entered, refused, returned, forgotten, overruns, writes } = &self.rooms;
         registry.register("carillon_room_members", "Connections that are in rooms", members.clone());
         registry.register("carillon_room_entries", "Connections that entered rooms", entered.clone());
         let help = "Connections that were in too many rooms to enter another";
@@ -178,6 +178,8 @@ impl GatewayMetrics {
         registry.register("carillon_room_forgotten_messages", help, forgotten.clone());
         let help = "Messages to rooms that a shard's queue had no place for";
         registry.register("carillon_room_overruns", help, overruns.clone());
+        let help = "Times that a member was handed messages, one or several at once";
+        registry.register("carillon_room_writes", help, writes.clone());
     }
 
     fn register_broadcasts(&self, registry: &mut Registry) {

@@ -14,4 +14,6 @@ pub(crate) struct RoomMetrics {
     /// Messages that were not kept for members that may come back, because there were too many.
     pub(crate) forgotten: Counter,
     pub(crate) overruns: Counter,
+    /// Members that were handed messages; several at once count once.
+    pub(crate) writes: Counter,
 }

@@ -129,8 +129,13 @@ impl Shard {
     async fn live(self: Rc<Self>) {
         let ticking = tokio::task::spawn_local(self.clone().tick());
         while !self.state.borrow().draining {
-            let mail = self.mailbox.take().await;
+            // While messages are on their way to members, more are taken in on the way.
+            let mail = if self.has_rounds() { self.mailbox.look() } else { self.mailbox.take().await };
             self.sort(mail);
+            self.go_round();
+            if self.has_rounds() {
+                tokio::task::yield_now().await;
+            }
         }
         self.say_goodbye().await;
         ticking.abort();
@@ -205,6 +210,7 @@ impl Shard {
 
     /// Says why, takes the connection off its account, and lets it end.
     fn close(&self, id: ConnId, close: Close) {
+        self.hand_rest(id, None);
         let until_us = self.server.pipeline.clock.monotonic_us() + self.server.config.close_timeout_ms * 1_000;
         let closed = self.with(id, |it| {
             it.close(close, until_us).then(|| (it.account, it.account_id.clone(), it.device.clone(), it.rooms.take()))
@@ -217,6 +223,7 @@ impl Shard {
 
     /// Forgets a connection whose socket is done. Its tasks wait for what will not come, so they are told.
     fn remove(&self, id: ConnId) {
+        self.hand_rest(id, None);
         let mut state = self.state.borrow_mut();
         if state.connections.get(id.place).is_none_or(|it| it.serial() != id.serial) {
             return;

@@ -1,7 +1,8 @@
 //! What a connection leaves behind in its shard: nothing. And which of two logins stays, whichever comes first.
 
 use carillon_core::DeviceId;
-use carillon_core::model::Account;
+use carillon_core::model::{Account, AppSettings};
+use serde_json::json;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 
@@ -9,7 +10,8 @@ use super::*;
 use crate::GatewayConfig;
 use crate::protocol::Encoding;
 use crate::socket::Socket;
-use crate::tests::world::{START_MS, World};
+use crate::tests::room::text;
+use crate::tests::world::{Client, START_MS, World};
 use crate::ws;
 
 /// A world whose gateway is idle, a shard of its own that nobody runs, and one connection of ann's with its client.
@@ -188,6 +190,45 @@ async fn a_login_that_was_overtaken_by_a_kick_is_turned_away() {
                 shard.adopt(newcomer);
                 told(&mut client, answer).await;
             }
+        })
+        .await;
+}
+
+/// What the client is told next, while the shard does nothing but what it is told.
+async fn answer(shard: &Rc<Shard>, client: &mut Client) -> Vec<serde_json::Value> {
+    loop {
+        let told = client.take_now();
+        if !told.is_empty() {
+            return told;
+        }
+        shard.sort(shard.mailbox.look());
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_member_that_has_to_go_gets_first_what_is_on_its_way_to_it() {
+    LocalSet::new()
+        .run_until(async {
+            let config = GatewayConfig { shards: 1, ..GatewayConfig::default() };
+            let world = World::idle(config, AppSettings::default(), 7).await;
+            let account = world.account("ann").await;
+            let room = world.room("ann").await.key.no;
+            let shard = idle_shard(&world, &account);
+            let mut ann = world.connecting("ann", json!({})).await;
+            assert_eq!(answer(&shard, &mut ann).await[0]["id"], 1);
+            ann.say(&json!({"id": 2, "subscribe": {"channel": format!("room:{room}")}})).await;
+            assert_eq!(answer(&shard, &mut ann).await[0]["id"], 2);
+            world.say(text(room, "ann", "last")).await;
+            shard.sort(shard.mailbox.look());
+            assert_eq!(ann.take_now(), [json!(null); 0]);
+            shard.close_and_send(shard.all()[0], Close::KICKED);
+            let told = ann.take_now();
+            assert_eq!(told[0]["push"]["pub"]["data"]["elements"][0]["text"], "last", "{told:?}");
+            assert_eq!(told[1]["close"], Close::KICKED.code, "{told:?}");
+            assert_eq!(world.metrics.delivered.get(), 1);
+            shard.go_round();
+            assert!(!shard.has_rounds());
         })
         .await;
 }

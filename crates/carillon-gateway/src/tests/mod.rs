@@ -18,7 +18,7 @@ mod past;
 mod presence;
 mod profile;
 mod records;
-mod room;
+pub(crate) mod room;
 mod room_presence;
 mod room_return;
 mod room_rpcs;

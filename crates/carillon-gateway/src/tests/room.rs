@@ -15,7 +15,7 @@ use crate::GatewayConfig;
 pub(super) const FROM_BACKEND: Notify = Notify { operator: None, is_told: true, ext: String::new() };
 
 impl World {
-    pub(super) async fn room(&self, creator: &str) -> Room {
+    pub(crate) async fn room(&self, creator: &str) -> Room {
         let info = RoomInfo { name: "hall".into(), ..RoomInfo::default() };
         let command = CreateRoom { creator: id(creator), info, tells_presence: false, closing: None };
         self.pipeline.create_room(&self.app, command, None).await.unwrap()
@@ -28,7 +28,7 @@ impl World {
         client
     }
 
-    pub(super) async fn say(&self, command: RoomSend) -> SentToRoom {
+    pub(crate) async fn say(&self, command: RoomSend) -> SentToRoom {
         self.pipeline.send_to_room(&self.app, command).await.unwrap()
     }
 
@@ -90,7 +90,7 @@ impl Client {
 }
 
 /// A text that a backend sends to all members in somebody's name.
-pub(super) fn text(room: RoomNo, from: &str, text: &str) -> RoomSend {
+pub(crate) fn text(room: RoomNo, from: &str, text: &str) -> RoomSend {
     RoomSend {
         room,
         sender: id(from),

@@ -1,197 +1,240 @@
-//! Messages to rooms: who gets them is chosen member by member, and every socket is written to once for all that wait.
+//! Messages to rooms: who gets them is chosen member by member as soon as they come, and a [`super::round`] hands them out.
 //!
-//! The frames of a message are the same for all connections. Members that get the same ones of a run, which are nearly all,
-//! share one joined buffer. Nothing here allocates for a member: what a pass needs is the shard's, and used again.
+//! The frames of a message are the same for all connections. Members that get the same ones at a time, which are nearly all,
+//! share one joined buffer. Nothing here allocates for a member.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use carillon_core::model::{App, DropReason, RoomMessage, RoomSettings};
+use carillon_core::model::{App, DropReason, RoomKey, RoomMessage, RoomSettings};
 use carillon_core::room::{Choice, FlowLimit, Moment, Pass, Rules, To};
+use slab::Slab;
 
-use super::{Room, Rooms};
+use super::{Place, Room, Rooms};
 use crate::protocol::code::Close;
 use crate::rooms::RoomMail;
-use crate::shard::connection::Connection;
+use crate::shard::connection::{Connection, TooSlow};
 use crate::shard::{ConnId, Shard, State};
-use crate::wire::{WIRES, Wire};
 
-/// Messages that are chosen for together: the bits of a mask.
-const RUN_MAX: usize = 64;
+/// Members that are handed something before the shard looks for what has come meanwhile: about half a millisecond of writes,
+/// beside which the look is nothing.
+const STRIDE: usize = 64;
 
-/// What passes use again.
-#[derive(Default)]
-pub(super) struct Scratch {
-    /// By member: which messages of the run it gets.
-    masks: Vec<u64>,
-    joined: [Joined; WIRES],
-}
-
-/// The frames of a wire that the last member got.
-#[derive(Default)]
-struct Joined {
-    mask: u64,
-    bytes: Vec<u8>,
-}
-
-/// One message of a run.
-struct Item<'a> {
-    mail: &'a Arc<RoomMail>,
-    message: &'a RoomMessage,
-}
-
-/// What became of a run.
+/// What became of messages.
 #[derive(Default)]
 struct Counts {
     delivered: u64,
+    writes: u64,
     /// By the reason's place.
     dropped: [usize; DropReason::ALL.len()],
 }
 
 impl Shard {
-    /// Hands out what is new in rooms: of each in its order.
+    /// Takes in what is new in rooms: of each in its order.
     pub(in crate::shard) fn hand_out_rooms(&self, mut mail: Vec<Arc<RoomMail>>) {
         mail.sort_by_key(|it| it.room);
         for of_room in mail.chunk_by_mut(|one, two| one.room == two.room) {
             for run in of_room.chunk_by_mut(|one, two| one.message().is_some() && two.message().is_some()) {
-                // What waits here is all that there is to put in order: sockets get it at once.
-                run.sort_by_key(|it| Reverse(it.urgency()));
-                for run in run.chunks(RUN_MAX) {
-                    self.hand_out_run(run);
+                let room = run[0].room;
+                if run[0].message().is_none() {
+                    // What happened after the messages before it is told after them.
+                    self.end_round(room);
+                    run.iter().for_each(|mail| self.hear(mail));
+                    continue;
                 }
+                // What is chosen first is held against flow limits first.
+                run.sort_by_key(|it| Reverse(it.urgency()));
+                run.iter().for_each(|mail| self.admit(room, mail));
             }
         }
     }
 
-    fn hand_out_run(&self, run: &[Arc<RoomMail>]) {
-        let items: Vec<Item<'_>> =
-            run.iter().filter_map(|mail| Some(Item { mail, message: mail.message()? })).collect();
-        if items.is_empty() {
-            run.iter().for_each(|mail| self.hear(mail));
-            return;
+    /// Chooses who gets a message, and puts it on its way.
+    fn admit(&self, key: RoomKey, mail: &Arc<RoomMail>) {
+        let (Some(message), Some(app)) = (mail.message(), self.server.pipeline.apps.get(key.app)) else { return };
+        let mut counts = Counts::default();
+        if !self.choose(mail, message, &rules(&app), &mut counts) {
+            self.end_round(key);
+            self.choose(mail, message, &rules(&app), &mut counts);
         }
-        let key = run[0].room;
-        let Some(app) = self.server.pipeline.apps.get(key.app) else { return };
-        let (counts, slow) = {
-            let mut state = self.state.borrow_mut();
-            let mut counts = Counts::default();
-            self.choose(&mut state, &items, &rules(&app), &mut counts);
-            let slow = self.write(&mut state, &items, &mut counts);
-            (counts, slow)
-        };
+        self.count_room(&counts);
+    }
+
+    fn count_room(&self, counts: &Counts) {
         self.server.metrics.delivered.inc_by(counts.delivered);
         self.server.metrics.frames_out.inc_by(counts.delivered);
+        self.server.metrics.rooms.writes.inc_by(counts.writes);
         for (reason, dropped) in DropReason::ALL.into_iter().zip(counts.dropped).filter(|(_, dropped)| *dropped > 0) {
             self.server.metrics.dropped(reason, dropped);
         }
-        slow.into_iter().for_each(|id| self.close_and_send(id, Close::SLOW));
     }
 
-    /// Notes in `masks` who gets what.
-    fn choose(&self, state: &mut State, items: &[Item<'_>], rules: &Rules, counts: &mut Counts) {
-        let State { connections, accounts, rooms: Rooms { by_key, rng, scratch, .. }, .. } = state;
-        let key = items[0].message.room;
+    /// Whether something is on its way to members.
+    pub(in crate::shard) fn has_rounds(&self) -> bool {
+        !self.state.borrow().rooms.rounds.is_empty()
+    }
+
+    /// Hands out for a moment: rooms take turns.
+    pub(in crate::shard) fn go_round(&self) {
+        let mut left = STRIDE;
+        while left > 0 {
+            let next = self.state.borrow_mut().rooms.rounds.pop_front();
+            let Some(room) = next else { return };
+            let goes_on = self.hand_on(room, &mut left);
+            let Rooms { by_key, rounds, .. } = &mut self.state.borrow_mut().rooms;
+            if goes_on {
+                rounds.push_back(room);
+            } else if let Some(room) = by_key.get_mut(&room) {
+                room.has_turn = false;
+            }
+        }
+    }
+
+    /// Hands out everything that is on its way in a room.
+    fn end_round(&self, room: RoomKey) {
+        let mut all = usize::MAX;
+        self.hand_on(room, &mut all);
+    }
+
+    /// Marks who gets the message, and adds it to the round; `false`, with nothing done, where the round has no place for it.
+    fn choose(&self, mail: &Arc<RoomMail>, message: &RoomMessage, rules: &Rules, counts: &mut Counts) -> bool {
+        let mut state = self.state.borrow_mut();
+        let State { connections, accounts, rooms: Rooms { by_key, rng, rounds, .. }, .. } = &mut *state;
+        let key = mail.room;
         let room = by_key.entry(key).or_default();
-        scratch.masks.clear();
-        scratch.masks.resize(room.members.len(), 0);
+        let Some(bit) = room.round.free_bit() else { return false };
         let now_us = self.server.pipeline.clock.monotonic_us();
         let (now, return_us) = (Moment::new(now_us), self.return_us(key));
-        for (bit, Item { mail, message }) in items.iter().enumerate() {
-            let audience = mail.audience(message);
-            if return_us > 0 {
-                // A member that comes back gets all of it at once, beside what waits for it already.
-                let bytes_max = self.server.config.send_queue_bytes_max / 2;
-                let forgotten = room.returning.keep(mail, now_us, bytes_max);
-                self.server.metrics.rooms.forgotten.inc_by(forgotten);
+        let audience = mail.audience(message);
+        if return_us > 0 {
+            // A member that comes back gets all of it at once, beside what waits for it already.
+            let bytes_max = self.server.config.send_queue_bytes_max / 2;
+            let forgotten = room.returning.keep(mail, now_us, bytes_max);
+            self.server.metrics.rooms.forgotten.inc_by(forgotten);
+        }
+        let pass = Pass::new(audience, mail.no, now, room.members.sets(), rules);
+        let mut chosen = 0;
+        let mut choose = |counts: &mut Counts, room: &mut Room, place: usize| {
+            if mail.had_until_ms.is_some_and(|until_ms| room.entered_ms[place] <= until_ms) {
+                return counts.dropped(DropReason::AlreadyReceived);
             }
-            let pass = Pass::new(audience, mail.no, now, room.members.sets(), rules);
-            let mut choose = |counts: &mut Counts, room: &mut Room, place: usize| {
-                if mail.had_until_ms.is_some_and(|until_ms| room.entered_ms[place] <= until_ms) {
-                    return counts.dropped(DropReason::AlreadyReceived);
+            let choice = room.members.choose(&pass, place, rng);
+            room.members.charge(&pass, place, choice);
+            match choice {
+                Choice::Deliver => {
+                    room.round.mark(place, bit);
+                    chosen += 1;
                 }
-                let choice = room.members.choose(&pass, place, rng);
-                room.members.charge(&pass, place, choice);
-                match choice {
-                    Choice::Deliver => scratch.masks[place] |= 1 << bit,
-                    Choice::Drop(reason) => {
-                        room.has_skipped |= matches!(reason, DropReason::FlowLimit | DropReason::FlowLimitHigh);
-                        counts.dropped(reason);
+                Choice::Drop(reason) => {
+                    room.has_skipped |= matches!(reason, DropReason::FlowLimit | DropReason::FlowLimitHigh);
+                    counts.dropped(reason);
+                }
+                Choice::Outside => {}
+            }
+        };
+        match &audience.to {
+            To::Everyone => (0..room.members.len()).for_each(|place| choose(counts, room, place)),
+            To::These(named) => {
+                for account in named.iter().filter(|it| self.server.hub.place(*it) == self.place) {
+                    let mut is_there = false;
+                    for &connection in accounts.of(account) {
+                        if let Some(place) = connections[connection].place_in(key) {
+                            is_there = true;
+                            choose(counts, room, place);
+                        }
                     }
-                    Choice::Outside => {}
-                }
-            };
-            match &audience.to {
-                To::Everyone => (0..room.members.len()).for_each(|place| choose(counts, room, place)),
-                To::These(named) => {
-                    for account in named.iter().filter(|it| self.server.hub.place(*it) == self.place) {
-                        let mut is_there = false;
-                        for &connection in accounts.of(account) {
-                            if let Some(place) = connections[connection].place_in(key) {
-                                is_there = true;
-                                choose(counts, room, place);
-                            }
-                        }
-                        if !is_there {
-                            counts.dropped(DropReason::NotInRoom);
-                        }
+                    if !is_there {
+                        counts.dropped(DropReason::NotInRoom);
                     }
                 }
             }
         }
+        if chosen > 0 && !std::mem::replace(&mut room.has_turn, true) {
+            rounds.push_back(key);
+        }
+        room.round.add(Arc::clone(mail), bit, chosen);
         if room.is_empty() {
             by_key.remove(&key);
         }
+        true
     }
 
-    /// Writes to each connection what its member gets. Returns those that are too slow.
-    fn write(&self, state: &mut State, items: &[Item<'_>], counts: &mut Counts) -> Vec<ConnId> {
-        let State { connections, rooms: Rooms { by_key, scratch: Scratch { masks, joined }, .. }, .. } = state;
-        let mut slow = Vec::new();
-        let Some(room) = by_key.get_mut(&items[0].message.room) else { return slow };
-        joined.iter_mut().for_each(|it| it.mask = 0);
-        for (member, &mask) in masks.iter().enumerate().filter(|(_, mask)| **mask != 0) {
-            let place = room.connections[member];
-            let connection: &mut Connection = &mut connections[place];
-            let frames = joined[connection.wire.place()].frames(items, mask, connection.wire);
-            let messages = mask.count_ones();
-            if connection.hand(frames, self.server.config.send_queue_bytes_max).is_ok() {
-                counts.delivered += u64::from(messages);
-            } else {
-                counts.dropped[DropReason::SlowConnection as usize] += messages as usize;
-                slow.push(ConnId { place, serial: connection.serial() });
-                for (bit, item) in items.iter().enumerate() {
-                    if mask & 1 << bit != 0 {
-                        room.members.unmark(member, item.mail.no);
-                    }
+    /// Hands to at most `left` members of a room what is on its way to them; whether something is still on its way then.
+    fn hand_on(&self, key: RoomKey, left: &mut usize) -> bool {
+        let (mut counts, mut slow) = (Counts::default(), Vec::new());
+        let goes_on = {
+            let mut state = self.state.borrow_mut();
+            let State { connections, rooms: Rooms { by_key, .. }, .. } = &mut *state;
+            let Some(room) = by_key.get_mut(&key) else { return false };
+            while *left > 0
+                && let Some(member) = room.round.next()
+            {
+                *left -= 1;
+                if self.hand_all(room, member, connections, &mut counts).is_err() {
+                    let place = room.connections[member];
+                    slow.push(ConnId { place, serial: connections[place].serial() });
                 }
             }
+            room.round.tidy();
+            !room.round.is_over()
+        };
+        self.count_room(&counts);
+        slow.into_iter().for_each(|id| self.close_and_send(id, Close::SLOW));
+        goes_on
+    }
+
+    /// Hands a member everything that is on its way to it.
+    fn hand_all(
+        &self,
+        room: &mut Room,
+        member: usize,
+        connections: &mut Slab<Connection>,
+        counts: &mut Counts,
+    ) -> Result<(), TooSlow> {
+        let mask = room.round.take(member);
+        if mask == 0 {
+            return Ok(());
         }
-        slow
+        let connection = &mut connections[room.connections[member]];
+        let frames = room.round.frames(mask, connection.wire);
+        let handed = connection.hand(frames, self.server.config.send_queue_bytes_max);
+        if handed.is_ok() {
+            counts.delivered += u64::from(mask.count_ones());
+            counts.writes += 1;
+        } else {
+            counts.dropped[DropReason::SlowConnection as usize] += mask.count_ones() as usize;
+            room.round.of(mask).for_each(|mail| room.members.unmark(member, mail.no));
+        }
+        handed
+    }
+
+    /// Hands a connection what is on its way to it, in one room or all of its rooms, before it leaves them.
+    pub(in crate::shard) fn hand_rest(&self, id: ConnId, of: Option<RoomKey>) {
+        let mut counts = Counts::default();
+        {
+            let mut state = self.state.borrow_mut();
+            let State { connections, rooms: Rooms { by_key, .. }, .. } = &mut *state;
+            let connection = connections.get(id.place).filter(|it| it.serial() == id.serial);
+            let Some(seats) = connection.and_then(|it| it.rooms.as_ref()) else { return };
+            let is_meant = |room: &RoomKey| of.is_none_or(|it| it == *room);
+            let places = seats.0.iter().filter(|seat| is_meant(&seat.room)).filter_map(|seat| match seat.place {
+                Place::Member(place) => Some((seat.room, place)),
+                Place::Entering(_) => None,
+            });
+            for (key, place) in places.collect::<Vec<_>>() {
+                let Some(room) = by_key.get_mut(&key) else { continue };
+                // One that is too slow leaves as well.
+                let _ = self.hand_all(room, place, connections, &mut counts);
+                room.round.tidy();
+            }
+        }
+        self.count_room(&counts);
     }
 }
 
 impl Counts {
     fn dropped(&mut self, reason: DropReason) {
         self.dropped[reason as usize] += 1;
-    }
-}
-
-impl Joined {
-    /// The frames of the messages in `mask`, one after the other.
-    fn frames<'a>(&'a mut self, items: &'a [Item<'_>], mask: u64, wire: &'static dyn Wire) -> &'a [u8] {
-        if let [Item { mail, message }] = items {
-            return mail.frame(message, wire);
-        }
-        if self.mask != mask {
-            self.mask = mask;
-            self.bytes.clear();
-            for (bit, Item { mail, message }) in items.iter().enumerate() {
-                if mask & 1 << bit != 0 {
-                    self.bytes.extend_from_slice(mail.frame(message, wire));
-                }
-            }
-        }
-        &self.bytes
     }
 }
 

@@ -1,6 +1,6 @@
 //! The rooms of a shard: which of its connections are in which of them.
 //!
-//! [`subscribe`] lets connections in, [`deliver`] chooses who gets a message and writes it, [`notice`] does what follows from
+//! [`subscribe`] lets connections in, [`deliver`] chooses who gets a message, a [`round`] hands it out, [`notice`] does what follows from
 //! what happens to a room, [`people`] knows the accounts that are there, [`presence`] tells who they are, [`skipped`] what
 //! they missed, [`returning`] hands it to those who come back, [`update`] changes what they say of themselves.
 //!
@@ -11,12 +11,13 @@ mod notice;
 mod people;
 mod presence;
 mod returning;
+mod round;
 mod skipped;
 mod subscribe;
 mod update;
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use carillon_core::AccountNo;
@@ -28,9 +29,9 @@ use slab::Slab;
 
 use super::connection::Connection;
 use crate::rooms::{self, RoomMail};
-use deliver::Scratch;
 use people::People;
 use returning::Returning;
+use round::Round;
 pub(super) use update::Update;
 
 /// A connection's places in rooms, as the connection knows them.
@@ -58,7 +59,8 @@ pub(super) struct Rooms {
     /// Accounts whose last connection was lost, by when they count as gone, in µs.
     leaving: BinaryHeap<Reverse<(u64, RoomKey, AccountNo)>>,
     rng: SmallRng,
-    scratch: Scratch,
+    /// The rooms in which something is on its way to members; each gets its turn.
+    rounds: VecDeque<RoomKey>,
 }
 
 /// A room that connections of this shard are in, or on their way into.
@@ -71,6 +73,9 @@ struct Room {
     connections: Vec<usize>,
     /// When each member entered, in ms since 1970.
     entered_ms: Vec<u64>,
+    round: Round,
+    /// Whether it is among [`Rooms::rounds`].
+    has_turn: bool,
     people: People,
     returning: Returning,
     entering: usize,
@@ -89,7 +94,7 @@ impl Rooms {
             entries: 0,
             leaving: BinaryHeap::new(),
             rng: SmallRng::seed_from_u64(u64::from_le_bytes(seed)),
-            scratch: Scratch::default(),
+            rounds: VecDeque::new(),
         }
     }
 }
@@ -100,6 +105,7 @@ impl Room {
         self.members.swap_remove(place);
         self.connections.swap_remove(place);
         self.entered_ms.swap_remove(place);
+        self.round.swap_remove(place);
         if let Some(&moved) = self.connections.get(place)
             && let Some(seat) = connections[moved].seat(key)
         {

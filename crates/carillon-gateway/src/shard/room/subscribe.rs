@@ -164,6 +164,7 @@ impl Shard {
         let missed = live.returning.back(account, device.as_ref(), now_us);
         let is = Arc::clone(live.is.insert(Arc::new(is)));
         live.connections.push(id.place);
+        live.round.enter();
         // Not when the store was asked: what was said since then it has not had.
         live.entered_ms.push(self.server.pipeline.clock.now_ms());
         let mut here = live.here();
@@ -216,6 +217,7 @@ impl Shard {
 
     /// Takes a connection out of a room.
     pub(super) fn leave(&self, id: ConnId, room: RoomKey, leaving: Leaving) {
+        self.hand_rest(id, Some(room));
         let seat = self.with(id, |it| Some(((it.account, it.device.clone()), it.take_seat(room)?))).flatten();
         // Who is only on the way in finds that the seat is gone.
         let Some((whose, Seat { place: Place::Member(place), .. })) = seat else { return };

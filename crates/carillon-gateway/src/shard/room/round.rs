@@ -1,0 +1,149 @@
+//! What is on its way to the members of a room: a cursor goes round them, and whoever's turn it is gets all that there is for
+//! it by then, in one write.
+//!
+//! A message joins at whatever member the round has come to, so it waits for nothing, and shares its writes with all others
+//! that are on their way. The round pauses every few members, so that the shard hears of messages that come meanwhile.
+//!
+//! Invariant: a mask's bits are those of items, and an item is as many members short as there are masks with its bit.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use carillon_core::model::RoomMessage;
+
+use crate::rooms::RoomMail;
+use crate::wire::{WIRES, Wire};
+
+/// Messages that are on their way at a time: the bits of a mask.
+const ITEMS_MAX: u32 = u64::BITS;
+
+#[derive(Default)]
+pub(super) struct Round {
+    /// In the order in which a member gets them: of high priority first, and then by rank.
+    items: Vec<Item>,
+    /// By member: what it is still to get.
+    masks: Vec<u64>,
+    /// The member whose turn it is.
+    cursor: usize,
+    joined: [Joined; WIRES],
+}
+
+struct Item {
+    mail: Arc<RoomMail>,
+    /// The bit of masks that means it.
+    bit: u64,
+    /// How many members are still to get it.
+    left: usize,
+}
+
+/// The frames of a wire that the last member got.
+#[derive(Default)]
+struct Joined {
+    mask: u64,
+    bytes: Vec<u8>,
+}
+
+impl Round {
+    pub(super) fn enter(&mut self) {
+        self.masks.push(0);
+    }
+
+    /// A member leaves, who was handed the rest; the last one gets its place.
+    pub(super) fn swap_remove(&mut self, member: usize) {
+        let rest = self.masks.swap_remove(member);
+        debug_assert_eq!(rest, 0, "a member that leaves is handed what it was chosen for");
+    }
+
+    /// A bit for one more message; `None` where too many are on their way.
+    pub(super) fn free_bit(&self) -> Option<u64> {
+        let place = self.items.iter().fold(0, |used, item| used | item.bit).trailing_ones();
+        (place < ITEMS_MAX).then(|| 1 << place)
+    }
+
+    /// The member is to get the message with this bit, which is added thereafter.
+    #[inline]
+    pub(super) fn mark(&mut self, member: usize, bit: u64) {
+        self.masks[member] |= bit;
+    }
+
+    /// Adds a message that so many members were marked for.
+    pub(super) fn add(&mut self, mail: Arc<RoomMail>, bit: u64, left: usize) {
+        if left == 0 {
+            return;
+        }
+        // The same bits mean something else now.
+        self.joined.iter_mut().for_each(|it| it.mask = 0);
+        let place = self.items.partition_point(|it| Reverse(it.mail.urgency()) <= Reverse(mail.urgency()));
+        self.items.insert(place, Item { mail, bit, left });
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// The next member that is to get something.
+    pub(super) fn next(&mut self) -> Option<usize> {
+        if self.is_over() {
+            return None;
+        }
+        let from = self.cursor.min(self.masks.len());
+        let (before, after) = self.masks.split_at(from);
+        let is_short = |mask: &u64| *mask != 0;
+        let member = match after.iter().position(is_short) {
+            Some(member) => from + member,
+            None => before.iter().position(is_short)?,
+        };
+        self.cursor = member + 1;
+        Some(member)
+    }
+
+    /// Takes what a member is to get.
+    pub(super) fn take(&mut self, member: usize) -> u64 {
+        let mask = std::mem::take(&mut self.masks[member]);
+        if mask != 0 {
+            self.items.iter_mut().filter(|item| mask & item.bit != 0).for_each(|item| item.left -= 1);
+        }
+        mask
+    }
+
+    /// The frames of the messages in `mask`, one after the other.
+    pub(super) fn frames(&mut self, mask: u64, wire: &'static dyn Wire) -> &[u8] {
+        let Self { items, joined, .. } = self;
+        let mut meant = items.iter().filter(|item| mask & item.bit != 0);
+        if mask.count_ones() == 1 {
+            return meant.next().map_or(&[], |item| item.frame(wire));
+        }
+        let joined = &mut joined[wire.place()];
+        if joined.mask != mask {
+            joined.mask = mask;
+            joined.bytes.clear();
+            meant.for_each(|item| joined.bytes.extend_from_slice(item.frame(wire)));
+        }
+        &joined.bytes
+    }
+
+    /// The messages in `mask`.
+    pub(super) fn of(&self, mask: u64) -> impl Iterator<Item = &RoomMail> {
+        self.items.iter().filter(move |item| mask & item.bit != 0).map(|item| &*item.mail)
+    }
+
+    /// Forgets the messages that every member has. An idle room holds no buffers.
+    pub(super) fn tidy(&mut self) {
+        self.items.retain(|item| item.left > 0);
+        if self.items.is_empty() {
+            self.items = Vec::new();
+            self.joined = Default::default();
+        }
+    }
+}
+
+impl Item {
+    fn frame(&self, wire: &'static dyn Wire) -> &[u8] {
+        let message: Option<&RoomMessage> = self.mail.message();
+        message.map_or(&[], |message| self.mail.frame(message, wire))
+    }
+}
+
+#[cfg(test)]
+#[path = "round_tests.rs"]
+mod tests;
