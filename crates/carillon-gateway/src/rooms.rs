@@ -228,9 +228,19 @@ impl RoomMail {
         })
     }
 
-    /// The message as a finished frame of the wire.
-    pub(crate) fn frame(&self, message: &RoomMessage, wire: &'static dyn Wire) -> &Bytes {
-        self.frames[wire.place()].get_or_init(|| publication(message.room, format::room_message(message), wire))
+    /// What members are told, as a finished frame of the wire.
+    pub(crate) fn frame(&self, wire: &'static dyn Wire) -> &Bytes {
+        self.frames[wire.place()].get_or_init(|| publication(self.room, self.data(), wire))
+    }
+
+    fn data(&self) -> Vec<u8> {
+        match &self.news {
+            News::Committed(committed) => match &committed.news {
+                RoomNews::Message(message) | RoomNews::Repeat { message, .. } => format::room_message(message),
+                RoomNews::Notice(notice) => format::room_event(&committed.room, notice),
+            },
+            News::Moved(moved) => moved.data.clone(),
+        }
     }
 }
 

@@ -134,6 +134,8 @@ impl Shard {
             self.sort(mail);
             self.go_round();
             if self.has_rounds() {
+                // Others who want this core bring more messages, which share the writes that are to come.
+                std::thread::yield_now();
                 tokio::task::yield_now().await;
             }
         }

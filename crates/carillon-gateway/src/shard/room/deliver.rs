@@ -4,6 +4,7 @@
 //! share one joined buffer. Nothing here allocates for a member.
 
 use std::cmp::Reverse;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use carillon_core::model::{App, DropReason, RoomKey, RoomMessage, RoomSettings};
@@ -24,6 +25,8 @@ const STRIDE: usize = 64;
 #[derive(Default)]
 struct Counts {
     delivered: u64,
+    /// With what is no message.
+    frames: u64,
     writes: u64,
     /// By the reason's place.
     dropped: [usize; DropReason::ALL.len()],
@@ -37,8 +40,6 @@ impl Shard {
             for run in of_room.chunk_by_mut(|one, two| one.message().is_some() && two.message().is_some()) {
                 let room = run[0].room;
                 if run[0].message().is_none() {
-                    // What happened after the messages before it is told after them.
-                    self.end_round(room);
                     run.iter().for_each(|mail| self.hear(mail));
                     continue;
                 }
@@ -52,17 +53,24 @@ impl Shard {
     /// Chooses who gets a message, and puts it on its way.
     fn admit(&self, key: RoomKey, mail: &Arc<RoomMail>) {
         let (Some(message), Some(app)) = (mail.message(), self.server.pipeline.apps.get(key.app)) else { return };
-        let mut counts = Counts::default();
-        if !self.choose(mail, message, &rules(&app), &mut counts) {
-            self.end_round(key);
-            self.choose(mail, message, &rules(&app), &mut counts);
-        }
+        let bit = self.free_bit(key);
+        let counts = self.choose(mail, message, &rules(&app), bit);
         self.count_room(&counts);
+    }
+
+    /// A bit for one more that is on its way in a room. Where all are taken, those have to arrive first.
+    pub(super) fn free_bit(&self, room: RoomKey) -> u64 {
+        let free = self.state.borrow().rooms.by_key.get(&room).map_or(Some(1), |live| live.round.free_bit());
+        free.unwrap_or_else(|| {
+            let mut all = usize::MAX;
+            self.hand_on(room, &mut all);
+            1
+        })
     }
 
     fn count_room(&self, counts: &Counts) {
         self.server.metrics.delivered.inc_by(counts.delivered);
-        self.server.metrics.frames_out.inc_by(counts.delivered);
+        self.server.metrics.frames_out.inc_by(counts.frames);
         self.server.metrics.rooms.writes.inc_by(counts.writes);
         for (reason, dropped) in DropReason::ALL.into_iter().zip(counts.dropped).filter(|(_, dropped)| *dropped > 0) {
             self.server.metrics.dropped(reason, dropped);
@@ -90,19 +98,13 @@ impl Shard {
         }
     }
 
-    /// Hands out everything that is on its way in a room.
-    fn end_round(&self, room: RoomKey) {
-        let mut all = usize::MAX;
-        self.hand_on(room, &mut all);
-    }
-
-    /// Marks who gets the message, and adds it to the round; `false`, with nothing done, where the round has no place for it.
-    fn choose(&self, mail: &Arc<RoomMail>, message: &RoomMessage, rules: &Rules, counts: &mut Counts) -> bool {
+    /// Marks who gets the message by the bit, and puts it on its way.
+    fn choose(&self, mail: &Arc<RoomMail>, message: &RoomMessage, rules: &Rules, bit: u64) -> Counts {
+        let mut counts = Counts::default();
         let mut state = self.state.borrow_mut();
         let State { connections, accounts, rooms: Rooms { by_key, rng, rounds, .. }, .. } = &mut *state;
         let key = mail.room;
         let room = by_key.entry(key).or_default();
-        let Some(bit) = room.round.free_bit() else { return false };
         let now_us = self.server.pipeline.clock.monotonic_us();
         let (now, return_us) = (Moment::new(now_us), self.return_us(key));
         let audience = mail.audience(message);
@@ -133,14 +135,14 @@ impl Shard {
             }
         };
         match &audience.to {
-            To::Everyone => (0..room.members.len()).for_each(|place| choose(counts, room, place)),
+            To::Everyone => (0..room.members.len()).for_each(|place| choose(&mut counts, room, place)),
             To::These(named) => {
                 for account in named.iter().filter(|it| self.server.hub.place(*it) == self.place) {
                     let mut is_there = false;
                     for &connection in accounts.of(account) {
                         if let Some(place) = connections[connection].place_in(key) {
                             is_there = true;
-                            choose(counts, room, place);
+                            choose(&mut counts, room, place);
                         }
                     }
                     if !is_there {
@@ -149,14 +151,11 @@ impl Shard {
                 }
             }
         }
-        if chosen > 0 && !std::mem::replace(&mut room.has_turn, true) {
-            rounds.push_back(key);
-        }
-        room.round.add(Arc::clone(mail), bit, chosen);
+        room.put_on_its_way(mail, bit, chosen, rounds);
         if room.is_empty() {
             by_key.remove(&key);
         }
-        true
+        counts
     }
 
     /// Hands to at most `left` members of a room what is on its way to them; whether something is still on its way then.
@@ -198,12 +197,16 @@ impl Shard {
         let connection = &mut connections[room.connections[member]];
         let frames = room.round.frames(mask, connection.wire);
         let handed = connection.hand(frames, self.server.config.send_queue_bytes_max);
+        let messages = room.round.of(mask).filter(|mail| mail.message().is_some());
         if handed.is_ok() {
-            counts.delivered += u64::from(mask.count_ones());
+            counts.delivered += messages.count() as u64;
+            counts.frames += u64::from(mask.count_ones());
             counts.writes += 1;
         } else {
-            counts.dropped[DropReason::SlowConnection as usize] += mask.count_ones() as usize;
-            room.round.of(mask).for_each(|mail| room.members.unmark(member, mail.no));
+            for mail in messages {
+                counts.dropped(DropReason::SlowConnection);
+                room.members.unmark(member, mail.no);
+            }
         }
         handed
     }
@@ -229,6 +232,22 @@ impl Shard {
             }
         }
         self.count_room(&counts);
+    }
+}
+
+impl Room {
+    /// Puts something on its way to as many members as were marked for it; `rounds` are the rooms that have a turn.
+    pub(super) fn put_on_its_way(
+        &mut self,
+        mail: &Arc<RoomMail>,
+        bit: u64,
+        members: usize,
+        rounds: &mut VecDeque<RoomKey>,
+    ) {
+        if members > 0 && !std::mem::replace(&mut self.has_turn, true) {
+            rounds.push_back(mail.room);
+        }
+        self.round.add(Arc::clone(mail), bit, members);
     }
 }
 

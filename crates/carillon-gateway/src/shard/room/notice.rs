@@ -7,12 +7,12 @@ use carillon_core::AccountNo;
 use carillon_core::model::{RoomCommitted, RoomEvent, RoomKey, RoomNews};
 use carillon_core::room::Members;
 
+use super::Rooms;
 use super::people::Leaving;
-use crate::format;
 use crate::protocol::code::{Close, Removal};
 use crate::protocol::reply::{Push, Unsubscribe};
-use crate::rooms::{Moved, News, RoomMail, channel, publication, push};
-use crate::shard::{ConnId, Shard, State};
+use crate::rooms::{Moved, News, RoomMail, channel, push};
+use crate::shard::{ConnId, Shard};
 use crate::wire::{WIRES, Wire};
 
 /// The frames of something that is the same for all, made when the first connection of a wire needs them.
@@ -33,20 +33,19 @@ impl<F: Fn(&'static dyn Wire) -> Bytes> Frames<F> {
 
 impl Shard {
     /// Takes in what is no message.
-    pub(super) fn hear(&self, mail: &RoomMail) {
+    pub(super) fn hear(&self, mail: &Arc<RoomMail>) {
         match &mail.news {
-            News::Committed(committed) => self.notice(committed),
-            News::Moved(Moved { account, tags, data }) => {
-                let mut frames = Frames::new(|wire| publication(mail.room, data.clone(), wire));
+            News::Committed(committed) => self.notice(mail, committed),
+            News::Moved(Moved { account, tags, data: _ }) => {
                 let is_meant = |members: &Members, place| {
                     members.account(place) != *account && tags.as_ref().is_none_or(|it| it.matches(members.tags(place)))
                 };
-                self.tell_members(mail.room, is_meant, &mut frames);
+                self.tell_members(mail, is_meant);
             }
         }
     }
 
-    fn notice(&self, committed: &RoomCommitted) {
+    fn notice(&self, mail: &Arc<RoomMail>, committed: &RoomCommitted) {
         let RoomNews::Notice(notice) = &committed.news else { return };
         let key = committed.room.key;
         self.change_room(key, |room| {
@@ -69,9 +68,7 @@ impl Shard {
             }
         });
         if notice.is_told {
-            let data = format::room_event(&committed.room, notice);
-            let mut frames = Frames::new(|wire| publication(key, data.clone(), wire));
-            self.tell_members(key, |_, _| true, &mut frames);
+            self.tell_members(mail, |_, _| true);
         }
         self.follow(key, &notice.event);
     }
@@ -93,29 +90,18 @@ impl Shard {
         }
     }
 
-    /// Hands the same thing to all connections in a room that `is_meant` takes, by their places.
-    pub(super) fn tell_members<F: Fn(&'static dyn Wire) -> Bytes>(
-        &self,
-        room: RoomKey,
-        is_meant: impl Fn(&Members, usize) -> bool,
-        frames: &mut Frames<F>,
-    ) {
-        let mut slow = Vec::new();
-        {
-            let mut state = self.state.borrow_mut();
-            let State { connections, rooms, .. } = &mut *state;
-            let Some(live) = rooms.by_key.get(&room) else { return };
-            for (_, &place) in
-                live.connections.iter().enumerate().filter(|(member, _)| is_meant(&live.members, *member))
-            {
-                let connection = &mut connections[place];
-                self.server.metrics.frames_out.inc();
-                if connection.hand(frames.get(connection.wire), self.server.config.send_queue_bytes_max).is_err() {
-                    slow.push(ConnId { place, serial: connection.serial() });
-                }
-            }
+    /// Puts it on its way to all connections in its room that `is_meant` takes, by their places, behind the messages that are.
+    fn tell_members(&self, mail: &Arc<RoomMail>, is_meant: impl Fn(&Members, usize) -> bool) {
+        let bit = self.free_bit(mail.room);
+        let mut state = self.state.borrow_mut();
+        let Rooms { by_key, rounds, .. } = &mut state.rooms;
+        let Some(live) = by_key.get_mut(&mail.room) else { return };
+        let mut meant = 0;
+        for member in (0..live.members.len()).filter(|member| is_meant(&live.members, *member)) {
+            live.round.mark(member, bit);
+            meant += 1;
         }
-        slow.into_iter().for_each(|id| self.close_and_send(id, Close::SLOW));
+        live.put_on_its_way(mail, bit, meant, rounds);
     }
 
     /// Takes an account, or everybody, out of a room, and says why.

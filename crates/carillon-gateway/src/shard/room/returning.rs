@@ -120,7 +120,7 @@ impl Returning {
 
 /// How long the message is in JSON, which is about as long as any other wire has it.
 fn bytes(mail: &RoomMail) -> usize {
-    mail.message().map_or(0, |message| mail.frame(message, wire(Encoding::Json)).len())
+    mail.frame(wire(Encoding::Json)).len()
 }
 
 impl Shard {
@@ -164,7 +164,7 @@ impl Shard {
                 let choice = room.members.choose(&pass, place, rng);
                 room.members.charge(&pass, place, choice);
                 if choice == Choice::Deliver {
-                    let frame = mail.frame(message, connection.wire);
+                    let frame = mail.frame(connection.wire);
                     if connection.hand(frame, self.server.config.send_queue_bytes_max).is_err() {
                         room.members.unmark(place, mail.no);
                         is_slow = true;

@@ -1,15 +1,13 @@
-//! What is on its way to the members of a room: a cursor goes round them, and whoever's turn it is gets all that there is for
-//! it by then, in one write.
+//! What is on its way to the members of a room, messages and notices: a cursor goes round them, and whoever's turn it is gets
+//! all that there is for it by then, in one write.
 //!
-//! A message joins at whatever member the round has come to, so it waits for nothing, and shares its writes with all others
+//! Each joins at whatever member the round has come to, so it waits for nothing, and shares its writes with all others
 //! that are on their way. The round pauses every few members, so that the shard hears of messages that come meanwhile.
 //!
 //! Invariant: a mask's bits are those of items, and an item is as many members short as there are masks with its bit.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
-
-use carillon_core::model::RoomMessage;
 
 use crate::rooms::RoomMail;
 use crate::wire::{WIRES, Wire};
@@ -19,7 +17,7 @@ const ITEMS_MAX: u32 = u64::BITS;
 
 #[derive(Default)]
 pub(super) struct Round {
-    /// In the order in which a member gets them: of high priority first, and then by rank.
+    /// In the order in which a member gets them: messages between two notices by priority, and then by rank.
     items: Vec<Item>,
     /// By member: what it is still to get.
     masks: Vec<u64>,
@@ -73,7 +71,11 @@ impl Round {
         }
         // The same bits mean something else now.
         self.joined.iter_mut().for_each(|it| it.mask = 0);
-        let place = self.items.partition_point(|it| Reverse(it.mail.urgency()) <= Reverse(mail.urgency()));
+        // What happened to the room is told where it happened among what was said.
+        let is_notice = |item: &Item| item.mail.message().is_none();
+        let from = self.items.iter().rposition(is_notice).map_or(0, |place| place + 1);
+        let goes_before = |item: &Item| Reverse(item.mail.urgency()) <= Reverse(mail.urgency());
+        let place = from + self.items[from..].partition_point(goes_before);
         self.items.insert(place, Item { mail, bit, left });
     }
 
@@ -111,13 +113,13 @@ impl Round {
         let Self { items, joined, .. } = self;
         let mut meant = items.iter().filter(|item| mask & item.bit != 0);
         if mask.count_ones() == 1 {
-            return meant.next().map_or(&[], |item| item.frame(wire));
+            return meant.next().map_or(&[], |item| item.mail.frame(wire));
         }
         let joined = &mut joined[wire.place()];
         if joined.mask != mask {
             joined.mask = mask;
             joined.bytes.clear();
-            meant.for_each(|item| joined.bytes.extend_from_slice(item.frame(wire)));
+            meant.for_each(|item| joined.bytes.extend_from_slice(item.mail.frame(wire)));
         }
         &joined.bytes
     }
@@ -127,20 +129,13 @@ impl Round {
         self.items.iter().filter(move |item| mask & item.bit != 0).map(|item| &*item.mail)
     }
 
-    /// Forgets the messages that every member has. An idle room holds no buffers.
+    /// Forgets what every member has. An idle room holds no buffers.
     pub(super) fn tidy(&mut self) {
         self.items.retain(|item| item.left > 0);
         if self.items.is_empty() {
             self.items = Vec::new();
             self.joined = Default::default();
         }
-    }
-}
-
-impl Item {
-    fn frame(&self, wire: &'static dyn Wire) -> &[u8] {
-        let message: Option<&RoomMessage> = self.mail.message();
-        message.map_or(&[], |message| self.mail.frame(message, wire))
     }
 }
 

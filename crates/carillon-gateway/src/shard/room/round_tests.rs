@@ -1,8 +1,8 @@
 //! Who gets what in which write, as messages come while the cursor goes round.
 
 use carillon_core::model::{
-    Closing, Content, Kind, Moderation, Room, RoomCard, RoomCommitted, RoomInfo, RoomKey, RoomNews, RoomPriority,
-    RoomRole, RoomSender, RoomTo,
+    Closing, Content, Kind, Moderation, Room, RoomCard, RoomCommitted, RoomInfo, RoomKey, RoomMessage, RoomNews,
+    RoomPriority, RoomRole, RoomSender, RoomTo,
 };
 use carillon_core::{AccountId, AccountNo, AppId, MessageId, RoomNo};
 
