@@ -13,7 +13,8 @@ pub(super) struct Accounts {
 
 impl Accounts {
     pub(super) fn enter(&mut self, no: AccountNo, id: &AccountId, place: usize) {
-        self.places.entry(no).or_default().push(place);
+        // Most have one connection.
+        self.places.entry(no).or_insert_with(|| Vec::with_capacity(1)).push(place);
         self.numbers.insert((no.app(), id.clone()), no);
     }
 

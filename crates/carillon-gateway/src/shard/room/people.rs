@@ -16,9 +16,9 @@ use crate::rooms::Moved;
 use crate::server::Server;
 use crate::shard::Shard;
 
-/// Accounts of one shard that count as there.
+/// Accounts of one shard that count as there; boxed, as up to half of a table is empty.
 #[derive(Default)]
-pub(super) struct People(HashMap<AccountNo, Person>);
+pub(super) struct People(HashMap<AccountNo, Box<Person>>);
 
 #[derive(Clone)]
 pub(super) struct Person {
@@ -93,7 +93,7 @@ impl People {
             }
             person.latest = before.latest;
         }
-        (is_new, self.0.entry(account).or_insert(person))
+        (is_new, self.0.entry(account).or_insert(Box::new(person)))
     }
 
     /// A connection of the account is gone. Returns the account where that was its last one, and `until_us` does not let
@@ -105,13 +105,13 @@ impl People {
             return None;
         }
         person.is_gone_us = until_us;
-        if until_us.is_some() { None } else { self.0.remove(&account) }
+        if until_us.is_some() { None } else { self.0.remove(&account).map(|it| *it) }
     }
 
     /// The account if it counts as gone from then on.
     fn end_grace(&mut self, account: AccountNo, until_us: u64) -> Option<Person> {
         self.0.get(&account).filter(|it| it.is_gone_us == Some(until_us))?;
-        self.0.remove(&account)
+        self.0.remove(&account).map(|it| *it)
     }
 
     /// One account, or all, are gone, where they have no connection there any more.
@@ -120,11 +120,11 @@ impl People {
     }
 
     pub(super) fn get(&self, account: AccountNo) -> Option<&Person> {
-        self.0.get(&account)
+        self.0.get(&account).map(|it| &**it)
     }
 
     pub(super) fn get_mut(&mut self, account: AccountNo) -> Option<&mut Person> {
-        self.0.get_mut(&account)
+        self.0.get_mut(&account).map(|it| &mut **it)
     }
 
     pub(super) fn set_role(&mut self, account: AccountNo, role: RoomRole) {

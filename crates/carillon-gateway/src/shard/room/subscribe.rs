@@ -104,6 +104,8 @@ impl Shard {
             self.server.metrics.rooms.refused.inc();
             return Err(ErrorCode::LIMIT_EXCEEDED);
         }
+        // Most are in one room.
+        seats.reserve_exact(1);
         rooms.entries += 1;
         let entry = rooms.entries;
         seats.push(Seat { room, place: Place::Entering(entry), missed: Vec::new() });
