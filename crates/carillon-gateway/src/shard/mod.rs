@@ -129,11 +129,10 @@ impl Shard {
     async fn live(self: Rc<Self>) {
         let ticking = tokio::task::spawn_local(self.clone().tick());
         while !self.state.borrow().draining {
-            // While messages are on their way to members, more are taken in on the way.
-            let mail = if self.has_rounds() { self.mailbox.look() } else { self.mailbox.take().await };
+            let mail = self.mail().await;
             self.sort(mail);
             self.go_round();
-            if self.has_rounds() {
+            if self.next_round_us() == Some(0) {
                 // Others who want this core bring more messages, which share the writes that are to come.
                 std::thread::yield_now();
                 tokio::task::yield_now().await;
@@ -141,6 +140,18 @@ impl Shard {
         }
         self.say_goodbye().await;
         ticking.abort();
+    }
+
+    /// What has come, once something has, or a round is to go on.
+    async fn mail(&self) -> Mail {
+        match self.next_round_us() {
+            None => self.mailbox.take().await,
+            Some(0) => self.mailbox.look(),
+            Some(until_us) => tokio::select! {
+                mail = self.mailbox.take() => mail,
+                () = self.server.pipeline.clock.sleep_until_us(until_us) => self.mailbox.look(),
+            },
+        }
     }
 
     /// Newcomers come first: what was committed before they were here, they read from the store.

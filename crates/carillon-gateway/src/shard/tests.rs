@@ -228,7 +228,7 @@ async fn a_member_that_has_to_go_gets_first_what_is_on_its_way_to_it() {
             assert_eq!(told[1]["close"], Close::KICKED.code, "{told:?}");
             assert_eq!(world.metrics.delivered.get(), 1);
             shard.go_round();
-            assert!(!shard.has_rounds());
+            assert_eq!(shard.next_round_us(), None);
         })
         .await;
 }

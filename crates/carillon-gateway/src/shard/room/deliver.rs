@@ -77,24 +77,44 @@ impl Shard {
         }
     }
 
-    /// Whether something is on its way to members.
-    pub(in crate::shard) fn has_rounds(&self) -> bool {
-        !self.state.borrow().rooms.rounds.is_empty()
+    /// When the next round goes on; `None` where nothing is on its way to members.
+    pub(in crate::shard) fn next_round_us(&self) -> Option<u64> {
+        let state = self.state.borrow();
+        let Rooms { rounds, resting, .. } = &state.rooms;
+        if rounds.is_empty() { resting.peek().map(|Reverse((until_us, _))| *until_us) } else { Some(0) }
     }
 
     /// Hands out for a moment: rooms take turns.
     pub(in crate::shard) fn go_round(&self) {
         let mut left = STRIDE;
         while left > 0 {
-            let next = self.state.borrow_mut().rooms.rounds.pop_front();
+            let now_us = self.server.pipeline.clock.monotonic_us();
+            let next = {
+                let Rooms { rounds, resting, .. } = &mut self.state.borrow_mut().rooms;
+                while resting.peek().is_some_and(|Reverse((until_us, _))| *until_us <= now_us) {
+                    rounds.extend(resting.pop().map(|Reverse((_, room))| room));
+                }
+                rounds.pop_front()
+            };
             let Some(room) = next else { return };
-            let goes_on = self.hand_on(room, &mut left);
-            let Rooms { by_key, rounds, .. } = &mut self.state.borrow_mut().rooms;
-            if goes_on {
-                rounds.push_back(room);
-            } else if let Some(room) = by_key.get_mut(&room) {
-                room.has_turn = false;
-            }
+            self.hand_on(room, &mut left);
+            self.queue_again(room);
+        }
+    }
+
+    /// A room has had its turn: it gets another one at once or after a rest, or nothing is on its way there any more.
+    fn queue_again(&self, key: RoomKey) {
+        let now_us = self.server.pipeline.clock.monotonic_us();
+        let Rooms { by_key, rounds, resting, .. } = &mut self.state.borrow_mut().rooms;
+        let Some(room) = by_key.get_mut(&key) else { return };
+        let is_over = room.round.is_over();
+        let rest_until_us = room.pace.rest_until_us(now_us, room.members.len(), is_over);
+        room.has_turn = rest_until_us.is_some() || !is_over;
+        match rest_until_us {
+            // What comes for a room that has nothing to hand out now waits as well.
+            Some(until_us) => resting.push(Reverse((until_us, key))),
+            None if room.has_turn => rounds.push_back(key),
+            None => {}
         }
     }
 
@@ -158,13 +178,15 @@ impl Shard {
         counts
     }
 
-    /// Hands to at most `left` members of a room what is on its way to them; whether something is still on its way then.
-    fn hand_on(&self, key: RoomKey, left: &mut usize) -> bool {
+    /// Hands to at most `left` members of a room what is on its way to them.
+    fn hand_on(&self, key: RoomKey, left: &mut usize) {
         let (mut counts, mut slow) = (Counts::default(), Vec::new());
-        let goes_on = {
+        {
             let mut state = self.state.borrow_mut();
             let State { connections, rooms: Rooms { by_key, .. }, .. } = &mut *state;
-            let Some(room) = by_key.get_mut(&key) else { return false };
+            let Some(room) = by_key.get_mut(&key) else { return };
+            let (before, messages) = (*left, room.round.len());
+            room.pace.go_on(self.server.pipeline.clock.monotonic_us());
             while *left > 0
                 && let Some(member) = room.round.next()
             {
@@ -174,12 +196,11 @@ impl Shard {
                     slow.push(ConnId { place, serial: connections[place].serial() });
                 }
             }
+            room.pace.handed(before - *left, messages);
             room.round.tidy();
-            !room.round.is_over()
-        };
+        }
         self.count_room(&counts);
         slow.into_iter().for_each(|id| self.close_and_send(id, Close::SLOW));
-        goes_on
     }
 
     /// Hands a member everything that is on its way to it.

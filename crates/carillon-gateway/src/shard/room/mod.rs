@@ -1,6 +1,6 @@
 //! The rooms of a shard: which of its connections are in which of them.
 //!
-//! [`subscribe`] lets connections in, [`deliver`] chooses who gets a message, a [`round`] hands it out, [`notice`] does what follows from
+//! [`subscribe`] lets connections in, [`deliver`] chooses who gets a message, a [`round`] hands it out at its [`pace`], [`notice`] does what follows from
 //! what happens to a room, [`people`] knows the accounts that are there, [`presence`] tells who they are, [`skipped`] what
 //! they missed, [`returning`] hands it to those who come back, [`update`] changes what they say of themselves.
 //!
@@ -8,6 +8,7 @@
 
 mod deliver;
 mod notice;
+mod pace;
 mod people;
 mod presence;
 mod returning;
@@ -29,6 +30,7 @@ use slab::Slab;
 
 use super::connection::Connection;
 use crate::rooms::{self, RoomMail};
+use pace::Pace;
 use people::People;
 use returning::Returning;
 use round::Round;
@@ -61,6 +63,8 @@ pub(super) struct Rooms {
     rng: SmallRng,
     /// The rooms in which something is on its way to members; each gets its turn.
     rounds: VecDeque<RoomKey>,
+    /// Those that rest, by until when, in µs.
+    resting: BinaryHeap<Reverse<(u64, RoomKey)>>,
 }
 
 /// A room that connections of this shard are in, or on their way into.
@@ -74,7 +78,8 @@ struct Room {
     /// When each member entered, in ms since 1970.
     entered_ms: Vec<u64>,
     round: Round,
-    /// Whether it is among [`Rooms::rounds`].
+    pace: Pace,
+    /// Whether it is among [`Rooms::rounds`], or those that rest.
     has_turn: bool,
     people: People,
     returning: Returning,
@@ -95,6 +100,7 @@ impl Rooms {
             leaving: BinaryHeap::new(),
             rng: SmallRng::seed_from_u64(u64::from_le_bytes(seed)),
             rounds: VecDeque::new(),
+            resting: BinaryHeap::new(),
         }
     }
 }

@@ -79,6 +79,11 @@ impl Round {
         self.items.insert(place, Item { mail, bit, left });
     }
 
+    /// How many messages and notices are on their way.
+    pub(super) fn len(&self) -> usize {
+        self.items.len()
+    }
+
     pub(super) fn is_over(&self) -> bool {
         self.items.is_empty()
     }
