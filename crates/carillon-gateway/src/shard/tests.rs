@@ -2,6 +2,7 @@
 
 use carillon_core::DeviceId;
 use carillon_core::model::{Account, AppSettings};
+use carillon_core::port::Clock as _;
 use serde_json::json;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -229,6 +230,51 @@ async fn a_member_that_has_to_go_gets_first_what_is_on_its_way_to_it() {
             assert_eq!(world.metrics.delivered.get(), 1);
             shard.go_round();
             assert_eq!(shard.next_round_us(), None);
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn after_a_long_turn_that_messages_shared_a_room_rests_and_what_comes_meanwhile_waits_for_its_end() {
+    const MEMBERS: usize = 65;
+    LocalSet::new()
+        .run_until(async {
+            let config = GatewayConfig { shards: 1, ..GatewayConfig::default() };
+            let world = World::idle(config, AppSettings::default(), 7).await;
+            let account = world.account("m0").await;
+            let room = world.room("m0").await.key.no;
+            let shard = idle_shard(&world, &account);
+            let mut members = Vec::new();
+            for n in 0..MEMBERS {
+                if n > 0 {
+                    world.account(&format!("m{n}")).await;
+                }
+                let mut member = world.connecting(&format!("m{n}"), json!({})).await;
+                answer(&shard, &mut member).await;
+                member.say(&json!({"id": 2, "subscribe": {"channel": format!("room:{room}")}})).await;
+                answer(&shard, &mut member).await;
+                members.push(member);
+            }
+            let say = async |what: &str| {
+                world.say(text(room, "m0", what)).await;
+                shard.sort(shard.mailbox.look());
+            };
+            let mut count = || members.iter_mut().map(|it| it.take_now().len()).sum::<usize>();
+            for what in ["one", "two"] {
+                say(what).await;
+            }
+            shard.go_round();
+            assert_eq!((count(), shard.next_round_us()), (2 * (MEMBERS - 1), Some(0)), "one is left");
+            world.clock.advance_ms(2);
+            shard.go_round();
+            assert_eq!(count(), 2);
+            say("three").await;
+            shard.go_round();
+            let rested_us = world.clock.monotonic_us() + 2_000;
+            assert_eq!((count(), shard.next_round_us()), (0, Some(rested_us)));
+            world.clock.advance_ms(2);
+            (0..2).for_each(|_| shard.go_round());
+            assert_eq!((count(), shard.next_round_us()), (MEMBERS, None));
         })
         .await;
 }

@@ -153,6 +153,7 @@ fn as_many_messages_as_a_mask_has_bits_are_on_their_way_and_their_places_are_use
     assert!(both.starts_with(&first) && both.len() > first.len());
     // Another message has the same bits now.
     (0..2).for_each(|_| drop(world.next()));
-    (world.add(7, 0), world.add(8, 0));
+    world.add(7, 0);
+    world.add(8, 0);
     assert_ne!(frame(&mut world, 3), both);
 }
