@@ -52,12 +52,23 @@ pub fn withdraw(command: Withdraw, facts: EventFacts<'_>) -> Result<InboxPlan, R
     Ok(plan)
 }
 
-/// Decides on what a message is to say from now on; `None` where it says so already. Its recipient learns of it, and the
-/// devices of its sender, where that one finds it. Nobody's blocklist keeps that away: it is about what they have.
+/// Which of the two accounts of a message find it.
+#[derive(Clone, Copy, Debug)]
+pub struct SeenBy {
+    pub sender: bool,
+    pub recipient: bool,
+}
+
+/// Decides on what a message is to say from now on; `None` where it says so already. Whoever of the two finds it learns of
+/// it. Nobody's blocklist keeps that away: it is about what they have.
 ///
 /// # Errors
-/// [`Refusal::AppDisabled`], [`Refusal::NoSuchMessage`] for what is nothing that was said, [`Refusal::TooLong`].
-pub fn modify(command: Modify, sender_sees: bool, facts: EventFacts<'_>) -> Result<Option<InboxPlan>, Refusal> {
+/// [`Refusal::AppDisabled`], [`Refusal::NoSuchMessage`] for what is nothing that was said, or nobody finds any more,
+/// [`Refusal::TooLong`].
+pub fn modify(command: Modify, seen: SeenBy, facts: EventFacts<'_>) -> Result<Option<InboxPlan>, Refusal> {
+    if !seen.sender && !seen.recipient {
+        return Err(Refusal::NoSuchMessage);
+    }
     let Message { content, ext, options, .. } = facts.message;
     let edition = Edition {
         content: command.content.unwrap_or_else(|| content.clone()),
@@ -72,8 +83,11 @@ pub fn modify(command: Modify, sender_sees: bool, facts: EventFacts<'_>) -> Resu
     let between = (facts.place.sender, facts.place.recipient);
     let change = Change::Modify { place: facts.place, edition };
     let mut plan = plan(facts, Event { kind: Kind::Modified, element, options, between, change })?;
-    if !sender_sees {
+    if !seen.sender {
         plan.sender_copy = None;
+    }
+    if !seen.recipient {
+        plan.copies.clear();
     }
     Ok((!is_so).then_some(plan))
 }
@@ -279,23 +293,28 @@ mod tests {
 
     #[test]
     fn a_message_is_modified_for_who_finds_it_unless_it_says_so_already_or_would_be_too_long() {
-        let edit = |content: Option<Content>, ext: Option<&str>, bytes_max, sender_sees| {
+        let both = SeenBy { sender: true, recipient: true };
+        let edit = |content: Option<Content>, ext: Option<&str>, bytes_max, seen| {
             let message = MessageTo { id: MessageId(8), from: id("ann"), to: id("bob"), time_ms: None };
             let command = Modify { message, content, ext: ext.map(Into::into), bytes_max };
-            decide((&said(Kind::Text), 5, false), true, |facts| modify(command, sender_sees, facts))
+            decide((&said(Kind::Text), 5, false), true, |facts| modify(command, seen, facts))
         };
         let new = Content { original: "new".into(), ..said(Kind::Custom).content };
-        let plan = edit(Some(new.clone()), None, 3, true).unwrap().unwrap();
+        let plan = edit(Some(new.clone()), None, 3, both).unwrap().unwrap();
         let edition = Edition { content: new.clone(), ext: String::new() };
         let [Element::Modified(told)] = &plan.message.content.elements[..] else { panic!() };
         assert_eq!((&told.edition, told.of.copy, told.of.message), (&edition, MessageId(8), MessageId(7)));
         let place = CopyPlace { sender: ANN, recipient: BOB, message: MessageId(7), copy: MessageId(8) };
         assert_eq!(plan.change, Some(Change::Modify { place, edition }));
         assert_eq!((plan.copies[0].to, plan.sender_copy.map(|it| it.to)), (BOB, Some(ANN)));
-        assert_eq!(edit(Some(new.clone()), None, 3, false).unwrap().unwrap().sender_copy, None);
-        assert_eq!(edit(Some(new), Some("x"), 3, true).map(drop), Err(Refusal::TooLong));
-        assert!(edit(None, Some("x"), 3, true).unwrap().is_some());
-        for is_so in [edit(None, None, 3, true), edit(Some(said(Kind::Text).content), Some(""), 3, true)] {
+        for (sender, recipient) in [(true, false), (false, true), (false, false)] {
+            let plan = edit(Some(new.clone()), None, 3, SeenBy { sender, recipient }).ok().flatten();
+            let told = plan.map(|it| (it.sender_copy.is_some(), !it.copies.is_empty()));
+            assert_eq!(told, (sender || recipient).then_some((sender, recipient)));
+        }
+        assert_eq!(edit(Some(new), Some("x"), 3, both).map(drop), Err(Refusal::TooLong));
+        assert!(edit(None, Some("x"), 3, both).unwrap().is_some());
+        for is_so in [edit(None, None, 3, both), edit(Some(said(Kind::Text).content), Some(""), 3, both)] {
             assert!(is_so.unwrap().is_none());
         }
     }

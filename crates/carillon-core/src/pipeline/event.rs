@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Pipeline, check_enabled};
 use crate::command::{MarkRead, MessageTo, Modify, Through, Withdraw};
-use crate::decide::{self, EventFacts, Refusal};
+use crate::decide::{self, EventFacts, Refusal, SeenBy};
 use crate::id::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 use crate::model::{Account, App, Committed, Message};
 use crate::port::{Change, CopyPlace, PageLimit, Remember, Span, StoreError, View};
@@ -52,17 +52,17 @@ impl Pipeline {
     /// so already.
     ///
     /// # Errors
-    /// As [`decide::modify`]; [`Refusal::UnknownAccount`]; [`Refusal::NoSuchMessage`], also where its recipient does not find
-    /// it any more; [`Refusal::Store`].
+    /// As [`decide::modify`]; [`Refusal::UnknownAccount`], [`Refusal::Store`].
     pub async fn modify(&self, app: &App, command: Modify) -> Result<(), Refusal> {
         check_enabled(app)?;
         let Found { place, sender, recipient, .. } = self.find(app, &command.message).await?;
         let _turn = self.turn_of(app, place).await;
         // Read again: whoever had the turn before may have changed it.
         let message = self.store.message(app.id, place.copy).await?.ok_or(Refusal::NoSuchMessage)?;
-        if !self.store.sees(recipient.no, place).await? {
-            return Err(Refusal::NoSuchMessage);
-        }
+        let seen = SeenBy {
+            sender: self.store.sees(sender.no, place).await?,
+            recipient: self.store.sees(recipient.no, place).await?,
+        };
         let facts = EventFacts {
             app,
             message: &message,
@@ -73,8 +73,7 @@ impl Pipeline {
             client_id: self.random.hex(16),
             now_ms: self.clock.now_ms(),
         };
-        let sender_sees = self.store.sees(sender.no, place).await?;
-        if let Some(plan) = decide::modify(command, sender_sees, facts)? {
+        if let Some(plan) = decide::modify(command, seen, facts)? {
             self.store.commit_message(plan, None).await?;
         }
         Ok(())
@@ -140,20 +139,21 @@ impl Pipeline {
         }
     }
 
-    /// Forgets what an account has of its conversation with another so far: see [`Change::Forget`].
+    /// Forgets what an account has of its conversation with another so far, and its view of the history where `history` says so:
+    /// see [`Change::Forget`].
     ///
     /// # Errors
     /// [`Refusal::AppDisabled`], [`Refusal::UnknownAccount`], [`Refusal::Store`].
     pub async fn forget_conversation(
         &self,
         app: &App,
-        account: &AccountId,
-        other: &AccountId,
+        (account, other): (&AccountId, &AccountId),
+        history: bool,
         remember: Option<Remember<()>>,
     ) -> Result<(), Refusal> {
         check_enabled(app)?;
         let (account, other) = (self.known(app, account).await?, self.known(app, other).await?);
-        let change = Change::Forget { account: account.no, other: other.no, other_id: other.id };
+        let change = Change::Forget { account: account.no, other: other.no, other_id: other.id, history };
         Ok(self.store.change(app.id, change, remember).await?)
     }
 

@@ -170,8 +170,9 @@ pub enum Change {
     /// `reader` has read what `other` wrote, up to this copy. Never goes back.
     Read { reader: AccountNo, other: AccountNo, through: MessageId },
     /// What `account` has of its conversation with `other` so far is for no device any more that has not got it yet, and
-    /// the conversation leaves the account's list. Its history stays.
-    Forget { account: AccountNo, other: AccountNo, other_id: AccountId },
+    /// the conversation leaves the account's list. Its history stays, but where `history`, the account sees none of it any more;
+    /// the other one and backends do.
+    Forget { account: AccountNo, other: AccountNo, other_id: AccountId, history: bool },
     /// The conversation leaves the account's list until something new is said. Nothing else changes: what no device has got
     /// yet is still handed out, and unread. Never goes back.
     Unlist { account: AccountNo, other: AccountNo },
@@ -255,6 +256,16 @@ pub enum View {
     Account(AccountNo),
     /// The same, with what was withdrawn.
     Past(AccountNo),
+}
+
+impl View {
+    /// Whose view it is.
+    pub fn account(self) -> Option<AccountNo> {
+        match self {
+            Self::Account(account) | Self::Past(account) => Some(account),
+            Self::All | Self::Backend { .. } => None,
+        }
+    }
 }
 
 /// Which part of a conversation: the copies whose ids lie between two, both excluded.

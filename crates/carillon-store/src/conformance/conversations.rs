@@ -240,14 +240,14 @@ async fn what_is_unread_counts_by_who_wrote_it_whether_it_is_on_the_list_or_not(
     assert_eq!(it.store.unread(BOB, None).await, Ok(vec![(ANN, 2), (CARL, 1)]));
     assert_eq!(it.store.unread(BOB, Some(&[CARL, BOB])).await, Ok(vec![(CARL, 1)]));
     it.change(Change::Read { reader: BOB, other: ANN, through: MessageId(2) }).await;
-    it.change(Change::Forget { account: BOB, other: CARL, other_id: id("carl") }).await;
+    it.change(Change::Forget { account: BOB, other: CARL, other_id: id("carl"), history: false }).await;
     assert_eq!(it.store.unread(BOB, None).await, Ok(vec![(ANN, 1)]));
     assert_eq!(it.store.unread(ANN, None).await, Ok(vec![]), "nobody wrote to it");
 }
 
 async fn what_was_forgotten_is_for_no_new_device_and_the_history_stays(it: Setup) {
     it.send(&[(2, Fate::Inbox)]).await;
-    it.change(Change::Forget { account: BOB, other: ANN, other_id: id("sender") }).await;
+    it.change(Change::Forget { account: BOB, other: ANN, other_id: id("sender"), history: false }).await;
     assert_eq!(it.standings(BOB).await, [Standing::Deleted]);
     assert_eq!(it.conversations(BOB).await, []);
     assert_eq!(it.conversations(ANN).await.len(), 1);
@@ -255,6 +255,30 @@ async fn what_was_forgotten_is_for_no_new_device_and_the_history_stays(it: Setup
     it.send(&[(2, Fate::Inbox)]).await;
     assert_eq!(it.standings(BOB).await, [Standing::Deleted, Standing::Kept]);
     assert_eq!(it.conversations(BOB).await, [(ANN, 4, 1)]);
+}
+
+async fn of_what_was_forgotten_with_its_history_the_account_sees_nothing_and_the_other_one_all(it: Setup) {
+    it.send(&[(2, Fate::Inbox)]).await;
+    let forget = async |history| {
+        it.change(Change::Forget { account: BOB, other: ANN, other_id: id("sender"), history }).await;
+    };
+    forget(true).await;
+    it.send(&[(2, Fate::Inbox)]).await;
+    // Of what was said since only the devices' part.
+    forget(false).await;
+    it.send(&[(2, Fate::Inbox)]).await;
+    assert_eq!(it.standings(BOB).await, [Standing::Deleted, Standing::Deleted, Standing::Kept]);
+    assert_eq!(it.conversations(BOB).await, [(ANN, 6, 1)]);
+    for (view, seen) in [
+        (View::Account(BOB), &[4, 6][..]),
+        (View::Past(BOB), &[4, 6]),
+        (View::Account(ANN), &[2, 4, 6]),
+        (SHOW, &[2, 4, 6]),
+    ] {
+        assert_eq!(ids(&it.conversation(view, since(0), ALL).await), seen, "{view:?}");
+    }
+    let sees = async |account, copy| it.store.sees(account, place(copy - 1, copy)).await.unwrap();
+    assert!(!sees(BOB, 2).await && sees(BOB, 4).await && sees(ANN, 2).await);
 }
 
 async fn what_is_off_the_list_is_still_handed_out_and_unread(it: Setup) {
@@ -336,6 +360,7 @@ mod each {
         a_conversation_knows_which_copy_joined_it_late_as_long_as_there_is_one
         a_device_acknowledges_and_never_goes_back
         a_conversation_ends_with_its_last_row
+        of_what_was_forgotten_with_its_history_the_account_sees_nothing_and_the_other_one_all
         ids_are_found_by_time
     }
 }

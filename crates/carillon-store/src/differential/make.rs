@@ -185,6 +185,7 @@ impl Make<'_> {
                 account: self.no_of(app),
                 other: self.no_of(app),
                 other_id: if self.rng.random() { id("sender") } else { self.name() },
+                history: self.rng.random(),
             },
             _ => Change::Acknowledge {
                 account: self.no_of(app),

@@ -9,6 +9,7 @@ use fjall::{Readable as _, Snapshot};
 use super::db::{Db, unknown};
 use super::format::{self, Tag};
 use super::inbox::Reader;
+use super::reads;
 use super::record::{self, ForgottenRecord};
 use super::seal;
 use crate::page::PageFill;
@@ -37,6 +38,8 @@ impl Reader<'_> {
         let between = ordered(between);
         let mut page = HistoryPage { entries: Vec::new(), withdrawn: Vec::new() };
         let snapshot = self.db.database.snapshot();
+        let cleared = view.account().map(|account| reads::cleared(&snapshot, self.db, account, between));
+        let span = Span { after: span.after.max(cleared.transpose()?.unwrap_or(MessageId(0))), ..span };
         let Some(mut rows) = rows(&snapshot, self.db, between, span) else { return Ok(page) };
         let mut fill = PageFill::new(limit);
         while let Some(guard) = if span.newest_first { rows.next_back() } else { rows.next() } {

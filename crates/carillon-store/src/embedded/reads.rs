@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use super::db::{Db, unknown};
 use super::format::{self, Tag};
-use super::record::{self, AccountRecord, BroadcastRecord, EditionRecord, MessageRecord, RequestRecord};
+use super::record::{
+    self, AccountRecord, BroadcastRecord, EditionRecord, ForgottenRecord, MessageRecord, RequestRecord,
+};
 use super::seal;
 use crate::rules::ordered;
 
@@ -128,8 +130,24 @@ pub(crate) fn sees(db: &Db, account: AccountNo, place: CopyPlace) -> Result<bool
     let between = ordered((place.sender, place.recipient));
     let key = format::history(between.0, between.1, place.copy);
     match db.history.get(key).map_err(unknown)? {
-        Some(value) => Ok(seal::open_row(&key, &value)?.0.is_seen_by(account, between)),
-        None => Ok(false),
+        Some(value) if seal::open_row(&key, &value)?.0.is_seen_by(account, between) => {
+            Ok(place.copy > cleared(&db.database.snapshot(), db, account, between)?)
+        }
+        Some(_) | None => Ok(false),
+    }
+}
+
+/// Up to where the account sees nothing of the conversation any more.
+pub(crate) fn cleared(
+    snapshot: &Snapshot,
+    db: &Db,
+    account: AccountNo,
+    (low, high): (AccountNo, AccountNo),
+) -> Result<MessageId, StoreError> {
+    let key = format::related(Tag::Forgotten, account, if account == low { high } else { low });
+    match snapshot.get(&db.rest, &key).map_err(unknown)? {
+        Some(value) => Ok(MessageId(record::decode::<ForgottenRecord>(&key, &value)?.cleared)),
+        None => Ok(MessageId(0)),
     }
 }
 

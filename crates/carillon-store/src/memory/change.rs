@@ -38,7 +38,10 @@ impl State {
                 let mark = self.read.entry((reader, other)).or_insert(through);
                 *mark = through.max(*mark);
             }
-            Change::Forget { account, other, other_id } => {
+            Change::Forget { account, other, other_id, history } => {
+                if history {
+                    self.cleared.insert((account, other), MessageId(self.next_id - 1));
+                }
                 self.forgotten.insert((account, other), (MessageId(self.next_id - 1), other_id));
             }
             Change::Unlist { account, other } => {
@@ -81,6 +84,8 @@ impl State {
     pub(super) fn unforget(&mut self, (low, high): (AccountNo, AccountNo)) {
         self.forgotten.remove(&(low, high));
         self.forgotten.remove(&(high, low));
+        self.cleared.remove(&(low, high));
+        self.cleared.remove(&(high, low));
     }
 
     fn is_only_copy(&self, place: CopyPlace) -> bool {

@@ -29,6 +29,7 @@ impl State {
         limit: PageLimit,
     ) -> HistoryPage {
         let between = ordered(between);
+        let span = Span { after: span.after.max(self.cleared_for(view, between)), ..span };
         let rows = self
             .rows(between)
             .filter(|(id, _, row)| *id > span.after && *id < span.before && row.is_shown(view, between));
@@ -43,6 +44,17 @@ impl State {
         };
         let withdrawn = entries.iter().filter(is_withdrawn).map(|(id, _)| *id).collect();
         HistoryPage { entries, withdrawn }
+    }
+
+    /// Up to where the view has nothing any more.
+    fn cleared_for(&self, view: View, between: (AccountNo, AccountNo)) -> MessageId {
+        view.account().map_or(MessageId(0), |account| self.cleared_by(account, between))
+    }
+
+    /// Up to where the account sees nothing of the conversation any more.
+    pub(super) fn cleared_by(&self, account: AccountNo, (low, high): (AccountNo, AccountNo)) -> MessageId {
+        let other = if account == low { high } else { low };
+        self.cleared.get(&(account, other)).copied().unwrap_or(MessageId(0))
     }
 
     pub(super) fn conversations(&self, account: AccountNo, before: MessageId, limit: usize) -> Conversations {

@@ -68,6 +68,8 @@ struct State {
     /// By who forgot and the other: up to where, and the other's name.
     unlisted: BTreeMap<(AccountNo, AccountNo), MessageId>,
     forgotten: BTreeMap<(AccountNo, AccountNo), (MessageId, AccountId)>,
+    /// As `forgotten`, of which the account sees no history.
+    cleared: BTreeMap<(AccountNo, AccountNo), MessageId>,
     acknowledged: HashMap<(AccountNo, DeviceId), Offset>,
     broadcasts: BTreeMap<AppId, Vec<Arc<Broadcast>>>,
     noted_broadcasts: HashMap<(AccountNo, DeviceId), MessageId>,
@@ -414,7 +416,8 @@ impl Store for MemoryStore {
         let state = self.lock();
         let between = rules::ordered((place.sender, place.recipient));
         let row = state.history.get(&(between.0, between.1, place.copy));
-        Ok(row.is_some_and(|(_, row)| row.is_seen_by(account, between)))
+        let is_cleared = place.copy <= state.cleared_by(account, between);
+        Ok(!is_cleared && row.is_some_and(|(_, row)| row.is_seen_by(account, between)))
     }
 
     async fn read_mark(&self, reader: AccountNo, other: AccountNo) -> Result<MessageId, StoreError> {
@@ -481,9 +484,9 @@ impl State {
         self.editions.retain(|_, (base, _)| self.messages.contains_key(base));
         self.inboxes.retain(|no, _| no.app() != app);
         self.history.retain(|(low, _, _), _| low.app() != app);
-        self.joined.retain(|(low, _), _| low.app() != app);
-        self.read.retain(|(reader, _), _| reader.app() != app);
-        self.unlisted.retain(|(owner, _), _| owner.app() != app);
+        for marks in [&mut self.joined, &mut self.read, &mut self.unlisted, &mut self.cleared] {
+            marks.retain(|(owner, _), _| owner.app() != app);
+        }
         self.forgotten.retain(|(owner, _), _| owner.app() != app);
         self.acknowledged.retain(|(no, _), _| no.app() != app);
         self.broadcasts.remove(&app);

@@ -20,6 +20,6 @@ pub(in crate::netease) async fn run(
     fields::direct(form, "type", "1 2 3")?;
     let (from, to) = (form.accid("from")?, form.accid("to")?);
     let remember = key.map(|key| key.remember(Box::new(reply::done)));
-    netease.pipeline.forget_conversation(app, &from, &to, remember).await?;
+    netease.pipeline.forget_conversation(app, (&from, &to), false, remember).await?;
     Ok(reply::done(&()))
 }

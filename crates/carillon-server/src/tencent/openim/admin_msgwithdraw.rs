@@ -44,15 +44,30 @@ pub(super) async fn find_there(
     if found.is_withdrawn { Err(CallError::Failed(code::WITHDRAWN)) } else { Ok(found) }
 }
 
+/// In the view of whoever of the two has it: the sender may not find it, and the recipient may have cleared its history.
 async fn find(
     tencent: &Tencent,
     call: &Call,
     (from, to): (&AccountId, &AccountId),
     key: MsgKey,
 ) -> Result<PastEntry, CallError> {
+    for (viewer, other) in [(to, from), (from, to)] {
+        if let Some(found) = find_as(tencent, call, (viewer, other), (from, key)).await? {
+            return Ok(found);
+        }
+    }
+    Err(CallError::Failed(code::NO_MESSAGE))
+}
+
+async fn find_as(
+    tencent: &Tencent,
+    call: &Call,
+    (viewer, other): (&AccountId, &AccountId),
+    (from, key): (&AccountId, MsgKey),
+) -> Result<Option<PastEntry>, CallError> {
     let query = PastQuery {
-        viewer: to.clone(),
-        other: from.clone(),
+        viewer: viewer.clone(),
+        other: other.clone(),
         from_s: key.time_s,
         // A message to recipients that were named later has the key of the first.
         to_s: key.time_s.saturating_add(tencent.config.repeat_memory_s),
@@ -62,6 +77,5 @@ async fn find(
     };
     let page = tencent.pipeline.past(&call.app, &query).await.map_err(super::no_sender)?;
     let is_it = |it: &PastEntry| it.message.sender.account == *from && MsgKey::of(it.id, &it.message) == key;
-    let found = page.entries.into_iter().find(is_it);
-    found.ok_or(CallError::Failed(code::NO_MESSAGE))
+    Ok(page.entries.into_iter().find(is_it))
 }

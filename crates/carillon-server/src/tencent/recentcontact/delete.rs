@@ -1,5 +1,5 @@
-//! `POST /v4/recentcontact/delete`: a conversation leaves an account's list. Its messages stay, and what nobody
-//! has got yet is still handed out.
+//! `POST /v4/recentcontact/delete`: a conversation leaves an account's list. Its messages stay, and what no device
+//! has got yet is still handed out, unless the account's history of it is to be cleared.
 
 use bytes::Bytes;
 
@@ -22,10 +22,11 @@ pub(in crate::tencent) async fn run(tencent: &Tencent, call: &Call) -> Result<By
         return Err(one_of("Type", "1").into());
     }
     let other = fields.account("To_Account", code)?;
-    // Taking the messages from one side's history, too, is nothing that the server can do.
-    if !matches!(fields.number("ClearRamble", code)?, None | Some(0)) {
-        return Err(one_of("ClearRamble", "0").into());
-    }
-    tencent.pipeline.unlist_conversation(&call.app, &account, &other).await.map_err(not_imported)?;
+    let done = match fields.number("ClearRamble", code)? {
+        None | Some(0) => tencent.pipeline.unlist_conversation(&call.app, &account, &other).await,
+        Some(1) => tencent.pipeline.forget_conversation(&call.app, (&account, &other), true, None).await,
+        Some(_) => return Err(one_of("ClearRamble", "0 1").into()),
+    };
+    done.map_err(not_imported)?;
     Ok(reply::done(call.service))
 }

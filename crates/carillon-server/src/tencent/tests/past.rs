@@ -238,12 +238,38 @@ async fn recent_contacts_come_by_their_last_messages_and_go_when_they_are_delete
     assert_eq!(left["SessionItem"].as_array().unwrap().len(), 1);
     for (change, code, info) in [
         (("Type", json!(2)), 50_002, "Type is not one of 1"),
-        (("ClearRamble", json!(1)), 50_002, "ClearRamble is not one of 0"),
+        (("ClearRamble", json!(2)), 50_002, "ClearRamble is not one of 0 1"),
         (("To_Account", Value::Null), 50_002, "To_Account is missing"),
         (("From_Account", json!("nobody")), 50_001, "there is no such account"),
     ] {
         let reply = backend.call(DELETE, delete(change)).await;
         assert_eq!(reply, failed(code, info).replace('}', r#","ErrorDisplay":""}"#));
+    }
+}
+
+#[tokio::test]
+async fn who_clears_a_conversation_has_nothing_of_it_and_the_other_one_and_withdrawals_all() {
+    let backend = world(TencentConfig::default()).await;
+    let old = send(&backend, "dave", "rong", (1, 1)).await;
+    let taken_back = send(&backend, "rong", "dave", (2, 1)).await;
+    let clear = json!({"From_Account": "rong", "Type": 1, "To_Account": "dave", "ClearRamble": 1});
+    let bare = r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"ErrorDisplay":""}"#;
+    assert_eq!(backend.call("recentcontact/delete", clear).await, bare);
+    let list = json!({
+        "From_Account": "rong", "TimeStamp": 0, "StartIndex": 0, "TopTimeStamp": 0, "TopStartIndex": 0, "AssistFlags": 0,
+    });
+    assert_eq!(json_of(&backend, "recentcontact/get_list", list).await["SessionItem"], json!([]));
+    let keys = async |viewer: &str, other: &str| {
+        let page = json_of(&backend, ROAM, roam(viewer, other)).await;
+        page["MsgList"].as_array().unwrap().iter().map(|it| it["MsgKey"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(keys("rong", "dave").await, [Value::Null; 0]);
+    assert_eq!(keys("dave", "rong").await, [json!(old), json!(taken_back)]);
+    let new = send(&backend, "dave", "rong", (3, 1)).await;
+    assert_eq!(keys("rong", "dave").await, [json!(new)]);
+    for (from, to, key) in [("dave", "rong", &old), ("rong", "dave", &taken_back)] {
+        let body = json!({"From_Account": from, "To_Account": to, "MsgKey": key});
+        assert_eq!(backend.call("openim/admin_msgwithdraw", body).await, DONE);
     }
 }
 

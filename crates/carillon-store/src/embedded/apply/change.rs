@@ -52,10 +52,15 @@ pub(crate) fn apply(group: &mut Group<'_>, change: Change) -> Result<(), StoreEr
         Change::NoteBroadcasts { account, device, through } => {
             raise(group, format::noted_broadcast(account, &device), through.0)
         }
-        Change::Forget { account, other, other_id } => {
+        Change::Forget { account, other, other_id, history } => {
             let key = format::related(Tag::Forgotten, account, other);
             let through = group.state.next_id.0 - 1;
-            let value = record::encode(&key, &ForgottenRecord { through, other: other_id.as_str().into() });
+            let cleared = match group.rest(&key)? {
+                _ if history => through,
+                Some(value) => record::decode::<ForgottenRecord>(&key, &value)?.cleared,
+                None => 0,
+            };
+            let value = record::encode(&key, &ForgottenRecord { through, other: other_id.as_str().into(), cleared });
             group.put_rest(key, value);
             Ok(())
         }

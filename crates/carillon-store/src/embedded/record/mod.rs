@@ -44,6 +44,9 @@ pub(crate) struct ForgottenRecord {
     pub(crate) through: u64,
     #[prost(string, tag = "2")]
     pub(crate) other: String,
+    /// The highest id that the account does not see in its history, either.
+    #[prost(uint64, tag = "3")]
+    pub(crate) cleared: u64,
 }
 
 impl ForgottenRecord {
