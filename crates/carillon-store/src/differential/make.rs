@@ -30,6 +30,8 @@ pub(super) struct Make<'a> {
     pub(super) now_ms: u64,
     /// Ids that were given so far.
     pub(super) ids: u64,
+    /// Copies that there were lately.
+    pub(super) places: &'a [CopyPlace],
     /// The last number that an app was given.
     pub(super) last_app: u32,
 }
@@ -160,6 +162,10 @@ impl Make<'_> {
 
     /// A copy that may be there.
     fn place(&mut self, app: AppId) -> CopyPlace {
+        let known: Vec<CopyPlace> = self.places.iter().filter(|it| it.sender.app() == app).copied().collect();
+        if !known.is_empty() && self.rng.random_bool(0.8) {
+            return self.pick(&known);
+        }
         let (message, distance) = (self.message_id().0.min(MessageId::END), self.rng.random_range(0..4));
         let (sender, recipient) = (self.no_of(app), self.no_of(app));
         CopyPlace { sender, recipient, message: MessageId(message), copy: MessageId(message + distance) }

@@ -19,7 +19,7 @@ use std::task::Poll;
 
 use carillon_core::model::Committed;
 use carillon_core::port::{Clock as _, Fanout};
-use carillon_core::port::{FakeClock, PageLimit, Random, SeededRandom, Settled, Span, Store, Trimmed, View};
+use carillon_core::port::{CopyPlace, FakeClock, PageLimit, Random, SeededRandom, Settled, Span, Store, Trimmed, View};
 use carillon_core::{AccountNo, AppId, MessageId, Offset};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -42,6 +42,8 @@ struct Pair {
     epochs: HashMap<AccountNo, String>,
     directory: tempfile::TempDir,
     ids: u64,
+    /// Copies that there were lately.
+    places: Vec<CopyPlace>,
     last_app: u32,
     /// The newest entry of each inbox.
     tops: HashMap<AccountNo, (Offset, MessageId)>,
@@ -55,8 +57,8 @@ impl Pair {
         let directory = tempfile::tempdir().unwrap();
         let memory = MemoryStore::keeping_records(Arc::clone(&heard[0]) as Arc<dyn Fanout>, RECORD_RETENTION_S);
         let embedded = open(directory.path(), &mut rng, &clock, &heard[1]);
-        let (epochs, tops) = (HashMap::new(), HashMap::new());
-        Self { rng, clock, memory, embedded, heard, epochs, directory, ids: 0, last_app: 0, tops }
+        let (epochs, tops, places) = (HashMap::new(), HashMap::new(), Vec::new());
+        Self { rng, clock, memory, embedded, heard, epochs, directory, ids: 0, places, last_app: 0, tops }
     }
 
     async fn make_apps(&mut self) {
@@ -112,7 +114,8 @@ impl Pair {
     }
 
     fn make(&mut self) -> Make<'_> {
-        Make { now_ms: self.clock.now_ms(), rng: &mut self.rng, ids: self.ids, last_app: self.last_app }
+        let Self { rng, clock, ids, places, last_app, .. } = self;
+        Make { now_ms: clock.now_ms(), rng, ids: *ids, places, last_app: *last_app }
     }
 
     /// Runs operations on both engines: one after the other on the model, all at once on the other one.
@@ -134,6 +137,8 @@ impl Pair {
             expected.iter().map(|it| committed(it)).collect::<Vec<_>>()
         );
         expected.iter().for_each(|it| self.check_offsets(it));
+        self.places.extend(expected.iter().flat_map(|it| places(it)));
+        self.places.drain(..self.places.len().saturating_sub(100));
         let [told, heard] = self.heard.each_ref().map(|it| std::mem::take(&mut *it.1.lock().unwrap()));
         assert_eq!(heard, told);
         let of_messages = expected.last().map_or(0, |last| last.message.id.0 + last.copies.len() as u64);
@@ -213,6 +218,11 @@ impl Pair {
     fn pick<T: Copy>(&mut self, all: &[T]) -> T {
         all[self.rng.random_range(0..all.len())]
     }
+}
+
+fn places(committed: &Committed) -> impl Iterator<Item = CopyPlace> {
+    let (sender, message) = (committed.message.sender.no, committed.message.id);
+    committed.copies.iter().map(move |copy| CopyPlace { sender, recipient: copy.to, message, copy: copy.id })
 }
 
 /// With caches so small that they do not hold, and tables that are written out soon.
