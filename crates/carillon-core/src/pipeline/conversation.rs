@@ -57,12 +57,19 @@ impl Pipeline {
     pub async fn history(&self, app: &App, query: &HistoryQuery) -> Result<Vec<(MessageId, Arc<Message>)>, Refusal> {
         let one = self.known(app, &query.between.0).await?;
         let other = self.known(app, &query.between.1).await?;
+        let between = (one.no, other.no);
         let view = View::Backend { unseen: query.unseen };
         let now_ms = self.clock.now_ms();
         let mut span = self.span(query).await?;
+        let joined = self.store.joined(between).await?;
+        // What joined late lies behind what was said after it: all up to there has to be looked at.
+        let is_in_order = joined <= span.after;
+        if !is_in_order {
+            span.before = span.before.max(joined.plus(1));
+        }
         let mut found = Vec::new();
-        while found.len() < query.limit {
-            let page = self.store.conversation((one.no, other.no), view, span, PAGE).await?.entries;
+        while !is_in_order || found.len() < query.limit {
+            let page = self.store.conversation(between, view, span, PAGE).await?.entries;
             let Some((last, _)) = page.last() else { break };
             if query.newest_first {
                 span.before = *last;
@@ -71,6 +78,10 @@ impl Pipeline {
             }
             let takes = |(id, message): &(MessageId, Arc<Message>)| query.takes(*id, message, now_ms);
             found.extend(page.into_iter().filter(takes));
+            if !is_in_order {
+                query.sort(&mut found);
+                found.truncate(query.limit);
+            }
         }
         found.truncate(query.limit);
         Ok(found)
@@ -196,6 +207,14 @@ impl Pipeline {
 }
 
 impl HistoryQuery {
+    /// By the times at which they were said.
+    fn sort(&self, found: &mut [(MessageId, Arc<Message>)]) {
+        found.sort_unstable_by_key(|(id, message)| (message.time_ms, *id));
+        if self.newest_first {
+            found.reverse();
+        }
+    }
+
     fn takes(&self, id: MessageId, message: &Message, now_ms: u64) -> bool {
         !message.has_expired(now_ms)
             && (self.from_ms..=self.to_ms).contains(&message.time_ms)

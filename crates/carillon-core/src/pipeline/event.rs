@@ -10,6 +10,9 @@ use crate::model::{Account, App, Committed, Message};
 use crate::port::{Change, CopyPlace, PageLimit, Remember, Span, StoreError, View};
 use crate::turns::Turn;
 
+/// What one read of a conversation takes: what is looked for is nearly always among the newest, and each message is read whole.
+const PAGE: PageLimit = PageLimit { entries: 50, bytes: 1 << 20 };
+
 /// A message and where one of its copies is.
 struct Found {
     message: Arc<Message>,
@@ -247,29 +250,52 @@ impl Pipeline {
         recipient: &Account,
     ) -> Result<Option<(Arc<Message>, CopyPlace)>, StoreError> {
         let is_it = |message: &Message| message.client_id == client_id;
-        self.newest((sender, recipient), Through::LOOKED_AT_MAX, is_it).await
+        let end = MessageId(MessageId::END);
+        self.newest((sender, recipient), end, Through::LOOKED_AT_MAX, is_it).await
     }
 
-    /// The newest message that was said at this time or before.
+    /// The last message before which nothing was said after this time: what joined the conversation late may lie behind what is
+    /// newer, and a mark of what was read is one of all before it.
     async fn message_until(
         &self,
         time_ms: u64,
         sender: &Account,
         recipient: &Account,
     ) -> Result<Option<(Arc<Message>, CopyPlace)>, StoreError> {
-        self.newest((sender, recipient), usize::MAX, |message| message.time_ms <= time_ms).await
+        let between = (sender.no, recipient.no);
+        // Up to there nothing is newer.
+        let from = self.store.first_id_at(time_ms.saturating_add(1)).await?;
+        let after = MessageId(from.0.saturating_sub(1));
+        let mut span = Span { after, before: MessageId(MessageId::END), newest_first: false };
+        let mut last = None;
+        'pages: loop {
+            let page = self.store.conversation(between, View::All, span, PAGE).await?.entries;
+            let Some((end, _)) = page.last() else { break };
+            span.after = *end;
+            for (copy, message) in page {
+                if message.time_ms > time_ms {
+                    break 'pages;
+                }
+                if message.sender.no == sender.no {
+                    last = Some(found(copy, message, (sender, recipient)));
+                }
+            }
+        }
+        match last {
+            Some(last) => Ok(Some(last)),
+            None => self.newest((sender, recipient), from, usize::MAX, |_| true).await,
+        }
     }
 
-    /// The newest message from the one to the other that is the wanted one, of so many.
+    /// The newest message before this one from the one to the other that is the wanted one, of so many.
     async fn newest(
         &self,
         (sender, recipient): (&Account, &Account),
+        before: MessageId,
         looked_at_max: usize,
         is_it: impl Fn(&Message) -> bool,
     ) -> Result<Option<(Arc<Message>, CopyPlace)>, StoreError> {
-        // What was read is nearly always among the newest, and each message that is looked at is read whole.
-        const PAGE: PageLimit = PageLimit { entries: 50, bytes: 1 << 20 };
-        let mut span = Span { after: MessageId(0), before: MessageId(MessageId::END), newest_first: true };
+        let mut span = Span { after: MessageId(0), before, newest_first: true };
         let mut looked_at = 0;
         while looked_at < looked_at_max {
             let page = self.store.conversation((sender.no, recipient.no), View::All, span, PAGE).await?.entries;
@@ -278,12 +304,21 @@ impl Pipeline {
             looked_at += page.len();
             let is_it = |message: &Message| message.sender.no == sender.no && is_it(message);
             if let Some((copy, message)) = page.into_iter().find(|(_, message)| is_it(message)) {
-                let place = CopyPlace { sender: sender.no, recipient: recipient.no, message: message.id, copy };
-                return Ok(Some((message, place)));
+                return Ok(Some(found(copy, message, (sender, recipient))));
             }
         }
         Ok(None)
     }
+}
+
+/// A message from the one to the other, of whose copy the id is.
+fn found(
+    copy: MessageId,
+    message: Arc<Message>,
+    (sender, recipient): (&Account, &Account),
+) -> (Arc<Message>, CopyPlace) {
+    let place = CopyPlace { sender: sender.no, recipient: recipient.no, message: message.id, copy };
+    (message, place)
 }
 
 /// Where the recipient's copy of the message is.

@@ -264,3 +264,70 @@ async fn the_list_can_be_switched_off() {
     let fields = [("accid", "ann")];
     assert_snapshot!(backend.restarted(config).post(LIST, &fields).await, @r#"{"code":403,"desc":"func not enable"}"#);
 }
+
+/// As another dialect's import does: it joins now, and was said then.
+async fn import(backend: &Backend, text: &str, said_ms: u64) {
+    let content = Content {
+        kind: Kind::Text,
+        elements: vec![Element::Text { text: text.into() }],
+        original: "[]".into(),
+        dialect: "tencent".into(),
+        elements_say_all: true,
+    };
+    let id = |name| AccountId::new(name).unwrap();
+    let command = Send {
+        sender: id("ann"),
+        from_backend: true,
+        to: Recipients::One(id("bob")),
+        client_id: None,
+        content,
+        subtype: 0,
+        ext: String::new(),
+        options: CopyOptions::default(),
+        push: Push::default(),
+        moderation: Moderation::default(),
+        description: String::new(),
+        environment: String::new(),
+        sender_sees: true,
+        recipients_see: true,
+        terms: Terms { past: true, said_ms: Some(said_ms), ..Terms::default() },
+    };
+    let app: Arc<App> = backend.pipeline.apps.get(AppId(1)).unwrap();
+    backend.pipeline.send(&app, command, None).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_said_elsewhere_before_it_joined_is_found_at_its_own_time() {
+    const START_MS: u64 = 1_700_000_000_000;
+    let backend = backend().await;
+    say_number(&backend, "ann", "bob", 1).await;
+    backend.clock.advance_ms(3_600_000);
+    say_number(&backend, "bob", "ann", 2).await;
+    for (text, ago_ms) in [("early", 60_000), ("earlier", 120_000)] {
+        import(&backend, text, START_MS - ago_ms).await;
+        backend.clock.advance_ms(3_600_000);
+    }
+    say_number(&backend, "ann", "bob", 3).await;
+    for (begin_ms, end_ms, limit, oldest_first) in [
+        (START_MS - 200_000, START_MS - 1, "100", &["earlier", "early"][..]),
+        (START_MS - 200_000, START_MS - 1, "1", &["earlier"]),
+        (START_MS - 100_000, START_MS + 1_000, "100", &["early", "1"]),
+        (1, START_MS * 2, "2", &["earlier", "early"]),
+        (START_MS + 1, START_MS * 2, "100", &["2", "3"]),
+    ] {
+        let (begin, end) = (begin_ms.to_string(), end_ms.to_string());
+        let fields = [("begintime", &*begin), ("endtime", &*end), ("limit", limit), ("reverse", "1")];
+        assert_eq!(texts(&backend, &fields).await, oldest_first, "{begin} to {end}");
+        if limit == "100" {
+            let newest_first: Vec<_> = oldest_first.iter().rev().copied().collect();
+            assert_eq!(texts(&backend, &fields[..3]).await, newest_first);
+        }
+    }
+    assert_eq!(texts(&backend, &[("limit", "3")]).await, ["3", "2", "1"]);
+}
+
+async fn texts(backend: &Backend, fields: &[(&str, &str)]) -> Vec<String> {
+    let reply: serde_json::Value = serde_json::from_str(&ask(backend, fields).await).unwrap();
+    let messages = reply["msgs"].as_array().unwrap_or_else(|| panic!("{reply}"));
+    messages.iter().map(|message| message["body"]["msg"].as_str().unwrap().to_owned()).collect()
+}

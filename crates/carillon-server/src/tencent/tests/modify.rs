@@ -108,6 +108,23 @@ async fn devices_of_a_sender_who_does_not_find_a_message_are_not_told_of_it_and_
 }
 
 #[tokio::test]
+async fn of_the_two_who_has_cleared_the_conversation_is_not_told() {
+    let backend = world(TencentConfig::default()).await;
+    let key = send(&backend, "dave", "rong", (1, 2)).await;
+    let clear = json!({"From_Account": "rong", "Type": 1, "To_Account": "dave", "ClearRamble": 1});
+    backend.call("recentcontact/delete", clear).await;
+    let new = json!({"MsgBody": text("new")});
+    assert_eq!(backend.call(MODIFY, modify("dave", "rong", &key, &new)).await, DONE);
+    {
+        let committed = backend.seen.committed.lock().unwrap();
+        let last = committed.last().unwrap();
+        assert_eq!((last.copies.len(), last.sender_copy.is_some()), (0, true));
+    }
+    assert_eq!(said(&backend, "dave", "rong").await, [(text("new"), Value::Null)]);
+    assert_eq!(said(&backend, "rong", "dave").await, []);
+}
+
+#[tokio::test]
 async fn a_message_that_another_dialect_sent_keeps_its_key_when_it_is_modified() {
     let backend = world(TencentConfig::default()).await;
     let app = backend.pipeline.apps.get(carillon_core::AppId(1)).unwrap();

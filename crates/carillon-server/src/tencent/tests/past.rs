@@ -274,6 +274,47 @@ async fn who_clears_a_conversation_has_nothing_of_it_and_the_other_one_and_withd
 }
 
 #[tokio::test]
+async fn a_read_mark_ends_before_what_was_said_later_though_something_older_was_imported_behind_it() {
+    let backend = world(TencentConfig::default()).await;
+    send(&backend, "dave", "rong", (1, 1)).await;
+    backend.clock.advance_ms(600_000);
+    send(&backend, "dave", "rong", (2, 1)).await;
+    for seq in [3, 4] {
+        let import = json!({
+            "SyncFromOldSystem": 5, "From_Account": "dave", "To_Account": "rong", "MsgSeq": seq, "MsgRandom": 2,
+            "MsgTimeStamp": NOW_S - 100, "MsgBody": text("old"),
+        });
+        assert_eq!(backend.call("openim/importmsg", import).await, DONE);
+        backend.clock.advance_ms(600_000);
+    }
+    let unread = async || {
+        let body = json!({"To_Account": "rong"});
+        json_of(&backend, "openim/get_c2c_unread_msg_num", body).await["AllC2CUnreadMsgNum"].as_u64().unwrap()
+    };
+    for (time_s, left) in [(NOW_S - 50, 4), (NOW_S, 3), (NOW_S + 599, 3), (NOW_S + 600, 0)] {
+        let read = json!({"Report_Account": "rong", "Peer_Account": "dave", "MsgReadTime": time_s});
+        assert_eq!(backend.call("openim/admin_set_msg_read", read).await, DONE);
+        assert_eq!(unread().await, left, "{time_s}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_imported_without_anything_newer_before_it_is_read_by_its_own_time() {
+    let backend = world(TencentConfig::default()).await;
+    for seq in 0..3 {
+        let import = json!({
+            "SyncFromOldSystem": 5, "From_Account": "dave", "To_Account": "rong", "MsgSeq": seq, "MsgRandom": 2,
+            "MsgTimeStamp": NOW_S - 1_000 + seq * 100, "MsgBody": text("old"),
+        });
+        assert_eq!(backend.call("openim/importmsg", import).await, DONE);
+    }
+    let read = json!({"Report_Account": "rong", "Peer_Account": "dave", "MsgReadTime": NOW_S - 900});
+    assert_eq!(backend.call("openim/admin_set_msg_read", read).await, DONE);
+    let body = json!({"To_Account": "rong"});
+    assert_eq!(json_of(&backend, "openim/get_c2c_unread_msg_num", body).await["AllC2CUnreadMsgNum"], 1);
+}
+
+#[tokio::test]
 async fn pages_of_recent_contacts_hold_a_hundred_and_lose_or_repeat_none() {
     let backend = world(TencentConfig { calls_per_s: u32::MAX, ..TencentConfig::default() }).await;
     let app = backend.pipeline.apps.get(carillon_core::AppId(1)).unwrap();
