@@ -171,7 +171,7 @@ impl Make<'_> {
         CopyPlace { sender, recipient, message: MessageId(message), copy: MessageId(message + distance) }
     }
 
-    fn no_of(&mut self, app: AppId) -> AccountNo {
+    pub(super) fn no_of(&mut self, app: AppId) -> AccountNo {
         AccountNo::new(app, self.rng.random_range(1..=ACCOUNTS))
     }
 

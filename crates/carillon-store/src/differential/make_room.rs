@@ -102,8 +102,9 @@ impl Make<'_> {
     }
 
     fn member(&mut self) -> Member {
-        let account = self.no();
-        Member { room: self.room(), account, id: id_of(account) }
+        let room = self.room();
+        let account = self.no_of(room.app);
+        Member { room, account, id: id_of(account) }
     }
 
     fn card(&mut self) -> RoomCard {
