@@ -1,14 +1,16 @@
 //! The engine below: its database and keyspaces, opened, closed, and opened again after it failed.
 
 use std::path::Path;
-use std::sync::{RwLock, RwLockReadGuard};
+use std::sync::{Arc, RwLock, RwLockReadGuard};
 
 use carillon_core::port::StoreError;
+use fjall::compaction::filter::Factory;
 use fjall::config::FilterPolicy;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 
 use super::config::EmbeddedConfig;
 use super::home::OpenError;
+use super::pace::{Pace, Pacer};
 
 #[derive(Clone)]
 pub(crate) struct Db {
@@ -21,20 +23,26 @@ pub(crate) struct Db {
 }
 
 impl Db {
+    pub(crate) fn keyspaces(&self) -> [&Keyspace; 5] {
+        [&self.inbox, &self.history, &self.bodies, &self.rooms, &self.rest]
+    }
+
     /// Opens it, and syncs what it found: nothing is served that a power cut could take back.
     ///
     /// The engine asserts what it reads from a journal, so a flipped bit can make it panic: that is an error here.
-    pub(crate) fn open(path: &Path, config: &EmbeddedConfig) -> Result<Self, fjall::Error> {
-        let opened = std::panic::catch_unwind(|| Self::open_engine(path, config));
+    pub(crate) fn open(path: &Path, config: &EmbeddedConfig, pace: &Arc<Pace>) -> Result<Self, fjall::Error> {
+        let opened = std::panic::catch_unwind(|| Self::open_engine(path, config, pace));
         opened.unwrap_or(Err(fjall::Error::Unrecoverable))
     }
 
-    fn open_engine(path: &Path, config: &EmbeddedConfig) -> Result<Self, fjall::Error> {
+    fn open_engine(path: &Path, config: &EmbeddedConfig, pace: &Arc<Pace>) -> Result<Self, fjall::Error> {
+        let pacer: Arc<dyn Factory> = Arc::new(Pacer(Arc::clone(pace)));
         let database = Database::builder(path)
             .cache_size(config.cache_bytes)
             .max_journaling_size(config.journal_bytes_max)
             .max_cached_files(Some(config.open_files_max))
             .worker_threads(config.engine_threads)
+            .with_compaction_filter_factories(Arc::new(move |_| Some(Arc::clone(&pacer))))
             .open()?;
         let options = || KeyspaceCreateOptions::default().max_memtable_size(config.memtable_bytes);
         // These are read in ranges. Filters answer for single keys, and were a fifth of the server's CPU.

@@ -34,7 +34,7 @@ impl Leftovers {
     /// Takes hold of what the engine writes to now, and hands on what it has let go of. Cheap: to be called with each commit, as
     /// only these make the engine replace anything.
     pub(crate) fn look(&mut self, db: &Db) {
-        let keyspaces = [&db.inbox, &db.history, &db.bodies, &db.rooms, &db.rest];
+        let keyspaces = db.keyspaces();
         self.held.resize_with(keyspaces.len(), Held::default);
         let Some(garbage) = &self.garbage else { return };
         for (held, keyspace) in self.held.iter_mut().zip(keyspaces) {
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn what_the_engine_replaced_is_held_until_it_lets_go_and_then_freed() {
         let directory = tempfile::tempdir().expect("a directory");
-        let db = Db::open(directory.path(), &EmbeddedConfig::default()).expect("opened");
+        let db = Db::open(directory.path(), &EmbeddedConfig::default(), &Arc::default()).expect("opened");
         let mut leftovers = Leftovers::start().expect("started");
         let first = replace(&db, &mut leftovers);
         for _ in 0..8 {

@@ -2,7 +2,7 @@
 //!
 //! One writer thread (`writer`) syncs groups of writes (`group`, `apply`); a few reader threads (`threads`) read from
 //! snapshots (`inbox`, `reads`, `room`). `trim` and `removed` take away what is not kept, `leftover` frees what the engine has
-//! replaced. What lies on disk is in `format`, `seal` and `record`.
+//! replaced, `pace` has merges give way to writes. What lies on disk is in `format`, `seal` and `record`.
 
 mod apply;
 mod config;
@@ -19,6 +19,7 @@ mod leftover;
 mod messages;
 mod metrics;
 mod overlay;
+mod pace;
 mod reads;
 mod record;
 mod records;

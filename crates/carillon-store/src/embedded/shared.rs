@@ -10,6 +10,7 @@ use super::facts::Facts;
 use super::home::Home;
 use super::messages::Messages;
 use super::metrics::StoreMetrics;
+use super::pace::Pace;
 use super::removed::Removed;
 use super::space::Space;
 
@@ -21,6 +22,7 @@ pub(crate) struct Shared {
     pub(crate) config: EmbeddedConfig,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) space: Space,
+    pub(crate) pace: Arc<Pace>,
     pub(crate) facts: Facts,
     pub(crate) messages: Messages,
     pub(crate) removed: Removed,

@@ -52,7 +52,8 @@ impl EmbeddedStore {
     ) -> Result<Arc<Self>, OpenError> {
         let config = config.raised();
         let home = Home::open(path)?;
-        let db = Db::open(&home.engine(), &config)?;
+        let pace = Arc::default();
+        let db = Db::open(&home.engine(), &config, &pace)?;
         let state = State::load(&db, &config).map_err(|error| OpenError::Damaged(error.to_string()))?;
         home.synced.lost(state.groups).map_or(Ok(()), |lost| Err(OpenError::Damaged(lost)))?;
         let removed = Removed::default();
@@ -60,6 +61,7 @@ impl EmbeddedStore {
         let shared = Arc::new(Shared {
             slot: Slot::new(db),
             space: Space::new(home.path.clone(), config.reserve_bytes, Arc::clone(&clock)),
+            pace,
             home,
             facts: Facts::new(config.facts_cache_accounts),
             messages: Messages::new(config.message_cache_bytes),

@@ -98,6 +98,8 @@ impl Writer {
             };
             let db = slot.as_ref().expect("a slot that was got is full");
             self.leftovers.look(db);
+            shared.pace.look(&db.keyspaces());
+            let _merges_rest = shared.pace.write();
             self.apply(db, first, room)
         };
         if let Err(error) = &outcome {
@@ -194,7 +196,7 @@ impl Writer {
         shared.slot.reopen(|| {
             shared.facts.forget_all();
             shared.messages.clear();
-            let db = Db::open(&shared.home.engine(), &shared.config)
+            let db = Db::open(&shared.home.engine(), &shared.config, &shared.pace)
                 .map_err(|error| StoreError::Unknown(error.to_string()))?;
             let loaded = State::load(&db, &shared.config)?;
             shared.home.synced.lost(loaded.groups).map_or(Ok(()), |lost| Err(StoreError::Damaged(lost)))?;
