@@ -1,4 +1,5 @@
-//! The fuzz targets of `fuzz/`: builds them, and runs each for a while on its seeds. `FUZZ_SECONDS` makes it longer.
+//! The fuzz targets of `fuzz/`: builds them, and runs each for a while on its seeds, as many at once as there are cores.
+//! `FUZZ_SECONDS` makes it longer.
 //!
 //! What they find is kept in the target directory, so that the next run goes on from there. An input that fails stays in
 //! `fuzz/artifacts`, and belongs to the seeds, together with the fix.
@@ -6,8 +7,10 @@
 //! With a nightly compiler the address sanitizer watches, which also bounds what one allocation takes. Where there is none
 //! they are run without it: a compiler is not installed into the home of whoever runs the checks.
 
+use std::num::NonZero;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 
 use anyhow::Context;
 
@@ -24,15 +27,22 @@ pub(crate) fn check(root: &Path) -> anyhow::Result<()> {
     println!("{}", compiler.describe());
     let fuzz = Fuzz { tool: tools::FUZZ.path(root)?, compiler, root };
     run::succeed(&mut fuzz.command("build", &[]))?;
-    for target in targets(root)? {
-        let found = run::target_dir(root).join("fuzz/corpus").join(&target);
-        std::fs::create_dir_all(&found)?;
-        let seeds = format!("fuzz/seeds/{target}");
-        let mut command = fuzz.command("run", &[&target, &found.to_string_lossy(), &seeds, "--"]);
-        command.args(LIMITS).args(["-verbosity=0", "-print_final_stats=1", &format!("-max_total_time={seconds}")]);
-        run::succeed(&mut command).with_context(|| format!("the fuzz target `{target}`"))?;
-    }
-    Ok(())
+    let waiting = Mutex::new(targets(root)?);
+    let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
+    std::thread::scope(|scope| {
+        let work = || -> anyhow::Result<()> {
+            while let Some(target) = pop(&waiting) {
+                fuzz.run(&target, seconds).with_context(|| format!("the fuzz target `{target}`"))?;
+            }
+            Ok(())
+        };
+        let running: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        running.into_iter().try_for_each(|it| it.join().expect("a worker does not panic"))
+    })
+}
+
+fn pop(waiting: &Mutex<Vec<String>>) -> Option<String> {
+    waiting.lock().expect("no holder of this lock panics").pop()
 }
 
 fn targets(root: &Path) -> anyhow::Result<Vec<String>> {
@@ -75,6 +85,16 @@ struct Fuzz<'a> {
 }
 
 impl Fuzz<'_> {
+    /// Prints what the target says once it has ended, so that two of them do not mix.
+    fn run(&self, target: &str, seconds: u64) -> anyhow::Result<()> {
+        let found = run::target_dir(self.root).join("fuzz/corpus").join(target);
+        std::fs::create_dir_all(&found)?;
+        let seeds = format!("fuzz/seeds/{target}");
+        let mut command = self.command("run", &[target, &found.to_string_lossy(), &seeds, "--"]);
+        command.args(LIMITS).args(["-verbosity=0", "-print_final_stats=1", &format!("-max_total_time={seconds}")]);
+        run::succeed_at_once(&mut command)
+    }
+
     fn command(&self, action: &str, arguments: &[&str]) -> Command {
         let target_dir = run::target_dir(self.root).join("fuzz");
         let mut command = run::program(self.root, &self.tool, &["fuzz", action]);

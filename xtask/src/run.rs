@@ -29,6 +29,18 @@ pub(crate) fn succeed(command: &mut Command) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// As [`succeed`], but what it prints comes all at once when it has ended: for programs that run beside others.
+pub(crate) fn succeed_at_once(command: &mut Command) -> anyhow::Result<()> {
+    let line = describe(command);
+    let output = command.output().with_context(|| format!("cannot start `{line}`"))?;
+    let said = [output.stdout, output.stderr].concat();
+    println!("$ {line}\n{}", String::from_utf8_lossy(&said));
+    if !output.status.success() {
+        bail!("`{line}` failed: {}", output.status);
+    }
+    Ok(())
+}
+
 /// Where cargo builds.
 pub(crate) fn target_dir(root: &Path) -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir))
