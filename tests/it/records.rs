@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::cli::{BINARY, done};
+use crate::rooms::Seat;
 
 /// What the native API says of a message, once the shards and the disk are done with it.
 async fn record(server: &TestServer, id: &Value) -> Value {
@@ -72,6 +73,48 @@ async fn a_message_for_who_is_online_has_a_record_too_also_after_a_restart() {
     drop(bob);
     server.restart().await;
     assert_eq!(record(&server, &found["id"]).await, found);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_to_a_room_has_a_record_of_sums_and_one_to_named_accounts_of_each_also_after_a_restart() {
+    let mut server = TestServer::start().await;
+    server.backend.create_accounts(&["ann", "bob", "carl"]).await;
+    let made = server.backend.call("chatroom/create", &[("creator", "ann"), ("name", "hall")]).await;
+    let room = made["chatroom"]["roomid"].to_string();
+    let bob = server.connect("bob").await;
+    let mut seat = Seat::enter(&bob, &room, json!({"tags": ["red"]})).await.0;
+    let base = [("roomid", room.as_str()), ("fromAccid", "ann"), ("msgType", "0"), ("attach", "hi")];
+    let send = async |path: &str, more: &[(&str, &str)]| server.backend.call(path, &[&base, more].concat()).await;
+    let counted = |found: &Value, key: &str| found["counts"][key].as_u64().unwrap();
+    let dropped = |found: &Value, reason: &str| found["counts"]["dropped"][reason].as_u64().unwrap();
+
+    send("chatroom/sendMsg", &[("msgId", "a"), ("notifyTargetTags", r#"{"tag":"blue"}"#)]).await;
+    send("chatroom/sendMsg", &[("msgId", "b")]).await;
+    let said = seat.told().await;
+    let id = json!(said["id"].as_str().unwrap().parse::<u64>().unwrap());
+    let found = record(&server, &id).await;
+    assert_eq!((counted(&found, "audience"), counted(&found, "delivered")), (1, 1), "{found}");
+    assert_eq!((&found["room"].to_string(), &found["sender"], &found["copies"]), (&room, &json!("ann"), &json!([])));
+    let before = record(&server, &json!(id.as_u64().unwrap() - 1)).await;
+    assert_eq!((counted(&before, "audience"), dropped(&before, "tag_mismatch")), (1, 1), "{before}");
+    // Sent again, it adds up.
+    send("chatroom/sendMsg", &[("msgId", "b"), ("resendFlag", "1")]).await;
+    send("chatroom/sendMsgToSomeone", &[("msgId", "c"), ("toAccids", r#"["bob","carl"]"#)]).await;
+    let directed = seat.told().await["id"].as_str().unwrap().parse::<u64>().unwrap();
+    let directed = record(&server, &json!(directed)).await;
+    let expected = [("bob", "delivered", ""), ("carl", "dropped", "not_in_room")];
+    assert_eq!(fates(&directed), expected, "{directed}");
+    let found = loop {
+        let found = record(&server, &id).await;
+        if counted(&found, "audience") == 2 {
+            break found;
+        }
+    };
+    assert_eq!((counted(&found, "delivered"), dropped(&found, "already_received")), (1, 1), "{found}");
+    drop(bob);
+    server.restart().await;
+    assert_eq!(record(&server, &id).await, found);
+    assert_eq!(record(&server, &directed["id"]).await, directed);
 }
 
 #[tokio::test(flavor = "multi_thread")]

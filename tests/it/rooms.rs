@@ -6,14 +6,14 @@ use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
 /// A user's place in a room.
-struct Seat {
+pub(crate) struct Seat {
     _subscription: Subscription,
     events: EventStream<SubscriptionEvent>,
 }
 
 impl Seat {
     /// Enters, and returns with what the room says then.
-    async fn enter(user: &User, room: &str, data: Value) -> (Self, Value) {
+    pub(crate) async fn enter(user: &User, room: &str, data: Value) -> (Self, Value) {
         let builder = user.client.new_subscription(format!("room:{room}"));
         let subscription = builder.data(data.to_string()).build().unwrap();
         let events = subscription.events();
@@ -59,7 +59,7 @@ impl Seat {
         }
     }
 
-    async fn told(&mut self) -> Value {
+    pub(crate) async fn told(&mut self) -> Value {
         let data = self.until("something is told", |event| match event {
             SubscriptionEvent::Publication(it) => Some(it.publication.data.clone()),
             _ => None,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use carillon_core::model::{
-    Broadcast, Committed, DropReason, Fate, Noted, Outcome, RoomCommitted, RoomKey, RoomNews, RoomTo,
+    Broadcast, Committed, DropReason, Fate, Noted, Outcome, RoomCommitted, RoomKey, RoomMessage, RoomOutcomes, RoomTo,
 };
 use carillon_core::port::{EndReason, Fanout, LiveRooms, Present, Session, Sessions, Whom};
 use carillon_core::{AccountId, AccountNo, AppId};
@@ -18,8 +18,8 @@ use crate::board::Board;
 use crate::config::GatewayConfig;
 use crate::mailbox::{Ask, Mailbox, RoomAsk};
 use crate::metrics::GatewayMetrics;
-use crate::record::{Published, Tallies, Tally};
-use crate::rooms::{Moved, Rooms};
+use crate::record::{Published, RoomTally, Tallies, Tally};
+use crate::rooms::{Here, Moved, Rooms};
 
 pub struct Hub {
     pub(crate) mailboxes: Vec<Arc<Mailbox>>,
@@ -56,6 +56,22 @@ impl Hub {
     /// The shard that an account belongs to.
     pub(crate) fn place(&self, account: AccountNo) -> usize {
         place(account, self.mailboxes.len())
+    }
+
+    /// What becomes of a message to a room that an overrun shard was not told of. Which of its members it was for, nobody
+    /// looks; but whom it names, and whether it was for anybody, it says itself.
+    fn overrun(&self, message: &RoomMessage, shard: usize, here: Here, outcomes: &mut RoomOutcomes) {
+        match &message.to {
+            RoomTo::Members { .. } => {
+                let reason = if message.abandoned { DropReason::Abandoned } else { DropReason::Overrun };
+                outcomes.counts.add(Outcome::Dropped(reason), here.connections);
+            }
+            RoomTo::Accounts(accounts) => {
+                for account in accounts.iter().filter(|it| self.place(**it) == shard) {
+                    outcomes.count(*account, Outcome::Dropped(DropReason::Overrun));
+                }
+            }
+        }
     }
 
     /// Counts what an overrun shard was not told of: it stays in the inboxes, or it is gone.
@@ -121,21 +137,31 @@ impl Fanout for Hub {
     }
 
     fn room(&self, news: &Arc<RoomCommitted>) {
+        let tally = RoomTally::of(&news.news);
+        if tally.as_ref().is_some_and(|it| !self.tallies.open_room(it)) {
+            self.metrics.incomplete_records.inc();
+        }
         let mut concerned = vec![false; self.mailboxes.len()];
-        self.rooms.publish(news, |shard, mail, here| {
+        let mut outcomes = RoomOutcomes::default();
+        self.rooms.publish(news, tally.clone(), |shard, mail, here| {
             concerned[shard] = true;
+            tally.iter().for_each(|it| it.wait_for_one_more());
             if !self.mailboxes[shard].room(mail) {
                 self.metrics.rooms.overruns.inc();
-                self.metrics.dropped(DropReason::SlowConnection, here.connections);
+                tally.iter().for_each(|it| self.tallies.close_room(it, &RoomOutcomes::default()));
+                if let Some(message) = mail.message() {
+                    self.overrun(message, shard, here, &mut outcomes);
+                }
             }
         });
         // The other shards count those of their own accounts that a message names and that are not there.
-        if let RoomNews::Message(message) | RoomNews::Repeat { message, .. } = &news.news
-            && let RoomTo::Accounts(accounts) = &message.to
-        {
-            let away = accounts.iter().filter(|account| !concerned[self.place(**account)]).count();
-            self.metrics.dropped(DropReason::NotInRoom, away);
+        if let Some(RoomTo::Accounts(accounts)) = news.news.message().map(|it| &it.to) {
+            for account in accounts.iter().filter(|account| !concerned[self.place(**account)]) {
+                outcomes.count(*account, Outcome::Dropped(DropReason::NotInRoom));
+            }
         }
+        self.metrics.count(&outcomes.counts);
+        tally.iter().for_each(|it| self.tallies.close_room(it, &outcomes));
     }
 
     fn nobody(&self, unregistered: usize) {

@@ -1,6 +1,6 @@
 //! What the gateway counts. docs/metrics.md explains each.
 
-use carillon_core::model::DropReason;
+use carillon_core::model::{Counts, DropReason};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -127,6 +127,14 @@ impl GatewayMetrics {
 
     pub(crate) fn dropped(&self, reason: DropReason, copies: usize) {
         self.drops(reason).inc_by(copies as u64);
+    }
+
+    /// Counts what became of copies.
+    pub(crate) fn count(&self, counts: &Counts) {
+        self.delivered.inc_by(counts.delivered as u64);
+        for (reason, dropped) in DropReason::ALL.into_iter().zip(counts.dropped).filter(|(_, dropped)| *dropped > 0) {
+            self.dropped(reason, dropped);
+        }
     }
 
     pub(crate) fn drops(&self, reason: DropReason) -> Counter {

@@ -1,6 +1,6 @@
 //! Records: what the shards did with the copies of each message, gathered and brought to the store.
 //!
-//! Each committed message has a [`Tally`], which the shards fill that hand it out. Tallies wait in the order of commits;
+//! Each committed message has a [`Tally`], or a [`RoomTally`] of sums, which the shards fill that hand it out. Tallies wait in the order of commits;
 //! those at the front that are full are written together, off the hot path, at most every [`PAUSE_US`]. So a server under
 //! load pays for a share of a sync now and then, and a message that reached nobody for nothing but its place in the queue.
 
@@ -9,14 +9,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use carillon_core::MessageId;
-use carillon_core::model::{Committed, Noted};
-use carillon_core::port::{NotedCopies, Settled};
+use carillon_core::model::{Committed, Noted, RoomNews, RoomOutcomes};
+use carillon_core::port::{NotedCopies, NotedInRoom, Settled};
 use tokio::sync::Notify;
 
 use crate::server::Gateway;
 
 /// Time between two writes of what became of messages.
 const PAUSE_US: u64 = 250_000;
+/// Stamps of room messages are ms since 1970 times two to the power of this: for a few in each.
+const STAMPS_PER_MS_BITS: u32 = 16;
 /// Messages that are written at a time.
 const BATCH_MAX: usize = 1_024;
 
@@ -37,17 +39,38 @@ pub(crate) struct Tally {
     noted: Mutex<Vec<Noted>>,
 }
 
+/// What became of a message to a room so far: of one time that it was sent.
+pub(crate) struct RoomTally {
+    message: MessageId,
+    /// Whether it had been sent before: then it was committed long ago.
+    is_again: bool,
+    /// When this was, in ms since 1970.
+    sent_ms: u64,
+    /// Shards that have not handed it out yet, and the hub while it tells them.
+    waiting: AtomicUsize,
+    outcomes: Mutex<RoomOutcomes>,
+}
+
 /// The tallies that are not on disk yet.
 pub(crate) struct Tallies {
-    queue: Mutex<VecDeque<Entry>>,
+    queue: Mutex<Queue>,
     /// Rings when a tally is full.
     bell: Notify,
     len_max: usize,
 }
 
+#[derive(Default)]
+struct Queue {
+    entries: VecDeque<Entry>,
+    /// The last stamp that a tally of a room's message got.
+    stamp: u64,
+}
+
 #[derive(Clone)]
 enum Entry {
     Message(Arc<Tally>),
+    /// With its stamp.
+    Room(u64, Arc<RoomTally>),
     /// Messages that there was no place for: from the first id up to the one after the last.
     Lost(MessageId, MessageId),
 }
@@ -78,6 +101,48 @@ impl Tally {
     }
 }
 
+impl RoomTally {
+    /// Of a message that the hub is about to tell the shards of; `None` for what is no message.
+    pub(crate) fn of(news: &RoomNews) -> Option<Arc<Self>> {
+        let message = news.message()?;
+        let (is_again, sent_ms) = match news {
+            RoomNews::Repeat { now_ms, .. } => (true, *now_ms),
+            RoomNews::Message(_) | RoomNews::Notice(_) => (false, message.time_ms),
+        };
+        let (waiting, outcomes) = (AtomicUsize::new(1), Mutex::default());
+        Some(Arc::new(Self { message: message.id, is_again, sent_ms, waiting, outcomes }))
+    }
+
+    /// Another shard is told of it.
+    pub(crate) fn wait_for_one_more(&self) {
+        self.waiting.fetch_add(1, Ordering::AcqRel);
+    }
+
+    fn is_full(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) == 0
+    }
+
+    fn lock(&self) -> MutexGuard<'_, RoomOutcomes> {
+        self.outcomes.lock().expect("no holder of this lock panics")
+    }
+}
+
+impl Queue {
+    /// Makes a gap of ids that have no place.
+    fn lose(&mut self, from: MessageId, to: MessageId) {
+        match self.entries.back_mut() {
+            Some(Entry::Lost(_, end)) => *end = to,
+            Some(_) | None => self.entries.push_back(Entry::Lost(from, to)),
+        }
+    }
+
+    /// Rises with the time, so that it does across restarts, too.
+    fn next_stamp(&mut self, now_ms: u64) -> u64 {
+        self.stamp = (self.stamp + 1).max(now_ms << STAMPS_PER_MS_BITS);
+        self.stamp
+    }
+}
+
 impl Tallies {
     pub(crate) fn new(len_max: usize) -> Self {
         Self { queue: Mutex::default(), bell: Notify::new(), len_max }
@@ -89,18 +154,39 @@ impl Tallies {
         let tally = Arc::new(tally);
         let has_place = {
             let mut queue = self.lock();
-            let len = queue.len();
-            match queue.back_mut() {
-                Some(Entry::Lost(_, end)) if len >= self.len_max => *end = tally.end,
-                Some(_) if len >= self.len_max => queue.push_back(Entry::Lost(tally.message, tally.end)),
-                Some(_) | None => queue.push_back(Entry::Message(Arc::clone(&tally))),
+            let has_place = queue.entries.len() < self.len_max;
+            if has_place {
+                queue.entries.push_back(Entry::Message(Arc::clone(&tally)));
+            } else {
+                queue.lose(tally.message, tally.end);
             }
-            len < self.len_max
+            has_place
         };
         if tally.is_full() {
             self.bell.notify_one();
         }
         (tally, has_place)
+    }
+
+    /// As [`Tallies::open`]. Of a message that is sent again and has no place, the record is as it was.
+    pub(crate) fn open_room(&self, tally: &Arc<RoomTally>) -> bool {
+        let mut queue = self.lock();
+        let has_place = queue.entries.len() < self.len_max;
+        if has_place {
+            let stamp = queue.next_stamp(tally.sent_ms);
+            queue.entries.push_back(Entry::Room(stamp, Arc::clone(tally)));
+        } else if !tally.is_again {
+            queue.lose(tally.message, tally.message.plus(1));
+        }
+        has_place
+    }
+
+    /// The hub, or a shard, is done with a message to a room.
+    pub(crate) fn close_room(&self, tally: &RoomTally, outcomes: &RoomOutcomes) {
+        tally.lock().add(outcomes);
+        if tally.waiting.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.bell.notify_one();
+        }
     }
 
     /// A shard has handed the message out.
@@ -115,8 +201,10 @@ impl Tallies {
 
     /// What can be written now, and how many entries that is.
     fn full(&self) -> (Settled, usize) {
-        let entries: Vec<Entry> = self.lock().iter().take(BATCH_MAX).take_while(|it| it.is_full()).cloned().collect();
-        let mut settled = Settled { messages: Vec::new(), unknown: Vec::new(), end: MessageId(0) };
+        let entries: Vec<Entry> =
+            self.lock().entries.iter().take(BATCH_MAX).take_while(|it| it.is_full()).cloned().collect();
+        let (messages, in_rooms, unknown) = Default::default();
+        let mut settled = Settled { messages, in_rooms, unknown, end: MessageId(0) };
         for entry in &entries {
             match entry {
                 Entry::Message(tally) => {
@@ -125,6 +213,15 @@ impl Tallies {
                     copies.sort_unstable_by_key(|it| it.distance);
                     if !copies.is_empty() {
                         settled.messages.push(NotedCopies { message: tally.message, copies });
+                    }
+                }
+                Entry::Room(stamp, tally) => {
+                    if !tally.is_again {
+                        settled.end = tally.message.plus(1);
+                    }
+                    let outcomes = tally.lock().clone();
+                    if outcomes.counts.audience > 0 {
+                        settled.in_rooms.push(NotedInRoom { message: tally.message, stamp: *stamp, outcomes });
                     }
                 }
                 Entry::Lost(from, end) => {
@@ -140,16 +237,16 @@ impl Tallies {
     fn forget(&self, entries: usize, end: MessageId) {
         let mut queue = self.lock();
         for _ in 0..entries {
-            match queue.front_mut() {
+            match queue.entries.front_mut() {
                 // It grew while it was written.
                 Some(Entry::Lost(from, last)) if *last > end => *from = end,
-                Some(_) => drop(queue.pop_front()),
+                Some(_) => drop(queue.entries.pop_front()),
                 None => {}
             }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Entry>> {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().expect("no holder of this lock panics")
     }
 }
@@ -158,6 +255,7 @@ impl Entry {
     fn is_full(&self) -> bool {
         match self {
             Self::Message(tally) => tally.is_full(),
+            Self::Room(_, tally) => tally.is_full(),
             Self::Lost(..) => true,
         }
     }

@@ -30,7 +30,7 @@ fn messages_are_written_in_the_order_of_commits_once_every_shard_is_done() {
     let of = |message, copies| NotedCopies { message: id(message), copies };
     let messages = vec![of(1, vec![slow, noted(1)]), of(3, vec![noted(1)])];
     let (settled, entries) = tallies.full();
-    assert_eq!((settled, entries), (Settled { messages, unknown: Vec::new(), end: id(5) }, 2));
+    assert_eq!((settled, entries), (Settled { messages, in_rooms: Vec::new(), unknown: Vec::new(), end: id(5) }, 2));
     tallies.forget(2, id(5));
     assert_eq!(tallies.full().1, 0);
 }
@@ -53,4 +53,28 @@ fn what_has_no_place_is_said_to_be_unknown() {
     tallies.forget(entries, id(9));
     tallies.close(&tally(&tallies, 9, 1), vec![noted(0)]);
     assert_eq!(tallies.full().0.messages.len(), 1, "there is room again");
+}
+
+fn room_tally(message: u64, is_again: bool) -> Arc<RoomTally> {
+    let (waiting, outcomes) = (AtomicUsize::new(1), Mutex::default());
+    Arc::new(RoomTally { message: id(message), is_again, sent_ms: 3, waiting, outcomes })
+}
+
+#[test]
+fn a_message_to_a_room_waits_for_its_shards_and_has_a_stamp_for_each_time_that_it_is_sent() {
+    let tallies = Tallies::new(2);
+    let (first, again) = (room_tally(1, false), room_tally(1, true));
+    assert!(tallies.open_room(&first) && tallies.open_room(&again));
+    assert!(!tallies.open_room(&room_tally(1, true)) && !tallies.open_room(&room_tally(2, false)));
+    let mut outcomes = RoomOutcomes::default();
+    outcomes.counts.add(Outcome::Delivered, 5);
+    first.wait_for_one_more();
+    tallies.close_room(&first, &outcomes);
+    tallies.close_room(&again, &outcomes);
+    assert_eq!(tallies.full().1, 0, "a shard still has the first one");
+    tallies.close_room(&first, &outcomes);
+    let (settled, entries) = tallies.full();
+    assert_eq!((entries, settled.end, &settled.unknown[..]), (3, id(3), &[(id(2), id(3))][..]));
+    let found: Vec<_> = settled.in_rooms.iter().map(|it| (it.stamp, it.outcomes.counts.delivered)).collect();
+    assert_eq!(found, [(3 << STAMPS_PER_MS_BITS, 10), ((3 << STAMPS_PER_MS_BITS) + 1, 5)]);
 }

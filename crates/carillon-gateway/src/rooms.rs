@@ -16,6 +16,7 @@ use carillon_core::{AccountNo, MessageId};
 use crate::format;
 use crate::protocol::Reply;
 use crate::protocol::reply::{Publication, Push};
+use crate::record::RoomTally;
 use crate::wire::{WIRES, Wire};
 
 /// What is new in a room, on its way to the shards.
@@ -27,6 +28,8 @@ pub(crate) struct RoomMail {
     /// Of a message that is sent again and whose number is forgotten: then whoever was there at that time, in ms since 1970,
     /// is taken to have it.
     pub(crate) had_until_ms: Option<u64>,
+    /// What becomes of the message that it brings.
+    pub(crate) tally: Option<Arc<RoomTally>>,
     audience: OnceLock<Audience>,
     frames: [OnceLock<Bytes>; WIRES],
 }
@@ -102,7 +105,12 @@ impl Rooms {
     }
 
     /// Gives the news their number and hands them to `put` with each shard that has somebody in the room.
-    pub(crate) fn publish(&self, news: &Arc<RoomCommitted>, put: impl FnMut(usize, &Arc<RoomMail>, Here)) {
+    pub(crate) fn publish(
+        &self,
+        news: &Arc<RoomCommitted>,
+        tally: Option<Arc<RoomTally>>,
+        put: impl FnMut(usize, &Arc<RoomMail>, Here),
+    ) {
         let mut rooms = self.lock();
         let Some(live) = rooms.get_mut(&news.room.key) else { return };
         let (no, had_until_ms) = match &news.news {
@@ -114,7 +122,8 @@ impl Rooms {
             },
             RoomNews::Notice(_) => (live.last, None),
         };
-        live.put(RoomMail::new(news.room.key, News::Committed(Arc::clone(news)), (no, had_until_ms)), put);
+        let mail = RoomMail::new(news.room.key, News::Committed(Arc::clone(news)), (no, had_until_ms));
+        live.put(RoomMail { tally, ..mail }, put);
     }
 
     /// Hands to `put` that somebody came or went, as [`Rooms::publish`] does.
@@ -189,16 +198,13 @@ impl Live {
 
 impl RoomMail {
     fn new(room: RoomKey, news: News, (no, had_until_ms): (FanoutNo, Option<u64>)) -> Self {
-        Self { room, news, no, had_until_ms, audience: OnceLock::new(), frames: Default::default() }
+        Self { room, news, no, had_until_ms, tally: None, audience: OnceLock::new(), frames: Default::default() }
     }
 
     /// The message that it brings, if it does.
     pub(crate) fn message(&self) -> Option<&RoomMessage> {
         match &self.news {
-            News::Committed(committed) => match &committed.news {
-                RoomNews::Message(message) | RoomNews::Repeat { message, .. } => Some(message),
-                RoomNews::Notice(_) => None,
-            },
+            News::Committed(committed) => committed.news.message().map(|it| &**it),
             News::Moved(_) => None,
         }
     }

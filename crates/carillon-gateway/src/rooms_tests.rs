@@ -28,7 +28,7 @@ fn news(event: RoomEvent) -> Arc<RoomCommitted> {
 /// The shards that hear of something.
 fn hear(rooms: &Rooms) -> Vec<usize> {
     let mut shards = Vec::new();
-    rooms.publish(&news(RoomEvent::Updated), |shard, _, _| shards.push(shard));
+    rooms.publish(&news(RoomEvent::Updated), None, |shard, _, _| shards.push(shard));
     shards
 }
 

@@ -44,6 +44,8 @@ pub enum DropReason {
     NotInRoom,
     /// It was sent again, and the member had it the first time.
     AlreadyReceived,
+    /// The server had so much to hand out that nobody looked whom this was for.
+    Overrun,
 }
 
 impl Fate {
@@ -57,7 +59,7 @@ impl Fate {
 }
 
 impl DropReason {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Unregistered,
         Self::Blocked,
         Self::Offline,
@@ -69,6 +71,7 @@ impl DropReason {
         Self::OutOfRange,
         Self::NotInRoom,
         Self::AlreadyReceived,
+        Self::Overrun,
     ];
 
     /// Its name in metrics and records.
@@ -85,6 +88,7 @@ impl DropReason {
             Self::OutOfRange => "out_of_range",
             Self::NotInRoom => "not_in_room",
             Self::AlreadyReceived => "already_received",
+            Self::Overrun => "overrun",
         }
     }
 }

@@ -9,6 +9,7 @@ mod message;
 mod record;
 mod room;
 mod room_message;
+mod room_record;
 mod room_settings;
 mod secret;
 
@@ -26,5 +27,6 @@ pub use room::{Closing, ClosingPolicy, Membership, NewRoom, Room, RoomCard, Room
 pub use room_message::{
     Point, RoomCommitted, RoomEvent, RoomMessage, RoomNews, RoomNotice, RoomPriority, RoomSender, RoomTo,
 };
+pub use room_record::{RoomHeading, RoomOutcomes, RoomRecord};
 pub use room_settings::RoomSettings;
 pub use secret::Secret;

@@ -111,7 +111,8 @@ impl Record {
 }
 
 impl Counts {
-    fn add(&mut self, outcome: Outcome, copies: usize) {
+    #[inline]
+    pub fn add(&mut self, outcome: Outcome, copies: usize) {
         let place = match outcome {
             Outcome::Delivered => &mut self.delivered,
             Outcome::Stored => &mut self.stored,
@@ -120,6 +121,21 @@ impl Counts {
         };
         *place += copies;
         self.audience += copies;
+    }
+
+    /// One copy that counts as delivered was too much for its connection.
+    pub fn was_slow(&mut self) {
+        self.delivered -= 1;
+        self.dropped[DropReason::SlowConnection as usize] += 1;
+    }
+
+    pub fn add_all(&mut self, other: &Self) {
+        let Self { audience, delivered, stored, dropped, unknown } = other;
+        self.audience += audience;
+        self.delivered += delivered;
+        self.stored += stored;
+        self.unknown += unknown;
+        self.dropped.iter_mut().zip(dropped).for_each(|(sum, dropped)| *sum += dropped);
     }
 }
 

@@ -89,6 +89,8 @@ pub enum RoomNews {
         message: Arc<RoomMessage>,
         first: MessageId,
         first_ms: u64,
+        /// When this was, in ms since 1970.
+        now_ms: u64,
     },
     Notice(RoomNotice),
 }
@@ -145,4 +147,14 @@ pub enum RoomEvent {
         sent_ms: u64,
         sender: AccountId,
     },
+}
+
+impl RoomNews {
+    /// The message that it brings, if it does.
+    pub fn message(&self) -> Option<&Arc<RoomMessage>> {
+        match self {
+            Self::Message(message) | Self::Repeat { message, .. } => Some(message),
+            Self::Notice(_) => None,
+        }
+    }
 }

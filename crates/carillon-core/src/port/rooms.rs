@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use super::store::{PageLimit, Remember, StoreError};
 use crate::command::{MembershipChange, RoomChange};
 use crate::id::{AccountId, AccountNo, AppId, MessageId, RoomNo};
-use crate::model::{Account, Membership, NewRoom, Room, RoomCard, RoomKey, RoomMessage, RoomNotice, RoomRole};
+use crate::model::{
+    Account, Membership, NewRoom, Room, RoomCard, RoomKey, RoomMessage, RoomNotice, RoomOutcomes, RoomRecord, RoomRole,
+};
 
 /// Why a room was not created. Nothing was written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,6 +59,16 @@ pub struct RoomSending {
     pub membership: Membership,
     /// The numbers of those accounts that were named, in their order; names that are no accounts' are left out.
     pub recipients: Vec<AccountNo>,
+}
+
+/// What was seen of a message when it was sent to a room, or sent again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotedInRoom {
+    pub message: MessageId,
+    /// Tells the times apart that a message was sent, and rises with them, also across restarts. So what is noted of one time
+    /// adds up with what was noted of those before, and may be noted twice.
+    pub stamp: u64,
+    pub outcomes: RoomOutcomes,
 }
 
 /// A change of a message in a room's history, whose place stays taken.
@@ -170,6 +182,10 @@ pub trait RoomStore: Send + Sync {
         messages: Vec<Planned>,
         remember: Option<Remember<Vec<Arc<RoomMessage>>>>,
     ) -> Result<Vec<Arc<RoomMessage>>, StoreError>;
+
+    /// What became of the message with this id, as [`super::Store::settle`] was told; for as long as the records of messages
+    /// to accounts are kept. `None` for what is no message to a room.
+    async fn room_record(&self, id: MessageId) -> Result<Option<RoomRecord>, StoreError>;
 
     /// A part of a room's history, of messages that are there still.
     async fn room_history(

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::rooms::RoomStore;
+use super::rooms::{NotedInRoom, RoomStore};
 use crate::command::AccountChange;
 use crate::id::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 use crate::model::{
@@ -142,6 +142,8 @@ pub struct Settled {
     /// Those of which there is more to say than their fates do. Of the others, what was kept was not delivered at once, and
     /// for what was for who is online, nobody was.
     pub messages: Vec<NotedCopies>,
+    /// Those to rooms, each time that one was sent: of which there is more to say than that nobody was there.
+    pub in_rooms: Vec<NotedInRoom>,
     /// Ids, the last excluded, of whose messages it is not known.
     pub unknown: Vec<(MessageId, MessageId)>,
     /// Where these end: the id after the last.

@@ -1,10 +1,12 @@
 //! Rooms: members whose sockets take little.
 
-use carillon_core::model::DropReason;
+use carillon_core::command::{RoomRecipients, RoomSend};
+use carillon_core::model::{AppSettings, DropReason};
+use carillon_core::room::AbandonRatio;
 use serde_json::{Value, json};
 
 use super::room::text;
-use super::world::{Client, World};
+use super::world::{Client, World, id};
 use crate::GatewayConfig;
 
 impl World {
@@ -59,4 +61,26 @@ async fn a_member_that_stops_reading_is_closed_and_the_others_get_everything() {
     assert!(got < 50, "{got}");
     assert!(world.drops(DropReason::SlowConnection) >= 1);
     assert_eq!(world.metrics.rooms.members.get(), 1);
+}
+
+#[tokio::test]
+async fn what_a_full_queue_has_no_place_for_is_counted_for_those_only_that_it_names() {
+    // Its shard does not run.
+    let config = GatewayConfig { shards: 1, shard_queue_len_max: 1, ..GatewayConfig::default() };
+    let world = World::idle(config, AppSettings::default(), 1).await;
+    world.accounts(&["ann", "bob", "carl"]).await;
+    let room = world.room("ann").await.key;
+    world.gateway.server.hub.rooms.change(room, 0, |here| (here.accounts, here.connections) = (5, 7));
+    let say = async |command| world.say(command).await.first.id;
+    say(text(room.no, "ann", "fills the queue")).await;
+    assert_eq!(world.drops(DropReason::Overrun), 0);
+    say(text(room.no, "ann", "for all")).await;
+    assert_eq!(world.drops(DropReason::Overrun), 7);
+    let to = RoomRecipients::Accounts(["bob", "carl"].map(id).into());
+    say(RoomSend { to, ..text(room.no, "ann", "for two") }).await;
+    assert_eq!(world.drops(DropReason::Overrun), 9);
+    let abandon_ratio = AbandonRatio::new(9_999).unwrap();
+    say(RoomSend { abandon_ratio, ..text(room.no, "ann", "for nobody") }).await;
+    assert_eq!((world.drops(DropReason::Overrun), world.drops(DropReason::Abandoned)), (9, 7));
+    assert_eq!((world.metrics.rooms.overruns.get(), world.drops(DropReason::SlowConnection)), (3, 0));
 }

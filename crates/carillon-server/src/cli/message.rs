@@ -20,6 +20,7 @@ pub(super) struct Message {
 struct Record {
     id: u64,
     app: Option<String>,
+    room: Option<u64>,
     sender: String,
     time_ms: u64,
     complete: bool,
@@ -40,8 +41,8 @@ struct Counts {
 
 #[derive(Deserialize)]
 struct Copy {
-    id: u64,
-    account: String,
+    id: Option<u64>,
+    account: Option<String>,
     fate: String,
     reason: Option<String>,
 }
@@ -60,22 +61,30 @@ impl Message {
 }
 
 fn print(record: &Record) -> anyhow::Result<()> {
-    let Record { id, app, sender, time_ms, complete, counts, sender_copy, copies } = record;
+    let Record { id, app, room, sender, time_ms, complete, counts, sender_copy, copies } = record;
     let app = app.as_deref().unwrap_or("(gone)");
-    out::line(format_args!("message {id} of {sender} in app {app}, {time_ms} ms after 1970"))?;
+    let room = room.map(|room| format!(" to room {room}")).unwrap_or_default();
+    out::line(format_args!("message {id} of {sender}{room} in app {app}, {time_ms} ms after 1970"))?;
     out::line(counts.in_words())?;
     let own = sender_copy.iter().map(|copy| (copy, " (own)"));
     let all: Vec<_> = copies.iter().map(|copy| (copy, "")).chain(own).collect();
-    let width = all.iter().map(|(copy, mark)| copy.account.len() + mark.len()).max().unwrap_or_default();
+    let width = all.iter().map(|(copy, mark)| copy.account().len() + mark.len()).max().unwrap_or_default();
     for (copy, mark) in all {
-        let account = format!("{}{mark}", copy.account);
+        let account = format!("{}{mark}", copy.account());
         let reason = copy.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-        out::line(format_args!("{}  {account:width$}  {}{reason}", copy.id, copy.fate))?;
+        let id = copy.id.unwrap_or(*id);
+        out::line(format_args!("{id}  {account:width$}  {}{reason}", copy.fate))?;
     }
     if !complete {
         out::note("not complete: it was sent just now, or the server was stopped before it wrote who got it at once");
     }
     Ok(())
+}
+
+impl Copy {
+    fn account(&self) -> &str {
+        self.account.as_deref().unwrap_or("(gone)")
+    }
 }
 
 impl Counts {

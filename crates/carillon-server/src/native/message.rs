@@ -1,11 +1,13 @@
-//! Records of messages: what became of each copy, with numbers that add up.
+//! Records of messages: what became of each copy, or of all in a room, with numbers that add up.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use carillon_core::model::{Counts, DropReason, Heading, Outcome, Record};
+use carillon_core::model::{Counts, DropReason, Heading, Outcome, Record, RoomHeading, RoomRecord};
+use carillon_core::pipeline::Pipeline;
+use carillon_core::port::StoreError;
 use carillon_core::{AccountId, MessageId};
 use http::StatusCode;
 use serde::Serialize;
@@ -18,6 +20,9 @@ pub(super) struct Shown {
     id: u64,
     /// None where the app is not there any more.
     app: Option<String>,
+    /// Of a message to a room.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    room: Option<u64>,
     sender: String,
     time_ms: u64,
     complete: bool,
@@ -38,8 +43,11 @@ struct ShownCounts {
 
 #[derive(Serialize)]
 struct ShownCopy {
-    id: u64,
-    account: String,
+    /// None of a message to a room, which has one id for all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<u64>,
+    /// None where it is not there any more.
+    account: Option<String>,
     fate: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
@@ -49,36 +57,68 @@ struct ShownCopy {
 pub(super) async fn record(State(native): State<Arc<Native>>, Path(id): Path<String>) -> Result<Json<Shown>, Problem> {
     let id = id.parse().map_err(|_| Problem::bad_request("a message's id is a number"))?;
     let kept_s = native.record_retention_s;
-    let Some(record) = native.pipeline.store.record(MessageId(id)).await? else {
+    let store = &native.pipeline.store;
+    let mut shown = if let Some(record) = store.record(MessageId(id)).await? {
+        let app = record.heading.app;
+        (Shown::new(record), app)
+    } else if let Some(record) = store.room_record(MessageId(id)).await? {
+        let app = record.heading.room.app;
+        (Shown::in_room(record, &native.pipeline).await?, app)
+    } else {
         let detail = format!("no message has the id {id}, or it is gone: records are kept for {kept_s} s");
         return Err(Problem::not_found(detail));
     };
-    let end_ms = record.heading.time_ms.saturating_add(kept_s.saturating_mul(1_000));
+    let end_ms = shown.0.time_ms.saturating_add(kept_s.saturating_mul(1_000));
     if end_ms <= native.pipeline.clock.now_ms() {
         // The message may still be stored, but what was noted of it is not.
-        let detail = format!("the record of message {} is gone: records are kept for {kept_s} s", record.heading.id);
+        let detail = format!("the record of message {} is gone: records are kept for {kept_s} s", shown.0.id);
         return Err(Problem::new(StatusCode::GONE, detail));
     }
-    let app = native.pipeline.apps.get(record.heading.app).map(|app| app.name.clone());
-    Ok(Json(Shown::new(record, app)))
+    shown.0.app = native.pipeline.apps.get(shown.1).map(|app| app.name.clone());
+    Ok(Json(shown.0))
 }
 
 impl Shown {
-    fn new(record: Record, app: Option<String>) -> Self {
+    fn new(record: Record) -> Self {
         let counts = record.counts().into();
         let Record { heading, copies, sender_copy, is_complete, unregistered: _ } = record;
         let Heading { id, sender, time_ms, recipients, app: _ } = heading;
         let copies = recipients.iter().zip(copies).zip(1..);
         Self {
             id: id.0,
-            app,
+            app: None,
+            room: None,
             time_ms,
             complete: is_complete,
             counts,
-            sender_copy: sender_copy.map(|outcome| ShownCopy::new(id, &sender, outcome)),
-            copies: copies.map(|((to, outcome), distance)| ShownCopy::new(id.plus(distance), to, outcome)).collect(),
+            sender_copy: sender_copy.map(|outcome| ShownCopy::new(Some(id), Some(&sender), outcome)),
+            copies: copies
+                .map(|((to, outcome), distance)| ShownCopy::new(Some(id.plus(distance)), Some(to), outcome))
+                .collect(),
             sender: sender.to_string(),
         }
+    }
+
+    /// Names of accounts are read for it; a message names a hundred at most.
+    async fn in_room(record: RoomRecord, pipeline: &Pipeline) -> Result<Self, StoreError> {
+        let RoomRecord { heading, outcomes, is_complete } = record;
+        let RoomHeading { id, room, sender, time_ms } = heading;
+        let mut copies = Vec::new();
+        for (account, outcome) in outcomes.named {
+            let account = pipeline.store.account_by_no(account).await?;
+            copies.push(ShownCopy::new(None, account.as_ref().map(|it| &it.id), outcome));
+        }
+        Ok(Self {
+            id: id.0,
+            app: None,
+            room: Some(room.no.get()),
+            sender: sender.to_string(),
+            time_ms,
+            complete: is_complete,
+            counts: outcomes.counts.into(),
+            sender_copy: None,
+            copies,
+        })
     }
 }
 
@@ -91,13 +131,13 @@ impl From<Counts> for ShownCounts {
 }
 
 impl ShownCopy {
-    fn new(id: MessageId, account: &AccountId, outcome: Outcome) -> Self {
+    fn new(id: Option<MessageId>, account: Option<&AccountId>, outcome: Outcome) -> Self {
         let (fate, reason) = match outcome {
             Outcome::Delivered => ("delivered", None),
             Outcome::Stored => ("stored", None),
             Outcome::Dropped(reason) => ("dropped", Some(reason.name())),
             Outcome::Unknown => ("unknown", None),
         };
-        Self { id: id.0, account: account.to_string(), fate, reason }
+        Self { id: id.map(|it| it.0), account: account.map(ToString::to_string), fate, reason }
     }
 }

@@ -1,9 +1,10 @@
 //! Records of messages: what became of each copy.
 
-use carillon_core::model::{Noted, Outcome, Record};
-use carillon_core::port::{NotedCopies, Settled};
+use carillon_core::model::{Noted, Outcome, Record, RoomOutcomes};
+use carillon_core::port::{NotedCopies, NotedInRoom, Settled};
 
 use super::*;
+use crate::fixture::{new_room, room_plan, say};
 
 const DAY_MS: u64 = 86_400_000;
 
@@ -13,7 +14,7 @@ impl Setup {
     }
 
     async fn settle(&self, messages: Vec<NotedCopies>, end: u64) {
-        let settled = Settled { messages, unknown: Vec::new(), end: MessageId(end) };
+        let settled = Settled { messages, in_rooms: Vec::new(), unknown: Vec::new(), end: MessageId(end) };
         self.store.settle(settled).await.unwrap();
     }
 }
@@ -83,10 +84,48 @@ async fn a_record_is_incomplete_until_it_is_settled_and_where_it_is_said_to_be_u
     it.settle(Vec::new(), 3).await;
     assert_eq!(complete().await, [true, false, false]);
     let unknown = vec![(MessageId(3), MessageId(5))];
-    it.store.settle(Settled { messages: Vec::new(), unknown, end: MessageId(7) }).await.unwrap();
+    it.store.settle(Settled { messages: Vec::new(), in_rooms: Vec::new(), unknown, end: MessageId(7) }).await.unwrap();
     assert_eq!(complete().await, [true, false, true]);
     it.settle(Vec::new(), 1).await;
     assert_eq!(complete().await, [true, false, true], "what is known stays known");
+}
+
+async fn a_message_to_a_room_has_a_record_of_sums_to_which_what_comes_later_is_added_once(it: Setup) {
+    let room = it.store.create_room(new_room(APP, "lobby"), 0, None).await.unwrap().key;
+    let mut passing = room_plan(room, "passing", NOW_MS);
+    passing.in_history = false;
+    let id = say(&*it.store, passing, None).await.unwrap().id;
+    let record = async || it.store.room_record(id).await.unwrap().unwrap();
+    let found = record().await;
+    assert_eq!((found.heading.room, found.heading.id, found.heading.time_ms), (room, id, NOW_MS));
+    assert_eq!((found.outcomes, found.is_complete), (RoomOutcomes::default(), false));
+    let outcomes = |outcome| {
+        let mut outcomes = RoomOutcomes::default();
+        outcomes.counts.add(outcome, 3);
+        outcomes.note(BOB, outcome);
+        outcomes
+    };
+    let settle = async |stamp, outcome| {
+        let in_rooms = vec![NotedInRoom { message: id, stamp, outcomes: outcomes(outcome) }];
+        let settled = Settled { messages: Vec::new(), in_rooms, unknown: Vec::new(), end: id.plus(1) };
+        it.store.settle(settled).await.unwrap();
+    };
+    settle(7, BLOCKED).await;
+    settle(7, BLOCKED).await;
+    let found = record().await;
+    assert_eq!((found.outcomes, found.is_complete), (outcomes(BLOCKED), true));
+    settle(9, Outcome::Delivered).await;
+    let counts = record().await.outcomes.counts;
+    assert_eq!((counts.audience, counts.delivered), (6, 3));
+    assert_eq!(record().await.outcomes.named[&BOB], Outcome::Delivered);
+    it.send(&[(2, Fate::Inbox)]).await;
+    for none in [0, id.0 + 1, MessageId::END, u64::MAX] {
+        assert_eq!(it.store.room_record(MessageId(none)).await, Ok(None), "{none}");
+    }
+    assert_eq!(it.record(id.0).await, None, "it has no copies");
+    assert_eq!(it.trim(NOW_MS + DAY_MS - 1, 2).await.records, 0);
+    assert_eq!(it.trim(NOW_MS + DAY_MS + 60_000, 2).await.records, 2, "what was noted, and the message");
+    assert_eq!(it.store.room_record(id).await, Ok(None));
 }
 
 mod each {
@@ -94,6 +133,7 @@ mod each {
     on_each_engine! {
         a_record_is_found_by_the_ids_of_copies_and_says_what_became_of_each
         a_message_that_is_stored_nowhere_has_a_record_all_the_same
+        a_message_to_a_room_has_a_record_of_sums_to_which_what_comes_later_is_added_once
         a_record_is_incomplete_until_it_is_settled_and_where_it_is_said_to_be_unknown
     }
 }

@@ -6,10 +6,10 @@ use carillon_core::command::{AccountChange, MuteChange, ProfileChange};
 use carillon_core::model::{
     ApiKey, App, AppSettings, Broadcast, Content, CopyOptions, CopyRef, DevicePolicy, DropReason, Edition, Element,
     Fate, Gender, Kind, Limit, Limits, Media, Modified, Mute, NewApp, Noted, Operation, Outcome, Place, Platform,
-    Profile, Recall, RoomSettings, Secret, Sender,
+    Profile, Recall, RoomOutcomes, RoomSettings, Secret, Sender,
 };
 use carillon_core::port::{
-    Change, CopyPlace, InboxPlan, NewAccount, NotedCopies, PageLimit, PlannedCopy, Settled, Span, View,
+    Change, CopyPlace, InboxPlan, NewAccount, NotedCopies, NotedInRoom, PageLimit, PlannedCopy, Settled, Span, View,
 };
 use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 use rand::RngExt as _;
@@ -215,12 +215,24 @@ impl Make<'_> {
             NotedCopies { message: known(self), copies }
         });
         let messages = messages.collect();
+        let in_rooms = (0..self.rng.random_range(0..4)).map(|_| self.noted_in_room(known)).collect();
         let unknown = (0..self.rng.random_range(0..2)).map(|_| {
             let from = known(self);
             (from, from.plus(self.rng.random_range(0..20)))
         });
         let unknown = unknown.collect();
-        Settled { messages, unknown, end: known(self) }
+        Settled { messages, in_rooms, unknown, end: known(self) }
+    }
+
+    fn noted_in_room(&mut self, known: impl Fn(&mut Self) -> MessageId) -> NotedInRoom {
+        let mut outcomes = RoomOutcomes::default();
+        for _ in 0..self.rng.random_range(0..3) {
+            let outcome = self.pick(&[Outcome::Delivered, Outcome::Dropped(DropReason::Overrun)]);
+            outcomes.counts.add(outcome, self.rng.random_range(0..1_000));
+            outcomes.note(self.no(), outcome);
+        }
+        // Few stamps, so that some of them are of what is noted already.
+        NotedInRoom { message: known(self), stamp: self.rng.random_range(1..6), outcomes }
     }
 
     fn view(&mut self) -> View {

@@ -179,7 +179,8 @@ impl Pair {
     async fn reopen(&mut self) {
         // What is not settled by then never is, with an engine whose process ends.
         let end = MessageId(self.ids + 1);
-        self.both(vec![Op::Settle(Settled { messages: Vec::new(), unknown: Vec::new(), end })]).await;
+        self.both(vec![Op::Settle(Settled { messages: Vec::new(), in_rooms: Vec::new(), unknown: Vec::new(), end })])
+            .await;
         self.embedded.close().await;
         self.embedded = open(self.directory.path(), &mut self.rng, &self.clock, &self.heard[1]);
     }

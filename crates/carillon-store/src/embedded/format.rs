@@ -56,6 +56,10 @@ pub(crate) enum Tag {
     Noted = b'o',
     /// A message that is stored nowhere else, without its content.
     Passing = b'p',
+    /// A message to a room, without its content: in its history it may be taken back, or not be.
+    SaidInRoom = b'w',
+    /// What was noted of a message to a room.
+    NotedInRoom = b'W',
     Silenced = b'q',
     Request = b'r',
     Serial = b's',

@@ -1,13 +1,13 @@
 //! Reading the record of a message: its fates, which lie with it, and what was noted when it was handed out.
 
-use carillon_core::model::{Fates, Heading, Noted, Record};
+use carillon_core::model::{Fates, Heading, Noted, Record, RoomOutcomes, RoomRecord};
 use carillon_core::port::StoreError;
 use carillon_core::{AppId, MessageId};
 use fjall::{Readable as _, Snapshot};
 
 use super::db::{Db, unknown};
 use super::format::{self, Tag};
-use super::record::{self, MessageRecord, NotedRecord};
+use super::record::{self, MessageRecord, NotedInRoomRecord, NotedRecord, SaidInRoomRecord};
 use super::{reads, seal, state};
 
 pub(crate) fn record(db: &Db, id: MessageId) -> Result<Option<Record>, StoreError> {
@@ -32,6 +32,22 @@ pub(crate) fn record(db: &Db, id: MessageId) -> Result<Option<Record>, StoreErro
     };
     let is_complete = is_complete(&snapshot, db, first)?;
     Ok(Some(Record::new(heading, &fates, &noted, is_complete)))
+}
+
+pub(crate) fn in_room(db: &Db, id: MessageId) -> Result<Option<RoomRecord>, StoreError> {
+    let snapshot = db.database.snapshot();
+    let key = format::by_message(Tag::SaidInRoom, id);
+    let Some(value) = snapshot.get(&db.rest, &key).map_err(unknown)? else { return Ok(None) };
+    let heading = record::decode::<SaidInRoomRecord>(&key, &value)?.heading(id)?;
+    if !state::apps(db)?.contains_key(&heading.room.app) {
+        return Ok(None);
+    }
+    let key = format::by_message(Tag::NotedInRoom, id);
+    let outcomes = match snapshot.get(&db.rest, &key).map_err(unknown)? {
+        Some(value) => RoomOutcomes::try_from(record::decode::<NotedInRoomRecord>(&key, &value)?)?,
+        None => RoomOutcomes::default(),
+    };
+    Ok(Some(RoomRecord { heading, outcomes, is_complete: is_complete(&snapshot, db, id)? }))
 }
 
 /// The last message up to `id`, of whatever app. Ids are unique over all, so that no other one can be the owner of `id`.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use carillon_core::MessageId;
-use carillon_core::model::{Fates, Heading, Noted, Record};
-use carillon_core::port::{NotedCopies, Settled};
+use carillon_core::model::{Fates, Heading, Noted, Record, RoomHeading, RoomOutcomes, RoomRecord};
+use carillon_core::port::{NotedCopies, NotedInRoom, Settled};
 
 use super::State;
 
@@ -12,6 +12,9 @@ use super::State;
 pub(super) struct Records {
     pub(super) said: BTreeMap<MessageId, Said>,
     noted: BTreeMap<MessageId, Vec<Noted>>,
+    pub(super) said_in_rooms: BTreeMap<MessageId, RoomHeading>,
+    /// With the stamp of the last time that it was sent.
+    noted_in_rooms: BTreeMap<MessageId, (u64, RoomOutcomes)>,
     /// Ids, the last excluded, of whose messages nothing was noted; by the first one.
     gaps: BTreeMap<MessageId, MessageId>,
     end: Option<MessageId>,
@@ -29,26 +32,50 @@ impl Records {
     pub(super) fn kept_for(retention_s: u64) -> Self {
         Self { retention_s, ..Self::default() }
     }
+
+    fn is_complete(&self, message: MessageId) -> bool {
+        let is_lost = self.gaps.range(..=message).next_back().is_some_and(|(_, to)| message < *to);
+        self.end.is_some_and(|end| message < end) && !is_lost
+    }
+
+    /// How many there are that are no part of a message which is kept.
+    fn rows(&self) -> usize {
+        let passing = self.said.values().filter(|it| it.is_passing).count();
+        self.noted.len() + passing + self.said_in_rooms.len() + self.noted_in_rooms.len()
+    }
 }
 
 impl State {
     pub(super) fn record(&self, id: MessageId) -> Option<Record> {
-        let Records { said, noted, gaps, end, .. } = &self.records;
+        let Records { said, noted, .. } = &self.records;
         let (base, said) = said.range(..=id).next_back()?;
         if id > base.plus(said.fates.copies.len()) || !self.apps.contains_key(&said.heading.app) {
             return None;
         }
-        let is_lost = gaps.range(..=base).next_back().is_some_and(|(_, to)| base < to);
-        let is_complete = end.is_some_and(|end| *base < end) && !is_lost;
+        let is_complete = self.records.is_complete(*base);
         let noted = noted.get(base).map_or(&[][..], Vec::as_slice);
         Some(Record::new(said.heading.clone(), &said.fates, noted, is_complete))
     }
 
+    pub(super) fn room_record(&self, id: MessageId) -> Option<RoomRecord> {
+        let Records { said_in_rooms, noted_in_rooms, .. } = &self.records;
+        let heading = said_in_rooms.get(&id).filter(|it| self.apps.contains_key(&it.room.app))?.clone();
+        let outcomes = noted_in_rooms.get(&id).map(|(_, outcomes)| outcomes.clone()).unwrap_or_default();
+        Some(RoomRecord { heading, outcomes, is_complete: self.records.is_complete(id) })
+    }
+
     pub(super) fn settle(&mut self, settled: Settled) {
-        let Settled { messages, unknown, end } = settled;
+        let Settled { messages, in_rooms, unknown, end } = settled;
         let records = &mut self.records;
         records.gaps.extend(unknown);
         records.noted.extend(messages.into_iter().map(|NotedCopies { message, copies }| (message, copies)));
+        for NotedInRoom { message, stamp, outcomes } in in_rooms {
+            let (last, all) = records.noted_in_rooms.entry(message).or_default();
+            if stamp > *last {
+                *last = stamp;
+                all.add(&outcomes);
+            }
+        }
         records.end = records.end.max(Some(end));
     }
 
@@ -61,15 +88,14 @@ impl State {
                 later.map_or(MessageId(self.next_id), |(_, first)| *first)
             }
         };
-        let Records { said, noted, gaps, .. } = &mut self.records;
-        let count = |said: &BTreeMap<MessageId, Said>, noted: &BTreeMap<MessageId, Vec<Noted>>| {
-            noted.len() + said.values().filter(|it| it.is_passing).count()
-        };
-        let before = count(said, noted);
+        let before = self.records.rows();
+        let Records { said, noted, said_in_rooms, noted_in_rooms, gaps, .. } = &mut self.records;
         let messages = &self.messages;
         said.retain(|id, it| if it.is_passing { *id >= bound } else { messages.contains_key(id) });
         noted.retain(|id, _| *id >= bound);
+        said_in_rooms.retain(|id, _| *id >= bound);
+        noted_in_rooms.retain(|id, _| *id >= bound);
         gaps.retain(|_, to| *to > bound);
-        (before - count(said, noted)) as u64
+        (before - self.records.rows()) as u64
     }
 }

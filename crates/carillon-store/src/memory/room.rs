@@ -7,7 +7,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use carillon_core::command::{MembershipChange, RoomChange};
 use carillon_core::model::{
-    Membership, NewRoom, Room, RoomCommitted, RoomKey, RoomMessage, RoomNews, RoomNotice, RoomRole,
+    Membership, NewRoom, Room, RoomCommitted, RoomHeading, RoomKey, RoomMessage, RoomNews, RoomNotice, RoomRecord,
+    RoomRole,
 };
 use carillon_core::port::{
     Along, CreateRoomError, Kept, Member, PageLimit, Planned, Remember, RoomMessageChange, RoomPlan, RoomSending,
@@ -170,6 +171,10 @@ impl RoomStore for MemoryStore {
         Ok(committed)
     }
 
+    async fn room_record(&self, id: MessageId) -> Result<Option<RoomRecord>, StoreError> {
+        Ok(self.lock().room_record(id))
+    }
+
     async fn room_history(
         &self,
         room: RoomKey,
@@ -220,6 +225,9 @@ impl MemoryStore {
         state.next_id += 1;
         let first = message.id;
         state.minutes.entry(message.time_ms / 60_000).or_insert(first);
+        let sender = message.sender.account.clone();
+        let heading = RoomHeading { id: first, room: key, sender, time_ms: message.time_ms };
+        state.records.said_in_rooms.insert(first, heading);
         message.seq = in_history.then(|| {
             let seq = state.rooms.seqs.entry(key).or_default();
             *seq += 1;

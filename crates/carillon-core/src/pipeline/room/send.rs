@@ -159,7 +159,8 @@ impl Pipeline {
         message.time_ms = first.time_ms;
         message.priority.high = first.high;
         message.abandoned = first.abandoned;
-        let news = RoomNews::Repeat { message: Arc::new(message), first: first.id, first_ms: first.time_ms };
+        let now_ms = self.clock.now_ms();
+        let news = RoomNews::Repeat { message: Arc::new(message), first: first.id, first_ms: first.time_ms, now_ms };
         self.fanout.room(&Arc::new(RoomCommitted { room, news }));
     }
 }

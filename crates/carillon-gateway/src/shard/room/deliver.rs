@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use carillon_core::model::{App, DropReason, RoomKey, RoomMessage, RoomSettings};
+use carillon_core::model::{App, DropReason, Outcome, RoomKey, RoomMessage, RoomOutcomes, RoomSettings};
 use carillon_core::room::{Choice, FlowLimit, Moment, Pass, Rules, To};
 use slab::Slab;
 
@@ -52,7 +52,10 @@ impl Shard {
 
     /// Chooses who gets a message, and puts it on its way.
     fn admit(&self, key: RoomKey, mail: &Arc<RoomMail>) {
-        let (Some(message), Some(app)) = (mail.message(), self.server.pipeline.apps.get(key.app)) else { return };
+        let (Some(message), Some(app)) = (mail.message(), self.server.pipeline.apps.get(key.app)) else {
+            // Of an app that is gone nobody is left.
+            return self.settle([(Arc::clone(mail), RoomOutcomes::default())]);
+        };
         let bit = self.free_bit(key);
         let counts = self.choose(mail, message, &rules(&app), bit);
         self.count_room(&counts);
@@ -74,6 +77,15 @@ impl Shard {
         self.server.metrics.rooms.writes.inc_by(counts.writes);
         for (reason, dropped) in DropReason::ALL.into_iter().zip(counts.dropped).filter(|(_, dropped)| *dropped > 0) {
             self.server.metrics.dropped(reason, dropped);
+        }
+    }
+
+    /// Says of the records of messages what became of them here.
+    fn settle(&self, done: impl IntoIterator<Item = (Arc<RoomMail>, RoomOutcomes)>) {
+        for (mail, outcomes) in done {
+            if let Some(tally) = &mail.tally {
+                self.server.hub.tallies.close_room(tally, &outcomes);
+            }
         }
     }
 
@@ -120,7 +132,7 @@ impl Shard {
 
     /// Marks who gets the message by the bit, and puts it on its way.
     fn choose(&self, mail: &Arc<RoomMail>, message: &RoomMessage, rules: &Rules, bit: u64) -> Counts {
-        let mut counts = Counts::default();
+        let mut outcomes = RoomOutcomes::default();
         let mut state = self.state.borrow_mut();
         let State { connections, accounts, rooms: Rooms { by_key, rng, rounds, .. }, .. } = &mut *state;
         let key = mail.room;
@@ -136,9 +148,10 @@ impl Shard {
         }
         let pass = Pass::new(audience, mail.no, now, room.members.sets(), rules);
         let mut chosen = 0;
-        let mut choose = |counts: &mut Counts, room: &mut Room, place: usize| {
+        let mut choose = |outcomes: &mut RoomOutcomes, room: &mut Room, place: usize| {
             if mail.had_until_ms.is_some_and(|until_ms| room.entered_ms[place] <= until_ms) {
-                return counts.dropped(DropReason::AlreadyReceived);
+                outcomes.counts.add(Outcome::Dropped(DropReason::AlreadyReceived), 1);
+                return Choice::Drop(DropReason::AlreadyReceived);
             }
             let choice = room.members.choose(&pass, place, rng);
             room.members.charge(&pass, place, choice);
@@ -149,29 +162,43 @@ impl Shard {
                 }
                 Choice::Drop(reason) => {
                     room.has_skipped |= matches!(reason, DropReason::FlowLimit | DropReason::FlowLimitHigh);
-                    counts.dropped(reason);
+                    outcomes.counts.add(Outcome::Dropped(reason), 1);
                 }
                 Choice::Outside => {}
             }
+            choice
         };
         match &audience.to {
-            To::Everyone => (0..room.members.len()).for_each(|place| choose(&mut counts, room, place)),
+            To::Everyone => (0..room.members.len()).for_each(|place| {
+                choose(&mut outcomes, room, place);
+            }),
             To::These(named) => {
                 for account in named.iter().filter(|it| self.server.hub.place(*it) == self.place) {
                     let mut is_there = false;
                     for &connection in accounts.of(account) {
                         if let Some(place) = connections[connection].place_in(key) {
                             is_there = true;
-                            choose(&mut counts, room, place);
+                            match choose(&mut outcomes, room, place) {
+                                Choice::Deliver => outcomes.note(account, Outcome::Delivered),
+                                Choice::Drop(reason) => outcomes.note(account, Outcome::Dropped(reason)),
+                                Choice::Outside => {}
+                            }
                         }
                     }
                     if !is_there {
-                        counts.dropped(DropReason::NotInRoom);
+                        outcomes.count(account, Outcome::Dropped(DropReason::NotInRoom));
                     }
                 }
             }
         }
-        room.put_on_its_way(mail, bit, chosen, rounds);
+        let counts = Counts { dropped: outcomes.counts.dropped, ..Counts::default() };
+        // Those who are too slow for it are told apart when it comes to them.
+        outcomes.counts.add(Outcome::Delivered, chosen);
+        if chosen == 0 {
+            self.settle([(Arc::clone(mail), outcomes)]);
+        } else {
+            room.put_on_its_way(mail, bit, (chosen, outcomes), rounds);
+        }
         if room.is_empty() {
             by_key.remove(&key);
         }
@@ -197,7 +224,7 @@ impl Shard {
                 }
             }
             room.pace.handed(before - *left, messages);
-            room.round.tidy();
+            self.settle(room.round.tidy());
         }
         self.count_room(&counts);
         slow.into_iter().for_each(|id| self.close_and_send(id, Close::SLOW));
@@ -218,15 +245,24 @@ impl Shard {
         let connection = &mut connections[room.connections[member]];
         let frames = room.round.frames(mask, connection.wire);
         let handed = connection.hand(frames, self.server.config.send_queue_bytes_max);
-        let messages = room.round.of(mask).filter(|mail| mail.message().is_some());
         if handed.is_ok() {
-            counts.delivered += messages.count() as u64;
+            counts.delivered += room.round.of(mask).filter(|mail| mail.message().is_some()).count() as u64;
             counts.frames += u64::from(mask.count_ones());
             counts.writes += 1;
         } else {
-            for mail in messages {
-                counts.dropped(DropReason::SlowConnection);
+            let messages = room.round.outcomes_of(mask).filter(|(mail, _)| mail.message().is_some());
+            for (mail, outcomes) in messages {
+                counts.dropped[DropReason::SlowConnection as usize] += 1;
                 room.members.unmark(member, mail.no);
+                outcomes.counts.was_slow();
+                // Where the account is a named one, another of its connections may have it.
+                let account = room.members.account(member);
+                if let Some(outcome) = outcomes.named.get_mut(&account) {
+                    let has = |it| room.members.account(it) == account && room.members.has(it, mail.no);
+                    if !(0..room.members.len()).any(has) {
+                        *outcome = Outcome::Dropped(DropReason::SlowConnection);
+                    }
+                }
             }
         }
         handed
@@ -249,7 +285,7 @@ impl Shard {
                 let Some(room) = by_key.get_mut(&key) else { continue };
                 // One that is too slow leaves as well.
                 let _ = self.hand_all(room, place, connections, &mut counts);
-                room.round.tidy();
+                self.settle(room.round.tidy());
             }
         }
         self.count_room(&counts);
@@ -262,19 +298,13 @@ impl Room {
         &mut self,
         mail: &Arc<RoomMail>,
         bit: u64,
-        members: usize,
+        (members, outcomes): (usize, RoomOutcomes),
         rounds: &mut VecDeque<RoomKey>,
     ) {
         if members > 0 && !std::mem::replace(&mut self.has_turn, true) {
             rounds.push_back(mail.room);
         }
-        self.round.add(Arc::clone(mail), bit, members);
-    }
-}
-
-impl Counts {
-    fn dropped(&mut self, reason: DropReason) {
-        self.dropped[reason as usize] += 1;
+        self.round.add(Arc::clone(mail), bit, members, outcomes);
     }
 }
 

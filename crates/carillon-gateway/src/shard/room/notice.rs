@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use carillon_core::AccountNo;
-use carillon_core::model::{RoomCommitted, RoomEvent, RoomKey, RoomNews};
+use carillon_core::model::{RoomCommitted, RoomEvent, RoomKey, RoomNews, RoomOutcomes};
 use carillon_core::room::Members;
 
 use super::Rooms;
@@ -101,7 +101,7 @@ impl Shard {
             live.round.mark(member, bit);
             meant += 1;
         }
-        live.put_on_its_way(mail, bit, meant, rounds);
+        live.put_on_its_way(mail, bit, (meant, RoomOutcomes::default()), rounds);
     }
 
     /// Takes an account, or everybody, out of a room, and says why.

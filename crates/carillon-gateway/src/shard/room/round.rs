@@ -9,6 +9,8 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
+use carillon_core::model::RoomOutcomes;
+
 use crate::rooms::RoomMail;
 use crate::wire::{WIRES, Wire};
 
@@ -32,6 +34,8 @@ struct Item {
     bit: u64,
     /// How many members are still to get it.
     left: usize,
+    /// What became of it: whoever is still to get it counts as delivered.
+    outcomes: RoomOutcomes,
 }
 
 /// The frames of a wire that the last member got.
@@ -64,8 +68,8 @@ impl Round {
         self.masks[member] |= bit;
     }
 
-    /// Adds a message that so many members were marked for.
-    pub(super) fn add(&mut self, mail: Arc<RoomMail>, bit: u64, left: usize) {
+    /// Adds a message that so many members were marked for, with what became of it if all of them get it.
+    pub(super) fn add(&mut self, mail: Arc<RoomMail>, bit: u64, left: usize, outcomes: RoomOutcomes) {
         if left == 0 {
             return;
         }
@@ -76,7 +80,7 @@ impl Round {
         let from = self.items.iter().rposition(is_notice).map_or(0, |place| place + 1);
         let goes_before = |item: &Item| Reverse(item.mail.urgency()) <= Reverse(mail.urgency());
         let place = from + self.items[from..].partition_point(goes_before);
-        self.items.insert(place, Item { mail, bit, left });
+        self.items.insert(place, Item { mail, bit, left, outcomes });
     }
 
     /// How many messages and notices are on their way.
@@ -134,13 +138,20 @@ impl Round {
         self.items.iter().filter(move |item| mask & item.bit != 0).map(|item| &*item.mail)
     }
 
-    /// Forgets what every member has. An idle room holds no buffers.
-    pub(super) fn tidy(&mut self) {
-        self.items.retain(|item| item.left > 0);
+    /// As [`Round::of`], with what became of them so far.
+    pub(super) fn outcomes_of(&mut self, mask: u64) -> impl Iterator<Item = (&RoomMail, &mut RoomOutcomes)> {
+        let meant = self.items.iter_mut().filter(move |item| mask & item.bit != 0);
+        meant.map(|item| (&*item.mail, &mut item.outcomes))
+    }
+
+    /// Forgets what every member has, and returns it with what became of it. An idle room holds no buffers.
+    pub(super) fn tidy(&mut self) -> Vec<(Arc<RoomMail>, RoomOutcomes)> {
+        let done = self.items.extract_if(.., |item| item.left == 0).map(|item| (item.mail, item.outcomes)).collect();
         if self.items.is_empty() {
             self.items = Vec::new();
             self.joined = Default::default();
         }
+        done
     }
 }
 

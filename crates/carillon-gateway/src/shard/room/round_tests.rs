@@ -35,7 +35,7 @@ impl World {
         let Some(bit) = self.round.free_bit() else { return false };
         (0..self.members).for_each(|member| self.round.mark(member, bit));
         let mail = mail(&self.rooms, id, rank);
-        self.round.add(mail, bit, self.members);
+        self.round.add(mail, bit, self.members, RoomOutcomes::default());
         true
     }
 
@@ -89,7 +89,7 @@ fn mail(rooms: &Rooms, id: u64, rank: u8) -> Arc<RoomMail> {
     };
     let news = RoomCommitted { room: Arc::new(room), news: RoomNews::Message(Arc::new(message)) };
     let mut published = None;
-    rooms.publish(&Arc::new(news), |_, mail, _| published = Some(Arc::clone(mail)));
+    rooms.publish(&Arc::new(news), None, |_, mail, _| published = Some(Arc::clone(mail)));
     published.unwrap()
 }
 

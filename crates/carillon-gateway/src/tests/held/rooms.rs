@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use carillon_core::command::{MembershipChange, RoomChange};
-use carillon_core::model::{Membership, NewRoom, Room, RoomKey, RoomMessage};
+use carillon_core::model::{Membership, NewRoom, Room, RoomKey, RoomMessage, RoomRecord};
 use carillon_core::port::{
     Along, CreateRoomError, Kept, Member, PageLimit, Planned, Remember, RoomMessageChange, RoomSending, RoomSpan,
     RoomStore, StoreError,
@@ -79,6 +79,10 @@ impl RoomStore for HeldStore {
         remember: Option<Remember<Vec<Arc<RoomMessage>>>>,
     ) -> Result<Vec<Arc<RoomMessage>>, StoreError> {
         self.inner.commit_room_messages(messages, remember).await
+    }
+
+    async fn room_record(&self, id: MessageId) -> Result<Option<RoomRecord>, StoreError> {
+        self.inner.room_record(id).await
     }
 
     async fn room_history(

@@ -5,8 +5,9 @@ use std::rc::Rc;
 
 use carillon_core::command::{Resend, RoomChange};
 use carillon_core::decide::{MemberAction, Refusal};
-use carillon_core::model::DropReason;
+use carillon_core::model::{DropReason, Outcome, RoomOutcomes};
 use carillon_core::pipeline::{RoomMessageAt, SentToRoom};
+use carillon_core::{AccountNo, AppId};
 use serde_json::{Value, json};
 
 use super::model::{Fate, First, Past, Sent};
@@ -264,29 +265,35 @@ impl Sim {
         let room = saying.room;
         let first = first.as_ref().map(|(first, is_known)| (first, *is_known));
         let is_noted = first.is_none_or(|(_, is_known)| is_known).then_some(*id);
+        let mut outcomes = RoomOutcomes::default();
         for client in 0..self.clients.len() {
-            match self.model.fate(client, saying, first) {
-                Fate::Outside => {}
-                Fate::Dropped(reason) => self.dropped[reason as usize] += 1,
+            let outcome = match self.model.fate(client, saying, first) {
+                Fate::Outside => continue,
+                Fate::Dropped(reason) => Outcome::Dropped(reason),
                 Fate::Offered => {
                     let heard = &mut self.heard[client][room];
                     let has_got = heard.pop_front_if(|it| *it == Heard::Said(*id)).is_some();
                     self.model.offer(client, room, (is_noted, *is_high), has_got);
                     let reason = if *is_high { DropReason::FlowLimitHigh } else { DropReason::FlowLimit };
-                    if has_got {
-                        self.delivered += 1;
-                    } else {
-                        self.dropped[reason as usize] += 1;
-                    }
+                    if has_got { Outcome::Delivered } else { Outcome::Dropped(reason) }
                 }
+            };
+            outcomes.counts.add(outcome, 1);
+            if let To::These(_) = saying.to {
+                outcomes.note(account_no(self.model.clients[client].account), outcome);
             }
         }
         if let To::These(accounts) = &saying.to {
             let is_there =
                 |account: usize| self.model.clients.iter().any(|it| it.account == account && it.seats[room].is_some());
-            let away = (0..ACCOUNTS).filter(|it| accounts.contains(it) && !is_there(*it)).count();
-            self.dropped[DropReason::NotInRoom as usize] += u64::try_from(away).unwrap();
+            let away = (0..ACCOUNTS).filter(|it| accounts.contains(it) && !is_there(*it));
+            away.for_each(|it| outcomes.count(account_no(it), Outcome::Dropped(DropReason::NotInRoom)));
         }
+        self.delivered += outcomes.counts.delivered as u64;
+        self.dropped.iter_mut().zip(outcomes.counts.dropped).for_each(|(sum, dropped)| *sum += dropped as u64);
+        let (all, is_changed) = self.records.entry(*id).or_default();
+        all.add(&outcomes);
+        *is_changed = true;
     }
 
     /// An account, or everybody, has to go.
@@ -335,6 +342,11 @@ async fn ask(world: &World, call: &Call, past: &Past, rooms: &[carillon_core::Ro
             Answer::Recalled(pipeline.withdraw_from_room(app, rooms[*room], &find, FROM_BACKEND).await)
         }
     }
+}
+
+/// Accounts are made in the order of their names.
+fn account_no(account: usize) -> AccountNo {
+    AccountNo::new(AppId(1), account as u64 + 1)
 }
 
 /// What a client says of itself, as it says it.

@@ -12,14 +12,15 @@ mod saying;
 mod step;
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use carillon_core::model::{AppSettings, DropReason, RoomKey, RoomSettings};
+use carillon_core::model::{AppSettings, DropReason, Outcome, RoomKey, RoomOutcomes, RoomSettings};
 use carillon_core::port::{LiveRooms as _, PageLimit, RoomSpan, Whom};
+use carillon_core::{AccountNo, MessageId};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
@@ -56,6 +57,8 @@ struct Sim {
     /// Of all steps.
     delivered: u64,
     dropped: [u64; DropReason::ALL.len()],
+    /// By message: what its record is to say, and whether it changed since that was compared.
+    records: BTreeMap<u64, (RoomOutcomes, bool)>,
     serial: u32,
 }
 
@@ -98,9 +101,9 @@ impl Sim {
         let (heard, replies) = devices.iter().map(|_| Default::default()).unzip();
         let clients = devices.iter().map(|_| None).collect();
         let model = Model::new(rooms, rooms_made, devices);
-        let (delivered, dropped, serial) = Default::default();
+        let (delivered, dropped, records, serial) = Default::default();
         let waiting = Vec::new();
-        Self { executor, world, rng, model, clients, heard, replies, waiting, delivered, dropped, serial }
+        Self { executor, world, rng, model, clients, heard, replies, waiting, delivered, dropped, records, serial }
     }
 
     fn step(&mut self, trace: &RefCell<Vec<String>>) {
@@ -151,9 +154,34 @@ impl Sim {
         for reason in DropReason::ALL {
             assert_eq!(self.world.drops(reason), self.dropped[reason as usize], "what was dropped: {reason:?}");
         }
+        self.check_records();
         let seats = self.model.clients.iter().flat_map(|it| it.seats.iter().flatten()).count();
         assert_eq!(self.world.metrics.rooms.members.get(), i64::try_from(seats).unwrap());
         (0..ROOMS).for_each(|room| self.check_room(room));
+    }
+
+    /// Compares the records of what was sent since the last time.
+    fn check_records(&mut self) {
+        let changed: Vec<u64> = self.records.iter().filter(|(_, it)| it.1).map(|(id, _)| *id).collect();
+        let (world, ids) = (Rc::clone(&self.world), changed.clone());
+        let found = self.executor.run(async move {
+            assert!(world.gateway.write_records().await);
+            let mut found = Vec::new();
+            for id in ids {
+                found.push(world.pipeline.store.room_record(MessageId(id)).await.unwrap().expect("it has a record"));
+            }
+            found
+        });
+        for (id, found) in changed.into_iter().zip(found) {
+            let (expected, is_changed) = self.records.get_mut(&id).expect("it is one of these");
+            *is_changed = false;
+            assert!(found.is_complete, "the record of {id}");
+            assert_eq!(found.outcomes.counts, expected.counts, "the record of {id}");
+            // Of those who got it on no connection, each may tell a reason of its own.
+            let has_it = |(account, it): (&AccountNo, &Outcome)| (*account, *it == Outcome::Delivered);
+            let named = |it: &RoomOutcomes| it.named.iter().map(has_it).collect::<Vec<_>>();
+            assert_eq!(named(&found.outcomes), named(expected), "for whom {id} was");
+        }
     }
 
     fn check_room(&mut self, room: usize) {

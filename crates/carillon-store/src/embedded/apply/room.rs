@@ -8,8 +8,9 @@ use carillon_core::model::{Membership, NewRoom, Room, RoomCommitted, RoomKey, Ro
 use carillon_core::port::{Along, CreateRoomError, Member, Planned, Remember, RoomMessageChange, RoomPlan, StoreError};
 
 use crate::embedded::format::room::{self as keys, RoomTag};
+use crate::embedded::format::{self, Tag};
 use crate::embedded::group::{Group, News};
-use crate::embedded::record::{self, MemberRecord, RoomMessageRecord, RoomRecord};
+use crate::embedded::record::{self, MemberRecord, RoomMessageRecord, RoomRecord, SaidInRoomRecord};
 use crate::embedded::room;
 use crate::embedded::seal;
 use crate::embedded::state::RoomHead;
@@ -139,6 +140,9 @@ fn commit_one(group: &mut Group<'_>, (plan, remember): Planned) -> Result<Arc<Ro
         group.put_room(key, value);
         group.keep_room(head);
     }
+    let said_key = format::by_message(Tag::SaidInRoom, message.id);
+    let value = record::encode(&said_key, &SaidInRoomRecord::from(&message));
+    group.put_rest(said_key, value);
     group.remember(key.app, remember, &message);
     let message = Arc::new(message);
     let committed = RoomCommitted { room, news: RoomNews::Message(Arc::clone(&message)) };

@@ -14,6 +14,7 @@ pub(crate) struct NotedRecord {
 }
 
 const CODES: u64 = 16;
+const _: () = assert!(DropReason::ALL.len() < CODES as usize);
 const DELIVERED: u64 = 0;
 /// A drop's code is this and the place of its reason.
 const DROPPED: u8 = 3;
@@ -34,6 +35,22 @@ fn fate(code: u8) -> Result<Fate, StoreError> {
         2 => Fate::Hidden,
         DROPPED.. => Fate::Drop(reason(u64::from(code - DROPPED))?),
     })
+}
+
+/// The code of an outcome, below [`CODES`]; `None` for what is not worth a place.
+pub(super) fn outcome_code(outcome: Outcome) -> Option<u64> {
+    match outcome {
+        Outcome::Delivered => Some(DELIVERED),
+        Outcome::Dropped(reason) => Some(1 + reason as u64),
+        Outcome::Stored | Outcome::Unknown => None,
+    }
+}
+
+pub(super) fn outcome(code: u64) -> Result<Outcome, StoreError> {
+    match code {
+        DELIVERED => Ok(Outcome::Delivered),
+        code => reason(code - 1).map(Outcome::Dropped),
+    }
 }
 
 fn reason(place: u64) -> Result<DropReason, StoreError> {
@@ -73,11 +90,7 @@ impl From<&[Noted]> for NotedRecord {
     fn from(noted: &[Noted]) -> Self {
         let (mut copies, mut last) = (Vec::with_capacity(noted.len()), 0);
         for Noted { distance, outcome } in noted {
-            let code = match outcome {
-                Outcome::Delivered => DELIVERED,
-                Outcome::Dropped(reason) => 1 + *reason as u64,
-                Outcome::Stored | Outcome::Unknown => continue,
-            };
+            let Some(code) = outcome_code(*outcome) else { continue };
             copies.push(u64::from(distance.saturating_sub(last)) * CODES + code);
             last = *distance;
         }
@@ -93,11 +106,7 @@ impl TryFrom<NotedRecord> for Vec<Noted> {
         let noted = |number: u64| {
             last = last.saturating_add(number / CODES);
             let distance = u32::try_from(last).map_err(|_| wrong("a copy's distance"))?;
-            let outcome = match number % CODES {
-                DELIVERED => Outcome::Delivered,
-                code => Outcome::Dropped(reason(code - 1)?),
-            };
-            Ok(Noted { distance, outcome })
+            Ok(Noted { distance, outcome: outcome(number % CODES)? })
         };
         record.copies.into_iter().map(noted).collect()
     }

@@ -10,6 +10,7 @@ mod fate;
 mod message;
 mod room;
 mod room_message;
+mod said_in_room;
 
 use carillon_core::port::{InboxEntry, StoreError};
 
@@ -24,6 +25,7 @@ pub(crate) use fate::NotedRecord;
 pub(crate) use message::MessageRecord;
 pub(crate) use room::{MemberRecord, RoomRecord};
 pub(crate) use room_message::RoomMessageRecord;
+pub(crate) use said_in_room::{NotedInRoomRecord, SaidInRoomRecord};
 
 /// A remembered request.
 #[derive(Clone, PartialEq, prost::Message)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use carillon_core::command::{MembershipChange, RoomChange};
-use carillon_core::model::{Membership, NewRoom, Room, RoomKey, RoomMessage};
+use carillon_core::model::{Membership, NewRoom, Room, RoomKey, RoomMessage, RoomRecord};
 use carillon_core::port::{
     Along, CreateRoomError, Kept, Member, PageLimit, Planned, Remember, RoomMessageChange, RoomSending, RoomSpan,
     RoomStore, StoreError,
@@ -14,8 +14,8 @@ use carillon_core::{AccountId, AccountNo, AppId, MessageId, RoomNo};
 use super::EmbeddedStore;
 use crate::embedded::apply;
 use crate::embedded::group::Group;
-use crate::embedded::room;
 use crate::embedded::threads::Kind;
+use crate::embedded::{records, room};
 
 #[async_trait]
 impl RoomStore for EmbeddedStore {
@@ -87,6 +87,10 @@ impl RoomStore for EmbeddedStore {
         remember: Option<Remember<Vec<Arc<RoomMessage>>>>,
     ) -> Result<Vec<Arc<RoomMessage>>, StoreError> {
         self.write(Kind::Grouped, |group| apply::room::commit(group, messages, remember)).await
+    }
+
+    async fn room_record(&self, id: MessageId) -> Result<Option<RoomRecord>, StoreError> {
+        self.threads.read(move |_, db| records::in_room(db, id)).await
     }
 
     async fn room_history(
