@@ -135,6 +135,19 @@ async fn the_command_line_shows_a_record_of_a_running_and_of_a_stopped_server() 
     assert!(shown.lines().any(|line| line.starts_with(&id) && line.ends_with("bob        stored")), "{shown}");
     let record: Value = serde_json::from_str(&done(&data, &["message", &id, "--json"]).await).unwrap();
     assert_eq!((&record["counts"]["audience"], &record["copies"][0]["account"]), (&json!(2), &json!("bob")));
+    // Nobody is in the room, so of a message to bob one copy is foreseen, and dropped.
+    let make = ["call", "netease", "chatroom/create.action", "creator=ann", "name=hall"];
+    done(&data, &make).await;
+    let shown = done(&data, &["explain", "1", "--from", "ann", "--to", "bob"]).await;
+    assert!(shown.starts_with("1 copies = 0 delivered + 0 stored + 1 dropped (not_in_room)"), "{shown}");
+    assert!(shown.ends_with("bob  dropped: not_in_room\n"), "{shown}");
+    let shown =
+        done(&data, &["explain", "1", "--from", "ann", "--tags", r#"{"tag":"a"}"#, "--at", "1,-2", "--json"]).await;
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(
+        (&shown["counts"]["audience"], &shown["accounts"], &shown["next"]),
+        (&json!(0), &json!([]), &Value::Null)
+    );
     server.kill().await;
     let stopped: Value = serde_json::from_str(&done(&data, &["message", &id, "--json"]).await).unwrap();
     assert_eq!(stopped["counts"], record["counts"]);

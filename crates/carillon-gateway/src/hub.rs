@@ -10,13 +10,13 @@ use async_trait::async_trait;
 use carillon_core::model::{
     Broadcast, Committed, DropReason, Fate, Noted, Outcome, RoomCommitted, RoomKey, RoomMessage, RoomOutcomes, RoomTo,
 };
-use carillon_core::port::{EndReason, Fanout, LiveRooms, Present, Session, Sessions, Whom};
+use carillon_core::port::{EndReason, Fanout, Foreseen, LiveRooms, Present, Session, Sessions, Trial, Whom};
 use carillon_core::{AccountId, AccountNo, AppId};
 use tokio::sync::oneshot;
 
 use crate::board::Board;
 use crate::config::GatewayConfig;
-use crate::mailbox::{Ask, Mailbox, RoomAsk};
+use crate::mailbox::{Ask, Mailbox, RoomAsk, TrialAsk};
 use crate::metrics::GatewayMetrics;
 use crate::record::{Published, RoomTally, Tallies, Tally};
 use crate::rooms::{Here, Moved, Rooms};
@@ -228,5 +228,27 @@ impl LiveRooms for Hub {
             present.truncate(limit);
         }
         present
+    }
+
+    async fn foresee(&self, trial: Trial) -> Foreseen {
+        let (limit, trial) = (trial.limit, Arc::new(trial));
+        let ask = |mailbox: &Arc<Mailbox>| {
+            let (answer, answered) = oneshot::channel();
+            mailbox.try_out(TrialAsk { trial: Arc::clone(&trial), answer });
+            answered
+        };
+        let asked: Vec<_> = self.mailboxes.iter().map(ask).collect();
+        let mut all = Foreseen::default();
+        for answered in asked {
+            // In a shard that has ended nobody is there.
+            let Foreseen { counts, accounts, more } = answered.await.unwrap_or_default();
+            all.counts.add_all(&counts);
+            all.accounts.extend(accounts);
+            all.more |= more;
+        }
+        all.accounts.sort_unstable_by_key(|it| it.account);
+        all.more |= all.accounts.len() > limit;
+        all.accounts.truncate(limit);
+        all
     }
 }

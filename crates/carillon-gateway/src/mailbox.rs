@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
 use carillon_core::model::{Broadcast, RoomKey};
-use carillon_core::port::{EndReason, Present, Session, Whom};
+use carillon_core::port::{EndReason, Foreseen, Present, Session, Trial, Whom};
 use carillon_core::{AccountId, AccountNo, AppId};
 use tokio::sync::{Notify, oneshot};
 
@@ -31,6 +31,7 @@ pub(crate) struct Mail {
     /// Bounded by who waits for an answer: calls and rpcs that run.
     pub(crate) asks: Vec<Ask>,
     pub(crate) room_asks: Vec<RoomAsk>,
+    pub(crate) trials: Vec<TrialAsk>,
     /// Whether all connections shall end.
     pub(crate) draining: bool,
 }
@@ -48,6 +49,12 @@ pub(crate) struct RoomAsk {
     pub(crate) room: RoomKey,
     pub(crate) whom: Whom,
     pub(crate) answer: oneshot::Sender<Vec<Present>>,
+}
+
+/// A question for who would get a message.
+pub(crate) struct TrialAsk {
+    pub(crate) trial: Arc<Trial>,
+    pub(crate) answer: oneshot::Sender<Foreseen>,
 }
 
 pub(crate) struct Mailbox {
@@ -134,6 +141,15 @@ impl Mailbox {
         self.change(|state| {
             if !state.closed {
                 state.mail.room_asks.push(ask);
+            }
+        });
+    }
+
+    /// As [`Mailbox::ask`], for who would get a message.
+    pub(crate) fn try_out(&self, ask: TrialAsk) {
+        self.change(|state| {
+            if !state.closed {
+                state.mail.trials.push(ask);
             }
         });
     }

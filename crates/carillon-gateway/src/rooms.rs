@@ -269,7 +269,8 @@ pub(crate) fn channel(room: RoomKey) -> String {
     format!("{CHANNEL}{}", room.no)
 }
 
-fn audience(message: &RoomMessage, is_resend: bool) -> Audience {
+/// Whom the message is for.
+pub(crate) fn audience(message: &RoomMessage, is_resend: bool) -> Audience {
     let (to, tags, at) = match &message.to {
         RoomTo::Members { tags, point } => (To::Everyone, tags.as_deref(), point.as_ref()),
         RoomTo::Accounts(accounts) => (To::These(Named::new(accounts.clone())), None, None),

@@ -10,7 +10,9 @@ use carillon_core::apps::Apps;
 use carillon_core::limit::Limiter;
 use carillon_core::model::{Broadcast, Committed, RoomCommitted, RoomKey};
 use carillon_core::pipeline::Pipeline;
-use carillon_core::port::{EndReason, Fanout, LiveRooms, Present, Session, Sessions, Store, StoreError, Whom};
+use carillon_core::port::{
+    EndReason, Fanout, Foreseen, LiveRooms, Present, Session, Sessions, Store, StoreError, Trial, Whom,
+};
 use carillon_core::turns::Turns;
 use carillon_core::{AccountId, AccountNo, AppId};
 use carillon_gateway::{Gateway, GatewayConfig, GatewayDeps, GatewayMetrics, Hub};
@@ -66,6 +68,10 @@ impl LiveRooms for Nobody {
 
     async fn present(&self, _room: RoomKey, _whom: Whom) -> Vec<Present> {
         Vec::new()
+    }
+
+    async fn foresee(&self, _trial: Trial) -> Foreseen {
+        Foreseen::default()
     }
 }
 

@@ -182,6 +182,16 @@ pub enum RoomRecipients {
     Accounts(Vec<AccountId>),
 }
 
+impl RoomRecipients {
+    /// The accounts that are named one by one.
+    pub fn named(&self) -> &[AccountId] {
+        match self {
+            Self::Members { .. } => &[],
+            Self::Accounts(named) => named,
+        }
+    }
+}
+
 /// What somebody in charge does to a member, or to the whole room, and whom it tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notify {

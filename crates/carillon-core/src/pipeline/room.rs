@@ -12,6 +12,7 @@ use crate::model::{
 use crate::port::{Along, CreateRoomError, Member, PageLimit, Remember, RoomMessageChange, RoomSpan, StoreError, Whom};
 
 mod broadcast;
+mod explain;
 mod first;
 mod send;
 

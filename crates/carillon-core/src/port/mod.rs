@@ -11,8 +11,8 @@ pub use clock::{Clock, FakeClock};
 pub use fanout::Fanout;
 pub use random::{Random, SeededRandom};
 pub use rooms::{
-    Along, CreateRoomError, Kept, LiveRooms, Member, NotedInRoom, Planned, Present, RoomMessageChange, RoomPlan,
-    RoomSending, RoomSpan, RoomStore, Whom,
+    Along, CreateRoomError, Foreseen, ForeseenOf, Kept, LiveRooms, Member, NotedInRoom, Planned, Present,
+    RoomMessageChange, RoomPlan, RoomSending, RoomSpan, RoomStore, Trial, Whom,
 };
 pub use sessions::{EndReason, SESSIONS_ACCOUNTS_MAX, Session, Sessions};
 pub use store::{

@@ -6,9 +6,10 @@ use async_trait::async_trait;
 
 use super::store::{PageLimit, Remember, StoreError};
 use crate::command::{MembershipChange, RoomChange};
-use crate::id::{AccountId, AccountNo, AppId, MessageId, RoomNo};
+use crate::id::{AccountId, AccountNo, AppId, DeviceId, MessageId, RoomNo};
 use crate::model::{
-    Account, Membership, NewRoom, Room, RoomCard, RoomKey, RoomMessage, RoomNotice, RoomOutcomes, RoomRecord, RoomRole,
+    Account, Counts, Membership, NewRoom, Outcome, Room, RoomCard, RoomKey, RoomMessage, RoomNotice, RoomOutcomes,
+    RoomRecord, RoomRole,
 };
 
 /// Why a room was not created. Nothing was written.
@@ -231,6 +232,33 @@ pub struct Present {
     pub connections: usize,
 }
 
+/// A message that is not sent: what would become of it.
+#[derive(Clone, Debug)]
+pub struct Trial {
+    /// As it would be committed.
+    pub message: Arc<RoomMessage>,
+    /// Which accounts are told of one by one: those after this one, at most so many.
+    pub after: AccountNo,
+    pub limit: usize,
+}
+
+/// What would become of a message at this moment, as its record would have it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Foreseen {
+    pub counts: Counts,
+    /// In the order of their numbers.
+    pub accounts: Vec<ForeseenOf>,
+    /// Whether there are accounts after these.
+    pub more: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForeseenOf {
+    pub account: AccountNo,
+    /// By the device of each of its connections that the message is for; or one, of none, where it is named and not there.
+    pub connections: Vec<(Option<DeviceId>, Outcome)>,
+}
+
 /// Knows who is in a room.
 #[async_trait]
 pub trait LiveRooms: Send + Sync {
@@ -239,4 +267,8 @@ pub trait LiveRooms: Send + Sync {
 
     /// Those who are there, those who came last first.
     async fn present(&self, room: RoomKey, whom: Whom) -> Vec<Present>;
+
+    /// Who would get a message, and who would not, and why; nobody is charged for it. Those who come and go meanwhile may
+    /// be in it or not.
+    async fn foresee(&self, trial: Trial) -> Foreseen;
 }

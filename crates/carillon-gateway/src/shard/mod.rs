@@ -156,8 +156,8 @@ impl Shard {
 
     /// Newcomers come first: what was committed before they were here, they read from the store.
     fn sort(self: &Rc<Self>, mail: Mail) {
-        let Mail { newcomers, committed, broadcasts, rooms, overrun, ends, removed_apps, asks, room_asks, draining } =
-            mail;
+        let Mail { newcomers, committed, broadcasts, rooms, overrun, ends, removed_apps, draining, .. } = mail;
+        let Mail { asks, room_asks, trials, .. } = mail;
         newcomers.into_iter().for_each(|newcomer| self.adopt(newcomer));
         self.deliver(&committed);
         broadcasts.iter().for_each(|broadcast| self.hand_to_all(broadcast));
@@ -170,6 +170,7 @@ impl Shard {
         removed_apps.into_iter().for_each(|app| self.end_app(app));
         asks.into_iter().for_each(|ask| self.tell_sessions(ask));
         room_asks.into_iter().for_each(|ask| self.tell_present(ask));
+        trials.into_iter().for_each(|ask| self.tell_foreseen(ask));
         if draining {
             self.state.borrow_mut().draining = true;
         }

@@ -19,6 +19,7 @@ mod presence;
 mod profile;
 mod records;
 pub(crate) mod room;
+mod room_explain;
 mod room_presence;
 mod room_return;
 mod room_rpcs;

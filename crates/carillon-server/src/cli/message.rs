@@ -30,7 +30,7 @@ struct Record {
 }
 
 #[derive(Deserialize)]
-struct Counts {
+pub(super) struct Counts {
     audience: usize,
     delivered: usize,
     stored: usize,
@@ -88,7 +88,7 @@ impl Copy {
 }
 
 impl Counts {
-    fn in_words(&self) -> String {
+    pub(super) fn in_words(&self) -> String {
         let Self { audience, delivered, stored, dropped, unknown } = self;
         let mut parts = vec![format!("{delivered} delivered"), format!("{stored} stored")];
         let dropped = dropped.iter().filter(|(_, copies)| **copies > 0);

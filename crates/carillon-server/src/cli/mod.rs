@@ -11,6 +11,7 @@ mod backend;
 mod bench;
 mod call;
 mod demo;
+mod explain;
 mod import;
 mod listen;
 mod message;
@@ -71,6 +72,8 @@ enum Verb {
     Bench(bench::Bench),
     /// Show what became of each copy of a message
     Message(message::Message),
+    /// Show who would get a message to a room, and who would not, and why; nothing is sent
+    Explain(explain::Explain),
 }
 
 /// How a command that did not fail ended.
@@ -108,5 +111,6 @@ async fn run(place: Place, verb: Verb) -> anyhow::Result<Outcome> {
         Verb::Import(import) => import.run(&place).await,
         Verb::Bench(bench) => bench.run(&place).await,
         Verb::Message(message) => message.run(&place).await.map(|()| Outcome::Done),
+        Verb::Explain(explain) => explain.run(&place).await.map(|()| Outcome::Done),
     }
 }

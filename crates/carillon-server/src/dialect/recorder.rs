@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, mpsc};
 
 use async_trait::async_trait;
 use carillon_core::model::{Broadcast, Committed, RoomCommitted, RoomKey};
-use carillon_core::port::{EndReason, Fanout, LiveRooms, Present, Session, Sessions, Whom};
+use carillon_core::port::{EndReason, Fanout, Foreseen, LiveRooms, Present, Session, Sessions, Trial, Whom};
 use carillon_core::{AccountId, AccountNo, AppId};
 
 /// What connections would have been told.
@@ -73,5 +73,9 @@ impl LiveRooms for Recorder {
             Whom::Latest { before_ms, limit } => here.filter(|it| it.entered_ms <= before_ms).take(limit).collect(),
             Whom::These(accounts) => here.filter(|it| accounts.contains(&it.account)).collect(),
         }
+    }
+
+    async fn foresee(&self, _trial: Trial) -> Foreseen {
+        Foreseen::default()
     }
 }

@@ -33,7 +33,7 @@ pub(super) struct Shown {
 
 /// `audience` is the sum of the others.
 #[derive(Serialize)]
-struct ShownCounts {
+pub(super) struct ShownCounts {
     audience: usize,
     delivered: usize,
     stored: usize,
@@ -132,12 +132,17 @@ impl From<Counts> for ShownCounts {
 
 impl ShownCopy {
     fn new(id: Option<MessageId>, account: Option<&AccountId>, outcome: Outcome) -> Self {
-        let (fate, reason) = match outcome {
-            Outcome::Delivered => ("delivered", None),
-            Outcome::Stored => ("stored", None),
-            Outcome::Dropped(reason) => ("dropped", Some(reason.name())),
-            Outcome::Unknown => ("unknown", None),
-        };
+        let (fate, reason) = fate(outcome);
         Self { id: id.map(|it| it.0), account: account.map(ToString::to_string), fate, reason }
+    }
+}
+
+/// An outcome's name, and its reason's.
+pub(super) fn fate(outcome: Outcome) -> (&'static str, Option<&'static str>) {
+    match outcome {
+        Outcome::Delivered => ("delivered", None),
+        Outcome::Stored => ("stored", None),
+        Outcome::Dropped(reason) => ("dropped", Some(reason.name())),
+        Outcome::Unknown => ("unknown", None),
     }
 }

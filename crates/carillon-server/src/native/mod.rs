@@ -7,6 +7,7 @@ mod account;
 mod app;
 pub(crate) mod batch;
 mod body;
+mod explain;
 mod guard;
 mod info;
 mod jwt;
@@ -64,6 +65,7 @@ fn routes(native: Arc<Native>) -> Router {
         .route("/apps", get(app::list).post(app::create))
         .route("/apps/{app}", delete(app::remove).patch(app::change))
         .route("/messages/{id}", get(message::record))
+        .route("/explain", post(explain::explain))
         .route("/apps/{app}/credentials", get(app::credentials))
         .route("/apps/{app}/rotate-secret", post(app::rotate_secret))
         .route("/apps/{app}/accounts", post(account::create))

@@ -188,3 +188,30 @@ async fn a_body_that_is_too_large_or_does_not_arrive_in_time_is_refused_and_does
     assert_eq!((status, &problem["detail"]), (408, &json!("the body took too long to arrive")));
     assert_eq!(operator.post("/apps/late/accounts", &json!({ "account": "ann" })).await.0, 404);
 }
+
+#[tokio::test]
+async fn what_is_no_message_to_a_room_is_not_explained() {
+    let operator = Operator::new().await;
+    let explain = async |body: Value| {
+        let usual = json!({"app": "shop", "room": 1, "from": "ann"});
+        let mut asked = usual.as_object().unwrap().clone();
+        asked.extend(body.as_object().unwrap().clone());
+        let (status, answer) = operator.post("/explain", &Value::Object(asked)).await;
+        (status, answer["detail"].as_str().unwrap_or_default().to_owned())
+    };
+    for (body, status, detail) in [
+        (json!({}), 404, "room"),
+        (json!({"app": "none"}), 404, "there is no app `none`"),
+        (json!({"room": 0}), 400, "`room`"),
+        (json!({"from": "not a name"}), 400, "`not a name` can be no account"),
+        (json!({"tags": "{"}), 400, "`tags`"),
+        (json!({"to": ["bob"], "tags": "{}"}), 400, "`tags`"),
+        (json!({"to": ["bob"], "at": {"x": 1, "y": 2}}), 400, "`to`"),
+        (json!({"abandon_ratio": 10_000}), 400, "`abandon_ratio`"),
+        (json!({"limit": 0}), 400, "`limit`"),
+        (json!({"what": 1}), 400, "unknown field `what`"),
+    ] {
+        let (found, why) = explain(body.clone()).await;
+        assert!(found == status && why.contains(detail), "{body}: {found} {why}");
+    }
+}

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::First;
-use crate::command::{Resend, RoomRecipients, RoomSend};
+use crate::command::{Resend, RoomSend};
 use crate::decide::{self, Refusal, RoomFacts};
 use crate::model::{App, Limit, RoomCommitted, RoomKey, RoomMessage, RoomNews, RoomTo};
 use crate::pipeline::Pipeline;
@@ -49,12 +49,8 @@ impl Pipeline {
     ) -> Result<Vec<Result<SentToRoom, Refusal>>, Refusal> {
         let Some(one) = commands.first() else { return Ok(Vec::new()) };
         let key = RoomKey { app: app.id, no: one.room };
-        let named = match &one.to {
-            RoomRecipients::Accounts(named) => &named[..],
-            RoomRecipients::Members { .. } => &[],
-        };
         let RoomSending { room, sender, membership, recipients } =
-            self.store.room_sending(key, &one.sender, named).await?;
+            self.store.room_sending(key, &one.sender, one.to.named()).await?;
         let room = room.map(Arc::new);
         let facts = RoomFacts {
             app,

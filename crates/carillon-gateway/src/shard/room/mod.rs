@@ -2,11 +2,12 @@
 //!
 //! [`subscribe`] lets connections in, [`deliver`] chooses who gets a message, a [`round`] hands it out at its [`pace`], [`notice`] does what follows from
 //! what happens to a room, [`people`] knows the accounts that are there, [`presence`] tells who they are, [`skipped`] what
-//! they missed, [`returning`] hands it to those who come back, [`update`] changes what they say of themselves.
+//! they missed, [`returning`] hands it to those who come back, [`explain`] tells who would get a message, [`update`] changes what they say of themselves.
 //!
 //! Invariant: a member's place in [`Members`] is its place in `connections`, too, and its connection's seat names it.
 
 mod deliver;
+mod explain;
 mod notice;
 mod pace;
 mod people;

@@ -11,7 +11,9 @@ use carillon_core::model::{
     ApiKey, App, AppSettings, Broadcast, Committed, Limits, NewApp, Profile, RoomCommitted, RoomInfo, RoomKey, Secret,
 };
 use carillon_core::pipeline::Pipeline;
-use carillon_core::port::{EndReason, FakeClock, Fanout, LiveRooms, Present, SeededRandom, Session, Sessions, Whom};
+use carillon_core::port::{
+    EndReason, FakeClock, Fanout, Foreseen, LiveRooms, Present, SeededRandom, Session, Sessions, Trial, Whom,
+};
 use carillon_core::turns::Turns;
 use carillon_core::{AccountId, AccountNo, AppId, MessageId};
 use carillon_store::MemoryStore;
@@ -173,5 +175,9 @@ impl LiveRooms for Heard {
 
     async fn present(&self, _room: RoomKey, _whom: Whom) -> Vec<Present> {
         Vec::new()
+    }
+
+    async fn foresee(&self, _trial: Trial) -> Foreseen {
+        Foreseen::default()
     }
 }

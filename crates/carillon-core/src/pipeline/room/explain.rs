@@ -1,0 +1,41 @@
+//! What would become of a message to a room, without sending it.
+
+use std::sync::Arc;
+
+use crate::command::RoomSend;
+use crate::decide::{self, Refusal, RoomFacts};
+use crate::id::AccountNo;
+use crate::model::{App, RoomKey};
+use crate::pipeline::Pipeline;
+use crate::port::{Foreseen, RoomSending, Trial};
+
+impl Pipeline {
+    /// Decides on the message as [`Pipeline::send_to_room`] does, and asks the members who would get it at this moment:
+    /// those after `after`, at most `limit`, one by one. Nothing is charged, written or told; the room's rate of messages of
+    /// high priority is not asked.
+    ///
+    /// # Errors
+    /// As [`decide::send_to_room`]; [`Refusal::Store`].
+    pub async fn explain_in_room(
+        &self,
+        app: &App,
+        command: RoomSend,
+        after: AccountNo,
+        limit: usize,
+    ) -> Result<Foreseen, Refusal> {
+        let key = RoomKey { app: app.id, no: command.room };
+        let RoomSending { room, sender, membership, recipients } =
+            self.store.room_sending(key, &command.sender, command.to.named()).await?;
+        let room = room.map(Arc::new);
+        let facts = RoomFacts {
+            app,
+            room: room.as_ref(),
+            sender: sender.as_ref(),
+            membership: &membership,
+            recipients: &recipients,
+            now_ms: self.clock.now_ms(),
+        };
+        let plan = decide::send_to_room(command, &facts)?;
+        Ok(self.live.foresee(Trial { message: Arc::new(plan.message), after, limit }).await)
+    }
+}
