@@ -81,7 +81,9 @@ async fn a_message_to_a_room_has_a_record_of_sums_and_one_to_named_accounts_of_e
     server.backend.create_accounts(&["ann", "bob", "carl"]).await;
     let made = server.backend.call("chatroom/create", &[("creator", "ann"), ("name", "hall")]).await;
     let room = made["chatroom"]["roomid"].to_string();
-    let bob = server.connect("bob").await;
+    let mut bob = server.user("bob").connect().await;
+    // The SDK hands on one event after the other, whoever is to take it.
+    bob.subscribed().await;
     let mut seat = Seat::enter(&bob, &room, json!({"tags": ["red"]})).await.0;
     let base = [("roomid", room.as_str()), ("fromAccid", "ann"), ("msgType", "0"), ("attach", "hi")];
     let send = async |path: &str, more: &[(&str, &str)]| server.backend.call(path, &[&base, more].concat()).await;
