@@ -44,6 +44,9 @@ pub(crate) struct Group<'a> {
     pub(crate) removed: Vec<AppId>,
     /// Removed apps of which nothing is left.
     pub(crate) cleared: Vec<AppId>,
+    /// Whether the engine says that it failed, after it has written the group.
+    #[cfg(test)]
+    pub(crate) breaks: bool,
 }
 
 impl<'a> Group<'a> {
@@ -63,6 +66,8 @@ impl<'a> Group<'a> {
             changed: Vec::new(),
             removed: Vec::new(),
             cleared: Vec::new(),
+            #[cfg(test)]
+            breaks: false,
         }
     }
 
@@ -80,8 +85,9 @@ impl<'a> Group<'a> {
         self.bytes == 0
     }
 
-    /// Writes and syncs the group, and hands back what others are to be told.
-    pub(crate) fn sync(mut self) -> Result<Told, StoreError> {
+    /// Writes and syncs the group, and hands back what others are to be told; or what they are to be told if it turns out
+    /// that it is on disk all the same.
+    pub(crate) fn sync(mut self) -> (Told, Result<(), StoreError>) {
         let groups = self.state.groups + 1;
         let key = format::rest(Tag::Groups);
         let value = seal::seal(&key, &groups.to_be_bytes());
@@ -98,13 +104,19 @@ impl<'a> Group<'a> {
         }
         self.rest.write(&mut batch);
         self.rooms.write(&mut batch);
-        batch.commit().map_err(unknown)?;
+        let outcome = batch.commit().map_err(unknown);
+        let Self { news, changed, removed, cleared, .. } = self;
+        let told = Told { news, changed, removed, cleared };
+        #[cfg(test)]
+        let outcome = if self.breaks { Err(StoreError::Unknown("as a test".into())) } else { outcome };
+        if outcome.is_err() {
+            return (told, outcome);
+        }
         self.state.groups = groups;
         self.state.keep_heads(self.heads);
         self.state.keep_pointed(self.pointed);
         self.state.keep_rooms(self.room_heads);
-        let Self { news, changed, removed, cleared, .. } = self;
-        Ok(Told { news, changed, removed, cleared })
+        (told, Ok(()))
     }
 
     /// What others are to be told of a group that has nothing to write.
@@ -254,6 +266,14 @@ pub(crate) struct Told {
     pub(crate) changed: Vec<(AppId, AccountId)>,
     pub(crate) removed: Vec<AppId>,
     pub(crate) cleared: Vec<AppId>,
+}
+
+impl Told {
+    /// What rooms are told.
+    pub(crate) fn of_rooms(self) -> Vec<Arc<RoomCommitted>> {
+        let of_room = |news| if let News::Room(committed) = news { Some(committed) } else { None };
+        self.news.into_iter().filter_map(of_room).collect()
+    }
 }
 
 /// What who is online is told.

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use carillon_core::MessageId;
-use carillon_core::model::Broadcast;
+use carillon_core::model::{Broadcast, RoomCommitted};
 use carillon_core::port::{Fanout, StoreError};
 use tokio::sync::mpsc;
 
@@ -45,6 +45,8 @@ pub(crate) struct Writer {
     told: MessageId,
     /// Ids of whose messages it will never be noted what became of them: a failure may take from disk that they were noted.
     gaps: Vec<(MessageId, MessageId)>,
+    /// What a group that failed would have told rooms, and its number: it may be on disk all the same.
+    unsure: Option<(u64, Vec<Arc<RoomCommitted>>)>,
     leftovers: Leftovers,
     jobs: mpsc::Receiver<Job>,
     /// Taken from the queue, but for the next group.
@@ -60,7 +62,7 @@ impl Writer {
         jobs: mpsc::Receiver<Job>,
     ) -> Self {
         let (told, gaps) = (state.next_id, state.gaps.clone());
-        Self { shared, fanout, state: Some(state), told, gaps, leftovers, jobs, held: None }
+        Self { shared, fanout, state: Some(state), told, gaps, unsure: None, leftovers, jobs, held: None }
     }
 
     /// Runs until the queue is closed and empty.
@@ -145,15 +147,17 @@ impl Writer {
             return (afters, Ok(group.into_told()));
         }
         let started_us = self.shared.clock.monotonic_us();
-        let outcome = group.sync();
-        if outcome.is_ok() {
-            self.shared.home.synced.note(state.groups);
-            let took_us = self.shared.clock.monotonic_us() - started_us;
-            self.shared.metrics.commits.inc();
-            self.shared.metrics.group_writes.observe(f64::from(u32::try_from(writes).unwrap_or(u32::MAX)));
-            self.shared.metrics.commit_seconds.observe(took_us as f64 / 1e6);
+        let (told, outcome) = group.sync();
+        if let Err(error) = outcome {
+            self.unsure = Some((state.groups + 1, told.of_rooms()));
+            return (afters, Err(error));
         }
-        (afters, outcome)
+        self.shared.home.synced.note(state.groups);
+        let took_us = self.shared.clock.monotonic_us() - started_us;
+        self.shared.metrics.commits.inc();
+        self.shared.metrics.group_writes.observe(f64::from(u32::try_from(writes).unwrap_or(u32::MAX)));
+        self.shared.metrics.commit_seconds.observe(took_us as f64 / 1e6);
+        (afters, Ok(told))
     }
 
     fn tell(&mut self, told: &Told) {
@@ -213,9 +217,14 @@ impl Writer {
             }
             state.gaps.clone_from(&self.gaps);
         }
-        self.state = state;
         // Nobody would find out about these, as they are in no inbox.
         untold.iter().for_each(|it| self.fanout.broadcast(it));
+        if let Some((_, of_rooms)) =
+            self.unsure.take().filter(|(no, _)| state.as_ref().is_some_and(|it| it.groups == *no))
+        {
+            of_rooms.iter().for_each(|it| self.fanout.room(it));
+        }
+        self.state = state;
         shared.metrics.reopened.inc();
         tracing::info!("the storage engine is open again");
         Ok(())

@@ -355,3 +355,25 @@ async fn inboxes_are_looked_at_only_when_something_in_them_may_be_old() {
     }
     assert!(offsets(&store).await.is_empty());
 }
+
+#[tokio::test]
+async fn rooms_are_told_of_what_a_group_wrote_that_seemed_to_fail() {
+    let directory = tempfile::tempdir().unwrap();
+    let heard = Arc::<Heard>::default();
+    let store = open_with(directory.path(), EmbeddedConfig::default(), heard.clone());
+    store.create_app(new_app("shop")).await.unwrap();
+    let room = store.create_room(new_room(APP, "lobby"), 0, None).await.unwrap().key;
+    let told = || heard.2.lock().unwrap().iter().filter_map(|it| it.news.message().map(|it| it.id)).collect::<Vec<_>>();
+    let write = move |group: &mut Group<'_>| {
+        group.breaks = true;
+        apply::room::commit(group, vec![(room_plan(room, "a", NOW_MS), None)], None)
+    };
+    assert!(matches!(store.threads.write(Kind::Grouped, write).await, Err(StoreError::Unknown(_))));
+    let second = say(&*store, room_plan(room, "b", NOW_MS), None).await.unwrap();
+    assert_eq!(told(), [MessageId(1), second.id]);
+    assert_eq!(store.room_message(room, MessageId(1)).await.unwrap().unwrap().client_id, "a");
+    // What a group that is not on disk would have told, is not told.
+    let panics = |_: &mut Group<'_>| -> Result<(), StoreError> { panic!("as a test") };
+    assert!(store.threads.write(Kind::Grouped, panics).await.is_err());
+    assert_eq!(told().len(), 2);
+}
