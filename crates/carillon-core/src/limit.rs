@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 
 use crate::id::AppId;
 use crate::model::{Limit, Operation};
@@ -19,13 +19,21 @@ pub struct ShutOut {
 
 /// The windows of every app, dialect that counts by itself, and operation, or of whatever else is limited.
 #[derive(Debug)]
-pub struct Limiter<K = (AppId, &'static str, Operation)> {
-    windows: Mutex<HashMap<K, Window>>,
+pub struct Limiter<K = (AppId, &'static str, Operation)>(Mutex<Windows<K>>);
+
+#[derive(Debug)]
+struct Windows<K> {
+    by_key: HashMap<K, Window>,
+    /// With how many windows those are forgotten next that are over: so that each is looked at a few times at most.
+    sweep_len: usize,
 }
+
+/// Windows that are too few to be worth a look.
+const SWEEP_LEN_MIN: usize = 1_024;
 
 impl<K> Default for Limiter<K> {
     fn default() -> Self {
-        Self { windows: Mutex::default() }
+        Self(Mutex::new(Windows { by_key: HashMap::new(), sweep_len: SWEEP_LEN_MIN }))
     }
 }
 
@@ -37,13 +45,21 @@ impl<K: Eq + Hash> Limiter<K> {
     /// [`ShutOut`] with the time from which calls are let in again.
     pub fn charge(&self, key: K, limit: Limit, now_ms: u64) -> Result<(), ShutOut> {
         let Limit::Sliding { calls, window_ms, shut_out_ms } = limit else { return Ok(()) };
-        let mut windows = self.windows.lock().expect("no holder of this lock panics");
-        windows.entry(key).or_default().charge(calls, window_ms, shut_out_ms, now_ms)
+        let mut windows = self.lock();
+        if windows.by_key.len() >= windows.sweep_len {
+            windows.by_key.retain(|_, window| !window.is_over(now_ms));
+            windows.sweep_len = (2 * windows.by_key.len()).max(SWEEP_LEN_MIN);
+        }
+        windows.by_key.entry(key).or_default().charge(calls, window_ms, shut_out_ms, now_ms)
     }
 
     /// Forgets what is not there any more.
     pub fn retain(&self, is_there: impl Fn(&K) -> bool) {
-        self.windows.lock().expect("no holder of this lock panics").retain(|key, _| is_there(key));
+        self.lock().by_key.retain(|key, _| is_there(key));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Windows<K>> {
+        self.0.lock().expect("no holder of this lock panics")
     }
 }
 
@@ -52,9 +68,16 @@ struct Window {
     /// Times of the calls that were let in, oldest first; at most as many as the limit.
     calls_ms: VecDeque<u64>,
     shut_until_ms: u64,
+    /// When none of the calls counts any more.
+    end_ms: u64,
 }
 
 impl Window {
+    /// Whether it is as good as a new one.
+    fn is_over(&self, now_ms: u64) -> bool {
+        self.end_ms.max(self.shut_until_ms) <= now_ms
+    }
+
     fn charge(&mut self, calls: u32, window_ms: u64, shut_out_ms: u64, now_ms: u64) -> Result<(), ShutOut> {
         if now_ms < self.shut_until_ms {
             return Err(ShutOut { until_ms: self.shut_until_ms });
@@ -67,6 +90,7 @@ impl Window {
             return Err(ShutOut { until_ms: self.shut_until_ms });
         }
         self.calls_ms.push_back(now_ms);
+        self.end_ms = now_ms.saturating_add(window_ms);
         Ok(())
     }
 }
@@ -104,6 +128,19 @@ mod tests {
         assert!(charge(2, Operation::SendBatch));
         assert!(charge(1, Operation::CreateAccount));
         assert!(!charge(1, Operation::SendBatch));
+    }
+
+    #[test]
+    fn what_is_over_is_forgotten_and_what_is_not_holds() {
+        let limiter = Limiter::default();
+        let charge = |key: u64, now_ms| limiter.charge(key, LIMIT, now_ms).is_ok();
+        assert_eq!([(); 4].map(|()| charge(0, 0)), [true, true, true, false]);
+        for key in 1..40_000 {
+            assert!(charge(key, key / 10));
+        }
+        let len = limiter.lock().by_key.len();
+        assert!(len < 30_000, "a second has ten thousand: {len}");
+        assert!(!charge(0, 4_999) && charge(0, 5_000));
     }
 
     #[test]
