@@ -29,16 +29,27 @@ impl Gateway {
     /// # Errors
     /// As [`carillon_core::port::RoomStore::closing_rooms`]. A room that could not be closed is tried again with the next call.
     pub async fn close_due_rooms(&self) -> Result<(), StoreError> {
+        for room in self.server.pipeline.store.closing_rooms().await? {
+            self.close_if_due(&room).await?;
+        }
+        Ok(())
+    }
+
+    /// Closes a room whose time has come as the list of rooms has it, and as it is now: others were closed since the list was
+    /// read, and it may have been told to stay.
+    pub(crate) async fn close_if_due(&self, listed: &Room) -> Result<(), StoreError> {
         let pipeline = &self.server.pipeline;
-        for room in pipeline.store.closing_rooms().await? {
-            let Some(app) = pipeline.apps.get(room.key.app).filter(|app| app.settings.rooms.delayed_closing) else {
-                continue;
-            };
-            let is_empty = self.server.hub.head_count(room.key) == 0;
-            let Some(change) = due(&room, is_empty, pipeline.clock.now_ms()) else { continue };
-            if let Err(refusal) = self.change(&app, &room, change).await {
-                tracing::warn!(room = %room.key.no, %refusal, "a room was not closed in time: {refusal}");
-            }
+        let app = pipeline.apps.get(listed.key.app).filter(|app| app.settings.rooms.delayed_closing);
+        let Some(app) = app else { return Ok(()) };
+        let due = |room: &Room| due(room, self.server.hub.head_count(room.key) == 0, pipeline.clock.now_ms());
+        if due(listed).is_none() {
+            return Ok(());
+        }
+        let room = pipeline.store.rooms(app.id, &[listed.key.no]).await?.pop().flatten().filter(|room| room.open);
+        let Some(room) = room else { return Ok(()) };
+        let Some(change) = due(&room) else { return Ok(()) };
+        if let Err(refusal) = self.change(&app, &room, change).await {
+            tracing::warn!(room = %room.key.no, %refusal, "a room was not closed in time: {refusal}");
         }
         Ok(())
     }

@@ -212,3 +212,18 @@ async fn in_large_rooms_nobody_is_told_who_comes_and_goes() {
     assert_eq!(bob.told(room).await["event"], "left", "of two again");
     assert_eq!(ann.told(room).await["member"]["account"], "carl");
 }
+
+#[tokio::test]
+async fn a_room_that_was_told_to_stay_since_the_due_ones_were_listed_is_not_closed() {
+    let (world, room) = World::hall(&["ann"]).await;
+    let soon = || RoomChange::SetClosing(CloseAfter { policy: ClosingPolicy::AtTime, delay_s: 1 });
+    world.change_room(room.key.no, soon()).await;
+    world.clock.advance_ms(1_000);
+    let listed = world.pipeline.store.closing_rooms().await.unwrap();
+    world.change_room(room.key.no, soon()).await;
+    world.gateway.close_if_due(&listed[0]).await.unwrap();
+    assert!(world.closing(&room).await.0);
+    world.clock.advance_ms(1_000);
+    world.gateway.close_due_rooms().await.unwrap();
+    assert!(!world.closing(&room).await.0);
+}
