@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::command::{RoomRecipients, RoomSend};
 use crate::decide::Refusal;
-use crate::id::{AccountNo, MessageId};
+use crate::id::{AccountId, AccountNo, MessageId};
 use crate::model::{
     Account, App, Membership, Operation, Room, RoomCard, RoomMessage, RoomPriority, RoomRole, RoomSender, RoomTo,
 };
@@ -34,7 +34,7 @@ pub struct RoomFacts<'a> {
 /// The app must be enabled, the room must be there and open, and the sender must be an account that is neither blocked
 /// nor muted: at all, in rooms, or in this room, for good or for a time. A muted room hears its creator and managers only.
 pub fn send_to_room(command: RoomSend, facts: &RoomFacts<'_>) -> Result<RoomPlan, Refusal> {
-    let (room, sender) = check(&command, facts)?;
+    let (room, sender) = may_send_to_room(&command.sender, command.although_muted, facts)?;
     Ok(plan(command, room, sender, facts))
 }
 
@@ -113,12 +113,20 @@ pub fn role(room: &Room, account: AccountNo, membership: &Membership) -> RoomRol
     if room.creator == account { RoomRole::Creator } else { membership.role }
 }
 
-fn check<'a>(command: &RoomSend, facts: &RoomFacts<'a>) -> Result<(&'a Arc<Room>, &'a Account), Refusal> {
+/// Whether the account of this name may send to the room, whatever it says; and the room and the account.
+///
+/// # Errors
+/// As [`send_to_room`].
+pub fn may_send_to_room<'a>(
+    name: &AccountId,
+    although_muted: bool,
+    facts: &RoomFacts<'a>,
+) -> Result<(&'a Arc<Room>, &'a Account), Refusal> {
     if facts.app.settings.disabled {
         return Err(Refusal::AppDisabled);
     }
     let room = facts.room.ok_or(Refusal::NoSuchRoom)?;
-    let sender = facts.sender.ok_or_else(|| Refusal::UnknownAccount(command.sender.clone()))?;
+    let sender = facts.sender.ok_or_else(|| Refusal::UnknownAccount(name.clone()))?;
     if !room.open {
         return Err(Refusal::RoomClosed);
     }
@@ -129,7 +137,7 @@ fn check<'a>(command: &RoomSend, facts: &RoomFacts<'a>) -> Result<(&'a Arc<Room>
     if of.blocked {
         return Err(Refusal::BlockedInRoom);
     }
-    let for_now = of.is_muted_for_now(facts.now_ms) && !command.although_muted;
+    let for_now = of.is_muted_for_now(facts.now_ms) && !although_muted;
     let with_room = room.muted && !role(room, sender.no, of).manages();
     if sender.muted || sender.muted_in.rooms.holds_at(facts.now_ms) || of.muted || for_now || with_room {
         return Err(Refusal::SenderMuted);
@@ -154,7 +162,7 @@ mod tests {
     use super::*;
     use crate::command::Resend;
     use crate::decide::fixture::{self, no};
-    use crate::id::{AccountId, RoomNo};
+    use crate::id::RoomNo;
     use crate::model::{AppSettings, Moderation, Mute, Profile};
 
     const NOW_MS: u64 = 1_000;

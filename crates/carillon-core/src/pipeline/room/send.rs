@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::First;
 use crate::command::{Resend, RoomSend};
 use crate::decide::{self, Refusal, RoomFacts};
+use crate::id::{AccountId, RoomNo};
 use crate::model::{App, Limit, RoomCommitted, RoomKey, RoomMessage, RoomNews, RoomTo};
 use crate::pipeline::Pipeline;
 use crate::port::{Planned, Remember, RoomPlan, RoomSending};
@@ -76,6 +77,31 @@ impl Pipeline {
         let remember = remember.map(|it| it.told_by(move |committed| told(committed)));
         let committed = self.store.commit_room_messages(planned, remember).await?;
         Ok(outcomes(&committed))
+    }
+
+    /// Whether a sender may send to a room, whatever it says.
+    ///
+    /// # Errors
+    /// As [`decide::may_send_to_room`]; [`Refusal::Store`].
+    pub async fn may_send_to_room(
+        &self,
+        app: &App,
+        room: RoomNo,
+        sender: &AccountId,
+        although_muted: bool,
+    ) -> Result<(), Refusal> {
+        let key = RoomKey { app: app.id, no: room };
+        let RoomSending { room, sender: account, membership, .. } = self.store.room_sending(key, sender, &[]).await?;
+        let room = room.map(Arc::new);
+        let facts = RoomFacts {
+            app,
+            room: room.as_ref(),
+            sender: account.as_ref(),
+            membership: &membership,
+            recipients: &[],
+            now_ms: self.clock.now_ms(),
+        };
+        decide::may_send_to_room(sender, although_muted, &facts).map(drop)
     }
 
     /// Decides on one of a call's messages; `places` are those of its messages that may be meant by a repeat.

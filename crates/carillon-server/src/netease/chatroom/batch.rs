@@ -62,6 +62,12 @@ pub(super) async fn send(
         listed.push((id, wording));
         commands.extend(command);
     }
+    if commands.is_empty() {
+        // None of them is one, and yet it is said first what holds for all.
+        let (sender, although_muted) = envelope.sender_of_all();
+        let checked = netease.pipeline.may_send_to_room(app, room, sender, although_muted).await;
+        checked.map_err(CallError::ToRoom)?;
+    }
     let answer = Arc::new(move |outcomes: &[Result<SentToRoom, Refusal>]| word(&listed, outcomes));
     let words = Arc::clone(&answer);
     let remember = key.map(|key| key.remember(Box::new(move |outcomes: &Vec<_>| words(outcomes))));

@@ -135,6 +135,11 @@ fn origin(app: &App) -> Origin {
 }
 
 impl Envelope {
+    /// Who sends all of the call's messages, and whether a mute for a time is no matter.
+    pub(super) fn sender_of_all(&self) -> (&AccountId, bool) {
+        (&self.sender, self.although_muted)
+    }
+
     pub(super) fn space(&self, app: &App) -> Space {
         match self.to {
             RoomRecipients::Members { .. } => Space::With(origin(app)),

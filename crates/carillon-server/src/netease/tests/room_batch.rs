@@ -200,3 +200,16 @@ async fn each_message_to_all_has_its_own_point_and_the_calls_tags() {
     assert_eq!(sent[1].to, RoomTo::Members { tags: Some(tags.into()), point: None });
     assert_eq!((sent[0].seq, sent[1].seq), (Some(1), Some(2)));
 }
+
+#[tokio::test]
+async fn a_list_without_a_sound_message_is_refused_where_its_sender_may_not_send() {
+    let backend = backend().await;
+    let list = r#"[{"msgId":"m1","msgType":5}]"#;
+    assert!(send(&backend, list, &[]).await.starts_with(r#"{"code":200,"fail":[{"m1":"#));
+    let unknown = backend.post(TO_ALL, &[("roomid", "1"), ("fromAccid", "nobody"), ("msgList", list)]).await;
+    assert!(unknown.starts_with(r#"{"code":414"#), "{unknown}");
+    let close = [("roomid", "1"), ("operator", "zoe"), ("valid", "false")];
+    backend.post("chatroom/toggleCloseStat.action", &close).await;
+    let closed = send(&backend, list, &[]).await;
+    assert!(closed.starts_with(r#"{"code":403"#), "{closed}");
+}
