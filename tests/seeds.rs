@@ -12,7 +12,8 @@ use carillon_store::fuzzing as store;
 
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 10] = [
+const TARGETS: [Target; 13] = [
+    ("antispam_customs", netease::antispam_custom),
     ("calls", netease::call),
     ("elements", gateway::element),
     ("fields", netease::fields),
@@ -20,8 +21,10 @@ const TARGETS: [Target; 10] = [
     ("frames", gateway::frames),
     ("json_commands", gateway::json_commands),
     ("message_bodies", tencent::message_body),
+    ("message_lists", netease::message_list),
     ("protobuf_commands", gateway::protobuf_commands),
     ("records", store::record),
+    ("tag_expressions", netease::tag_expression),
     ("usersigs", tencent::usersig),
 ];
 

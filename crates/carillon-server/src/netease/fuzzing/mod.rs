@@ -5,7 +5,7 @@ mod call;
 
 use carillon_core::AccountId;
 use carillon_core::model::{Content, Element, Kind};
-use carillon_core::room::{Expression, Origin};
+use carillon_core::room::{Expression, Origin, Tags};
 use serde_json::{Map, Value};
 
 use super::chatroom::batch::MESSAGES_MAX;
@@ -54,26 +54,48 @@ pub fn fields(input: &[u8]) {
     for kind in ["0", "1", "2", "3", "4", "6", "10", "100"] {
         check_body(kind, text);
     }
-    check_of_rooms(text);
 }
 
-/// What only calls of rooms have: a list of messages, what moderation shall judge, and a tag expression.
-fn check_of_rooms(text: &str) {
-    for space in [Space::None, Space::With(Origin::IsAPoint)] {
+/// A list of messages to a room.
+pub fn message_list(input: &[u8]) {
+    let Ok(text) = std::str::from_utf8(input) else { return };
+    for space in [Space::None, Space::With(Origin::IsAPoint), Space::With(Origin::IsNoPoint)] {
         if let Ok(list) = chatroom::batch::list(text, space) {
             assert!((1..=MESSAGES_MAX).contains(&list.len()));
             assert!(list.iter().all(|(id, _)| !id.is_empty()), "its fate is told under its id");
+            let objects: Vec<Map<String, Value>> = serde_json::from_str(text).expect("it is a list of objects");
+            assert_eq!(list.len(), objects.len(), "each has a fate");
         }
     }
+}
+
+/// What moderation shall judge in a message's place.
+pub fn antispam_custom(input: &[u8]) {
+    let Ok(text) = std::str::from_utf8(input) else { return };
     if chatroom::fields::is_substitute(text) {
-        serde_json::from_str::<Map<String, Value>>(text).expect("it is an object");
+        let object: Map<String, Value> = serde_json::from_str(text).expect("it is an object");
+        assert!(object["data"].is_string() && matches!(object["type"].as_u64(), Some(1..=3)));
     }
-    if let Ok(expression) = Expression::parse(text) {
-        let written = expression.to_string();
-        // Escapes may make it longer than what is taken.
-        if written.chars().count() <= Expression::CHARACTERS_MAX {
-            assert_eq!(Expression::parse(&written), Ok(expression));
+}
+
+/// Who, by their tags, a message is for. Whatever it says, it says the same when it is written out, and to everybody.
+pub fn tag_expression(input: &[u8]) {
+    let Ok(text) = std::str::from_utf8(input) else { return };
+    let expression = match Expression::parse(text) {
+        Ok(expression) => expression,
+        Err(error) => {
+            assert!(error.character >= 1 && error.character <= text.chars().count() + 1, "{error}");
+            return;
         }
+    };
+    assert!(!expression.matches(&Tags::none()), "who has no tags is never meant");
+    let tags = ["a", "b", "c", "aa", "x1"].map(|tag| Tags::new(&[tag]).expect("it is a tag"));
+    let written = expression.to_string();
+    // Escapes may make it longer than what is taken.
+    if written.chars().count() <= Expression::CHARACTERS_MAX {
+        let again = Expression::parse(&written).expect("what is written is an expression");
+        assert!(tags.iter().all(|tags| again.matches(tags) == expression.matches(tags)));
+        assert_eq!(again, expression);
     }
 }
 
