@@ -167,3 +167,41 @@ async fn what_is_kept_for_who_comes_back_fits_into_its_queue() {
     assert_eq!(world.metrics.rooms.returned.get(), 50 - first as u64);
     assert_eq!(world.metrics.rooms.forgotten.get(), first as u64);
 }
+
+#[tokio::test]
+async fn a_member_that_is_too_slow_for_what_it_missed_gets_the_rest_of_it_the_next_time() {
+    let config = GatewayConfig { shards: 1, send_queue_bytes_max: 6_000, ..GatewayConfig::default() };
+    let world = World::with(config).await;
+    world.accounts(&["ann", "bob", "carl"]).await;
+    let (room, other) = (world.room("ann").await.key.no, world.room("ann").await.key.no);
+    let long = |n: u32| format!("{n}{}", "x".repeat(250));
+    let mut carl = world.member("carl", room, Value::Null).await;
+    carl.enter(other, Value::Null).await.unwrap();
+    let mut bob = world.socket(200);
+    bob.connect("bob", json!({"data": {"device": "phone"}})).await;
+    assert_eq!(bob.next().await["id"], 1);
+    bob.enter(room, Value::Null).await.unwrap();
+    bob.enter(other, Value::Null).await.unwrap();
+    bob.leave(room).await;
+    for n in 0..3 {
+        world.say(urgent(text(room, "ann", &long(n)))).await;
+        assert_eq!(carl.said(room).await, long(n));
+    }
+    // Bob reads nothing of these, so that there is little room for what it missed.
+    for n in 10..17 {
+        world.say(text(other, "ann", &long(n))).await;
+        assert_eq!(carl.said(other).await, long(n));
+    }
+    bob.say(&json!({"id": 600, "subscribe": {"channel": format!("room:{room}")}})).await;
+    while world.metrics.rooms.members.get() > 2 {
+        world.settle(&mut carl).await;
+    }
+    assert!(world.metrics.rooms.returned.get() < 3, "it was closed before it had all of them");
+    let first = world.metrics.rooms.returned.get();
+    let mut bob = world.connected("bob", "phone").await;
+    bob.enter(room, Value::Null).await.unwrap();
+    for n in first..3 {
+        assert_eq!(bob.said(room).await, long(u32::try_from(n).unwrap()));
+    }
+    hears_no_more(&world, &mut bob, room).await;
+}

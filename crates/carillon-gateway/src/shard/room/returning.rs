@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use carillon_core::model::{RoomKey, RoomTo};
-use carillon_core::room::{Audience, Choice, Moment, Pass, Priority, Seen};
+use carillon_core::room::{Audience, Choice, FanoutNo, Moment, Pass, Priority, Seen};
 use carillon_core::{AccountNo, DeviceId, MessageId};
 
 use super::Rooms;
@@ -37,6 +37,8 @@ struct Left {
     device: Option<DeviceId>,
     /// What it got.
     seen: Seen,
+    /// What it had not got yet of what it missed before it came back the last time, oldest first.
+    missed: Vec<FanoutNo>,
     until_us: u64,
 }
 
@@ -80,10 +82,16 @@ impl Returning {
         self.kept_bytes = self.kept.iter().map(|(_, mail)| bytes(mail)).sum();
     }
 
-    pub(super) fn leave(&mut self, account: AccountNo, device: Option<DeviceId>, seen: Seen, until_us: u64) {
+    pub(super) fn leave(
+        &mut self,
+        (account, device): (AccountNo, Option<DeviceId>),
+        seen: Seen,
+        missed: Vec<FanoutNo>,
+        until_us: u64,
+    ) {
         let of_account = self.left.entry(account).or_default();
         of_account.retain(|it| it.device != device);
-        of_account.push(Left { device, seen, until_us });
+        of_account.push(Left { device, seen, missed, until_us });
         self.ends.push_back((until_us, account));
     }
 
@@ -93,11 +101,12 @@ impl Returning {
         let Some(of_account) = self.left.get_mut(&account) else { return Vec::new() };
         let place = of_account.iter().position(|it| it.device.as_ref() == device);
         let Some(place) = place else { return Vec::new() };
-        let Left { seen, until_us, .. } = of_account.swap_remove(place);
+        let Left { seen, missed: before, until_us, .. } = of_account.swap_remove(place);
         if of_account.is_empty() {
             self.left.remove(&account);
         }
-        let missed = self.kept.iter().map(|(_, mail)| mail).filter(|mail| seen.has_missed(mail.no));
+        let has_missed = |mail: &&Arc<RoomMail>| seen.has_missed(mail.no) || before.binary_search(&mail.no).is_ok();
+        let missed = self.kept.iter().map(|(_, mail)| mail).filter(has_missed);
         if until_us > now_us { missed.cloned().collect() } else { Vec::new() }
     }
 
@@ -155,7 +164,7 @@ impl Shard {
             let missed = connection.seat(key).map(|seat| std::mem::take(&mut seat.missed)).unwrap_or_default();
             let Some(place) = connection.place_in(key) else { return };
             let (rules, mut is_slow) = (rules(&app), false);
-            for mail in &missed {
+            for (at, mail) in missed.iter().enumerate() {
                 let Some(message) = mail.message() else { continue };
                 // Members change what they say of themselves, so it is chosen anew.
                 let audience =
@@ -168,6 +177,8 @@ impl Shard {
                     if connection.hand(frame, self.server.config.send_queue_bytes_max).is_err() {
                         room.members.unmark(place, mail.no);
                         is_slow = true;
+                        // For the next time that it comes back.
+                        connection.seat(key).into_iter().for_each(|seat| seat.missed = missed[at..].to_vec());
                         break;
                     }
                     self.server.metrics.frames_out.inc();

@@ -217,25 +217,23 @@ impl Shard {
         self.leave(id, room, Leaving::Said);
     }
 
-    /// Takes a connection out of a room.
+    /// Takes a connection out of a room. One that is only on the way in finds that the seat is gone.
     pub(super) fn leave(&self, id: ConnId, room: RoomKey, leaving: Leaving) {
         self.hand_rest(id, Some(room));
         let seat = self.with(id, |it| Some(((it.account, it.device.clone()), it.take_seat(room)?))).flatten();
-        // Who is only on the way in finds that the seat is gone.
-        let Some((whose, Seat { place: Place::Member(place), .. })) = seat else { return };
-        self.vacate(room, whose, place, leaving);
+        let Some((whose, seat)) = seat else { return };
+        self.vacate(whose, seat, leaving);
     }
 
     /// A connection that ends is in no room any more.
     pub(in crate::shard) fn leave_all(&self, account: AccountNo, device: Option<&DeviceId>, seats: Option<Box<Seats>>) {
         for seat in seats.into_iter().flat_map(|it| it.0) {
-            if let Place::Member(place) = seat.place {
-                self.vacate(seat.room, (account, device.cloned()), place, Leaving::Lost);
-            }
+            self.vacate((account, device.cloned()), seat, Leaving::Lost);
         }
     }
 
-    fn vacate(&self, room: RoomKey, (account, device): (AccountNo, Option<DeviceId>), place: usize, leaving: Leaving) {
+    fn vacate(&self, (account, device): (AccountNo, Option<DeviceId>), seat: Seat, leaving: Leaving) {
+        let Seat { room, place: Place::Member(place), missed } = seat else { return };
         let return_us = if leaving == Leaving::TurnedOut { 0 } else { self.return_us(room) };
         {
             let mut state = self.state.borrow_mut();
@@ -243,7 +241,8 @@ impl Shard {
             let live = rooms.by_key.get_mut(&room).expect("a member is in a room that there is");
             if return_us > 0 {
                 let until_us = self.server.pipeline.clock.monotonic_us().saturating_add(return_us);
-                live.returning.leave(account, device, live.members.seen(place), until_us);
+                let missed = missed.iter().map(|mail| mail.no).collect();
+                live.returning.leave((account, device), live.members.seen(place), missed, until_us);
             }
             live.swap_remove(room, place, connections);
         }
