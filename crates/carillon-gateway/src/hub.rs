@@ -206,6 +206,10 @@ impl LiveRooms for Hub {
         self.rooms.here(room).accounts
     }
 
+    fn is_awaited_in(&self, room: RoomKey) -> bool {
+        self.rooms.here(room) != Here::default()
+    }
+
     /// Accounts that are named are asked for in their own shards only.
     async fn present(&self, room: RoomKey, whom: Whom) -> Vec<Present> {
         let is_asked = |shard: usize| match &whom {

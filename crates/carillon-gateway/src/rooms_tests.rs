@@ -1,6 +1,11 @@
 //! Who hears of which room, and by which numbers.
 
-use carillon_core::model::{Closing, Room, RoomEvent, RoomInfo, RoomNotice};
+use std::cmp::Reverse;
+
+use carillon_core::model::{
+    Closing, Content, Kind, Moderation, Room, RoomCard, RoomEvent, RoomInfo, RoomNotice, RoomPriority, RoomRole,
+    RoomSender,
+};
 use carillon_core::{AccountId, AccountNo, AppId, RoomNo};
 
 use super::*;
@@ -59,4 +64,49 @@ fn the_number_of_a_message_is_known_as_long_as_members_remember_what_they_got() 
     assert_eq!(live.number(MessageId(10)), None);
     assert_eq!(live.number(MessageId(20)), Some(FanoutNo(2)));
     assert_eq!(live.number(MessageId(2_000)), Some(FanoutNo(Seen::LEN + 1)));
+}
+
+/// Mail of a message with this priority and rank.
+fn mail(high: bool, rank: u8) -> RoomMail {
+    let RoomCommitted { room: is, .. } = &*news(RoomEvent::Updated);
+    let message = RoomMessage {
+        id: MessageId(1),
+        room: room(),
+        seq: None,
+        sender: RoomSender {
+            no: AccountNo(1),
+            account: AccountId::new("ann").unwrap(),
+            role: RoomRole::Guest,
+            card: RoomCard::default(),
+        },
+        time_ms: 0,
+        client_id: String::new(),
+        content: Content {
+            kind: Kind::Text,
+            elements: Vec::new(),
+            original: String::new(),
+            dialect: String::new(),
+            elements_say_all: true,
+        },
+        subtype: 0,
+        ext: String::new(),
+        to: RoomTo::Accounts(Vec::new()),
+        priority: RoomPriority { high, for_returning: false, rank },
+        abandoned: false,
+        route: false,
+        moderation: Moderation::default(),
+        environment: String::new(),
+    };
+    let committed = RoomCommitted { room: Arc::clone(is), news: RoomNews::Message(Arc::new(message)) };
+    RoomMail::new(room(), News::Committed(Arc::new(committed)), (FanoutNo(1), None))
+}
+
+#[test]
+fn what_waits_goes_by_its_priority_and_then_by_its_rank_and_else_in_its_order() {
+    let mut waiting =
+        [(false, 0, 'a'), (false, 3, 'b'), (true, 0, 'c'), (false, 3, 'd'), (true, 1, 'e'), (false, 0, 'f')];
+    waiting.sort_by_key(|(high, rank, _)| Reverse(mail(*high, *rank).urgency()));
+    assert_eq!(waiting.map(|(.., name)| name), ['e', 'c', 'b', 'd', 'a', 'f']);
+    let notice = RoomMail::new(room(), News::Committed(news(RoomEvent::Updated)), (FanoutNo(1), None));
+    assert!(notice.is_notice() && !mail(false, 0).is_notice());
 }

@@ -66,6 +66,10 @@ impl LiveRooms for Nobody {
         0
     }
 
+    fn is_awaited_in(&self, _room: RoomKey) -> bool {
+        false
+    }
+
     async fn present(&self, _room: RoomKey, _whom: Whom) -> Vec<Present> {
         Vec::new()
     }

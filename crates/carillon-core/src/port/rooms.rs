@@ -265,6 +265,9 @@ pub trait LiveRooms: Send + Sync {
     /// How many accounts are in a room, each counted once.
     fn head_count(&self, room: RoomKey) -> usize;
 
+    /// Whether a message to the room has anybody to go to: who is there, is on the way in, or may come back for what it missed.
+    fn is_awaited_in(&self, room: RoomKey) -> bool;
+
     /// Those who are there, those who came last first.
     async fn present(&self, room: RoomKey, whom: Whom) -> Vec<Present>;
 

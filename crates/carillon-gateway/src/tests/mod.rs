@@ -19,6 +19,8 @@ mod presence;
 mod profile;
 mod records;
 pub(crate) mod room;
+mod room_broadcast;
+mod room_crowd;
 mod room_explain;
 mod room_presence;
 mod room_return;

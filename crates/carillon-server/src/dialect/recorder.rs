@@ -66,6 +66,10 @@ impl LiveRooms for Recorder {
         self.present.lock().unwrap().iter().filter(|(key, _)| *key == room).count()
     }
 
+    fn is_awaited_in(&self, room: RoomKey) -> bool {
+        self.head_count(room) > 0
+    }
+
     async fn present(&self, room: RoomKey, whom: Whom) -> Vec<Present> {
         let all = self.present.lock().unwrap();
         let here = all.iter().filter(|(key, _)| *key == room).map(|(_, it)| it.clone());

@@ -10,7 +10,7 @@ use std::task::{Context, Wake, Waker};
 use tokio::runtime::Runtime;
 use tokio::task::LocalSet;
 
-pub(super) struct Executor {
+pub(in crate::tests) struct Executor {
     runtime: Runtime,
     tasks: LocalSet,
     bell: Arc<Bell>,
@@ -26,17 +26,17 @@ impl Wake for Bell {
 }
 
 impl Executor {
-    pub(super) fn new() -> Self {
+    pub(in crate::tests) fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         Self { runtime, tasks: LocalSet::new(), bell: Arc::default() }
     }
 
-    pub(super) fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+    pub(in crate::tests) fn spawn(&self, task: impl Future<Output = ()> + 'static) {
         self.tasks.spawn_local(task);
     }
 
     /// Runs until every task waits for something that only the test does.
-    pub(super) fn settle(&mut self) {
+    pub(in crate::tests) fn settle(&mut self) {
         let _inside = self.runtime.enter();
         let waker = Waker::from(Arc::clone(&self.bell));
         loop {
@@ -49,7 +49,7 @@ impl Executor {
     }
 
     /// What comes of a call, once everything that follows from it is done.
-    pub(super) fn run<T: 'static>(&mut self, call: impl Future<Output = T> + 'static) -> T {
+    pub(in crate::tests) fn run<T: 'static>(&mut self, call: impl Future<Output = T> + 'static) -> T {
         let result = Rc::new(RefCell::new(None));
         let place = Rc::clone(&result);
         self.spawn(async move {

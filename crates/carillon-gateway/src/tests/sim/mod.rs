@@ -6,7 +6,7 @@
 //! one is first.
 
 mod act;
-mod executor;
+pub(super) mod executor;
 mod model;
 mod saying;
 mod step;

@@ -173,6 +173,10 @@ impl LiveRooms for Heard {
         0
     }
 
+    fn is_awaited_in(&self, _room: RoomKey) -> bool {
+        false
+    }
+
     async fn present(&self, _room: RoomKey, _whom: Whom) -> Vec<Present> {
         Vec::new()
     }

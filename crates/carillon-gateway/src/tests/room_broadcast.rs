@@ -1,0 +1,68 @@
+//! Broadcasts to rooms: where they go, and go again.
+
+use bytes::Bytes;
+use carillon_core::RoomNo;
+use carillon_core::model::{AppSettings, RoomKey};
+use carillon_core::pipeline::First;
+use carillon_core::port::Remember;
+
+use super::room::text;
+use super::world::{START_MS, World, id};
+use crate::GatewayConfig;
+use crate::rooms::Here;
+
+impl World {
+    /// With rooms whose one shard does not run.
+    async fn with_rooms(rooms: u64) -> Self {
+        let config = GatewayConfig { shards: 1, ..GatewayConfig::default() };
+        let world = Self::idle(config, AppSettings::default(), 1).await;
+        world.account("ann").await;
+        for _ in 0..rooms {
+            world.room("ann").await;
+        }
+        world
+    }
+
+    fn put(&self, no: u64, here: Here) {
+        let room = RoomKey { app: self.app.id, no: RoomNo::new(no).unwrap() };
+        self.gateway.server.hub.rooms.change(room, 0, |it| *it = here);
+    }
+
+    async fn broadcast_to_rooms(&self) -> First {
+        let words = Box::new(|_: &First| Bytes::new());
+        let remember = Remember { request: "r".into(), fingerprint: [0; 32], expires_ms: START_MS + 9, answer: words };
+        let command = |room| text(room, "ann", "hi");
+        self.pipeline.broadcast_to_rooms(&self.app, &id("ann"), command, Some(remember)).await.unwrap()
+    }
+
+    /// The rooms that the shard has mail of, and whether it is a repeat.
+    async fn mail(&self) -> Vec<(u64, bool)> {
+        let mail = self.gateway.server.hub.mailboxes[0].take().await;
+        mail.rooms.iter().map(|it| (it.room.no.get(), it.is_repeat())).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_broadcast_that_is_asked_for_again_after_its_first_rooms_were_told_is_repeated_there() {
+    let world = World::with_rooms(1_001).await;
+    for no in [1, 1_001] {
+        world.put(no, Here { accounts: 1, ..Here::default() });
+    }
+    let first = world.broadcast_to_rooms().await;
+    assert_eq!(world.mail().await, [(1, false), (1_001, false)]);
+    // As after an end that failed: whoever has the answer does not ask for it.
+    world.put(2, Here { accounts: 1, ..Here::default() });
+    assert_eq!(world.broadcast_to_rooms().await, first);
+    let mut mail = world.mail().await;
+    mail.sort_unstable();
+    assert_eq!(mail, [(1, true), (2, false), (1_001, true)]);
+}
+
+#[tokio::test]
+async fn a_broadcast_goes_to_rooms_whose_members_may_come_back_or_are_on_their_way_in() {
+    let world = World::with_rooms(3).await;
+    world.put(1, Here { returning: 1, ..Here::default() });
+    world.put(2, Here { entering: 1, ..Here::default() });
+    world.broadcast_to_rooms().await;
+    assert_eq!(world.mail().await, [(1, false), (2, false)]);
+}
