@@ -1,6 +1,6 @@
 //! Rooms, as users with the official SDK are in them.
 
-use carillon_testkit::{TestServer, User, soon};
+use carillon_testkit::{AppFile, TestServer, User, UserBuilder, jwt, soon};
 use centrifuge::{EventStream, Subscription, SubscriptionEvent};
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
@@ -184,4 +184,26 @@ async fn what_is_for_named_members_or_said_at_a_point_reaches_these_only() {
     let history = bob.rpc("room.history", json!({"room": room})).await.unwrap();
     let said: Vec<_> = history["messages"].as_array().unwrap().iter().map(|it| it["client_id"].clone()).collect();
     assert_eq!(said, ["near-both", "near-bob"], "what is for named members is in no history");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_no_account_is_in_rooms_where_the_app_has_it_so_and_hears_what_is_said() {
+    let app = AppFile::default();
+    let lines = format!("{}[apps.rooms]\nanonymous_enabled = true\n", app.lines);
+    let claims = json!({"iss": app.name, "sub": "", "anonymous": true});
+    let token = jwt(app.token_secret, &claims);
+    let server = TestServer::with("", AppFile { lines, ..app }).await;
+    server.backend.create_accounts(&["ann"]).await;
+    let answer = server.backend.call("chatroom/create", &[("creator", "ann"), ("name", "hall")]).await;
+    let room = answer["chatroom"]["roomid"].to_string();
+    let visitor = UserBuilder::new(&server.url, &token).connect().await;
+    let (mut seat, entered) = Seat::enter(&visitor, &room, json!({"nick": "Guest"})).await;
+    assert_eq!((&entered["member"]["role"], &entered["online"]), (&json!("anonymous"), &json!(1)));
+    say(&server, "sendMsg", (&room, "hello"), &[]).await;
+    assert_eq!(seat.said().await, "hello");
+    assert_eq!(visitor.rpc("room.send", sending(&room, "me")).await.unwrap_err().0, 108);
+    assert_eq!(visitor.rpc("profile.get", json!({})).await.unwrap_err().0, 108);
+    let fields = [("roomid", room.as_str()), ("type", "1"), ("endtime", "0"), ("limit", "10")];
+    let page = server.backend.call("chatroom/membersByPage", &fields).await;
+    assert_eq!(page["desc"]["data"][0]["type"], "ANONYMOUS", "{page}");
 }

@@ -5,6 +5,7 @@
 
 use std::cmp::Reverse;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use carillon_core::model::{
@@ -26,6 +27,8 @@ pub struct Hub {
     pub(crate) tallies: Tallies,
     pub(crate) board: Board,
     pub(crate) rooms: Rooms,
+    /// How many came without an account.
+    visitors: AtomicU64,
     metrics: Arc<GatewayMetrics>,
 }
 
@@ -36,7 +39,14 @@ impl Hub {
         let mailbox = || Arc::new(Mailbox::new(config.shard_queue_len_max));
         let mailboxes = (0..shards).map(|_| mailbox()).collect();
         let tallies = Tallies::new(config.record_queue_len_max);
-        Arc::new(Self { mailboxes, board: Board::default(), rooms: Rooms::default(), tallies, metrics })
+        Arc::new(Self {
+            mailboxes,
+            board: Board::default(),
+            rooms: Rooms::default(),
+            tallies,
+            visitors: AtomicU64::new(0),
+            metrics,
+        })
     }
 
     /// Takes in an app's broadcasts that the store kept while no server ran, oldest first; before anybody is let in.
@@ -51,6 +61,11 @@ impl Hub {
                 self.metrics.rooms.overruns.inc();
             }
         });
+    }
+
+    /// A number for somebody without an account, from 1 on.
+    pub(crate) fn next_visitor(&self) -> u64 {
+        self.visitors.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// The shard that an account belongs to.

@@ -12,6 +12,9 @@ pub(crate) struct Claims {
     /// The account.
     #[serde(default)]
     pub(crate) sub: String,
+    /// Whether it is nobody's.
+    #[serde(default)]
+    pub(crate) anonymous: bool,
     /// The app's name.
     pub(crate) iss: Option<String>,
     /// Ends then, in seconds since 1970.

@@ -205,6 +205,8 @@ pub struct Notify {
 /// Come into a room.
 #[derive(Clone, Debug)]
 pub struct EnterRoom {
+    /// Without an account: then `account` is a number that no account has.
+    pub is_anonymous: bool,
     pub room: RoomNo,
     pub account: AccountNo,
     /// What it wants to show; empty fields are taken from its profile.

@@ -153,6 +153,9 @@ impl Pipeline {
     /// [`Refusal::NoSuchRoom`], also where it is closed and where the account may not come in: whoever may not enter learns
     /// nothing of the room. [`Refusal::Store`].
     pub async fn enter_room(&self, app: &App, command: EnterRoom) -> Result<Entered, Refusal> {
+        if command.is_anonymous {
+            return self.enter_room_anonymously(app, command).await;
+        }
         let account = self.store.account_by_no(command.account).await?.ok_or(Refusal::NoSuchRoom)?;
         let room = self.room(app, command.room).await?;
         let membership = self.membership(room.key, account.no).await?;
@@ -167,6 +170,16 @@ impl Pipeline {
             self.store.change_membership(member, entered, Along::at(now_ms)).await?;
         }
         Ok(Entered { role: decide::role(&room, account.no, &membership), room, card, membership, now_ms })
+    }
+
+    /// Lets somebody in of whom nothing is known or kept.
+    async fn enter_room_anonymously(&self, app: &App, command: EnterRoom) -> Result<Entered, Refusal> {
+        let room = self.room(app, command.room).await?;
+        if !room.open || !app.settings.rooms.anonymous_enabled {
+            return Err(Refusal::NoSuchRoom);
+        }
+        let (membership, now_ms) = (Membership::default(), self.clock.now_ms());
+        Ok(Entered { role: RoomRole::Anonymous, room, card: command.card, membership, now_ms })
     }
 
     /// Withdraws a message from a room's history and, where they are told, from those who have it; `false`, with nothing done, where it is not

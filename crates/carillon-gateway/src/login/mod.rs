@@ -4,6 +4,7 @@
 
 pub(crate) mod stage;
 mod verify;
+pub(crate) mod visitor;
 
 use std::sync::Arc;
 
@@ -45,6 +46,8 @@ pub(crate) struct Position {
 #[derive(Debug)]
 pub(crate) struct LoggedIn {
     pub(crate) account: Account,
+    /// Whether there is no such account: see [`visitor`].
+    pub(crate) is_anonymous: bool,
     /// Where the client names none, its connection is a device of its own.
     pub(crate) device: Option<DeviceId>,
     pub(crate) platform: Option<Platform>,
@@ -68,6 +71,10 @@ pub(crate) async fn log_in(server: &Server, request: &ConnectRequest) -> Result<
     let position = position(request, &data);
     let (account, by_static_token, (expires_ms, made_ms)) = match verify(server, &request.token, &data) {
         Verdict::Accepted(it) => (by_claim(server, &it).await?, false, (it.expires_ms, it.made_ms)),
+        Verdict::Anonymous { app, expires_ms } => {
+            check_app(&app)?;
+            return Ok(visitor::logged_in(server, app.id, platform, expires_ms));
+        }
         Verdict::Expired => return Err(Denied::Error(ErrorCode::TOKEN_EXPIRED)),
         Verdict::Invalid => return Err(Denied::Close(Close::INVALID_TOKEN)),
         Verdict::NotMine => (by_static_token(server, &request.token, &data).await?, true, (None, None)),
@@ -80,7 +87,8 @@ pub(crate) async fn log_in(server: &Server, request: &ConnectRequest) -> Result<
     if let Err(error) = server.pipeline.note_login(&account).await {
         tracing::warn!(%error, "a first login was not recorded, and will be with the next: {error}");
     }
-    Ok(LoggedIn { account, device, platform, by_static_token, expires_ms, made_ms, position, broadcast })
+    let is_anonymous = false;
+    Ok(LoggedIn { account, is_anonymous, device, platform, by_static_token, expires_ms, made_ms, position, broadcast })
 }
 
 fn read_data(data: &[u8]) -> Result<LoginData, Denied> {

@@ -55,6 +55,12 @@ pub enum Verdict {
     /// Not a token of this kind: the next one is asked.
     NotMine,
     Accepted(Identity),
+    /// Of somebody without an account.
+    Anonymous {
+        app: Arc<App>,
+        /// When the token ends, in ms since 1970.
+        expires_ms: Option<u64>,
+    },
     /// It was good; SDKs fetch a new one.
     Expired,
     /// SDKs stay away.
@@ -82,7 +88,11 @@ fn verify_jwt(attempt: &LoginAttempt<'_>) -> Verdict {
         None => attempt.apps.only(),
     };
     let Some(app) = app.filter(|app| jwt.is_signed_with(app.token_secret.expose())) else { return Verdict::Invalid };
-    let Ok(account) = app.account_id(&jwt.claims.sub) else { return Verdict::Invalid };
+    let is_anonymous = jwt.claims.anonymous && jwt.claims.sub.is_empty() && app.settings.rooms.anonymous_enabled;
+    let account = if is_anonymous { None } else { app.account_id(&jwt.claims.sub).ok() };
+    if account.is_none() && !is_anonymous {
+        return Verdict::Invalid;
+    }
     let expires_ms = jwt.claims.exp.map(|at_s| at_s.saturating_mul(1_000));
     if expires_ms.is_some_and(|at| at <= attempt.now_ms) {
         return Verdict::Expired;
@@ -90,6 +100,7 @@ fn verify_jwt(attempt: &LoginAttempt<'_>) -> Verdict {
     if jwt.claims.nbf.is_some_and(|at_s| at_s.saturating_mul(1_000) > attempt.now_ms) {
         return Verdict::Invalid;
     }
+    let Some(account) = account else { return Verdict::Anonymous { app, expires_ms } };
     let made_ms = jwt.claims.iat.map(|at_s| at_s.saturating_mul(1_000));
     Verdict::Accepted(Identity { app, account, expires_ms, made_ms, creates_account: false })
 }

@@ -37,7 +37,8 @@ impl Shard {
         let mut pushes = Pushes { broadcast, encoded: [None, None] };
         for id in self.all() {
             let taken = self.with(id, |it| {
-                let is_for = it.app() == broadcast.app && !it.is_closing() && broadcast.is_for(it.platform);
+                let is_for =
+                    it.app() == broadcast.app && !it.is_closing() && !it.is_anonymous && broadcast.is_for(it.platform);
                 is_for.then(|| offer(it, &mut pushes, queue_bytes_max, now_us))
             });
             if let Some(taken) = taken.flatten() {

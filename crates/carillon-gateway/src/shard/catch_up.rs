@@ -30,6 +30,9 @@ impl Shard {
     /// Has a live connection read up to `top` at least.
     pub(super) fn begin_catch_up(self: &Rc<Self>, id: ConnId, top: Offset) {
         let begun = self.with(id, |it| {
+            if it.is_anonymous {
+                return false;
+            }
             if let Some(catch_up) = &mut it.catch_up {
                 (catch_up.again, catch_up.broadcasts) = (true, true);
                 return false;

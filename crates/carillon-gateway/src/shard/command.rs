@@ -8,7 +8,7 @@ use super::connection::Connection;
 use super::open::ttl_s;
 use super::{ConnId, Shard};
 use crate::envelope::INBOX;
-use crate::login::{self, LoginData, Verdict};
+use crate::login::{self, LoginData, Verdict, visitor};
 use crate::protocol::code::{Close, ErrorCode};
 use crate::protocol::command::{RefreshRequest, SubscribeRequest};
 use crate::protocol::reply::{EmptyResult, PresenceStatsResult, RefreshResult};
@@ -55,6 +55,9 @@ impl Shard {
         }
         if command.connect.is_some() || command.id == 0 {
             return self.close_and_send(id, Close::BAD_REQUEST);
+        }
+        if self.with(id, |it| it.is_anonymous) == Some(true) && visitor::is_of_accounts(&command) {
+            return self.fail(id, command.id, ErrorCode::NOT_AVAILABLE);
         }
         let to = Reply::to(command.id);
         if let Some(request) = command.subscribe {
@@ -113,29 +116,31 @@ impl Shard {
 
     /// A new token for the same account puts off the connection's end.
     fn refresh(&self, id: ConnId, command: u32, request: &RefreshRequest) {
-        let about = |it: &mut Connection| (it.app(), it.account_id.clone(), it.client, it.signed_since_ms);
-        let Some((app, account, client, signed_since_ms)) = self.with(id, about) else { return };
+        let about =
+            |it: &mut Connection| (it.app(), it.account_id.clone(), it.client, it.signed_since_ms, it.is_anonymous);
+        let Some((app, account, client, signed_since_ms, is_anonymous)) = self.with(id, about) else { return };
         let name = self.server.pipeline.apps.get(app).map(|app| app.name.clone());
         let data = LoginData { app: name, account: Some(account.as_str().into()), ..LoginData::default() };
-        let identity = match login::verify(&self.server, &request.token, &data) {
-            Verdict::Accepted(it) if it.app.id == app && it.account == account => {
+        let expires_ms = match login::verify(&self.server, &request.token, &data) {
+            Verdict::Anonymous { app: own, expires_ms } if is_anonymous && own.id == app => expires_ms,
+            Verdict::Accepted(it) if !is_anonymous && it.app.id == app && it.account == account => {
                 if is_void(it.made_ms, signed_since_ms) {
                     return self.fail(id, command, ErrorCode::NEW_TOKEN_EXPIRED);
                 }
-                it
+                it.expires_ms
             }
             Verdict::Expired => return self.fail(id, command, ErrorCode::NEW_TOKEN_EXPIRED),
-            Verdict::Accepted(_) | Verdict::Invalid | Verdict::NotMine => {
+            Verdict::Accepted(_) | Verdict::Anonymous { .. } | Verdict::Invalid | Verdict::NotMine => {
                 return self.close_and_send(id, Close::INVALID_TOKEN);
             }
         };
         let now_ms = self.server.pipeline.clock.now_ms();
-        self.with(id, |it| it.expires_ms = identity.expires_ms);
+        self.with(id, |it| it.expires_ms = expires_ms);
         let result = RefreshResult {
             client: format!("{client:016x}"),
             version: self.server.version.clone(),
-            expires: identity.expires_ms.is_some(),
-            ttl: identity.expires_ms.map_or(0, |at| ttl_s(at, now_ms)),
+            expires: expires_ms.is_some(),
+            ttl: expires_ms.map_or(0, |at| ttl_s(at, now_ms)),
         };
         self.reply(id, &Reply { refresh: Some(result), ..Reply::to(command) });
     }

@@ -29,6 +29,8 @@ pub(super) struct Connection {
     pub(super) client: u64,
     pub(super) account: AccountNo,
     pub(super) account_id: AccountId,
+    /// Whether it is nobody's, and is in rooms only.
+    pub(super) is_anonymous: bool,
     pub(super) device: Option<DeviceId>,
     pub(super) platform: Option<Platform>,
     pub(super) by_static_token: bool,
@@ -119,6 +121,7 @@ impl Connection {
             client: start.client,
             account: who.account.no,
             account_id: who.account.id.clone(),
+            is_anonymous: who.is_anonymous,
             device: who.device.clone(),
             platform: who.platform,
             by_static_token: who.by_static_token,

@@ -3,7 +3,6 @@
 //! Invariant: an account's messages are noted for a connection before its inbox is read for the first time, so that
 //! nothing falls between the two.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use carillon_core::port::{InboxPage, InboxState, StoreError};
@@ -84,14 +83,17 @@ impl Shard {
         self.catch_up(id).await;
     }
 
-    /// The first page, and up to where the client has the broadcasts.
+    /// The first page, and up to where the client has the broadcasts. Who has no account has no inbox.
     async fn first_look(
         &self,
         id: ConnId,
         who: &LoggedIn,
-    ) -> Result<Option<(SubscribeResult, Offset, MessageId)>, StoreError> {
+    ) -> Result<Option<(Option<SubscribeResult>, Offset, MessageId)>, StoreError> {
+        if who.is_anonymous {
+            return Ok(Some((None, Offset::ZERO, MessageId(0))));
+        }
         let Some((inbox, mark)) = self.first_page(id, who).await? else { return Ok(None) };
-        Ok(Some((inbox, mark, self.heard_before(who).await?)))
+        Ok(Some((Some(inbox), mark, self.heard_before(who).await?)))
     }
 
     /// The subscription to the inbox with its first page, and the offset that it ends at; `None` when the account may not
@@ -149,13 +151,15 @@ impl Shard {
         Ok(offset.map(|offset| Position { offset, epoch: String::new(), recovering: false }))
     }
 
-    fn welcome(&self, id: ConnId, connect_id: u32, inbox: SubscribeResult, mark: Offset) {
+    fn welcome(&self, id: ConnId, connect_id: u32, inbox: Option<SubscribeResult>, mark: Offset) {
         let server = &self.server;
         let now_ms = server.pipeline.clock.now_ms();
         self.answer(id, |connection| {
             connection.mark = mark;
             connection.since_ms = now_ms;
-            if let Some(catch_up) = &mut connection.catch_up {
+            if connection.is_anonymous {
+                connection.catch_up = None;
+            } else if let Some(catch_up) = &mut connection.catch_up {
                 catch_up.opening = false;
             }
             let session = connection.session.take().map(|it| *it).unwrap_or_default();
@@ -164,7 +168,7 @@ impl Shard {
                 version: server.version.clone(),
                 expires: connection.expires_ms.is_some(),
                 ttl: connection.expires_ms.map_or(0, |at| ttl_s(at, now_ms)),
-                subs: BTreeMap::from([(INBOX.to_owned(), inbox)]),
+                subs: inbox.into_iter().map(|inbox| (INBOX.to_owned(), inbox)).collect(),
                 ping: u32::try_from(server.config.ping_interval_ms.div_ceil(1_000)).unwrap_or(u32::MAX),
                 pong: true,
                 session: session.id,

@@ -51,6 +51,7 @@ async fn newcomer(world: &World, account: Account, device: Option<&str>) -> (New
         connect_id: 1,
         logged_in: LoggedIn {
             account,
+            is_anonymous: false,
             device: device.map(|name| DeviceId::new(name).unwrap()),
             platform: None,
             by_static_token: true,

@@ -19,6 +19,7 @@ mod presence;
 mod profile;
 mod records;
 pub(crate) mod room;
+mod room_anonymous;
 mod room_broadcast;
 mod room_crowd;
 mod room_explain;

@@ -369,6 +369,7 @@ impl Make<'_> {
             broadcast_enabled: self.rng.random(),
             high_return_s: self.rng.random(),
             moves_told_max: self.rng.random(),
+            anonymous_enabled: self.rng.random(),
         }
     }
 

@@ -118,13 +118,13 @@ impl Shard {
 
     async fn let_in(&self, id: ConnId, room: RoomKey, card: &RoomCard) -> Result<Entered, Failed> {
         let pipeline = &self.server.pipeline;
-        let account = self.with(id, |it| it.account).ok_or(ErrorCode::INTERNAL)?;
+        let (account, is_anonymous) = self.with(id, |it| (it.account, it.is_anonymous)).ok_or(ErrorCode::INTERNAL)?;
         let app = pipeline.apps.get(room.app).ok_or(ErrorCode::INTERNAL)?;
         loop {
             let changes = self.changes(room);
             let entered = {
                 let _permit = self.may_read().await;
-                pipeline.enter_room(&app, EnterRoom { room: room.no, account, card: card.clone() }).await
+                pipeline.enter_room(&app, EnterRoom { is_anonymous, room: room.no, account, card: card.clone() }).await
             };
             match entered {
                 // Something happened since the store was read.
