@@ -68,12 +68,14 @@ impl Pipeline {
         let mut found = Found { entries: Vec::new(), limit: query.limit };
         let mut span = self.past_span((viewer, other), query.to_s).await?;
         // One more tells whether there are more.
-        let limit = PageLimit { entries: query.limit.saturating_add(1).min(PAGE.entries), ..PAGE };
+        let mut limit = PageLimit { entries: query.limit.saturating_add(1).min(PAGE.entries), ..PAGE };
         let mut oldest_s = query.from_s;
         loop {
             let page = self.store.conversation((viewer, other), View::Past(viewer), span, limit).await?;
             let Some((last, _)) = page.entries.last() else { break };
             span.before = *last;
+            // Where the page is near, little is read, and where it is far, in few reads.
+            limit.entries = (limit.entries * 2).min(PAGE.entries);
             for (id, message) in page.entries {
                 let place = (message.time_ms / 1_000, (query.rank)(id, &message));
                 if query.takes(place) && !message.has_expired(now_ms) {

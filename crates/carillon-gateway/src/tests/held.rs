@@ -24,16 +24,18 @@ pub(crate) struct HeldStore {
     read: watch::Sender<u64>,
     /// Changes of accounts that there is room for.
     room: AtomicUsize,
-    /// Messages of conversations that were read.
+    /// Messages of conversations that were read, and in how many reads.
     shown: AtomicUsize,
+    pages: AtomicUsize,
 }
 
 impl HeldStore {
     /// Holds nothing back until it is told to.
     pub(crate) fn new(inner: Arc<MemoryStore>) -> Arc<Self> {
         let passes = Semaphore::new(Semaphore::MAX_PERMITS);
-        let (read, room, shown) = (watch::Sender::new(0), AtomicUsize::new(usize::MAX), AtomicUsize::new(0));
-        Arc::new(Self { inner, passes, read, room, shown })
+        let (read, room) = (watch::Sender::new(0), AtomicUsize::new(usize::MAX));
+        let (shown, pages) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Arc::new(Self { inner, passes, read, room, shown, pages })
     }
 
     /// Holds back every page, and every change of a membership, from now on.
@@ -55,6 +57,11 @@ impl HeldStore {
     /// How many messages of conversations were read since it was asked before.
     pub(crate) fn take_shown(&self) -> usize {
         self.shown.swap(0, Ordering::SeqCst)
+    }
+
+    /// In how many reads, since it was asked before.
+    pub(crate) fn take_pages(&self) -> usize {
+        self.pages.swap(0, Ordering::SeqCst)
     }
 
     /// Waits until `pages` were read, or changes made, since [`HeldStore::hold`], whether or not they were handed out.
@@ -228,6 +235,7 @@ impl Store for HeldStore {
     ) -> Result<HistoryPage, StoreError> {
         let page = self.inner.conversation(between, view, span, limit).await?;
         self.shown.fetch_add(page.entries.len(), Ordering::SeqCst);
+        self.pages.fetch_add(1, Ordering::SeqCst);
         Ok(page)
     }
 

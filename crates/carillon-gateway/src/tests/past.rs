@@ -99,6 +99,23 @@ async fn a_page_far_back_reads_what_is_of_its_minutes_and_nothing_newer() {
 }
 
 #[tokio::test]
+async fn an_old_page_takes_few_reads_where_all_has_to_be_looked_at() {
+    let world = World::new().await;
+    world.accounts(&["shop", "ann"]).await;
+    for n in 1..3_000 {
+        say(&world, (n, 0), None).await;
+        world.clock.advance_ms(1_000);
+    }
+    // It may belong to any page before it.
+    say(&world, (0, 0), Some(START_MS - 1_000_000)).await;
+    world.store.take_pages();
+    let page = page(&world, &PastQuery { to_s: START_MS / 1_000 + 20, limit: 1, ..all_of("ann", "shop") }).await;
+    assert_eq!(rank(page.entries[0].id, &page.entries[0].message), (21, 0));
+    let reads = world.store.take_pages();
+    assert!(reads < 20, "{reads} reads for a page of one");
+}
+
+#[tokio::test]
 async fn what_was_withdrawn_is_there_and_marked_and_an_end_of_the_time_ends_the_page() {
     let world = World::new().await;
     world.accounts(&["shop", "ann"]).await;
