@@ -103,9 +103,13 @@ pub struct InboxPlan {
     pub accepted_ms: u64,
 }
 
-/// How long before its commit a message may be said, in ms, such that its id still tells when that was. Much longer than one
-/// waits for its commit.
+/// How long before its commit a message may be said, in ms, such that its id still tells when that was, by
+/// [`Store::first_id_at`]. Much longer than one waits for its commit.
 pub const MOMENT_MS: u64 = 120_000;
+
+/// How long before it is accepted, of that. The rest is for the minute that [`Store::first_id_at`] may be off, and for the wait for
+/// the commit.
+pub const LATE_MS: u64 = 30_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlannedCopy {
@@ -125,7 +129,7 @@ impl InboxPlan {
 
     /// Whether its message was said so long ago that its id does not tell when.
     pub fn joins_late(&self) -> bool {
-        self.message.time_ms.saturating_add(MOMENT_MS) < self.accepted_ms
+        self.message.time_ms.saturating_add(LATE_MS) < self.accepted_ms
     }
 
     /// Whether its message is read by anybody later: from an inbox, or from a conversation.

@@ -6,7 +6,7 @@ use carillon_core::MessageId;
 use carillon_core::command::{MessageTo, Modify, Recipients, Send, Terms, Withdraw};
 use carillon_core::decide::Refusal;
 use carillon_core::model::{CopyOptions, Message, Push};
-use carillon_core::pipeline::{PastPage, PastQuery, Rank};
+use carillon_core::pipeline::{HistoryQuery, PastPage, PastQuery, Rank};
 use carillon_core::port::{Change, CopyPlace};
 
 use super::world::{START_MS, World, id, message};
@@ -113,6 +113,33 @@ async fn an_old_page_takes_few_reads_where_all_has_to_be_looked_at() {
     assert_eq!(rank(page.entries[0].id, &page.entries[0].message), (21, 0));
     let reads = world.store.take_pages();
     assert!(reads < 20, "{reads} reads for a page of one");
+}
+
+#[tokio::test]
+async fn what_joins_a_minute_or_two_late_is_found_by_its_own_time() {
+    let world = World::new().await;
+    world.accounts(&["shop", "ann"]).await;
+    // Ten seconds from now something is said that joins later, in a minute that has begun before: its first id is a lower one.
+    let said_ms = START_MS + 10_000;
+    world.clock.advance_ms(100_000);
+    say(&world, (1, 0), None).await;
+    world.clock.advance_ms(20_000);
+    let joined = say(&world, (2, 0), Some(said_ms)).await;
+    let (from_s, to_s) = (said_ms / 1_000, said_ms / 1_000);
+    let page = page(&world, &PastQuery { from_s, to_s, ..all_of("ann", "shop") }).await;
+    assert_eq!(page.entries.iter().map(|it| it.id).collect::<Vec<_>>(), [joined]);
+    let query = HistoryQuery {
+        between: (id("ann"), id("shop")),
+        from_ms: said_ms,
+        to_ms: said_ms,
+        newest_first: true,
+        limit: 10,
+        kinds: Vec::new(),
+        without: None,
+        unseen: true,
+    };
+    let found = world.pipeline.history(&world.app, &query).await.unwrap();
+    assert_eq!(found.into_iter().map(|(id, _)| id).collect::<Vec<_>>(), [joined]);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Conversations: what they show to whom, what is taken back, read, forgotten and acknowledged.
 
 use carillon_core::model::{Content, DropReason, Edition, Fate, Message};
-use carillon_core::port::{Change, CopyPlace, MOMENT_MS, PageLimit, PlannedCopy, Span, Standing, View};
+use carillon_core::port::{Change, CopyPlace, LATE_MS, PageLimit, PlannedCopy, Span, Standing, View};
 use carillon_core::{AccountNo, MessageId, Offset};
 
 use super::{ANN, APP, BOB, CARL, SHOW, Setup, ids, since};
@@ -294,7 +294,7 @@ async fn a_conversation_knows_which_copy_joined_it_late_as_long_as_there_is_one(
     let joined = async |other| it.store.joined((other, ANN)).await.unwrap().0;
     it.send(&[(2, Fate::Inbox), (3, Fate::Inbox)]).await;
     assert_eq!((joined(BOB).await, joined(CARL).await), (0, 0));
-    for (to, late_ms) in [(2, MOMENT_MS + 1), (3, MOMENT_MS)] {
+    for (to, late_ms) in [(2, LATE_MS + 1), (3, LATE_MS)] {
         let mut late = plan(APP, 1, &[(to, Fate::Hidden)], NOW_MS);
         late.message.time_ms -= late_ms;
         it.store.commit_message(late, None).await.unwrap();
