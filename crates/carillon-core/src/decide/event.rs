@@ -66,10 +66,10 @@ pub struct SeenBy {
 /// [`Refusal::AppDisabled`], [`Refusal::NoSuchMessage`] for what is nothing that was said, or nobody finds any more,
 /// [`Refusal::TooLong`].
 pub fn modify(command: Modify, seen: SeenBy, facts: EventFacts<'_>) -> Result<Option<InboxPlan>, Refusal> {
-    if !seen.sender && !seen.recipient {
+    if facts.message.has_expired(facts.now_ms) || (!seen.sender && !seen.recipient) {
         return Err(Refusal::NoSuchMessage);
     }
-    let Message { content, ext, options, .. } = facts.message;
+    let Message { content, ext, options, expires_ms, .. } = facts.message;
     let edition = Edition {
         content: command.content.unwrap_or_else(|| content.clone()),
         ext: command.ext.unwrap_or_else(|| ext.clone()),
@@ -83,6 +83,8 @@ pub fn modify(command: Modify, seen: SeenBy, facts: EventFacts<'_>) -> Result<Op
     let between = (facts.place.sender, facts.place.recipient);
     let change = Change::Modify { place: facts.place, edition };
     let mut plan = plan(facts, Event { kind: Kind::Modified, element, options, between, change })?;
+    // It says what the message does, and for as long.
+    plan.message.expires_ms = *expires_ms;
     if !seen.sender {
         plan.sender_copy = None;
     }
@@ -317,6 +319,19 @@ mod tests {
         for is_so in [edit(None, None, 3, both), edit(Some(said(Kind::Text).content), Some(""), 3, both)] {
             assert!(is_so.unwrap().is_none());
         }
+    }
+
+    #[test]
+    fn what_tells_of_a_modified_message_expires_with_it_and_what_has_expired_is_not_modified() {
+        let message = Message { expires_ms: Some(9), ..said(Kind::Text) };
+        let expires = |now_ms| {
+            let to = MessageTo { id: MessageId(8), from: id("ann"), to: id("bob"), time_ms: None };
+            let command = Modify { message: to, content: None, ext: Some("x".into()), bytes_max: 9 };
+            let both = SeenBy { sender: true, recipient: true };
+            let plan = decide((&message, now_ms, false), true, |facts| modify(command, both, facts));
+            plan.map(|it| it.unwrap().message.expires_ms)
+        };
+        assert_eq!([expires(8), expires(9)], [Ok(Some(9)), Err(Refusal::NoSuchMessage)]);
     }
 
     #[test]
