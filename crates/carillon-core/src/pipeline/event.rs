@@ -185,20 +185,20 @@ impl Pipeline {
         self.store.change(app, Change::Acknowledge { account, device, offset }, None).await
     }
 
-    /// Whether `account` still has the message: it was not taken back or deleted since.
+    /// Whether `account` still has the copy with this id, or the message itself, which is its sender's: it was not taken back
+    /// or deleted since.
     ///
     /// # Errors
     /// As [`crate::port::Store::sees`].
-    pub async fn still_has(&self, account: AccountNo, message: &Message) -> Result<bool, StoreError> {
+    pub async fn still_has(&self, account: AccountNo, message: &Message, id: MessageId) -> Result<bool, StoreError> {
         let is_own = message.sender.no == account;
-        let names = message.recipients.iter().zip(1..);
-        for (name, distance) in names {
-            // The sender has it as long as one of its copies is there.
+        let copies = message.recipients.iter().zip(1..).map(|(name, distance)| (name, message.id.plus(distance)));
+        // The sender has it as long as one of its copies is there.
+        for (name, copy) in copies.filter(|(_, copy)| *copy == id || message.id == id) {
             let Some(recipient) = self.store.account(message.app, name).await? else { continue };
             if !is_own && recipient.no != account {
                 continue;
             }
-            let copy = message.id.plus(distance);
             let place = CopyPlace { sender: message.sender.no, recipient: recipient.no, message: message.id, copy };
             if self.store.sees(account, place).await? {
                 return Ok(true);

@@ -1,6 +1,7 @@
 //! What clients ask of conversations: taking back, reading, lists, histories, and where a device has got to.
 
-use carillon_core::command::Recipients;
+use carillon_core::MessageId;
+use carillon_core::command::{MessageTo, Modify, Recipients};
 use carillon_core::model::CopyOptions;
 use serde_json::{Value, json};
 
@@ -77,6 +78,35 @@ async fn a_sender_takes_a_message_back_and_who_was_away_finds_a_tombstone_and_le
     let gone = Err((1000, "no such message".to_owned()));
     assert_eq!(bob.rpc("message.original", json!({"id": "2"})).await, gone);
     assert_eq!(ann.rpc("message.original", json!({"id": "1"})).await, gone);
+}
+
+#[tokio::test]
+async fn of_a_message_to_several_a_recipient_finds_the_original_of_its_own_copy_only() {
+    let world = World::new().await;
+    world.accounts(&["ann", "bob", "carl"]).await;
+    let to = Recipients::Many { named: vec![id("bob"), id("carl")], impossible: 0 };
+    let command = message("ann", to, "hi", CopyOptions::default());
+    world.pipeline.send(&world.app, command, None).await.unwrap();
+    let content = message("ann", Recipients::One(id("bob")), "for bob", CopyOptions::default()).content;
+    let bobs = MessageTo { id: MessageId(2), from: id("ann"), to: id("bob"), time_ms: None };
+    let modify = Modify { message: bobs, content: Some(content), ext: None, bytes_max: 100 };
+    world.pipeline.modify(&world.app, modify).await.unwrap();
+    let find = async |name: &str| {
+        let (mut client, mut found) = (world.connected(name, "phone").await, Vec::new());
+        for copy in ["1", "2", "3"] {
+            let answer = client.rpc("message.original", json!({"id": copy})).await;
+            found.push(answer.map(|it| it["original"].as_str().unwrap().to_owned()));
+        }
+        found
+    };
+    let [old, new] = ["hi", "for bob"].map(|text| Ok(format!(r#"{{"msg":"{text}"}}"#)));
+    let gone = Err((1000, "no such message".to_owned()));
+    assert_eq!(find("carl").await, [gone.clone(), gone.clone(), old.clone()]);
+    assert_eq!(find("bob").await, [gone.clone(), new.clone(), gone.clone()]);
+    assert_eq!(find("ann").await, [old.clone(), new, old.clone()]);
+    let mut ann = world.connected("ann", "web").await;
+    call(&mut ann, "message.recall", json!({"id": "2", "to": "bob"})).await;
+    assert_eq!(find("ann").await, [old.clone(), gone, old]);
 }
 
 fn without_client_id(elements: &Value) -> Value {
