@@ -1,7 +1,7 @@
 //! Rules that every engine applies in the same way.
 
 use carillon_core::command::MembershipChange;
-use carillon_core::model::{ApiKey, App, ClosingPolicy, Membership, NewRoom, Room, RoomKey};
+use carillon_core::model::{ApiKey, App, ClosingPolicy, CopyRef, Element, Membership, Message, NewRoom, Room, RoomKey};
 use carillon_core::port::{CreateError, CreateRoomError, InboxEntry, Role, StoreError};
 use carillon_core::{AccountNo, RoomNo};
 
@@ -24,6 +24,12 @@ pub(crate) fn is_forgotten(entry: &InboxEntry, other: &str, through: u64) -> boo
         (Role::Sender, _) => None,
     };
     entry.id.0 <= through && with.is_some_and(|with| with.as_str() == other)
+}
+
+/// The copy of which the message tells that it was modified. What tells it says all that the copy did, and is for nobody who does
+/// not see that any more.
+pub(crate) fn modified(message: &Message) -> Option<&CopyRef> {
+    message.content.elements.iter().find_map(|it| if let Element::Modified(it) = it { Some(&it.of) } else { None })
 }
 
 /// The two accounts of a conversation, lower first.

@@ -1,6 +1,6 @@
 //! Conversations: what they show to whom, what is taken back, read, forgotten and acknowledged.
 
-use carillon_core::model::{Content, DropReason, Edition, Fate, Message};
+use carillon_core::model::{Content, CopyRef, DropReason, Edition, Element, Fate, Message, Modified};
 use carillon_core::port::{Change, CopyPlace, LATE_MS, PageLimit, PlannedCopy, Span, Standing, View};
 use carillon_core::{AccountNo, MessageId, Offset};
 
@@ -169,6 +169,33 @@ async fn what_was_taken_back_or_is_not_there_is_not_modified(it: Setup) {
     it.change(modify(place(7, 8), "new")).await;
     it.change(Change::Withdraw { place: place(7, 8), from_sender: true }).await;
     assert_eq!(it.standings(BOB).await[3], Standing::Withdrawn);
+}
+
+async fn what_tells_of_a_modified_copy_is_for_nobody_who_does_not_see_the_copy_any_more(it: Setup) {
+    for copy in [2, 6, 10, 14] {
+        let mut said = plan(APP, 1, &[(2, Fate::Inbox)], NOW_MS);
+        said.message.recipients = vec![id("bob")];
+        said.sender_copy = Some(PlannedCopy { to: ANN, fate: Fate::Inbox });
+        it.store.commit_message(said.clone(), None).await.unwrap();
+        let edition = Edition { content: said.message.content.clone(), ext: "ext".into() };
+        let place = place(copy - 1, copy);
+        let of = CopyRef { message: place.message, copy: place.copy, client_id: "c".into(), time_ms: NOW_MS };
+        let mut told = said;
+        told.message.content.elements = vec![Element::Modified(Modified { of, edition: edition.clone() })];
+        told.in_conversations = false;
+        told.change = Some(Change::Modify { place, edition });
+        it.store.commit_message(told, None).await.unwrap();
+    }
+    let (kept, withdrawn, deleted) = (Standing::Kept, Standing::Withdrawn, Standing::Deleted);
+    assert_eq!([it.standings(BOB).await, it.standings(ANN).await], [[kept; 8], [kept; 8]]);
+    it.change(Change::Withdraw { place: place(1, 2), from_sender: true }).await;
+    it.change(Change::Withdraw { place: place(5, 6), from_sender: false }).await;
+    it.change(Change::Delete { place: place(9, 10) }).await;
+    let bobs = [withdrawn, deleted, withdrawn, deleted, deleted, deleted, kept, kept];
+    assert_eq!(it.standings(BOB).await, bobs);
+    assert_eq!(it.standings(ANN).await, [withdrawn, deleted, kept, kept, deleted, deleted, kept, kept]);
+    let back = it.store.read_inbox_back(BOB, Offset(9), ALL).await.unwrap().entries;
+    assert!(back.iter().rev().map(|it| it.standing).eq(bobs));
 }
 
 async fn a_change_in_a_message_is_made_with_it(it: Setup) {
@@ -350,6 +377,7 @@ mod each {
         what_is_modified_says_the_new_wherever_it_is_read
         a_modified_copy_of_several_leaves_the_others_and_the_senders_own_of_all
         what_was_taken_back_or_is_not_there_is_not_modified
+        what_tells_of_a_modified_copy_is_for_nobody_who_does_not_see_the_copy_any_more
         a_change_in_a_message_is_made_with_it
         an_account_has_its_conversations_by_their_last_messages
         what_is_read_counts_no_more_and_reading_never_goes_back

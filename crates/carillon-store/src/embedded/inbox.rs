@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use carillon_core::model::Message;
-use carillon_core::port::{InboxEntry, InboxPage, InboxState, PageLimit, Role, Standing, StoreError};
+use carillon_core::port::{CopyPlace, InboxEntry, InboxPage, InboxState, PageLimit, Role, Standing, StoreError};
 use carillon_core::{AccountNo, AppId, MessageId, Offset};
 use fjall::{Readable as _, Snapshot};
 
@@ -11,9 +11,11 @@ use super::conversation;
 use super::db::{Db, unknown};
 use super::format::{self, Tag};
 use super::messages::Messages;
+use super::reads;
 use super::record::{self, EditionRecord, MessageRecord};
 use super::seal;
 use crate::page::PageFill;
+use crate::rules;
 
 pub(crate) fn state(
     snapshot: &Snapshot,
@@ -87,7 +89,7 @@ impl Reader<'_> {
         let mut take = |guard: fjall::Guard| -> Result<bool, StoreError> {
             let (key, value) = guard.into_inner().map_err(unknown)?;
             let mut entry = self.entry(&snapshot, account, &key, &value)?;
-            if forgotten.values().any(|it| it.covers(&entry)) {
+            if forgotten.values().any(|it| it.covers(&entry)) || self.tells_of_unseen(&snapshot, account, &entry)? {
                 entry.standing = Standing::Deleted;
             }
             let fits = fill.admits(&entry.message);
@@ -130,6 +132,20 @@ impl Reader<'_> {
         let distance = entry.distance.max(1);
         let message = self.copy(snapshot, account.app(), (entry.message, distance), entry.is_modified)?;
         Ok(InboxEntry { offset, id: entry.id(), role, standing: entry.standing, message })
+    }
+
+    /// Whether the entry tells of a modified copy that its account does not see any more.
+    fn tells_of_unseen(&self, snapshot: &Snapshot, account: AccountNo, entry: &InboxEntry) -> Result<bool, StoreError> {
+        let Some(of) = rules::modified(&entry.message) else { return Ok(false) };
+        let recipient = match (entry.role, entry.message.recipients.first()) {
+            (Role::Recipient, _) => Some(account),
+            (Role::Sender, Some(name)) => reads::account(snapshot, self.db, account.app(), name)?.map(|it| it.no),
+            (Role::Sender, None) => None,
+        };
+        // What no key can name is not there.
+        let Some(recipient) = recipient.filter(|_| of.copy.0 < MessageId::END) else { return Ok(true) };
+        let place = CopyPlace { sender: entry.message.sender.no, recipient, message: of.message, copy: of.copy };
+        Ok(!reads::sees(snapshot, self.db, account, place)?)
     }
 
     /// The message as the copy at this distance says it. What was modified is read each time: it is little, and what is not

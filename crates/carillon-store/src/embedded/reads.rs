@@ -126,12 +126,12 @@ pub(crate) fn last_body(snapshot: &Snapshot, db: &Db, app: AppId, id: MessageId)
 pub(crate) type Body = (MessageId, [u8; format::BODY_KEY], fjall::UserValue);
 
 /// Whether the account still sees the copy in its conversation.
-pub(crate) fn sees(db: &Db, account: AccountNo, place: CopyPlace) -> Result<bool, StoreError> {
+pub(crate) fn sees(snapshot: &Snapshot, db: &Db, account: AccountNo, place: CopyPlace) -> Result<bool, StoreError> {
     let between = ordered((place.sender, place.recipient));
     let key = format::history(between.0, between.1, place.copy);
-    match db.history.get(key).map_err(unknown)? {
+    match snapshot.get(&db.history, key).map_err(unknown)? {
         Some(value) if seal::open_row(&key, &value)?.0.is_seen_by(account, between) => {
-            Ok(place.copy > cleared(&db.database.snapshot(), db, account, between)?)
+            Ok(place.copy > cleared(snapshot, db, account, between)?)
         }
         Some(_) | None => Ok(false),
     }

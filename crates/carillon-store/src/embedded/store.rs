@@ -379,7 +379,8 @@ impl Store for EmbeddedStore {
     }
 
     async fn sees(&self, account: AccountNo, place: CopyPlace) -> Result<bool, StoreError> {
-        self.read(account.app(), false, move |_, db| reads::sees(db, account, place)).await
+        let read = move |_: &Shared, db: &Db| reads::sees(&db.database.snapshot(), db, account, place);
+        self.read(account.app(), false, read).await
     }
 
     async fn read_mark(&self, reader: AccountNo, other: AccountNo) -> Result<MessageId, StoreError> {

@@ -4,12 +4,14 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 use carillon_core::model::Message;
-use carillon_core::port::{Conversation, Conversations, HistoryPage, PageLimit, Span, View};
-use carillon_core::{AccountNo, MessageId};
+use carillon_core::port::{
+    Conversation, Conversations, CopyPlace, HistoryPage, InboxEntry, PageLimit, Role, Span, View,
+};
+use carillon_core::{AccountId, AccountNo, MessageId};
 
 use super::{State, page, pairs};
 use crate::row::Row;
-use crate::rules::ordered;
+use crate::rules::{self, ordered};
 
 impl State {
     /// The rows of a conversation, lower account first: the copies, their messages and what stands beside them.
@@ -44,6 +46,26 @@ impl State {
         };
         let withdrawn = entries.iter().filter(is_withdrawn).map(|(id, _)| *id).collect();
         HistoryPage { entries, withdrawn }
+    }
+
+    pub(super) fn sees(&self, account: AccountNo, place: CopyPlace) -> bool {
+        let between = ordered((place.sender, place.recipient));
+        let row = self.history.get(&(between.0, between.1, place.copy));
+        let is_cleared = place.copy <= self.cleared_by(account, between);
+        !is_cleared && row.is_some_and(|(_, row)| row.is_seen_by(account, between))
+    }
+
+    /// Whether the entry tells of a modified copy that its account does not see any more.
+    pub(super) fn tells_of_unseen(&self, account: AccountNo, entry: &InboxEntry) -> bool {
+        let Some(of) = rules::modified(&entry.message) else { return false };
+        let numbered = |name: &AccountId| self.accounts.get(&(account.app(), name.clone())).copied();
+        let recipient = match entry.role {
+            Role::Recipient => Some(account),
+            Role::Sender => entry.message.recipients.first().and_then(numbered),
+        };
+        let sender = entry.message.sender.no;
+        let place = |recipient| CopyPlace { sender, recipient, message: of.message, copy: of.copy };
+        !recipient.is_some_and(|recipient| self.sees(account, place(recipient)))
     }
 
     /// Up to where the view has nothing any more.

@@ -413,11 +413,7 @@ impl Store for MemoryStore {
     }
 
     async fn sees(&self, account: AccountNo, place: CopyPlace) -> Result<bool, StoreError> {
-        let state = self.lock();
-        let between = rules::ordered((place.sender, place.recipient));
-        let row = state.history.get(&(between.0, between.1, place.copy));
-        let is_cleared = place.copy <= state.cleared_by(account, between);
-        Ok(!is_cleared && row.is_some_and(|(_, row)| row.is_seen_by(account, between)))
+        Ok(self.lock().sees(account, place))
     }
 
     async fn read_mark(&self, reader: AccountNo, other: AccountNo) -> Result<MessageId, StoreError> {
@@ -575,7 +571,9 @@ impl State {
         let message = self.said(entry.message, entry.id);
         let mut entry = InboxEntry { offset, id: entry.id, role: entry.role, standing: entry.standing, message };
         let mut forgotten = self.forgotten.iter().filter(|((owner, _), _)| *owner == account);
-        if forgotten.any(|(_, (through, other))| rules::is_forgotten(&entry, other.as_str(), through.0)) {
+        let is_forgotten =
+            forgotten.any(|(_, (through, other))| rules::is_forgotten(&entry, other.as_str(), through.0));
+        if is_forgotten || self.tells_of_unseen(account, &entry) {
             entry.standing = Standing::Deleted;
         }
         entry
