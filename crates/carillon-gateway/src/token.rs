@@ -13,7 +13,7 @@ pub(crate) struct Claims {
     #[serde(default)]
     pub(crate) sub: String,
     /// Whether it is nobody's.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "is_true")]
     pub(crate) anonymous: bool,
     /// The app's name.
     pub(crate) iss: Option<String>,
@@ -69,6 +69,11 @@ fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D:
     let cut = |number: f64| number as u64;
     let number = Option::<serde_json::Number>::deserialize(deserializer)?;
     Ok(number.and_then(|it| it.as_u64().or_else(|| it.as_f64().map(cut))))
+}
+
+/// Backends may have a claim of that name with a meaning of its own.
+fn is_true<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Ok(serde_json::Value::deserialize(deserializer)? == serde_json::Value::Bool(true))
 }
 
 #[cfg(test)]

@@ -46,6 +46,11 @@ pub(super) fn logged_in(server: &Server, app: AppId, platform: Option<Platform>,
     }
 }
 
+/// Whether the number is a visitor's.
+pub(crate) fn is_visitor(account: AccountNo) -> bool {
+    account.serial() >= SERIALS_FROM
+}
+
 /// Whether a command is one of accounts: about an inbox, or an rpc of theirs.
 pub(crate) fn is_of_accounts(command: &Command) -> bool {
     let Command { subscribe, history, presence_stats, rpc, .. } = command;

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use carillon_core::{AccountId, AccountNo, AppId};
 
+use crate::login::visitor::is_visitor;
+
 #[derive(Default)]
 pub(super) struct Accounts {
     places: HashMap<AccountNo, Vec<usize>>,
@@ -15,7 +17,10 @@ impl Accounts {
     pub(super) fn enter(&mut self, no: AccountNo, id: &AccountId, place: usize) {
         // Most have one connection.
         self.places.entry(no).or_insert_with(|| Vec::with_capacity(1)).push(place);
-        self.numbers.insert((no.app(), id.clone()), no);
+        // An account may have a visitor's name, and nobody asks for visitors.
+        if !is_visitor(no) {
+            self.numbers.insert((no.app(), id.clone()), no);
+        }
     }
 
     pub(super) fn leave(&mut self, no: AccountNo, id: &AccountId, place: usize) {

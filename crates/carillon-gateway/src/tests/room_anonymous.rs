@@ -52,6 +52,10 @@ async fn who_has_no_account_is_let_in_where_the_app_has_it_so_and_the_token_says
     for claims in [r#"{"sub":""}"#, r#"{"sub":"","anonymous":false}"#, r#"{"sub":"","anonymous":1}"#, "{}"] {
         assert_eq!(world.visit(&says(claims)).await.1["close"], 3500, "{claims}");
     }
+    // Another meaning of the claim is none of ours.
+    for claims in [r#"{"sub":"ann","anonymous":null}"#, r#"{"sub":"ann","anonymous":"no"}"#] {
+        assert!(world.visit(&says(claims)).await.1["connect"].is_object(), "{claims}");
+    }
     // Who is named is not anonymous, whatever else is said.
     let named = world.visit(&json!({"sub": "ann", "anonymous": true})).await.1;
     assert!(named["connect"]["subs"]["inbox"].is_object(), "{named}");
@@ -132,4 +136,31 @@ async fn a_token_of_nobody_is_renewed_by_another_one_only() {
     assert_eq!(refresh(&mut visitor, json!({"sub": "ann"})).await["close"], 3500);
     let mut ann = world.connected("ann", "phone").await;
     assert_eq!(refresh(&mut ann, json!({"anonymous": true})).await["close"], 3500);
+}
+
+#[tokio::test]
+async fn a_visitor_that_is_gone_is_in_no_room_and_takes_no_account_along_that_has_its_name() {
+    let world = World::with_visitors(true).await;
+    world.accounts(&["~1", "~2"]).await;
+    let room = world.room("ann").await.key;
+    let mut ann = world.connected("ann", "phone").await;
+    let online = async |client: &mut Client| {
+        let found = client.rpc("presence.get", json!({"accounts": ["~1", "~2"]})).await.unwrap();
+        [0, 1].map(|n| found["accounts"][n]["online"] == true)
+    };
+    let named = world.connected("~1", "phone").await;
+    let mut visitors = Vec::new();
+    for _ in 0..2 {
+        let mut visitor = world.visitor().await;
+        visitor.enter(room.no, Value::Null).await.unwrap();
+        visitors.push(visitor);
+    }
+    assert_eq!(online(&mut ann).await, [true, false], "visitors are nobody");
+    drop(visitors);
+    while world.metrics.rooms.members.get() > 0 {
+        world.settle(&mut ann).await;
+    }
+    assert_eq!(online(&mut ann).await, [true, false]);
+    assert_eq!(world.gateway.server.hub.head_count(room), 0, "nobody is awaited");
+    drop(named);
 }

@@ -37,7 +37,7 @@ struct Left {
     device: Option<DeviceId>,
     /// What it got.
     seen: Seen,
-    /// What it had not got yet of what it missed before it came back the last time, oldest first.
+    /// What it had not got yet of what it missed before it came back the last time: few, and in the order of handing on.
     missed: Vec<FanoutNo>,
     until_us: u64,
 }
@@ -105,7 +105,7 @@ impl Returning {
         if of_account.is_empty() {
             self.left.remove(&account);
         }
-        let has_missed = |mail: &&Arc<RoomMail>| seen.has_missed(mail.no) || before.binary_search(&mail.no).is_ok();
+        let has_missed = |mail: &&Arc<RoomMail>| seen.has_missed(mail.no) || before.contains(&mail.no);
         let missed = self.kept.iter().map(|(_, mail)| mail).filter(has_missed);
         if until_us > now_us { missed.cloned().collect() } else { Vec::new() }
     }

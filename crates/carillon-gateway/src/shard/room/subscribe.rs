@@ -17,6 +17,7 @@ use serde::Deserialize;
 use super::people::{Leaving, Person};
 use super::{Place, Seat, Seats};
 use crate::format;
+use crate::login::visitor::is_visitor;
 use crate::protocol::Reply;
 use crate::protocol::code::ErrorCode;
 use crate::protocol::command::SubscribeRequest;
@@ -234,7 +235,10 @@ impl Shard {
 
     fn vacate(&self, (account, device): (AccountNo, Option<DeviceId>), seat: Seat, leaving: Leaving) {
         let Seat { room, place: Place::Member(place), missed } = seat else { return };
-        let return_us = if leaving == Leaving::TurnedOut { 0 } else { self.return_us(room) };
+        // A visitor is another one the next time.
+        let comes_back = leaving != Leaving::TurnedOut && !is_visitor(account);
+        let leaving = if leaving == Leaving::Lost && !comes_back { Leaving::Said } else { leaving };
+        let return_us = if comes_back { self.return_us(room) } else { 0 };
         {
             let mut state = self.state.borrow_mut();
             let State { connections, rooms, .. } = &mut *state;
