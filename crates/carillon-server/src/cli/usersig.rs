@@ -15,6 +15,7 @@ use crate::tencent::sign;
 
 #[derive(Args)]
 pub(super) struct Usersig {
+    /// The account that it is for, in the words of Tencent Chat its UserID; case matters.
     account: String,
     /// For how long it is good, in seconds; usually 180 days, as in the vendor's libraries
     #[arg(long, value_name = "SECONDS", default_value_t = 180 * 86_400)]
