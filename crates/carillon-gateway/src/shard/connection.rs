@@ -31,6 +31,8 @@ pub(super) struct Connection {
     pub(super) account_id: AccountId,
     /// Whether it is nobody's, and is in rooms only.
     pub(super) is_anonymous: bool,
+    /// Whether its socket is done, so that nothing reaches it any more.
+    pub(super) is_gone: bool,
     pub(super) device: Option<DeviceId>,
     pub(super) platform: Option<Platform>,
     pub(super) by_static_token: bool,
@@ -122,6 +124,7 @@ impl Connection {
             account: who.account.no,
             account_id: who.account.id.clone(),
             is_anonymous: who.is_anonymous,
+            is_gone: false,
             device: who.device.clone(),
             platform: who.platform,
             by_static_token: who.by_static_token,
@@ -208,8 +211,11 @@ impl Connection {
     }
 
     /// Hands over finished frames: at once as far as the socket takes them, so that most of the time nothing is copied; what
-    /// is left waits. Fails when too much waits.
+    /// is left waits. Fails when too much waits, and where the socket is done.
     pub(super) fn hand(&mut self, frames: &[u8], queue_bytes_max: usize) -> Result<(), TooSlow> {
+        if self.is_gone {
+            return Err(TooSlow);
+        }
         let mut taken = 0;
         if self.queue.is_empty() {
             taken = self.socket.try_write(frames).unwrap_or(0);

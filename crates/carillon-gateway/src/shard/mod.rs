@@ -237,6 +237,7 @@ impl Shard {
 
     /// Forgets a connection whose socket is done. Its tasks wait for what will not come, so they are told.
     fn remove(&self, id: ConnId) {
+        self.with(id, |it| it.is_gone = true);
         self.hand_rest(id, None);
         let mut state = self.state.borrow_mut();
         if state.connections.get(id.place).is_none_or(|it| it.serial() != id.serial) {

@@ -1,7 +1,7 @@
 //! What a connection leaves behind in its shard: nothing. And which of two logins stays, whichever comes first.
 
 use carillon_core::DeviceId;
-use carillon_core::model::{Account, AppSettings};
+use carillon_core::model::{Account, AppSettings, DropReason};
 use carillon_core::port::Clock as _;
 use serde_json::json;
 use tokio::io::AsyncReadExt;
@@ -231,6 +231,30 @@ async fn a_member_that_has_to_go_gets_first_what_is_on_its_way_to_it() {
             assert_eq!(world.metrics.delivered.get(), 1);
             shard.go_round();
             assert_eq!(shard.next_round_us(), None);
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_member_whose_socket_is_gone_has_not_had_what_was_on_its_way_to_it() {
+    LocalSet::new()
+        .run_until(async {
+            let config = GatewayConfig { shards: 1, ..GatewayConfig::default() };
+            let world = World::idle(config, AppSettings::default(), 7).await;
+            let account = world.account("ann").await;
+            let room = world.room("ann").await.key.no;
+            let shard = idle_shard(&world, &account);
+            let mut ann = world.connecting("ann", json!({})).await;
+            answer(&shard, &mut ann).await;
+            ann.say(&json!({"id": 2, "subscribe": {"channel": format!("room:{room}")}})).await;
+            answer(&shard, &mut ann).await;
+            world.say(text(room, "ann", "last")).await;
+            shard.sort(shard.mailbox.look());
+            drop(ann);
+            while !shard.state.borrow().connections.is_empty() {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!((world.metrics.delivered.get(), world.drops(DropReason::SlowConnection)), (0, 1));
         })
         .await;
 }

@@ -40,7 +40,7 @@ impl World {
         self.pipeline.act_on_member(&self.app, room, (&id(name), action), FROM_BACKEND).await.unwrap();
     }
 
-    pub(super) fn drops(&self, reason: DropReason) -> u64 {
+    pub(crate) fn drops(&self, reason: DropReason) -> u64 {
         self.metrics.drops(reason).get()
     }
 }

@@ -268,7 +268,8 @@ impl Shard {
         handed
     }
 
-    /// Hands a connection what is on its way to it, in one room or all of its rooms, before it leaves them.
+    /// Hands a connection what is on its way to it, in one room or all of its rooms, before it leaves them. Where its socket is
+    /// done, it has not had it.
     pub(in crate::shard) fn hand_rest(&self, id: ConnId, of: Option<RoomKey>) {
         let mut counts = Counts::default();
         {
