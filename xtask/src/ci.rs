@@ -20,7 +20,7 @@ enum Group {
     Test,
     /// What drives the release binary from outside.
     Suites,
-    /// The fuzz targets: last, because they are built for themselves, which takes long.
+    /// The fuzz targets: by hand, because building them takes longer than all else.
     Fuzzing,
 }
 
