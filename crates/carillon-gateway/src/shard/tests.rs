@@ -208,21 +208,27 @@ async fn answer(shard: &Rc<Shard>, client: &mut Client) -> Vec<serde_json::Value
     }
 }
 
+/// A shard that nobody runs, and ann in a room of it, for whom something was chosen that was not handed to her yet.
+async fn with_something_on_its_way_to_ann() -> (World, Rc<Shard>, Client) {
+    let config = GatewayConfig { shards: 1, ..GatewayConfig::default() };
+    let world = World::idle(config, AppSettings::default(), 7).await;
+    let account = world.account("ann").await;
+    let room = world.room("ann").await.key.no;
+    let shard = idle_shard(&world, &account);
+    let mut ann = world.connecting("ann", json!({})).await;
+    assert_eq!(answer(&shard, &mut ann).await[0]["id"], 1);
+    ann.say(&json!({"id": 2, "subscribe": {"channel": format!("room:{room}")}})).await;
+    assert_eq!(answer(&shard, &mut ann).await[0]["id"], 2);
+    world.say(text(room, "ann", "last")).await;
+    shard.sort(shard.mailbox.look());
+    (world, shard, ann)
+}
+
 #[tokio::test]
 async fn a_member_that_has_to_go_gets_first_what_is_on_its_way_to_it() {
     LocalSet::new()
         .run_until(async {
-            let config = GatewayConfig { shards: 1, ..GatewayConfig::default() };
-            let world = World::idle(config, AppSettings::default(), 7).await;
-            let account = world.account("ann").await;
-            let room = world.room("ann").await.key.no;
-            let shard = idle_shard(&world, &account);
-            let mut ann = world.connecting("ann", json!({})).await;
-            assert_eq!(answer(&shard, &mut ann).await[0]["id"], 1);
-            ann.say(&json!({"id": 2, "subscribe": {"channel": format!("room:{room}")}})).await;
-            assert_eq!(answer(&shard, &mut ann).await[0]["id"], 2);
-            world.say(text(room, "ann", "last")).await;
-            shard.sort(shard.mailbox.look());
+            let (world, shard, mut ann) = with_something_on_its_way_to_ann().await;
             assert_eq!(ann.take_now(), [json!(null); 0]);
             shard.close_and_send(shard.all()[0], Close::KICKED);
             let told = ann.take_now();
@@ -239,17 +245,7 @@ async fn a_member_that_has_to_go_gets_first_what_is_on_its_way_to_it() {
 async fn a_member_whose_socket_is_gone_has_not_had_what_was_on_its_way_to_it() {
     LocalSet::new()
         .run_until(async {
-            let config = GatewayConfig { shards: 1, ..GatewayConfig::default() };
-            let world = World::idle(config, AppSettings::default(), 7).await;
-            let account = world.account("ann").await;
-            let room = world.room("ann").await.key.no;
-            let shard = idle_shard(&world, &account);
-            let mut ann = world.connecting("ann", json!({})).await;
-            answer(&shard, &mut ann).await;
-            ann.say(&json!({"id": 2, "subscribe": {"channel": format!("room:{room}")}})).await;
-            answer(&shard, &mut ann).await;
-            world.say(text(room, "ann", "last")).await;
-            shard.sort(shard.mailbox.look());
+            let (world, shard, ann) = with_something_on_its_way_to_ann().await;
             drop(ann);
             while !shard.state.borrow().connections.is_empty() {
                 tokio::task::yield_now().await;

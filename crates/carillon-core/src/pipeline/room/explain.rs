@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use crate::command::RoomSend;
-use crate::decide::{self, Refusal, RoomFacts};
+use crate::decide::{self, Refusal};
 use crate::id::AccountNo;
-use crate::model::{App, RoomKey};
+use crate::model::App;
 use crate::pipeline::Pipeline;
-use crate::port::{Foreseen, RoomSending, Trial};
+use crate::port::{Foreseen, Trial};
 
 impl Pipeline {
     /// Decides on the message as [`Pipeline::send_to_room`] does, and asks the members who would get it at this moment:
@@ -23,19 +23,8 @@ impl Pipeline {
         after: AccountNo,
         limit: usize,
     ) -> Result<Foreseen, Refusal> {
-        let key = RoomKey { app: app.id, no: command.room };
-        let RoomSending { room, sender, membership, recipients } =
-            self.store.room_sending(key, &command.sender, command.to.named()).await?;
-        let room = room.map(Arc::new);
-        let facts = RoomFacts {
-            app,
-            room: room.as_ref(),
-            sender: sender.as_ref(),
-            membership: &membership,
-            recipients: &recipients,
-            now_ms: self.clock.now_ms(),
-        };
-        let plan = decide::send_to_room(command, &facts)?;
+        let seen = self.look(app, command.room, &command.sender, command.to.named()).await?;
+        let plan = decide::send_to_room(command, &seen.facts(app))?;
         Ok(self.live.foresee(Trial { message: Arc::new(plan.message), after, limit }).await)
     }
 }

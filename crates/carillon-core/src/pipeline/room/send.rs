@@ -6,10 +6,10 @@ use std::sync::Arc;
 use super::First;
 use crate::command::{Resend, RoomSend};
 use crate::decide::{self, Refusal, RoomFacts};
-use crate::id::{AccountId, RoomNo};
-use crate::model::{App, Limit, RoomCommitted, RoomKey, RoomMessage, RoomNews, RoomTo};
+use crate::id::{AccountId, AccountNo, RoomNo};
+use crate::model::{Account, App, Limit, Membership, Room, RoomCommitted, RoomKey, RoomMessage, RoomNews, RoomTo};
 use crate::pipeline::Pipeline;
-use crate::port::{Planned, Remember, RoomPlan, RoomSending};
+use crate::port::{Planned, Remember, RoomPlan, RoomSending, StoreError};
 
 /// What became of a message to a room.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,22 @@ pub struct SentToRoom {
     pub first: First,
     /// Whether it had been sent before, and this was its first answer again.
     pub is_repeat: bool,
+}
+
+/// What was read, once for all messages of a call, and when.
+pub(super) struct Seen {
+    room: Option<Arc<Room>>,
+    sender: Option<Account>,
+    membership: Membership,
+    recipients: Vec<AccountNo>,
+    now_ms: u64,
+}
+
+impl Seen {
+    pub(super) fn facts<'a>(&'a self, app: &'a App) -> RoomFacts<'a> {
+        let Self { room, sender, membership, recipients, now_ms } = self;
+        RoomFacts { app, room: room.as_ref(), sender: sender.as_ref(), membership, recipients, now_ms: *now_ms }
+    }
 }
 
 /// What becomes of one of several messages.
@@ -49,18 +65,8 @@ impl Pipeline {
         remember: Option<Remember<Vec<Result<SentToRoom, Refusal>>>>,
     ) -> Result<Vec<Result<SentToRoom, Refusal>>, Refusal> {
         let Some(one) = commands.first() else { return Ok(Vec::new()) };
-        let key = RoomKey { app: app.id, no: one.room };
-        let RoomSending { room, sender, membership, recipients } =
-            self.store.room_sending(key, &one.sender, one.to.named()).await?;
-        let room = room.map(Arc::new);
-        let facts = RoomFacts {
-            app,
-            room: room.as_ref(),
-            sender: sender.as_ref(),
-            membership: &membership,
-            recipients: &recipients,
-            now_ms: self.clock.now_ms(),
-        };
+        let seen = self.look(app, one.room, &one.sender, one.to.named()).await?;
+        let facts = seen.facts(app);
         let (mut slots, mut planned) = (Vec::with_capacity(commands.len()), Vec::new());
         let mut places = HashMap::new();
         for command in commands {
@@ -90,18 +96,22 @@ impl Pipeline {
         sender: &AccountId,
         although_muted: bool,
     ) -> Result<(), Refusal> {
+        let seen = self.look(app, room, sender, &[]).await?;
+        decide::may_send_to_room(sender, although_muted, &seen.facts(app)).map(drop)
+    }
+
+    /// Reads what sending to a room is decided on.
+    pub(super) async fn look(
+        &self,
+        app: &App,
+        room: RoomNo,
+        sender: &AccountId,
+        named: &[AccountId],
+    ) -> Result<Seen, StoreError> {
         let key = RoomKey { app: app.id, no: room };
-        let RoomSending { room, sender: account, membership, .. } = self.store.room_sending(key, sender, &[]).await?;
+        let RoomSending { room, sender, membership, recipients } = self.store.room_sending(key, sender, named).await?;
         let room = room.map(Arc::new);
-        let facts = RoomFacts {
-            app,
-            room: room.as_ref(),
-            sender: account.as_ref(),
-            membership: &membership,
-            recipients: &[],
-            now_ms: self.clock.now_ms(),
-        };
-        decide::may_send_to_room(sender, although_muted, &facts).map(drop)
+        Ok(Seen { room, sender, membership, recipients, now_ms: self.clock.now_ms() })
     }
 
     /// Decides on one of a call's messages; `places` are those of its messages that may be meant by a repeat.
