@@ -20,8 +20,10 @@ enum Group {
     Test,
     /// What drives the release binary from outside.
     Suites,
-    /// The fuzz targets: by hand, because building them takes longer than all else.
+    /// The fuzz targets on what comes from outside.
     Fuzzing,
+    /// What takes too long for every change.
+    ByHand,
 }
 
 impl Group {
@@ -31,6 +33,7 @@ impl Group {
             Self::Test => "test",
             Self::Suites => "suites",
             Self::Fuzzing => "fuzzing",
+            Self::ByHand => "by-hand",
         }
     }
 }
@@ -54,17 +57,21 @@ const STEPS: &[Step] = &[
     Step { name: "sdk-python", group: Group::Suites, run: |root| suite(root, "python/run.sh") },
     Step { name: "churn", group: Group::Suites, run: |root| suite(root, "churn/run.sh") },
     Step { name: "strace", group: Group::Suites, run: |root| suite(root, "strace/run.sh") },
-    Step { name: "fuzz", group: Group::Fuzzing, run: fuzz::check },
+    Step { name: "fuzz", group: Group::Fuzzing, run: fuzz::quick },
+    Step { name: "fuzz-watched", group: Group::ByHand, run: fuzz::watched },
 ];
 
-/// Runs the named steps and groups, or all, and stops at the first failure.
+/// Runs the named steps and groups, or all that every change must pass, and stops at the first failure.
 pub(crate) fn run(root: &Path, names: &[&str]) -> anyhow::Result<()> {
     for name in names {
         if !STEPS.iter().any(|step| step.name == *name || step.group.name() == *name) {
             bail!("no step or group is named `{name}`\n\n{}", list());
         }
     }
-    let wanted = |step: &&Step| names.is_empty() || names.contains(&step.name) || names.contains(&step.group.name());
+    let wanted = |step: &&Step| match names {
+        [] => step.group != Group::ByHand,
+        _ => names.contains(&step.name) || names.contains(&step.group.name()),
+    };
     let mut times = String::new();
     for step in STEPS.iter().filter(wanted) {
         println!("\n=== {} ===", step.name);
@@ -82,7 +89,7 @@ pub(crate) fn run(root: &Path, names: &[&str]) -> anyhow::Result<()> {
 /// The names that `run` takes, for people.
 pub(crate) fn list() -> String {
     let names = |group: Group| STEPS.iter().filter(move |step| step.group == group).map(|step| step.name);
-    [Group::Checks, Group::Test, Group::Suites, Group::Fuzzing]
+    [Group::Checks, Group::Test, Group::Suites, Group::Fuzzing, Group::ByHand]
         .map(|group| format!("{:>8}: {}", group.name(), names(group).collect::<Vec<_>>().join(" ")))
         .join("\n")
 }

@@ -35,9 +35,10 @@ impl Tool {
         }
         let package = format!("{}@{}", self.name, self.version);
         let own_text = own.to_string_lossy();
+        // Not optimised: it runs for seconds, and would be built for minutes.
         run::succeed(&mut run::cargo(
             root,
-            &["install", "--locked", "--quiet", "--force", "--root", &own_text, &package],
+            &["install", "--debug", "--locked", "--quiet", "--force", "--root", &own_text, &package],
         ))?;
         Ok(built)
     }
