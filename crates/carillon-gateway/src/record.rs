@@ -48,7 +48,17 @@ pub(crate) struct RoomTally {
     sent_ms: u64,
     /// Shards that have not handed it out yet, and the hub while it tells them.
     waiting: AtomicUsize,
-    outcomes: Mutex<RoomOutcomes>,
+    known: Mutex<Known>,
+}
+
+/// What is known of a message to a room.
+#[derive(Default)]
+struct Known {
+    outcomes: RoomOutcomes,
+    /// Whether that is being written, or is.
+    is_taken: bool,
+    /// What became known thereafter.
+    later: Option<Arc<RoomTally>>,
 }
 
 /// The tallies that are not on disk yet.
@@ -109,8 +119,8 @@ impl RoomTally {
             RoomNews::Repeat { now_ms, .. } => (true, *now_ms),
             RoomNews::Message(_) | RoomNews::Notice(_) => (false, message.time_ms),
         };
-        let (waiting, outcomes) = (AtomicUsize::new(1), Mutex::default());
-        Some(Arc::new(Self { message: message.id, is_again, sent_ms, waiting, outcomes }))
+        let (waiting, known) = (AtomicUsize::new(1), Mutex::default());
+        Some(Arc::new(Self { message: message.id, is_again, sent_ms, waiting, known }))
     }
 
     /// Another shard is told of it.
@@ -122,8 +132,24 @@ impl RoomTally {
         self.waiting.load(Ordering::Acquire) == 0
     }
 
-    fn lock(&self) -> MutexGuard<'_, RoomOutcomes> {
-        self.outcomes.lock().expect("no holder of this lock panics")
+    /// Adds what became of some of its copies, if it is not too late for that.
+    fn add(&self, outcomes: &RoomOutcomes) -> bool {
+        let mut known = self.lock();
+        if !known.is_taken {
+            known.outcomes.add(outcomes);
+        }
+        !known.is_taken
+    }
+
+    /// What is to be written: the same however often it is tried.
+    fn take(&self) -> RoomOutcomes {
+        let mut known = self.lock();
+        known.is_taken = true;
+        known.outcomes.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().expect("no holder of this lock panics")
     }
 }
 
@@ -183,10 +209,27 @@ impl Tallies {
 
     /// The hub, or a shard, is done with a message to a room.
     pub(crate) fn close_room(&self, tally: &RoomTally, outcomes: &RoomOutcomes) {
-        tally.lock().add(outcomes);
+        tally.add(outcomes);
         if tally.waiting.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.bell.notify_one();
         }
+    }
+
+    /// What became of a copy that waited for its socket, which holds up no record: where that of the message is written by
+    /// then, this adds to it, as if the message had been sent again. Whether there is a place for it.
+    pub(crate) fn add_late(&self, tally: &RoomTally, outcomes: &RoomOutcomes) -> bool {
+        if tally.add(outcomes) {
+            return true;
+        }
+        let mut known = tally.lock();
+        if known.later.as_ref().is_some_and(|it| it.add(outcomes)) {
+            return true;
+        }
+        let (waiting, own) = (AtomicUsize::new(0), Known { outcomes: outcomes.clone(), ..Known::default() });
+        let later = RoomTally { is_again: true, waiting, known: Mutex::new(own), ..*tally };
+        let has_place = self.open_room(known.later.insert(Arc::new(later)));
+        self.bell.notify_one();
+        has_place
     }
 
     /// A shard has handed the message out.
@@ -219,7 +262,7 @@ impl Tallies {
                     if !tally.is_again {
                         settled.end = tally.message.plus(1);
                     }
-                    let outcomes = tally.lock().clone();
+                    let outcomes = tally.take();
                     if outcomes.counts.audience > 0 {
                         settled.in_rooms.push(NotedInRoom { message: tally.message, stamp: *stamp, outcomes });
                     }

@@ -56,8 +56,8 @@ fn what_has_no_place_is_said_to_be_unknown() {
 }
 
 fn room_tally(message: u64, is_again: bool) -> Arc<RoomTally> {
-    let (waiting, outcomes) = (AtomicUsize::new(1), Mutex::default());
-    Arc::new(RoomTally { message: id(message), is_again, sent_ms: 3, waiting, outcomes })
+    let (waiting, known) = (AtomicUsize::new(1), Mutex::default());
+    Arc::new(RoomTally { message: id(message), is_again, sent_ms: 3, waiting, known })
 }
 
 #[test]
@@ -77,4 +77,35 @@ fn a_message_to_a_room_waits_for_its_shards_and_has_a_stamp_for_each_time_that_i
     assert_eq!((entries, settled.end, &settled.unknown[..]), (3, id(3), &[(id(2), id(3))][..]));
     let found: Vec<_> = settled.in_rooms.iter().map(|it| (it.stamp, it.outcomes.counts.delivered)).collect();
     assert_eq!(found, [(3 << STAMPS_PER_MS_BITS, 10), ((3 << STAMPS_PER_MS_BITS) + 1, 5)]);
+}
+
+#[test]
+fn what_becomes_known_late_adds_to_what_is_written_by_then() {
+    let tallies = Tallies::new(2);
+    let delivered = |n| {
+        let mut outcomes = RoomOutcomes::default();
+        outcomes.counts.add(Outcome::Delivered, n);
+        outcomes
+    };
+    let written = || {
+        let (settled, entries) = tallies.full();
+        let found = settled.in_rooms.iter().map(|it| (it.stamp, it.outcomes.counts.delivered)).collect::<Vec<_>>();
+        (found, settled.end, entries)
+    };
+    let first = room_tally(1, false);
+    tallies.open_room(&first);
+    assert!(tallies.add_late(&first, &delivered(1)));
+    tallies.close_room(&first, &delivered(5));
+    assert!(tallies.add_late(&first, &delivered(1)));
+    let stamp = 3 << STAMPS_PER_MS_BITS;
+    assert_eq!(written(), (vec![(stamp, 7)], id(2), 1));
+    // The store may have it, even if it said that it failed.
+    assert!(tallies.add_late(&first, &delivered(1)) && tallies.add_late(&first, &delivered(1)));
+    assert_eq!(written(), (vec![(stamp, 7), (stamp + 1, 2)], id(2), 2));
+    tallies.forget(1, id(2));
+    assert!(tallies.add_late(&first, &delivered(4)));
+    assert_eq!(written(), (vec![(stamp + 1, 2), (stamp + 2, 4)], id(0), 2));
+    assert!(!tallies.add_late(&first, &delivered(8)), "there is no place");
+    assert!(tallies.add_late(&first, &delivered(8)), "that was said before");
+    assert_eq!(written().2, 2);
 }

@@ -209,6 +209,11 @@ impl RoomMail {
         }
     }
 
+    /// Whether it brings a message that names whom it is for.
+    pub(crate) fn is_directed(&self) -> bool {
+        self.message().is_some_and(|it| matches!(it.to, RoomTo::Accounts(_)))
+    }
+
     /// Whether what follows from it must follow, however much waits.
     pub(crate) fn is_notice(&self) -> bool {
         matches!(self.news, News::Committed(_)) && self.message().is_none()

@@ -123,10 +123,10 @@ impl Counts {
         self.audience += copies;
     }
 
-    /// One copy that counts as delivered was too much for its connection.
-    pub fn was_slow(&mut self) {
+    /// Of one copy that counts as delivered it is not known yet.
+    pub fn take_back(&mut self) {
         self.delivered -= 1;
-        self.dropped[DropReason::SlowConnection as usize] += 1;
+        self.audience -= 1;
     }
 
     pub fn add_all(&mut self, other: &Self) {

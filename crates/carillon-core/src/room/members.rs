@@ -94,11 +94,6 @@ impl Members {
         self.seen[place].has(no)
     }
 
-    /// It did not get the message after all.
-    pub fn unmark(&mut self, place: usize, no: FanoutNo) {
-        self.seen[place].unmark(no);
-    }
-
     /// What it got so far, for the day it comes back.
     pub fn seen(&self, place: usize) -> Seen {
         self.seen[place]

@@ -3,6 +3,7 @@
 //! Invariant: what is queued is a run of whole frames, the first of which the socket may have taken a part of.
 
 use std::io::ErrorKind;
+use std::sync::Arc;
 use std::task::Waker;
 
 use bytes::{Buf, BytesMut};
@@ -12,10 +13,13 @@ use prometheus_client::metrics::counter::Counter;
 
 use super::heard::Heard;
 use super::room::Seats;
+use super::waiting::{Brings, Waiting};
 use crate::admission::Slot;
 use crate::envelope::Frames;
 use crate::protocol::code::Close;
 use crate::protocol::{Encoding, Reply};
+use crate::rooms::RoomMail;
+use crate::server::Server;
 use crate::socket::{Socket, is_passing};
 use crate::stream::Session;
 use crate::wire::Wire;
@@ -63,6 +67,8 @@ pub(super) struct Connection {
     queue: BytesMut,
     /// How much of the queue's first frame is left, where the socket took a part of it.
     cut: usize,
+    /// The messages to rooms that are in the queue.
+    waiting: Option<Box<Waiting>>,
     pub(super) bytes_out: Counter,
     /// What the connect reply has still to say.
     pub(super) session: Option<Box<Session>>,
@@ -144,6 +150,7 @@ impl Connection {
             deaf: false,
             queue: BytesMut::new(),
             cut: 0,
+            waiting: None,
             bytes_out: start.bytes_out,
             session: None,
             slot,
@@ -211,7 +218,8 @@ impl Connection {
     }
 
     /// Hands over finished frames: at once as far as the socket takes them, so that most of the time nothing is copied; what
-    /// is left waits. Fails when too much waits, and where the socket is done.
+    /// is left waits. Fails when too much waits, of which the connection must be relieved by a [`Close::SLOW`]; and where the
+    /// socket is done, so that nothing waits there.
     pub(super) fn hand(&mut self, frames: &[u8], queue_bytes_max: usize) -> Result<(), TooSlow> {
         if self.is_gone {
             return Err(TooSlow);
@@ -233,6 +241,24 @@ impl Connection {
         // The task writes the rest, and hears of a socket that is gone.
         self.wake();
         Ok(())
+    }
+
+    /// The last `len` bytes that were handed over end with what has a message to a room in a frame, behind which so many of
+    /// these bytes are. Returns whether the socket has taken that frame; if not, what becomes of it is counted later.
+    pub(super) fn has_taken(&mut self, server: &Arc<Server>, behind: usize, brings: impl FnOnce() -> Brings) -> bool {
+        let end = if self.is_gone { usize::MAX } else { self.queue.len().saturating_sub(behind) };
+        if end > 0 {
+            let waiting = self.waiting.get_or_insert_with(|| Box::new(Waiting::new(server, self.account)));
+            waiting.push(brings(), end);
+        }
+        end == 0
+    }
+
+    /// The messages to rooms that the client has not got to their ends. One of which a part is with the client counts among
+    /// them, and so does what is still sent to one that is told to go: should it come after all, clients drop it as a repeat,
+    /// by its id, and a loss would be worse.
+    pub(super) fn missed(&self) -> Vec<Arc<RoomMail>> {
+        self.waiting.iter().flat_map(|it| it.mail()).cloned().collect()
     }
 
     /// Frames for the queue, for whoever writes many messages.
@@ -274,6 +300,7 @@ impl Connection {
 
     fn wrote(&mut self, mut bytes: usize) {
         self.bytes_out.inc_by(bytes as u64);
+        self.waiting.take_if(|it| !it.take(bytes));
         let rest = self.cut.min(bytes);
         self.queue.advance(rest);
         self.cut -= rest;
@@ -310,6 +337,7 @@ impl Connection {
         if close == Close::SLOW {
             // A frame that was begun must be ended, or the close is not understood.
             self.queue.truncate(self.cut);
+            self.waiting.iter_mut().for_each(|it| it.cut_off(self.cut));
         }
         self.wire.put_close(close, &mut self.queue);
         self.closing_until_us = Some(until_us);

@@ -22,6 +22,7 @@ mod sessions;
 #[cfg(test)]
 mod tests;
 mod tick;
+mod waiting;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -227,12 +228,14 @@ impl Shard {
         self.hand_rest(id, None);
         let until_us = self.server.pipeline.clock.monotonic_us() + self.server.config.close_timeout_ms * 1_000;
         let closed = self.with(id, |it| {
-            it.close(close, until_us).then(|| (it.account, it.account_id.clone(), it.device.clone(), it.rooms.take()))
+            let missed = it.missed();
+            let whose = (it.account, it.device.clone());
+            it.close(close, until_us).then(|| (whose, it.account_id.clone(), it.rooms.take(), missed))
         });
-        let Some(Some((account, account_id, device, seats))) = closed else { return };
+        let Some(Some((whose, account_id, seats, missed))) = closed else { return };
         self.server.metrics.close(close.code);
-        self.state.borrow_mut().accounts.leave(account, &account_id, id.place);
-        self.leave_all(account, device.as_ref(), seats);
+        self.state.borrow_mut().accounts.leave(whose.0, &account_id, id.place);
+        self.leave_all(whose, seats, missed);
     }
 
     /// Forgets a connection whose socket is done. Its tasks wait for what will not come, so they are told.
@@ -244,12 +247,15 @@ impl Shard {
             return;
         }
         let mut connection = state.connections.remove(id.place);
+        // Of one that was told to go they are noted already.
+        let mut missed = Vec::new();
         if !connection.is_closing() {
             state.accounts.leave(connection.account, &connection.account_id, id.place);
+            missed = connection.missed();
         }
         drop(state);
         let seats = connection.rooms.take();
-        self.leave_all(connection.account, connection.device.as_ref(), seats);
+        self.leave_all((connection.account, connection.device.clone()), seats, missed);
         connection.wake_all();
         self.ended.notify_one();
     }

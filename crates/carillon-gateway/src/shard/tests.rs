@@ -256,6 +256,40 @@ async fn a_member_whose_socket_is_gone_has_not_had_what_was_on_its_way_to_it() {
 }
 
 #[tokio::test]
+async fn of_messages_that_shared_a_write_a_member_has_those_of_which_its_socket_took_all() {
+    LocalSet::new()
+        .run_until(async {
+            // Whatever the socket does not take is too much.
+            let config = GatewayConfig { shards: 1, send_queue_bytes_max: 1, ..GatewayConfig::default() };
+            let world = World::idle(config, AppSettings::default(), 7).await;
+            let account = world.account("ann").await;
+            let room = world.room("ann").await.key.no;
+            let shard = idle_shard(&world, &account);
+            let mut ann = world.socket(900);
+            ann.connect("ann", json!({})).await;
+            assert_eq!(answer(&shard, &mut ann).await[0]["id"], 1);
+            ann.say(&json!({"id": 2, "subscribe": {"channel": format!("room:{room}")}})).await;
+            assert_eq!(answer(&shard, &mut ann).await[0]["id"], 2);
+            for what in ["1", "2", "3", "4"] {
+                world.say(text(room, "ann", &what.repeat(200))).await;
+            }
+            shard.sort(shard.mailbox.look());
+            shard.go_round();
+            let counts = || (world.metrics.delivered.get(), world.drops(DropReason::SlowConnection));
+            assert_eq!(counts(), (1, 2), "the second one was begun");
+            let mut told = Vec::new();
+            while told.len() < 3 {
+                told.extend(ann.take_now());
+                tokio::task::yield_now().await;
+            }
+            let said = |n: usize| told[n]["push"]["pub"]["data"]["elements"][0]["text"].as_str().unwrap();
+            assert!(said(0).starts_with('1') && said(1).starts_with('2'), "{told:?}");
+            assert_eq!((told[2]["close"].as_u64(), counts()), (Some(3008), (2, 2)));
+        })
+        .await;
+}
+
+#[tokio::test]
 async fn after_a_long_turn_that_messages_shared_a_room_rests_and_what_comes_meanwhile_waits_for_its_end() {
     const MEMBERS: usize = 65;
     LocalSet::new()

@@ -1,7 +1,7 @@
 //! Rooms: members whose sockets take little.
 
 use carillon_core::command::{RoomRecipients, RoomSend};
-use carillon_core::model::{AppSettings, DropReason};
+use carillon_core::model::{AppSettings, DropReason, Outcome};
 use carillon_core::room::AbandonRatio;
 use serde_json::{Value, json};
 
@@ -61,6 +61,53 @@ async fn a_member_that_stops_reading_is_closed_and_the_others_get_everything() {
     assert!(got < 50, "{got}");
     assert!(world.drops(DropReason::SlowConnection) >= 1);
     assert_eq!(world.metrics.rooms.members.get(), 1);
+}
+
+#[tokio::test]
+async fn records_say_of_a_member_that_was_too_slow_what_it_got_and_what_it_did_not() {
+    let world = World::with(GatewayConfig { shards: 1, send_queue_bytes_max: 4_000, ..GatewayConfig::default() }).await;
+    world.accounts(&["ann", "bob", "carl"]).await;
+    let room = world.room("ann").await.key.no;
+    let mut bob = world.narrow("bob", room, 1_000).await;
+    let mut carl = world.member("carl", room, Value::Null).await;
+    let is_directed = |n: usize| n.is_multiple_of(3);
+    let mut said = Vec::new();
+    while world.metrics.rooms.members.get() > 1 {
+        let n = said.len();
+        let message = text(room, "ann", &n.to_string());
+        let to = RoomRecipients::Accounts(["bob", "carl"].map(id).into());
+        let message = if is_directed(n) { RoomSend { to, ..message } } else { message };
+        said.push(world.say(message).await.first.id);
+        assert_eq!(carl.said(room).await, n.to_string());
+        world.settle(&mut carl).await;
+        // All that can be known of the others by now is written, so that the rest has to be added.
+        world.gateway.write_records().await;
+    }
+    let mut got = 0;
+    loop {
+        let next = bob.next().await;
+        if next["close"].is_u64() {
+            break;
+        }
+        assert_eq!(next["push"]["pub"]["data"]["elements"][0]["text"], got.to_string());
+        got += 1;
+    }
+    assert!(0 < got && got < said.len(), "{got} of {}", said.len());
+    world.settle(&mut carl).await;
+    assert!(world.gateway.write_records().await);
+    let slow = DropReason::SlowConnection;
+    let no = world.account_of("bob").await.no;
+    for (n, id) in said.iter().enumerate() {
+        let record = world.pipeline.store.room_record(*id).await.unwrap().unwrap();
+        let counts = record.outcomes.counts;
+        let found = (record.is_complete, counts.audience, counts.delivered, counts.dropped[slow as usize]);
+        let (outcome, expected) =
+            if n < got { (Outcome::Delivered, (true, 2, 2, 0)) } else { (Outcome::Dropped(slow), (true, 2, 1, 1)) };
+        assert_eq!((n, found), (n, expected), "{got} were got");
+        assert_eq!(record.outcomes.named.get(&no), is_directed(n).then_some(&outcome), "{n}");
+    }
+    assert_eq!(world.metrics.delivered.get(), (said.len() + got) as u64);
+    assert_eq!(world.drops(slow), (said.len() - got) as u64);
 }
 
 #[tokio::test]

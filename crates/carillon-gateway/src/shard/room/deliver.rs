@@ -15,6 +15,7 @@ use super::{Place, Room, Rooms};
 use crate::protocol::code::Close;
 use crate::rooms::RoomMail;
 use crate::shard::connection::{Connection, TooSlow};
+use crate::shard::waiting::Brings;
 use crate::shard::{ConnId, Shard, State};
 
 /// Members that are handed something before the shard looks for what has come meanwhile: about half a millisecond of writes,
@@ -179,9 +180,9 @@ impl Shard {
                         if let Some(place) = connections[connection].place_in(key) {
                             is_there = true;
                             match choose(&mut outcomes, room, place) {
-                                Choice::Deliver => outcomes.note(account, Outcome::Delivered),
                                 Choice::Drop(reason) => outcomes.note(account, Outcome::Dropped(reason)),
-                                Choice::Outside => {}
+                                // Noted when it comes to that connection.
+                                Choice::Deliver | Choice::Outside => {}
                             }
                         }
                     }
@@ -192,7 +193,7 @@ impl Shard {
             }
         }
         let counts = Counts { dropped: outcomes.counts.dropped, ..Counts::default() };
-        // Those who are too slow for it are told apart when it comes to them.
+        // Those whose sockets do not take it at once are told apart when it comes to them.
         outcomes.counts.add(Outcome::Delivered, chosen);
         if chosen == 0 {
             self.settle([(Arc::clone(mail), outcomes)]);
@@ -243,33 +244,31 @@ impl Shard {
             return Ok(());
         }
         let connection = &mut connections[room.connections[member]];
-        let frames = room.round.frames(mask, connection.wire);
+        let wire = connection.wire;
+        let frames = room.round.frames(mask, wire);
+        let mut behind = frames.len();
         let handed = connection.hand(frames, self.server.config.send_queue_bytes_max);
-        if handed.is_ok() {
-            counts.delivered += room.round.of(mask).filter(|mail| mail.message().is_some()).count() as u64;
-            counts.frames += u64::from(mask.count_ones());
-            counts.writes += 1;
-        } else {
-            let messages = room.round.outcomes_of(mask).filter(|(mail, _)| mail.message().is_some());
-            for (mail, outcomes) in messages {
-                counts.dropped[DropReason::SlowConnection as usize] += 1;
-                room.members.unmark(member, mail.no);
-                outcomes.counts.was_slow();
-                // Where the account is a named one, another of its connections may have it.
-                let account = room.members.account(member);
-                if let Some(outcome) = outcomes.named.get_mut(&account) {
-                    let has = |it| room.members.account(it) == account && room.members.has(it, mail.no);
-                    if !(0..room.members.len()).any(has) {
-                        *outcome = Outcome::Dropped(DropReason::SlowConnection);
-                    }
-                }
+        counts.frames += u64::from(mask.count_ones());
+        counts.writes += 1;
+        let account = connection.account;
+        let is_all_taken = handed.is_ok() && connection.queued() == 0;
+        for item in room.round.of(mask) {
+            let has_it = is_all_taken || {
+                behind -= item.mail.frame(wire).len();
+                // What becomes of a notice nobody counts.
+                !item.is_message || connection.has_taken(&self.server, behind, || Brings::Copy(Arc::clone(&item.mail)))
+            };
+            counts.delivered += u64::from(item.is_message && has_it);
+            match has_it {
+                true if item.is_directed => item.outcomes.note(account, Outcome::Delivered),
+                true => {}
+                false => item.outcomes.counts.take_back(),
             }
         }
         handed
     }
 
-    /// Hands a connection what is on its way to it, in one room or all of its rooms, before it leaves them. Where its socket is
-    /// done, it has not had it.
+    /// Hands a connection what is on its way to it, in one room or all of its rooms, before it leaves them.
     pub(in crate::shard) fn hand_rest(&self, id: ConnId, of: Option<RoomKey>) {
         let mut counts = Counts::default();
         {

@@ -44,7 +44,7 @@ pub(super) struct Seats(Vec<Seat>);
 struct Seat {
     room: RoomKey,
     place: Place,
-    /// What it missed while it was away, until it is told that it is back.
+    /// What it missed: while it was away, until it is told that it is back; and at its end, what it had not got yet.
     missed: Vec<Arc<RoomMail>>,
 }
 
@@ -132,6 +132,13 @@ impl Room {
             entering: self.entering,
             returning: self.returning.accounts(),
         }
+    }
+}
+
+impl Seat {
+    /// Whether its connection is in the room, and not on its way there.
+    fn is_taken(&self) -> bool {
+        matches!(self.place, Place::Member(_))
     }
 }
 

@@ -14,6 +14,7 @@ use super::subscribe::room_of;
 use crate::protocol::Encoding;
 use crate::protocol::code::Close;
 use crate::rooms::RoomMail;
+use crate::shard::waiting::Brings;
 use crate::shard::{ConnId, Shard, State};
 use crate::ws::write::wire;
 
@@ -37,7 +38,8 @@ struct Left {
     device: Option<DeviceId>,
     /// What it got.
     seen: Seen,
-    /// What it had not got yet of what it missed before it came back the last time: few, and in the order of handing on.
+    /// What it is known to have missed beside that, in the order of numbers: what was on its way to it when it left, and what it
+    /// had not got yet of what it missed before.
     missed: Vec<FanoutNo>,
     until_us: u64,
 }
@@ -54,12 +56,8 @@ impl Returning {
     /// Notes a message that is handed out now, if it is one that members come back for. Returns how many of the oldest are
     /// forgotten for it, so that no more than `bytes_max` are kept.
     pub(super) fn keep(&mut self, mail: &Arc<RoomMail>, now_us: u64, bytes_max: usize) -> u64 {
-        let is_meant = mail.message().is_some_and(|it| {
-            let is_for_all = matches!(it.to, RoomTo::Members { .. });
-            it.priority.high && it.priority.for_returning && is_for_all && !it.abandoned
-        });
         let mut forgotten = 0;
-        if is_meant && !mail.is_repeat() {
+        if is_for_returning(mail) && !mail.is_repeat() {
             self.kept.push_back((now_us, Arc::clone(mail)));
             self.kept_bytes += bytes(mail);
             while self.kept.len() > KEPT_MAX || self.kept_bytes > bytes_max {
@@ -86,13 +84,22 @@ impl Returning {
         &mut self,
         (account, device): (AccountNo, Option<DeviceId>),
         seen: Seen,
-        missed: Vec<FanoutNo>,
+        mut missed: Vec<FanoutNo>,
         until_us: u64,
     ) {
+        missed.sort_unstable();
         let of_account = self.left.entry(account).or_default();
         of_account.retain(|it| it.device != device);
         of_account.push(Left { device, seen, missed, until_us });
         self.ends.push_back((until_us, account));
+    }
+
+    /// Somebody who left has not got this either.
+    pub(super) fn miss(&mut self, (account, device): &(AccountNo, Option<DeviceId>), no: FanoutNo) {
+        let mut left = self.left.get_mut(account).into_iter().flatten();
+        if let Some(Left { missed, .. }) = left.find(|it| it.device == *device) {
+            missed.insert(missed.partition_point(|it| *it < no), no);
+        }
     }
 
     /// What the account missed on this device since it left, if that is not too long ago. What was sent before it comes back
@@ -105,7 +112,7 @@ impl Returning {
         if of_account.is_empty() {
             self.left.remove(&account);
         }
-        let has_missed = |mail: &&Arc<RoomMail>| seen.has_missed(mail.no) || before.contains(&mail.no);
+        let has_missed = |mail: &&Arc<RoomMail>| seen.has_missed(mail.no) || before.binary_search(&mail.no).is_ok();
         let missed = self.kept.iter().map(|(_, mail)| mail).filter(has_missed);
         if until_us > now_us { missed.cloned().collect() } else { Vec::new() }
     }
@@ -125,6 +132,14 @@ impl Returning {
             }
         }
     }
+}
+
+/// Whether members come back for it.
+pub(super) fn is_for_returning(mail: &RoomMail) -> bool {
+    mail.message().is_some_and(|it| {
+        let is_for_all = matches!(it.to, RoomTo::Members { .. });
+        it.priority.high && it.priority.for_returning && is_for_all && !it.abandoned
+    })
 }
 
 /// How long the message is in JSON, which is about as long as any other wire has it.
@@ -174,15 +189,16 @@ impl Shard {
                 room.members.charge(&pass, place, choice);
                 if choice == Choice::Deliver {
                     let frame = mail.frame(connection.wire);
-                    if connection.hand(frame, self.server.config.send_queue_bytes_max).is_err() {
-                        room.members.unmark(place, mail.no);
-                        is_slow = true;
-                        // For the next time that it comes back.
-                        connection.seat(key).into_iter().for_each(|seat| seat.missed = missed[at..].to_vec());
+                    is_slow = connection.hand(frame, self.server.config.send_queue_bytes_max).is_err();
+                    if connection.has_taken(&self.server, 0, || Brings::Missed(Arc::clone(mail))) {
+                        self.server.metrics.rooms.returned.inc();
+                    }
+                    if is_slow {
+                        // For the next time that it comes back, with what waits.
+                        connection.seat(key).into_iter().for_each(|seat| seat.missed = missed[at + 1..].to_vec());
                         break;
                     }
                     self.server.metrics.frames_out.inc();
-                    self.server.metrics.rooms.returned.inc();
                 }
             }
             is_slow

@@ -28,14 +28,17 @@ pub(super) struct Round {
     joined: [Joined; WIRES],
 }
 
-struct Item {
-    mail: Arc<RoomMail>,
+pub(super) struct Item {
+    pub(super) mail: Arc<RoomMail>,
+    pub(super) is_message: bool,
+    /// Whether it names whom it is for.
+    pub(super) is_directed: bool,
     /// The bit of masks that means it.
     bit: u64,
     /// How many members are still to get it.
     left: usize,
-    /// What became of it: whoever is still to get it counts as delivered.
-    outcomes: RoomOutcomes,
+    /// What became of it: whoever is still to get it counts as delivered; those that it names are noted when they have it.
+    pub(super) outcomes: RoomOutcomes,
 }
 
 /// The frames of a wire that the last member got.
@@ -80,7 +83,8 @@ impl Round {
         let from = self.items.iter().rposition(is_notice).map_or(0, |place| place + 1);
         let goes_before = |item: &Item| Reverse(item.mail.urgency()) <= Reverse(mail.urgency());
         let place = from + self.items[from..].partition_point(goes_before);
-        self.items.insert(place, Item { mail, bit, left, outcomes });
+        let (is_message, is_directed) = (mail.message().is_some(), mail.is_directed());
+        self.items.insert(place, Item { mail, is_message, is_directed, bit, left, outcomes });
     }
 
     /// How many messages and notices are on their way.
@@ -133,15 +137,9 @@ impl Round {
         &joined.bytes
     }
 
-    /// The messages in `mask`.
-    pub(super) fn of(&self, mask: u64) -> impl Iterator<Item = &RoomMail> {
-        self.items.iter().filter(move |item| mask & item.bit != 0).map(|item| &*item.mail)
-    }
-
-    /// As [`Round::of`], with what became of them so far.
-    pub(super) fn outcomes_of(&mut self, mask: u64) -> impl Iterator<Item = (&RoomMail, &mut RoomOutcomes)> {
-        let meant = self.items.iter_mut().filter(move |item| mask & item.bit != 0);
-        meant.map(|item| (&*item.mail, &mut item.outcomes))
+    /// What is in `mask`, in the order of its frames.
+    pub(super) fn of(&mut self, mask: u64) -> impl Iterator<Item = &mut Item> {
+        self.items.iter_mut().filter(move |item| mask & item.bit != 0)
     }
 
     /// Forgets what every member has, and returns it with what became of it. An idle room holds no buffers.

@@ -43,7 +43,7 @@ impl World {
     fn next(&mut self) -> Option<(usize, Vec<u64>)> {
         let member = self.round.next()?;
         let mask = self.round.take(member);
-        let ids = self.round.of(mask).filter_map(|it| Some(it.message()?.id.0)).collect();
+        let ids = self.round.of(mask).filter_map(|it| Some(it.mail.message()?.id.0)).collect();
         self.round.tidy();
         Some((member, ids))
     }

@@ -15,6 +15,7 @@ use carillon_core::{AccountId, AccountNo, AppId, DeviceId, RoomNo};
 use serde::Deserialize;
 
 use super::people::{Leaving, Person};
+use super::returning::is_for_returning;
 use super::{Place, Seat, Seats};
 use crate::format;
 use crate::login::visitor::is_visitor;
@@ -22,7 +23,7 @@ use crate::protocol::Reply;
 use crate::protocol::code::ErrorCode;
 use crate::protocol::command::SubscribeRequest;
 use crate::protocol::reply::RoomResult;
-use crate::rooms::CHANNEL;
+use crate::rooms::{CHANNEL, RoomMail};
 use crate::shard::connection::Connection;
 use crate::shard::query::Failed;
 use crate::shard::{ConnId, Shard, State};
@@ -226,10 +227,23 @@ impl Shard {
         self.vacate(whose, seat, leaving);
     }
 
-    /// A connection that ends is in no room any more.
-    pub(in crate::shard) fn leave_all(&self, account: AccountNo, device: Option<&DeviceId>, seats: Option<Box<Seats>>) {
-        for seat in seats.into_iter().flat_map(|it| it.0) {
-            self.vacate((account, device.cloned()), seat, Leaving::Lost);
+    /// A connection that ends is in no room any more. What it had not got to its end it misses, also of rooms that it left
+    /// before.
+    pub(in crate::shard) fn leave_all(
+        &self,
+        whose: (AccountNo, Option<DeviceId>),
+        seats: Option<Box<Seats>>,
+        mut missed: Vec<Arc<RoomMail>>,
+    ) {
+        missed.retain(|mail| is_for_returning(mail));
+        for mut seat in seats.into_iter().flat_map(|it| it.0) {
+            let (room, is_taken) = (seat.room, seat.is_taken());
+            seat.missed.extend(missed.extract_if(.., |mail| is_taken && mail.room == room));
+            self.vacate(whose.clone(), seat, Leaving::Lost);
+        }
+        let by_key = &mut self.state.borrow_mut().rooms.by_key;
+        for mail in missed {
+            by_key.get_mut(&mail.room).into_iter().for_each(|live| live.returning.miss(&whose, mail.no));
         }
     }
 
