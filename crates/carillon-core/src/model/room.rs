@@ -105,6 +105,14 @@ pub enum RoomRole {
 }
 
 impl RoomRole {
+    /// Whether it stays a member while it is away, for what it is.
+    pub fn is_fixed(self) -> bool {
+        match self {
+            Self::Fixed | Self::Manager | Self::Creator => true,
+            Self::Guest | Self::Anonymous => false,
+        }
+    }
+
     /// Whether it may say who does what.
     pub fn manages(self) -> bool {
         match self {
@@ -151,10 +159,7 @@ impl Membership {
 
     /// Whether it stays a member while it is away.
     pub fn is_fixed(&self) -> bool {
-        match self.role {
-            RoomRole::Fixed | RoomRole::Manager | RoomRole::Creator => true,
-            RoomRole::Guest | RoomRole::Anonymous => self.blocked || self.muted,
-        }
+        self.role.is_fixed() || self.blocked || self.muted
     }
 }
 

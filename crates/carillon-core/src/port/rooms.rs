@@ -106,6 +106,20 @@ impl RoomSpan {
     }
 }
 
+/// Which of a room's fixed members: those who came last first, and of those who came at one time the lower number first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemberSpan {
+    /// Who came then or before, in ms since 1970; who never came, came at 0.
+    pub to_ms: u64,
+    /// Of who came at that time, only those after this account. So a page goes on where the last one ended.
+    pub past: Option<AccountNo>,
+}
+
+impl MemberSpan {
+    /// All of them.
+    pub const ALL: Self = Self { to_ms: u64::MAX, past: None };
+}
+
 /// Of whom something is kept in a room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kept {
@@ -173,9 +187,9 @@ pub trait RoomStore: Send + Sync {
         along: Along<Membership>,
     ) -> Result<Membership, StoreError>;
 
-    /// Of whom something is kept, by account number, from the one after `after` on; at most `limit`. Accounts that were
-    /// removed are left out.
-    async fn kept_members(&self, room: RoomKey, after: AccountNo, limit: usize) -> Result<Vec<Kept>, StoreError>;
+    /// A page of those who stay members while they are away, as [`Membership::is_fixed`] says; at most `limit`. It costs what
+    /// it holds, however many there are. Accounts that were removed are left out.
+    async fn fixed_members(&self, room: RoomKey, span: MemberSpan, limit: usize) -> Result<Vec<Kept>, StoreError>;
 
     /// Gives the messages their ids and places, in their order, writes them all or none, and tells who is online.
     async fn commit_room_messages(
@@ -212,12 +226,23 @@ pub trait RoomStore: Send + Sync {
 /// Whom a question about a room's members is about.
 #[derive(Clone, Debug)]
 pub enum Whom {
-    /// At most this many, those who came last first, and none who came later than that, in ms since 1970.
+    /// At most this many of these, those who came last first, and none who came later than that, in ms since 1970.
     Latest {
+        which: Which,
         before_ms: u64,
         limit: usize,
     },
     These(Vec<AccountNo>),
+}
+
+/// Which of those who are in a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    All,
+    /// Those who stay members while they are away.
+    Fixed,
+    /// Those who are members only while they are there.
+    Guests,
 }
 
 /// An account that is in a room.
@@ -226,10 +251,19 @@ pub struct Present {
     pub account: AccountNo,
     pub id: AccountId,
     pub role: RoomRole,
+    /// May not send, until that is taken back.
+    pub muted: bool,
     pub card: RoomCard,
     pub entered_ms: u64,
     /// On how many connections.
     pub connections: usize,
+}
+
+impl Present {
+    /// As [`Membership::is_fixed`]; who is on the blocklist is not there.
+    pub fn is_fixed(&self) -> bool {
+        self.role.is_fixed() || self.muted
+    }
 }
 
 /// A message that is not sent: what would become of it.

@@ -4,7 +4,7 @@ use carillon_core::RoomNo;
 use carillon_core::command::{CloseAfter, CreateRoom, RoomChange, RoomSend};
 use carillon_core::decide::MemberAction;
 use carillon_core::model::{App, AppSettings, ClosingPolicy, DropReason, Limits, Room, RoomInfo, RoomPriority};
-use carillon_core::port::LiveRooms as _;
+use carillon_core::port::{Clock as _, LiveRooms as _, Which, Whom};
 use serde_json::{Value, json};
 
 use super::room::{text, to_tags};
@@ -226,4 +226,44 @@ async fn a_room_that_was_told_to_stay_since_the_due_ones_were_listed_is_not_clos
     world.clock.advance_ms(1_000);
     world.gateway.close_due_rooms().await.unwrap();
     assert!(!world.closing(&room).await.0);
+}
+
+#[tokio::test]
+async fn who_is_there_is_asked_for_by_whether_it_stays_a_member() {
+    let world = World::new().await;
+    world.accounts(&["ann", "bob", "carl", "dora"]).await;
+    let room = world.room("ann").await.key;
+    let hub = &world.gateway.server.hub;
+    let latest = async |which, before_ms, limit| {
+        let present = hub.present(room, Whom::Latest { which, before_ms, limit }).await;
+        present.iter().map(|it| it.id.to_string()).collect::<Vec<_>>()
+    };
+    let mut clients = Vec::new();
+    for name in ["ann", "bob", "carl", "dora"] {
+        clients.push(world.member(name, room.no, Value::Null).await);
+        world.clock.advance_ms(1);
+    }
+    let now_ms = world.clock.now_ms();
+    assert_eq!(latest(Which::All, now_ms, 3).await, ["dora", "carl", "bob"]);
+    assert_eq!(latest(Which::Fixed, now_ms, 9).await, ["ann"]);
+    assert_eq!(latest(Which::Guests, now_ms - 2, 9).await, ["carl", "bob"]);
+    for (name, action) in [
+        ("bob", MemberAction::SetManager(true)),
+        ("dora", MemberAction::SetMuted(true)),
+        ("bob", MemberAction::SetManager(false)),
+        ("carl", MemberAction::SetFixed(true)),
+        ("carl", MemberAction::SetMuted(true)),
+        ("carl", MemberAction::SetFixed(false)),
+    ] {
+        world.act(room.no, name, action).await;
+    }
+    assert_eq!(latest(Which::Fixed, now_ms, 9).await, ["dora", "carl", "ann"]);
+    assert_eq!(latest(Which::Guests, now_ms, 9).await, ["bob"]);
+    world.act(room.no, "dora", MemberAction::SetMuted(false)).await;
+    world.act(room.no, "carl", MemberAction::Kick).await;
+    assert_eq!(latest(Which::Fixed, now_ms, 9).await, ["ann"]);
+    assert_eq!(latest(Which::All, now_ms, 2).await, ["dora", "bob"]);
+    world.act(room.no, "bob", MemberAction::SetMuted(true)).await;
+    world.connected("bob", "tablet").await.enter(room.no, Value::Null).await.unwrap();
+    assert_eq!(latest(Which::Fixed, now_ms, 9).await, ["bob", "ann"], "and its second device makes it no guest");
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, mpsc};
 
 use async_trait::async_trait;
 use carillon_core::model::{Broadcast, Committed, RoomCommitted, RoomKey};
-use carillon_core::port::{EndReason, Fanout, Foreseen, LiveRooms, Present, Session, Sessions, Trial, Whom};
+use carillon_core::port::{EndReason, Fanout, Foreseen, LiveRooms, Present, Session, Sessions, Trial, Which, Whom};
 use carillon_core::{AccountId, AccountNo, AppId};
 
 /// What connections would have been told.
@@ -74,7 +74,14 @@ impl LiveRooms for Recorder {
         let all = self.present.lock().unwrap();
         let here = all.iter().filter(|(key, _)| *key == room).map(|(_, it)| it.clone());
         match whom {
-            Whom::Latest { before_ms, limit } => here.filter(|it| it.entered_ms <= before_ms).take(limit).collect(),
+            Whom::Latest { which, before_ms, limit } => {
+                let is_one = |it: &Present| match which {
+                    Which::All => true,
+                    Which::Fixed => it.is_fixed(),
+                    Which::Guests => !it.is_fixed(),
+                };
+                here.filter(|it| it.entered_ms <= before_ms && is_one(it)).take(limit).collect()
+            }
             Whom::These(accounts) => here.filter(|it| accounts.contains(&it.account)).collect(),
         }
     }

@@ -2,13 +2,13 @@
 
 use carillon_core::RoomNo;
 use carillon_core::command::{CloseAfter, MembershipChange, RoomChange};
-use carillon_core::model::{
-    ClosingPolicy, Membership, Room, RoomCard, RoomEvent, RoomKey, RoomMessage, RoomNews, RoomRole,
-};
-use carillon_core::port::{Along, CreateRoomError, Member, RoomMessageChange, RoomSending, RoomSpan};
+use carillon_core::model::{ClosingPolicy, Membership, Room, RoomEvent, RoomKey, RoomMessage, RoomNews};
+use carillon_core::port::{Along, CreateRoomError, Member, MemberSpan, RoomMessageChange, RoomSending, RoomSpan};
 
 use super::*;
 use crate::fixture::{along, new_room, notice, room_key, room_plan, say};
+
+mod members;
 
 const FORWARD: RoomSpan = RoomSpan { from_ms: 0, to_ms: u64::MAX, newest_first: false, past: None };
 const BACK: RoomSpan = RoomSpan { newest_first: true, ..FORWARD };
@@ -38,8 +38,9 @@ impl Setup {
         self.store.change_membership(member, change, along(None)).await.unwrap()
     }
 
-    async fn kept(&self, room: RoomKey, after: AccountNo, limit: usize) -> Vec<AccountNo> {
-        let kept = self.store.kept_members(room, after, limit).await.unwrap();
+    /// All fixed members, in their order.
+    async fn fixed(&self, room: RoomKey) -> Vec<AccountNo> {
+        let kept = self.store.fixed_members(room, MemberSpan::ALL, usize::MAX).await.unwrap();
         kept.iter().map(|it| it.account).collect()
     }
 
@@ -137,63 +138,6 @@ async fn open_rooms_that_close_by_themselves_are_listed(it: Setup) {
     let close = RoomChange::SetOpen { open: false, closing: None };
     it.store.change_room(theirs, close, along(None)).await.unwrap();
     assert_eq!(closing().await, [(second, None)]);
-}
-
-async fn of_whom_nothing_is_to_be_kept_nothing_is(it: Setup) {
-    let room = it.room().await;
-    let card = || RoomCard { nick: "Bob".into(), ..RoomCard::default() };
-    assert_eq!(it.kept(room, AccountNo(0), 9).await, [ANN], "its creator is a member");
-    for of_members in [MembershipChange::SetCard(card()), MembershipChange::NoteEntered(NOW_MS)] {
-        assert_eq!(it.change_member(room, BOB, of_members).await, Membership::default());
-    }
-    assert_eq!(it.kept(room, AccountNo(0), 9).await, [ANN]);
-    let fixed = it.change_member(room, BOB, MembershipChange::SetRole(RoomRole::Fixed)).await;
-    assert_eq!(fixed, Membership { role: RoomRole::Fixed, ..Membership::default() });
-    it.change_member(room, BOB, MembershipChange::SetCard(card())).await;
-    let noted = it.change_member(room, BOB, MembershipChange::NoteEntered(NOW_MS)).await;
-    assert_eq!((&noted.card, noted.entered_ms), (&card(), NOW_MS));
-    assert_eq!(it.store.memberships(room, &[BOB, CARL]).await, Ok(vec![noted, Membership::default()]));
-    let guest = it.change_member(room, BOB, MembershipChange::SetRole(RoomRole::Guest)).await;
-    assert_eq!(guest, Membership::default());
-    assert_eq!(it.store.memberships(room, &[BOB]).await, Ok(vec![Membership::default()]));
-    it.change_member(room, BOB, MembershipChange::SetMutedUntil(NOW_MS + 1)).await;
-    assert_eq!(it.kept(room, AccountNo(0), 9).await, [ANN, BOB]);
-    it.change_member(room, BOB, MembershipChange::SetMutedUntil(NOW_MS)).await;
-    assert_eq!(it.kept(room, AccountNo(0), 9).await, [ANN]);
-}
-
-async fn those_of_whom_something_is_kept_are_paged_by_number_and_their_changes_are_told(it: Setup) {
-    let room = it.room().await;
-    for account in [CARL, BOB] {
-        let event = RoomEvent::Blocked { account, id: id("bob"), on: true };
-        let member = Member { room, account, id: id("bob") };
-        let change = MembershipChange::SetBlocked(true);
-        it.store.change_membership(member, change, along(notice(event))).await.unwrap();
-    }
-    assert_eq!(it.kept(room, AccountNo(0), 2).await, [ANN, BOB]);
-    assert_eq!(it.kept(room, BOB, 2).await, [CARL]);
-    assert_eq!(it.kept(room, AccountNo(u64::MAX), 2).await, []);
-    assert_eq!(it.kept(room_key(APP, 9), AccountNo(0), 2).await, []);
-    let kept = it.store.kept_members(room, ANN, 1).await.unwrap();
-    assert_eq!((kept[0].id.clone(), kept[0].membership.blocked), (id("bob"), true));
-    assert_eq!(it.told().len(), 2);
-    let member = Member { room: room_key(APP, 9), account: BOB, id: id("bob") };
-    let event = notice(RoomEvent::Kicked { account: BOB, id: id("bob") });
-    let nowhere = it.store.change_membership(member, MembershipChange::SetBlocked(true), along(event)).await;
-    assert_eq!(nowhere, Ok(Membership::default()), "there is no such room");
-    assert_eq!(it.told().len(), 2);
-}
-
-async fn an_account_that_was_removed_has_no_role_and_neither_has_the_next_of_its_name(it: Setup) {
-    let room = it.room().await;
-    for change in [MembershipChange::SetRole(RoomRole::Manager), MembershipChange::SetMuted(true)] {
-        it.change_member(room, BOB, change).await;
-    }
-    it.change_member(room, CARL, MembershipChange::SetBlocked(true)).await;
-    it.store.remove_account(APP, &id("bob"), 0).await.unwrap().unwrap();
-    let again = it.store.create_account(new_account(APP, "bob"), None).await.unwrap();
-    assert_eq!(it.kept(room, AccountNo(0), 2).await, [ANN, CARL], "a page is full all the same");
-    assert_eq!(it.store.memberships(room, &[again.no]).await, Ok(vec![Membership::default()]));
 }
 
 async fn places_in_a_history_are_dense_and_what_is_no_part_of_it_has_none(it: Setup) {
@@ -330,7 +274,7 @@ async fn calls_about_rooms_are_remembered_in_the_same_commit(it: Setup) {
         ..along(notice(RoomEvent::Updated))
     };
     let kept = it.store.change_membership(member, MembershipChange::Keep, keep).await.unwrap();
-    assert_eq!((kept, it.kept(room, AccountNo(0), 9).await), (Membership::default(), vec![ANN]));
+    assert_eq!((kept, it.fixed(room).await), (Membership::default(), vec![ANN]));
     assert_eq!(remembered("kick").await.as_deref(), Some("Guest"));
     let (message, _) = it.say(room, "a", NOW_MS).await;
     let remove = Along { remember: remember("recall", NOW_MS + 10, |()| "gone".into()), ..along(None) };
@@ -372,7 +316,7 @@ async fn what_was_said_too_long_ago_goes_and_places_go_on(it: Setup) {
     }
     assert_eq!(it.say(room, "b", NOW_MS + 660_000).await, (5, Some(4)));
     assert_eq!(it.found(next).await.unwrap().info.name, "lobby");
-    assert_eq!(it.kept(next, AccountNo(0), 9).await, [ANN]);
+    assert_eq!(it.fixed(next).await, [ANN]);
 }
 
 async fn of_the_rooms_of_a_removed_app_nothing_is_left(it: Setup) {
@@ -384,7 +328,7 @@ async fn of_the_rooms_of_a_removed_app_nothing_is_left(it: Setup) {
     let is_gone = async || {
         assert_eq!(it.found(room).await, None);
         assert_eq!(it.store.closing_rooms().await, Ok(vec![]));
-        assert_eq!(it.kept(room, AccountNo(0), 9).await, []);
+        assert_eq!(it.fixed(room).await, []);
         assert_eq!(it.history(room, FORWARD, ALL).await, [""; 0]);
         assert_eq!(it.store.room_message(room, MessageId(1)).await, Ok(None));
         let said = say(&*it.store, room_plan(room, "b", NOW_MS), None).await;
@@ -412,9 +356,6 @@ mod each {
         what_was_said_of_two_rooms_with_the_same_number_stays_apart
         a_room_is_changed_and_whoever_hears_of_it_hears_in_the_order_of_commits
         open_rooms_that_close_by_themselves_are_listed
-        of_whom_nothing_is_to_be_kept_nothing_is
-        those_of_whom_something_is_kept_are_paged_by_number_and_their_changes_are_told
-        an_account_that_was_removed_has_no_role_and_neither_has_the_next_of_its_name
         places_in_a_history_are_dense_and_what_is_no_part_of_it_has_none
         a_history_is_read_by_time_both_ways_and_keeps_its_limits
         a_message_to_a_room_is_remembered_in_the_same_commit
@@ -454,6 +395,6 @@ async fn rooms_are_there_after_a_restart_and_their_places_go_on() {
         assert_eq!(second.found(room).await.unwrap().info.name, "lobby");
         assert_eq!(second.say(room, "b", NOW_MS).await.1, Some(4));
     }
-    assert_eq!(second.kept(rooms[1], AccountNo(0), 9).await, [ANN, BOB]);
+    assert_eq!(second.fixed(rooms[1]).await, [ANN, BOB]);
     assert_eq!(second.room().await, room_key(APP, 4));
 }

@@ -4,7 +4,7 @@ use carillon_core::command::{CloseAfter, MembershipChange, RoomChange, RoomInfoC
 use carillon_core::model::{
     ClosingPolicy, NewRoom, Point, RoomCard, RoomInfo, RoomKey, RoomPriority, RoomRole, RoomTo,
 };
-use carillon_core::port::{Member, RoomPlan, RoomSpan};
+use carillon_core::port::{Member, MemberSpan, RoomPlan, RoomSpan};
 use carillon_core::{AccountId, AccountNo, AppId};
 use rand::RngExt as _;
 
@@ -44,7 +44,7 @@ impl Make<'_> {
             0 => RoomOp::Rooms(self.app(), (0..3).map(|_| self.room().no).collect()),
             1 => RoomOp::Closing,
             2 => RoomOp::Memberships(self.room(), (0..3).map(|_| self.no()).collect()),
-            3 => RoomOp::Members(self.room(), self.no(), self.rng.random_range(0..4)),
+            3 => RoomOp::Fixed(self.room(), self.member_span(), self.rng.random_range(0..4)),
             4 => RoomOp::Message(self.room(), self.message_id()),
             5 => RoomOp::Open(self.app(), self.rng.random_range(0..=ROOMS), self.rng.random_range(1..=5)),
             6 => RoomOp::Sending(self.room(), self.name(), vec![self.name(), self.name()]),
@@ -121,6 +121,11 @@ impl Make<'_> {
             5 => MembershipChange::Keep,
             _ => MembershipChange::NoteEntered(self.now_ms),
         }
+    }
+
+    fn member_span(&mut self) -> MemberSpan {
+        let to_ms = self.pick(&[0, self.now_ms, self.now_ms.saturating_sub(60_000), u64::MAX]);
+        MemberSpan { to_ms, past: self.maybe(Self::no) }
     }
 
     fn room_span(&mut self) -> RoomSpan {

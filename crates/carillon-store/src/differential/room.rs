@@ -4,9 +4,10 @@ use std::fmt::Debug;
 
 use carillon_core::command::{MembershipChange, RoomChange};
 use carillon_core::model::{NewRoom, RoomCommitted, RoomEvent, RoomKey, RoomNews};
-use carillon_core::port::{Along, Member, PageLimit, RoomMessageChange, RoomPlan, RoomSpan, Store};
+use carillon_core::port::{Along, Member, MemberSpan, PageLimit, RoomMessageChange, RoomPlan, RoomSpan, Store};
 use carillon_core::{AccountId, AccountNo, AppId, MessageId, RoomNo};
 
+use super::make::ACCOUNTS;
 use super::op::{Request, asked};
 use crate::fixture::{ALL, notice, room_key};
 
@@ -23,7 +24,7 @@ pub(super) enum RoomOp {
     Closing,
     Memberships(RoomKey, Vec<AccountNo>),
     ChangeMembership(Member, MembershipChange, u64, Told),
-    Members(RoomKey, AccountNo, usize),
+    Fixed(RoomKey, MemberSpan, usize),
     Say(Vec<(RoomPlan, Option<Request>)>, Option<Request>),
     History(RoomKey, RoomSpan, PageLimit),
     Message(RoomKey, MessageId),
@@ -60,7 +61,7 @@ impl RoomOp {
                 let event = RoomEvent::Kicked { account: member.account, id: member.id.clone() };
                 format!("{:?}", store.change_membership(member, change, along(told, event, now_ms)).await)
             }
-            Self::Members(room, after, limit) => format!("{:?}", store.kept_members(room, after, limit).await),
+            Self::Fixed(room, span, limit) => format!("{:?}", store.fixed_members(room, span, limit).await),
             Self::Say(messages, request) => {
                 let one = |(plan, request)| (plan, asked(request, |message| format!("{message:?}")));
                 let messages = messages.into_iter().map(one).collect();
@@ -82,8 +83,11 @@ pub(super) fn everything_of(app: AppId) -> impl Iterator<Item = RoomOp> {
     let rooms = (1..=ROOMS).map(move |no| room_key(app, no));
     let nos: Vec<RoomNo> = rooms.clone().map(|it| it.no).collect();
     let all = RoomSpan { from_ms: 0, to_ms: u64::MAX, newest_first: false, past: None };
-    let of_each =
-        rooms.flat_map(move |room| [RoomOp::Members(room, AccountNo(0), usize::MAX), RoomOp::History(room, all, ALL)]);
+    let accounts: Vec<AccountNo> = (1..=ACCOUNTS).map(|serial| AccountNo::new(app, serial)).collect();
+    let of_each = rooms.flat_map(move |room| {
+        let fixed = RoomOp::Fixed(room, MemberSpan::ALL, usize::MAX);
+        [fixed, RoomOp::Memberships(room, accounts.clone()), RoomOp::History(room, all, ALL)]
+    });
     of_each.chain([RoomOp::Rooms(app, nos)])
 }
 

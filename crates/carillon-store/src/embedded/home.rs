@@ -25,6 +25,8 @@ pub enum OpenError {
     NotOurs(PathBuf),
     #[error("{path} has format {found}, and this server knows formats up to {known}: run a newer server", path = path.display())]
     NewerFormat { path: PathBuf, found: u32, known: u32 },
+    #[error("{path} has format {found}, which no released server wrote: choose another data directory", path = path.display())]
+    OlderFormat { path: PathBuf, found: u32 },
     #[error("{path} does not say which format it has", path = .0.display())]
     BadFormat(PathBuf),
     #[error("{path}: {error}", path = path.display())]
@@ -117,11 +119,11 @@ fn parse_format(path: &Path, text: &str) -> Result<String, OpenError> {
     if found > format::VERSION {
         return Err(OpenError::NewerFormat { path: path.into(), found, known: format::VERSION });
     }
-    let generation = lines.next().and_then(|line| line.strip_prefix("generation ")).ok_or_else(bad)?;
-    if found < format::OLDEST_VERSION || generation.is_empty() {
-        return Err(bad());
+    if found < format::OLDEST_VERSION {
+        return Err(OpenError::OlderFormat { path: path.into(), found });
     }
-    Ok(generation.to_owned())
+    let generation = lines.next().and_then(|line| line.strip_prefix("generation ")).ok_or_else(bad)?;
+    if generation.is_empty() { Err(bad()) } else { Ok(generation.to_owned()) }
 }
 
 #[cfg(test)]
@@ -142,11 +144,14 @@ mod tests {
         assert!(Home::open(&path).is_ok(), "its own format is opened again");
         for (text, expected) in [
             (
-                ours.replace("format 2", "format 3"),
-                "has format 3, and this server knows formats up to 2: run a newer server",
+                ours.replace("format 3", "format 4"),
+                "has format 4, and this server knows formats up to 3: run a newer server",
             ),
-            (ours.replace("format 2", "format 1"), "does not say which format it has"),
-            (ours.replace("format 2", "format one"), "does not say which format it has"),
+            (
+                ours.replace("format 3", "format 2"),
+                "has format 2, which no released server wrote: choose another data directory",
+            ),
+            (ours.replace("format 3", "format three"), "does not say which format it has"),
             ("something else\n".to_owned(), "does not say which format it has"),
             (String::new(), "does not say which format it has"),
         ] {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use carillon_core::model::{Membership, Room, RoomKey, RoomMessage};
-use carillon_core::port::{Kept, PageLimit, RoomSending, RoomSpan, StoreError};
+use carillon_core::port::{Kept, MemberSpan, PageLimit, RoomSending, RoomSpan, StoreError};
 use carillon_core::{AccountId, AccountNo, AppId, MessageId, RoomNo};
 use fjall::{Guard, Readable as _, Snapshot};
 
@@ -96,22 +96,23 @@ fn membership(snapshot: &Snapshot, db: &Db, room: RoomKey, account: AccountNo) -
     }
 }
 
-pub(crate) fn kept_members(db: &Db, room: RoomKey, after: AccountNo, limit: usize) -> Result<Vec<Kept>, StoreError> {
-    let Some(first) = after.0.checked_add(1) else { return Ok(Vec::new()) };
-    let later = keys::member(room, AccountNo(first))..=keys::member(room, AccountNo(u64::MAX));
+pub(crate) fn fixed_members(db: &Db, room: RoomKey, span: MemberSpan, limit: usize) -> Result<Vec<Kept>, StoreError> {
     let snapshot = db.database.snapshot();
-    // Of accounts that were removed rows are left: nobody knows in which rooms these are.
     let kept = |guard: Guard| {
-        let (key, value) = guard.into_inner().map_err(unknown)?;
-        let account = keys::parse_member(&key).ok_or_else(bad_key)?;
+        let account = keys::parse_entry(&guard.key().map_err(unknown)?).ok_or_else(bad_key)?;
+        // Of accounts that were removed rows are left: nobody knows in which rooms these are.
         let is_there = snapshot.contains_key(&db.rest, format::by_account(Tag::AccountById, account));
         if !is_there.map_err(unknown)? {
             return Ok(None);
         }
+        let key = keys::member(room, account);
+        let value = snapshot.get(&db.rooms, &key).map_err(unknown)?;
+        let value = value.ok_or_else(|| StoreError::Damaged("nothing is kept of a fixed member".into()))?;
         let record = record::decode::<MemberRecord>(&key, &value)?;
         Ok(Some(Kept { account, id: record.account_id()?, membership: record.try_into()? }))
     };
-    snapshot.range(&db.rooms, later).filter_map(|guard| kept(guard).transpose()).take(limit).collect()
+    let entries = snapshot.range(&db.rooms, keys::entries(room, span));
+    entries.filter_map(|guard| kept(guard).transpose()).take(limit).collect()
 }
 
 pub(crate) fn history(

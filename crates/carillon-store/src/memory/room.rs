@@ -1,6 +1,7 @@
 //! Chat rooms: what is kept of them, of their members, and of what was said there.
 
-use std::collections::{BTreeMap, HashMap};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound::{Excluded, Included};
 use std::sync::Arc;
 
@@ -11,8 +12,8 @@ use carillon_core::model::{
     RoomRole,
 };
 use carillon_core::port::{
-    Along, CreateRoomError, Kept, Member, PageLimit, Planned, Remember, RoomMessageChange, RoomPlan, RoomSending,
-    RoomSpan, RoomStore, StoreError,
+    Along, CreateRoomError, Kept, Member, MemberSpan, PageLimit, Planned, Remember, RoomMessageChange, RoomPlan,
+    RoomSending, RoomSpan, RoomStore, StoreError,
 };
 use carillon_core::{AccountId, AccountNo, AppId, MessageId, RoomNo};
 
@@ -26,6 +27,8 @@ pub(super) struct Rooms {
     /// The last number that a room of the app was given, which is also how many it has.
     last: HashMap<AppId, u64>,
     members: BTreeMap<(RoomKey, AccountNo), (AccountId, Membership)>,
+    /// Fixed members, those who came last first.
+    entries: BTreeSet<(RoomKey, Reverse<u64>, AccountNo)>,
     /// By time, then in the order of commits.
     history: BTreeMap<(RoomKey, u64, MessageId), Arc<RoomMessage>>,
     /// The last place in the history that was given.
@@ -47,7 +50,8 @@ impl RoomStore for MemoryStore {
         let room = rules::new_room(room, *last, rooms_max)?;
         *last = room.key.no.get();
         let creator = Membership { role: RoomRole::Creator, ..Membership::default() };
-        rooms.members.insert((room.key, room.creator), (room.creator_id.clone(), creator));
+        let member = Member { room: room.key, account: room.creator, id: room.creator_id.clone() };
+        rooms.keep(member, Some(creator));
         rooms.all.insert(room.key, room.clone());
         state.remember(room.key.app, remember, &room);
         Ok(room)
@@ -118,36 +122,31 @@ impl RoomStore for MemoryStore {
     ) -> Result<Membership, StoreError> {
         let mut state = self.lock();
         let Along { now_ms, notice, remember } = along;
-        let Member { room, account, id } = member;
+        let room = member.room;
         state.check(room.app)?;
         if !state.rooms.all.contains_key(&room) {
             return Ok(Membership::default());
         }
-        let members = &mut state.rooms.members;
-        let kept = members.remove(&(room, account)).map(|(_, kept)| kept);
+        let kept = state.rooms.members.get(&(room, member.account)).map(|(_, kept)| kept.clone());
         let kept = rules::changed_membership(kept, change, now_ms);
-        if let Some(kept) = &kept {
-            members.insert((room, account), (id, kept.clone()));
-        }
+        state.rooms.keep(member, kept.clone());
         let kept = kept.unwrap_or_default();
         state.remember(room.app, remember, &kept);
         self.tell(&state, room, notice);
         Ok(kept)
     }
 
-    async fn kept_members(&self, room: RoomKey, after: AccountNo, limit: usize) -> Result<Vec<Kept>, StoreError> {
+    async fn fixed_members(&self, room: RoomKey, span: MemberSpan, limit: usize) -> Result<Vec<Kept>, StoreError> {
         let state = self.lock();
-        let all = (Excluded((room, after)), Included((room, AccountNo(u64::MAX))));
-        let kept = |((_, account), (id, membership)): (&(RoomKey, AccountNo), &(AccountId, Membership))| Kept {
-            account: *account,
-            id: id.clone(),
-            membership: membership.clone(),
+        let of_that_time = |account| (room, Reverse(span.to_ms), account);
+        let first = span.past.map_or(Included(of_that_time(AccountNo(0))), |past| Excluded(of_that_time(past)));
+        let all = (first, Included((room, Reverse(0), AccountNo(u64::MAX))));
+        let accounts = state.rooms.entries.range(all).map(|(.., account)| *account);
+        let kept = |account| {
+            let (id, membership) = &state.rooms.members[&(room, account)];
+            Kept { account, id: id.clone(), membership: membership.clone() }
         };
-        if after == AccountNo(u64::MAX) {
-            return Ok(Vec::new());
-        }
-        let of_accounts = state.rooms.members.range(all).filter(|((_, account), _)| state.by_no.contains_key(account));
-        Ok(of_accounts.take(limit).map(kept).collect())
+        Ok(accounts.filter(|it| state.by_no.contains_key(it)).take(limit).map(kept).collect())
     }
 
     async fn commit_room_messages(
@@ -253,6 +252,18 @@ impl MemoryStore {
 }
 
 impl Rooms {
+    /// Keeps this of an account, or nothing, in place of what was kept.
+    fn keep(&mut self, Member { room, account, id }: Member, kept: Option<Membership>) {
+        let entry = |it: &Membership| (room, Reverse(it.entered_ms), account);
+        if let Some((_, before)) = self.members.remove(&(room, account)) {
+            self.entries.remove(&entry(&before));
+        }
+        if let Some(kept) = kept {
+            self.entries.extend(kept.is_fixed().then(|| entry(&kept)));
+            self.members.insert((room, account), (id, kept));
+        }
+    }
+
     fn message(&self, room: RoomKey, id: MessageId) -> Option<&Arc<RoomMessage>> {
         let all = (room, 0, MessageId(0))..=(room, u64::MAX, MessageId(u64::MAX));
         self.history.range(all).map(|(_, message)| message).find(|it| it.id == id)
@@ -262,6 +273,7 @@ impl Rooms {
         self.all.retain(|key, _| key.app != app);
         self.last.remove(&app);
         self.members.retain(|(key, _), _| key.app != app);
+        self.entries.retain(|(key, ..)| key.app != app);
         self.history.retain(|(key, ..), _| key.app != app);
         self.seqs.retain(|key, _| key.app != app);
     }

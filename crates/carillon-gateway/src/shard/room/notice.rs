@@ -63,7 +63,11 @@ impl Shard {
                     room.changes += 1;
                     room.people.set_role(*account, *role);
                 }
-                RoomEvent::MemberMuted { .. } | RoomEvent::MutedFor { .. } | RoomEvent::Kicked { .. } => {}
+                RoomEvent::MemberMuted { account, on, .. } => {
+                    room.changes += 1;
+                    room.people.set_muted(*account, *on);
+                }
+                RoomEvent::MutedFor { .. } | RoomEvent::Kicked { .. } => {}
                 RoomEvent::Recalled { message, .. } => room.returning.withdraw(*message),
             }
         });

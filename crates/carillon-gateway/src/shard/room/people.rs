@@ -2,12 +2,12 @@
 //! last one, or where that was lost some time later, so that a reconnect is neither.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use carillon_core::command::{Notify, RoomChange};
 use carillon_core::model::{ClosingPolicy, Room, RoomKey, RoomRole};
-use carillon_core::port::{Present, Whom};
+use carillon_core::port::{Present, Which, Whom};
 use carillon_core::room::{Expression, Reach, Tags};
 use carillon_core::{AccountNo, DeviceId};
 
@@ -16,9 +16,18 @@ use crate::rooms::Moved;
 use crate::server::Server;
 use crate::shard::Shard;
 
-/// Accounts of one shard that count as there; boxed, as up to half of a table is empty.
+/// Accounts of one shard that count as there.
 #[derive(Default)]
-pub(super) struct People(HashMap<AccountNo, Box<Person>>);
+pub(super) struct People {
+    /// Boxed, as up to half of a table is empty.
+    all: HashMap<AccountNo, Box<Person>>,
+    /// Those who stay members while they are away, and the others, each in one of the two: a page of them is no look at all.
+    fixed: ByEntry,
+    guests: ByEntry,
+}
+
+/// Those who came last first.
+type ByEntry = BTreeSet<(Reverse<u64>, AccountNo)>;
 
 #[derive(Clone)]
 pub(super) struct Person {
@@ -73,18 +82,17 @@ pub(super) enum Leaving {
 
 impl People {
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.all.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.all.is_empty()
     }
 
     /// One more connection of the account is there. What it says of itself now holds for all of them, but it is there
     /// since the first one came. Returns whether that is this one, and the account as it is then.
     pub(super) fn enter(&mut self, mut person: Person, device: Option<&DeviceId>) -> (bool, &Person) {
-        let account = person.who.account;
-        let before = self.0.remove(&account);
+        let before = self.take(person.who.account);
         let is_new = before.is_none();
         if let Some(before) = before {
             (person.who.connections, person.who.entered_ms) = (before.who.connections + 1, before.who.entered_ms);
@@ -93,58 +101,95 @@ impl People {
             }
             person.latest = before.latest;
         }
-        (is_new, self.0.entry(account).or_insert(Box::new(person)))
+        (is_new, self.put(Box::new(person)))
     }
 
     /// A connection of the account is gone. Returns the account where that was its last one, and `until_us` does not let
     /// it stay.
     fn leave(&mut self, account: AccountNo, until_us: Option<u64>) -> Option<Person> {
-        let person = self.0.get_mut(&account)?;
+        let person = self.all.get_mut(&account)?;
         person.who.connections -= 1;
         if person.who.connections > 0 {
             return None;
         }
         person.is_gone_us = until_us;
-        if until_us.is_some() { None } else { self.0.remove(&account).map(|it| *it) }
+        if until_us.is_some() { None } else { self.take(account).map(|it| *it) }
     }
 
     /// The account if it counts as gone from then on.
     fn end_grace(&mut self, account: AccountNo, until_us: u64) -> Option<Person> {
-        self.0.get(&account).filter(|it| it.is_gone_us == Some(until_us))?;
-        self.0.remove(&account).map(|it| *it)
+        self.all.get(&account).filter(|it| it.is_gone_us == Some(until_us))?;
+        self.take(account).map(|it| *it)
     }
 
     /// One account, or all, are gone, where they have no connection there any more.
     pub(super) fn forget(&mut self, account: Option<AccountNo>) {
-        self.0.retain(|no, person| person.who.connections > 0 || account.is_some_and(|it| it != *no));
+        let is_gone = |no: &AccountNo| self.all.get(no).is_some_and(|it| it.who.connections == 0);
+        let gone: Vec<AccountNo> = match &account {
+            Some(account) => [*account].into_iter().filter(is_gone).collect(),
+            None => self.all.keys().copied().filter(is_gone).collect(),
+        };
+        for account in gone {
+            self.take(account);
+        }
     }
 
     pub(super) fn get(&self, account: AccountNo) -> Option<&Person> {
-        self.0.get(&account).map(|it| &**it)
+        self.all.get(&account).map(|it| &**it)
     }
 
+    /// To change what it says of itself.
     pub(super) fn get_mut(&mut self, account: AccountNo) -> Option<&mut Person> {
-        self.0.get_mut(&account).map(|it| &mut **it)
+        self.all.get_mut(&account).map(|it| &mut **it)
     }
 
     pub(super) fn set_role(&mut self, account: AccountNo, role: RoomRole) {
-        if let Some(person) = self.0.get_mut(&account) {
+        if let Some(mut person) = self.take(account) {
             person.who.role = role;
+            self.put(person);
+        }
+    }
+
+    pub(super) fn set_muted(&mut self, account: AccountNo, on: bool) {
+        if let Some(mut person) = self.take(account) {
+            person.who.muted = on;
+            self.put(person);
         }
     }
 
     pub(super) fn who(&self, whom: &Whom) -> Vec<Present> {
+        let of = |accounts: &mut dyn Iterator<Item = &AccountNo>| {
+            accounts.filter_map(|account| self.all.get(account)).map(|it| it.who.clone()).collect()
+        };
         match whom {
-            Whom::These(accounts) => {
-                accounts.iter().filter_map(|account| self.0.get(account)).map(|it| it.who.clone()).collect()
-            }
-            Whom::Latest { before_ms, limit } => {
-                let all = self.0.values().map(|it| &it.who);
-                let mut all: Vec<&Present> = all.filter(|it| it.entered_ms <= *before_ms).collect();
-                all.sort_unstable_by_key(|it| (Reverse(it.entered_ms), it.account));
-                all.into_iter().take(*limit).cloned().collect()
+            Whom::These(accounts) => of(&mut accounts.iter()),
+            Whom::Latest { which, before_ms, limit } => {
+                let latest = |all: &ByEntry| -> Vec<(Reverse<u64>, AccountNo)> {
+                    all.range((Reverse(*before_ms), AccountNo(0))..).take(*limit).copied().collect()
+                };
+                let mut found = match which {
+                    Which::Fixed => latest(&self.fixed),
+                    Which::Guests => latest(&self.guests),
+                    Which::All => [latest(&self.fixed), latest(&self.guests)].concat(),
+                };
+                found.sort_unstable();
+                of(&mut found.iter().take(*limit).map(|(_, account)| account))
             }
         }
+    }
+
+    fn put(&mut self, person: Box<Person>) -> &Person {
+        let who = &person.who;
+        let (account, entry) = (who.account, (Reverse(who.entered_ms), who.account));
+        if who.is_fixed() { &mut self.fixed } else { &mut self.guests }.insert(entry);
+        self.all.entry(account).insert_entry(person).into_mut()
+    }
+
+    fn take(&mut self, account: AccountNo) -> Option<Box<Person>> {
+        let person = self.all.remove(&account)?;
+        let who = &person.who;
+        if who.is_fixed() { &mut self.fixed } else { &mut self.guests }.remove(&(Reverse(who.entered_ms), account));
+        Some(person)
     }
 }
 

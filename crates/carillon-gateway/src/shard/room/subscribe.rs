@@ -157,8 +157,9 @@ impl Shard {
             return Err(ErrorCode::UNKNOWN_CHANNEL);
         };
         live.entering -= 1;
-        let Entered { room: is, role, card, now_ms, .. } = entered;
-        let who = Present { account, id: account_id, role, card, entered_ms: now_ms, connections: 1 };
+        let Entered { room: is, role, card, now_ms, membership } = entered;
+        let muted = membership.muted;
+        let who = Present { account, id: account_id, role, muted, card, entered_ms: now_ms, connections: 1 };
         let (is_new, own) = live.people.enter(Person::new(who, chosen.tells), device.as_ref());
         let (tags, reach) = match own.latest(device.as_ref()) {
             Some(latest) => (latest.tags.clone(), latest.reach),

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use carillon_core::command::{Resend, RoomRecipients, RoomSend};
 use carillon_core::model::{Moderation, RoomKey, RoomPriority};
 use carillon_core::pipeline::SentToRoom;
-use carillon_core::port::{LiveRooms as _, PageLimit, RoomSpan, Whom};
+use carillon_core::port::{LiveRooms as _, PageLimit, RoomSpan, Which, Whom};
 use carillon_core::room::{AbandonRatio, Expression};
 use carillon_core::{AccountId, MessageId, RoomNo};
 use serde::{Deserialize, Serialize};
@@ -157,7 +157,8 @@ pub(super) async fn members(shard: &Shard, caller: &Caller, data: &[u8]) -> Resu
     let room = own(shard, caller, &room)?;
     let limit = limit.unwrap_or(LIMIT_MAX).clamp(1, LIMIT_MAX);
     let hub = &shard.server.hub;
-    let present = hub.present(room, Whom::Latest { before_ms: before.unwrap_or(u64::MAX), limit }).await;
+    let latest = Whom::Latest { which: Which::All, before_ms: before.unwrap_or(u64::MAX), limit };
+    let present = hub.present(room, latest).await;
     let members = present.iter().map(|it| raw(format::room_member(it))).collect();
     Ok(word(&Members { online: hub.head_count(room), members }))
 }

@@ -19,7 +19,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use carillon_core::model::{AppSettings, DropReason, Outcome, RoomKey, RoomOutcomes, RoomSettings};
-use carillon_core::port::{LiveRooms as _, PageLimit, RoomSpan, Whom};
+use carillon_core::port::{LiveRooms as _, PageLimit, RoomSpan, Which, Whom};
 use carillon_core::{AccountNo, MessageId};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -193,7 +193,12 @@ impl Sim {
         assert_eq!(hub.rooms.here(key).connections, connections);
         let world = Rc::clone(&self.world);
         let (present, history) = self.executor.run(async move {
-            let present = world.gateway.server.hub.present(key, Whom::Latest { before_ms: u64::MAX, limit: 100 }).await;
+            let present = world
+                .gateway
+                .server
+                .hub
+                .present(key, Whom::Latest { which: Which::All, before_ms: u64::MAX, limit: 100 })
+                .await;
             let span = RoomSpan { from_ms: 0, to_ms: u64::MAX, newest_first: false, past: None };
             let limit = PageLimit { entries: usize::MAX, bytes: usize::MAX };
             (present, world.pipeline.room_history(&world.app, key.no, span, limit).await.unwrap())

@@ -54,10 +54,6 @@ impl Member {
         self.present.as_ref().map_or(self.kept.entered_ms, |it| it.entered_ms)
     }
 
-    pub(super) fn is_fixed(&self) -> bool {
-        self.kept.is_fixed()
-    }
-
     pub(super) fn row(self, room: RoomKey, now_ms: u64) -> Row {
         let enter_time = Some(self.entered_ms()).filter(|entered_ms| *entered_ms != 0);
         let Self { id, kept, present } = self;

@@ -1,9 +1,15 @@
 //! `POST /nimserver/chatroom/membersByPage.action`: a room's members, those who came in last first.
+//!
+//! A page costs what it holds: the room knows who is there by when they came, and the store fixed members by when they came
+//! last.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use carillon_core::AccountNo;
 use carillon_core::model::{App, RoomKey};
-use carillon_core::port::{Kept, StoreError, Whom};
+use carillon_core::port::{Kept, MemberSpan, Present, StoreError, Which, Whom};
 
 use super::member::{self, Member};
 use super::query_members;
@@ -12,23 +18,16 @@ use crate::netease::error::{CallError, FieldError, Problem};
 use crate::netease::form::Form;
 
 const LIMIT_MAX: u64 = 100;
-/// Read from the store at a time.
-const PAGE: usize = 1_000;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Which {
-    Fixed,
-    /// They are members only while they are there.
-    Guests,
-    FixedAndThere,
-}
+/// By when they came.
+type ByEntry = BTreeMap<(Reverse<u64>, AccountNo), Member>;
 
 pub(in crate::netease) async fn run(netease: &Netease, app: &App, form: &Form) -> Result<Bytes, CallError> {
     let no = super::id(form)?;
-    let which = match form.required("type")? {
-        "0" => Which::Fixed,
-        "1" => Which::Guests,
-        "2" => Which::FixedAndThere,
+    let (which, and_away) = match form.required("type")? {
+        "0" => (Which::Fixed, true),
+        "1" => (Which::Guests, false),
+        "2" => (Which::Fixed, false),
         _ => return Err(FieldError { field: "type", problem: Problem::NotOneOf("0 1 2") }.into()),
     };
     let limit = form.number("limit")?.filter(|limit| (1..=LIMIT_MAX).contains(limit));
@@ -37,48 +36,49 @@ pub(in crate::netease) async fn run(netease: &Netease, app: &App, form: &Form) -
     let now_ms = netease.pipeline.clock.now_ms();
     let before_ms = form.number("endtime")?.filter(|time_ms| *time_ms != 0).unwrap_or(now_ms);
     let room = netease.pipeline.room(app, no).await?.key;
-    let members = match which {
-        Which::Guests => guests(netease, room, before_ms, limit).await?,
-        Which::Fixed | Which::FixedAndThere => {
-            let mut members = fixed(netease, room).await?;
-            members.retain(|it| it.entered_ms() <= before_ms && (which == Which::Fixed || it.present.is_some()));
-            members.sort_by_key(|it| std::cmp::Reverse(it.entered_ms()));
-            members.truncate(limit);
-            members
-        }
-    };
-    Ok(query_members::reply(members.into_iter().map(|it| it.row(room, now_ms)).collect()))
-}
-
-async fn fixed(netease: &Netease, room: RoomKey) -> Result<Vec<Member>, StoreError> {
-    let mut members = Vec::new();
-    let mut after = AccountNo(0);
-    loop {
-        let page = netease.pipeline.store.kept_members(room, after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(members) };
-        after = last.account;
-        let nos = page.iter().map(|it| it.account).collect();
-        let mut present = member::present(netease, room, nos).await;
-        let member =
-            |Kept { account, id, membership }| Member { id, kept: membership, present: present.remove(&account) };
-        members.extend(page.into_iter().map(member).filter(Member::is_fixed));
+    let mut members = there(netease, room, Whom::Latest { which, before_ms, limit }).await?;
+    if and_away {
+        add_kept(netease, room, (before_ms, limit), &mut members).await?;
     }
+    let rows = members.into_values().take(limit).map(|it| it.row(room, now_ms));
+    Ok(query_members::reply(rows.collect()))
 }
 
-/// Among those who came last there may be fixed members, so more are asked for until there are enough, or no more.
-async fn guests(netease: &Netease, room: RoomKey, before_ms: u64, limit: usize) -> Result<Vec<Member>, StoreError> {
-    let mut asked = limit;
+/// Those who are there.
+async fn there(netease: &Netease, room: RoomKey, whom: Whom) -> Result<ByEntry, StoreError> {
+    let present = netease.pipeline.live.present(room, whom).await;
+    let nos: Vec<_> = present.iter().map(|it| it.account).collect();
+    let kept = netease.pipeline.store.memberships(room, &nos).await?;
+    let member = |(it, kept): (Present, _)| {
+        ((Reverse(it.entered_ms), it.account), Member { id: it.id.clone(), kept, present: Some(it) })
+    };
+    Ok(present.into_iter().zip(kept).map(member).collect())
+}
+
+/// Adds fixed members, those who are away too, until there are as many as are asked for, or no more. Who is there may have
+/// come at another time than the store has: when its first device did, or before it became a fixed member. It is among those
+/// who are there, if it belongs to the page.
+async fn add_kept(
+    netease: &Netease,
+    room: RoomKey,
+    (before_ms, limit): (u64, usize),
+    members: &mut ByEntry,
+) -> Result<(), StoreError> {
+    let mut span = MemberSpan { to_ms: before_ms, past: None };
     loop {
-        let present = netease.pipeline.live.present(room, Whom::Latest { before_ms, limit: asked }).await;
-        let are_all = present.len() < asked;
-        let nos: Vec<_> = present.iter().map(|it| it.account).collect();
-        let kept = netease.pipeline.store.memberships(room, &nos).await?;
-        let members =
-            present.into_iter().zip(kept).map(|(it, kept)| Member { id: it.id.clone(), kept, present: Some(it) });
-        let guests: Vec<_> = members.filter(|it| !it.is_fixed()).take(limit).collect();
-        if are_all || guests.len() == limit {
-            return Ok(guests);
+        let page = netease.pipeline.store.fixed_members(room, span, limit).await?;
+        let end = page.last().filter(|_| page.len() == limit);
+        let end = end.map(|it| (Reverse(it.membership.entered_ms), it.account));
+        let mut present = member::present(netease, room, page.iter().map(|it| it.account).collect()).await;
+        for Kept { account, id, membership } in page {
+            let member = Member { id, kept: membership, present: present.remove(&account) };
+            if member.entered_ms() <= before_ms {
+                members.insert((Reverse(member.entered_ms()), account), member);
+            }
         }
-        asked *= 2;
+        // What follows in the store comes after the end of this page.
+        let is_open = |end: &(Reverse<u64>, AccountNo)| members.keys().nth(limit - 1).is_none_or(|last| last > end);
+        let Some((Reverse(to_ms), past)) = end.filter(is_open) else { return Ok(()) };
+        span = MemberSpan { to_ms, past: Some(past) };
     }
 }

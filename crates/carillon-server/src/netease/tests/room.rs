@@ -39,10 +39,13 @@ impl Backend {
 
     /// Puts an account into room 1, before those who are there.
     pub(super) async fn enter(&self, accid: &str, role: RoomRole, entered_ms: u64) {
+        let account = self.account_no(accid).await;
+        let kept = self.pipeline.store.memberships(room_1(), &[account]).await.unwrap().remove(0);
         let present = Present {
-            account: self.account_no(accid).await,
+            account,
             id: AccountId::new(accid).unwrap(),
             role,
+            muted: kept.muted,
             card: RoomCard { nick: format!("{accid} here"), ..RoomCard::default() },
             entered_ms,
             connections: 1,

@@ -1,9 +1,11 @@
 //! The replies of the calls that change rooms and their members, and that list these.
 
+use carillon_core::command::MembershipChange;
 use carillon_core::model::{RoomEvent, RoomNews, RoomRole};
+use carillon_core::port::{Along, Member};
 use insta::assert_snapshot;
 
-use super::room::{backend, each};
+use super::room::{backend, each, room_1};
 use super::*;
 
 const ROLE: &str = "chatroom/setMemberRole.action";
@@ -208,6 +210,42 @@ async fn members_are_listed_by_what_they_are_and_by_when_they_came() {
     {"code":414,"desc":"limit is not a whole number from 1 to 100"}
     {"code":414,"desc":"endtime is not a whole number"}
     "#);
+}
+
+#[tokio::test]
+async fn fixed_members_are_paged_by_when_they_came_whether_they_are_there_or_not() {
+    let backend = backend().await;
+    for target in ["ann", "bob", "carl"] {
+        set_role(&backend, target, "2", "true").await;
+    }
+    let noted = async |accid: &str, entered_ms| {
+        let member =
+            Member { room: room_1(), account: backend.account_no(accid).await, id: AccountId::new(accid).unwrap() };
+        let change = MembershipChange::NoteEntered(entered_ms);
+        backend.pipeline.store.change_membership(member, change, Along::at(NOW_MS)).await.unwrap();
+    };
+    // Ann's second device came later than her first one; bob is away; carl came when nothing was kept of him.
+    noted("ann", NOW_MS - 10).await;
+    noted("bob", NOW_MS - 20).await;
+    backend.enter("carl", RoomRole::Fixed, NOW_MS - 40).await;
+    backend.enter("ann", RoomRole::Fixed, NOW_MS - 30).await;
+    let page = async |end_ms: u64, limit: &str| {
+        let fields = [("endtime", &*end_ms.to_string()), ("limit", limit)];
+        let reply: serde_json::Value = serde_json::from_str(&list(&backend, "0", &fields).await).unwrap();
+        let row = |row: &serde_json::Value| {
+            (row["accid"].as_str().unwrap().to_owned(), row["enterTime"].as_u64().map(|it| NOW_MS - it))
+        };
+        reply["desc"]["data"].as_array().unwrap().iter().map(row).collect::<Vec<_>>()
+    };
+    let all = [("bob", Some(20)), ("ann", Some(30)), ("carl", Some(40)), ("zoe", None)];
+    let all = all.map(|(accid, ago_ms)| (accid.to_owned(), ago_ms));
+    for limit in 1..=4 {
+        assert_eq!(page(NOW_MS, &limit.to_string()).await, all[..limit], "the first {limit}");
+    }
+    assert_eq!(page(NOW_MS - 20, "2").await, all[..2]);
+    assert_eq!(page(NOW_MS - 21, "2").await, all[1..3]);
+    assert_eq!(page(NOW_MS - 31, "1").await, all[2..3]);
+    assert_eq!(page(NOW_MS - 41, "9").await, all[3..]);
 }
 
 #[tokio::test]

@@ -28,10 +28,9 @@ pub(crate) fn create(
     let room = Arc::new(rules::new_room(new, last, rooms_max)?);
     let value = seal::seal(&last_key, &room.key.no.get().to_be_bytes());
     group.put_room(last_key, value);
-    let key = keys::member(room.key, room.creator);
-    let creator = Membership { role: RoomRole::Creator, ..Membership::default() };
-    let value = record::encode(&key, &MemberRecord::new(&room.creator_id, &creator));
-    group.put_room(key, value);
+    let creator = Member { room: room.key, account: room.creator, id: room.creator_id.clone() };
+    let as_creator = Membership { role: RoomRole::Creator, ..Membership::default() };
+    put_member(group, &creator, None, Some(&as_creator));
     put(group, RoomHead { room: Arc::clone(&room), seq: 0 }, false);
     group.remember(room.key.app, remember, &*room);
     Ok(Arc::unwrap_or_clone(room))
@@ -90,18 +89,36 @@ pub(crate) fn change_membership(
         None => None,
     };
     let changed = rules::changed_membership(kept.clone(), change, now_ms);
-    match &changed {
-        Some(changed) if kept.as_ref() != Some(changed) => {
-            let value = record::encode(&key, &MemberRecord::new(&member.id, changed));
-            group.put_room(key, value);
-        }
-        None if kept.is_some() => group.remove_room(key),
-        Some(_) | None => {}
+    if changed != kept {
+        put_member(group, member, kept.as_ref(), changed.as_ref());
     }
     let changed = changed.unwrap_or_default();
     group.remember(member.room.app, remember, &changed);
     group.tell(&head.room, notice);
     Ok(changed)
+}
+
+/// Puts in what is kept of an account, in place of what was, and where it is found by when it came.
+fn put_member(group: &mut Group<'_>, member: &Member, before: Option<&Membership>, after: Option<&Membership>) {
+    let Member { room, account, id } = member;
+    let key = keys::member(*room, *account);
+    match after {
+        Some(after) => {
+            let value = record::encode(&key, &MemberRecord::new(id, after));
+            group.put_room(key, value);
+        }
+        None => group.remove_room(key),
+    }
+    let entry =
+        |it: Option<&Membership>| it.filter(|it| it.is_fixed()).map(|it| keys::entry(*room, it.entered_ms, *account));
+    let (before, after) = (entry(before), entry(after));
+    if before != after {
+        before.into_iter().for_each(|key| group.remove_room(key));
+        if let Some(key) = after {
+            let value = seal::seal(&key, &[]);
+            group.put_room(key, value);
+        }
+    }
 }
 
 /// Reads nothing of rooms that the writer has at hand.

@@ -2,9 +2,12 @@
 //! no one room lies under the number 0, which is no room's.
 //!
 //! Histories lie by time, because they are asked for by time; the id tells apart what is of one millisecond, in the order
-//! of commits.
+//! of commits. Fixed members lie by when they came, the last one first, beside what is kept of them by account.
+
+use std::ops::Bound;
 
 use carillon_core::model::RoomKey;
+use carillon_core::port::MemberSpan;
 use carillon_core::{AccountNo, AppId, MessageId, RoomNo};
 
 use super::{low_bytes, number};
@@ -15,6 +18,8 @@ use super::{low_bytes, number};
 pub(crate) enum RoomTag {
     /// Under the app: a room that closes by itself.
     Closing = b'c',
+    /// A fixed member, by when it came.
+    Entry = b'e',
     /// What was said, by time.
     Said = b'h',
     /// When something was said, by its id.
@@ -52,9 +57,23 @@ pub(crate) fn member(room: RoomKey, account: AccountNo) -> Vec<u8> {
     [of_room(RoomTag::Member, room), account.0.to_be_bytes().into()].concat()
 }
 
-/// The account of a [`member`] key.
-pub(crate) fn parse_member(key: &[u8]) -> Option<AccountNo> {
-    key.get(ROOM + 1..).filter(|no| no.len() == 8).map(|no| AccountNo(number(no)))
+pub(crate) fn entry(room: RoomKey, entered_ms: u64, account: AccountNo) -> Vec<u8> {
+    let latest_first = (!entered_ms).to_be_bytes();
+    [of_room(RoomTag::Entry, room), latest_first.into(), account.0.to_be_bytes().into()].concat()
+}
+
+/// The keys of these members.
+pub(crate) fn entries(room: RoomKey, span: MemberSpan) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
+    let of_that_time = |account| entry(room, span.to_ms, account);
+    let first = span
+        .past
+        .map_or_else(|| Bound::Included(of_that_time(AccountNo(0))), |past| Bound::Excluded(of_that_time(past)));
+    (first, Bound::Included(entry(room, 0, AccountNo(u64::MAX))))
+}
+
+/// The account of an [`entry`] key.
+pub(crate) fn parse_entry(key: &[u8]) -> Option<AccountNo> {
+    key.get(ROOM + 9..).filter(|no| no.len() == 8).map(|no| AccountNo(number(no)))
 }
 
 pub(crate) fn said(room: RoomKey, time_ms: u64, id: MessageId) -> Vec<u8> {

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use carillon_core::command::{MembershipChange, RoomChange};
 use carillon_core::model::{Membership, NewRoom, Room, RoomKey, RoomMessage, RoomRecord};
 use carillon_core::port::{
-    Along, CreateRoomError, Kept, Member, PageLimit, Planned, Remember, RoomMessageChange, RoomSending, RoomSpan,
-    RoomStore, StoreError,
+    Along, CreateRoomError, Kept, Member, MemberSpan, PageLimit, Planned, Remember, RoomMessageChange, RoomSending,
+    RoomSpan, RoomStore, StoreError,
 };
 use carillon_core::{AccountId, AccountNo, AppId, MessageId, RoomNo};
 
@@ -77,8 +77,8 @@ impl RoomStore for EmbeddedStore {
         self.write(Kind::Grouped, write).await
     }
 
-    async fn kept_members(&self, room: RoomKey, after: AccountNo, limit: usize) -> Result<Vec<Kept>, StoreError> {
-        self.read(room.app, Vec::new(), move |_, db| room::kept_members(db, room, after, limit)).await
+    async fn fixed_members(&self, room: RoomKey, span: MemberSpan, limit: usize) -> Result<Vec<Kept>, StoreError> {
+        self.read(room.app, Vec::new(), move |_, db| room::fixed_members(db, room, span, limit)).await
     }
 
     async fn commit_room_messages(
