@@ -88,6 +88,41 @@ async fn members_read_the_rooms_history_and_directed_messages_are_no_part_of_it(
 }
 
 #[tokio::test]
+async fn pages_of_a_history_part_among_messages_of_one_time_and_lose_and_repeat_none() {
+    let world = World::new().await;
+    world.accounts(&["ann"]).await;
+    let room = world.room("ann").await.key.no;
+    let mut ann = world.member("ann", room, Value::Null).await;
+    let mut said = Vec::new();
+    for (client_id, then_ms) in [("a", 1), ("b", 0), ("c", 0), ("d", 0), ("e", 1), ("f", 0), ("g", 0)] {
+        world.say(text(room, "ann", client_id)).await;
+        assert_eq!(ann.said(room).await, client_id);
+        world.clock.advance_ms(then_ms);
+        said.push(format!("of {client_id}"));
+    }
+    for (edge, start) in [("after", 0), ("before", u64::MAX)] {
+        for limit in [1, 2, 3, 5] {
+            // So that it has not asked too often.
+            world.clock.advance_ms(1_000);
+            let mut asked = json!({"room": room.to_string(), edge: start, "limit": limit});
+            let mut all = Vec::new();
+            loop {
+                let page = ann.rpc("room.history", asked.clone()).await.unwrap()["messages"].take();
+                let page = page.as_array().unwrap();
+                assert!(page.len() <= limit);
+                let Some(last) = page.last() else { break };
+                (asked[edge], asked["past"]) = (last["time"].clone(), last["id"].clone());
+                all.extend(page.iter().map(|it| it["client_id"].as_str().unwrap().to_owned()));
+            }
+            if edge == "before" {
+                all.reverse();
+            }
+            assert_eq!(all, said, "{edge}, in pages of {limit}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_reconnect_keeps_what_was_changed_and_not_what_was_said_at_first() {
     let world = World::new().await;
     world.accounts(&["ann", "bob"]).await;

@@ -100,6 +100,42 @@ async fn messages_are_found_from_a_time_on_or_up_to_it() {
 }
 
 #[tokio::test]
+async fn pages_that_part_among_messages_of_one_time_repeat_those_and_lose_none() {
+    let backend = backend().await;
+    let moments = [vec!["a"], vec!["b", "c", "d"], vec!["e"], vec!["f", "g"]];
+    for moment in &moments {
+        for id in moment {
+            let fields = [("roomid", "1"), ("msgId", *id), ("fromAccid", "ann"), ("msgType", "0"), ("attach", "hi")];
+            backend.post("chatroom/sendMsg.action", &fields).await;
+        }
+        backend.clock.advance_ms(1);
+    }
+    let said: Vec<&str> = moments.concat();
+    for (reverse, limit) in [("1", 4), ("1", 5), ("2", 4), ("2", 5)] {
+        let (mut anchor_ms, mut all) = (0, Vec::new());
+        loop {
+            let fields = [("timetag", &*anchor_ms.to_string()), ("reverse", reverse), ("limit", &*limit.to_string())];
+            let reply: serde_json::Value = serde_json::from_str(&query(&backend, &fields).await).unwrap();
+            let rows = reply["msgs"].as_array().unwrap();
+            for row in rows {
+                let id = row["msgid"].as_str().unwrap().to_owned();
+                let is_known = all.contains(&id);
+                assert!(!is_known || row["sendtime"] == anchor_ms, "{id} is not of the time that the page begins with");
+                all.extend(Some(id).filter(|_| !is_known));
+            }
+            if rows.len() < limit {
+                break;
+            }
+            anchor_ms = rows[limit - 1]["sendtime"].as_u64().unwrap();
+        }
+        if reverse == "2" {
+            all.reverse();
+        }
+        assert_eq!(all, said, "in pages of {limit}");
+    }
+}
+
+#[tokio::test]
 async fn messages_of_some_types_are_found_among_many_others() {
     let backend = backend().await;
     say(&backend, "first", "10", "tip", &[]).await;
