@@ -13,7 +13,7 @@ use fjall::config::FilterPolicy;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, UserKey, UserValue};
 
 use crate::line::{Line, Used};
-use crate::store::RealClock;
+use crate::ports::RealClock;
 
 /// The writer's own records, one of each in each group: how many groups there were, and the next id.
 const OF_GROUP: [(&[u8], [u8; 13]); 2] = [(b"g", [1; 13]), (b"n", [1; 13])];

@@ -11,6 +11,8 @@ mod engine;
 mod http;
 mod line;
 mod plan;
+#[path = "../ports/mod.rs"]
+mod ports;
 mod store;
 
 use std::path::{Path, PathBuf};

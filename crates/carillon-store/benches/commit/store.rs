@@ -2,53 +2,19 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
 
 use anyhow::Result;
-use async_trait::async_trait;
-use carillon_core::model::{Broadcast, Committed, RoomCommitted};
-use carillon_core::port::{Clock, Fanout, InboxPlan, Store};
+use carillon_core::model::Committed;
+use carillon_core::port::{Clock, InboxPlan, Store};
 use carillon_store::{EmbeddedConfig, EmbeddedStore};
 use tokio::task::JoinSet;
 
 use crate::line::{Line, Used};
 use crate::plan::{self, Plans, RECIPIENTS};
+use crate::ports::{Nobody, RealClock};
 
 /// Writes that wait at a time while the store is filled; as many share a sync by default.
 const FILLERS: usize = 256;
-
-pub(crate) struct RealClock(Instant);
-
-impl RealClock {
-    #[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
-    pub(crate) fn new() -> Self {
-        Self(Instant::now())
-    }
-}
-
-#[async_trait]
-impl Clock for RealClock {
-    fn now_ms(&self) -> u64 {
-        1_800_000_000_000 + self.monotonic_us() / 1_000
-    }
-
-    fn monotonic_us(&self) -> u64 {
-        u64::try_from(self.0.elapsed().as_micros()).unwrap_or(u64::MAX)
-    }
-
-    async fn sleep_until_us(&self, _: u64) {}
-}
-
-struct Nobody;
-
-impl Fanout for Nobody {
-    fn committed(&self, _: &Arc<Committed>) {}
-
-    fn broadcast(&self, _: &Arc<Broadcast>) {}
-    fn room(&self, _: &Arc<RoomCommitted>) {}
-
-    fn nobody(&self, _unregistered: usize) {}
-}
 
 pub(crate) struct Bench {
     store: Arc<EmbeddedStore>,
