@@ -55,7 +55,8 @@ impl Shard {
                 let copies = committed.copies.iter().map(|copy| (copy, Role::Recipient));
                 let own = committed.sender_copy.iter().map(|copy| (copy, Role::Sender));
                 let mut noted = Vec::new();
-                for (copy, role) in copies.chain(own) {
+                // The sender's own comes first in their inbox, too, where they are among the recipients.
+                for (copy, role) in own.chain(copies) {
                     let outcome = self.hand_out(&mut state, &mut pass, &envelope, (copy, role));
                     noted.extend(outcome.map(|outcome| Noted { distance: tally.distance(copy.id), outcome }));
                 }

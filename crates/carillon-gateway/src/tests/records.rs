@@ -53,6 +53,25 @@ async fn a_record_says_who_was_online_and_what_became_of_the_others() {
 }
 
 #[tokio::test]
+async fn a_sender_who_is_online_and_among_the_recipients_gets_both_copies_at_once() {
+    let world = World::new().await;
+    world.accounts(&["ann", "bob"]).await;
+    let mut ann = world.connected("ann", "phone").await;
+    let command = message(
+        "ann",
+        Recipients::Many { named: vec![id("bob"), id("ann")], impossible: 0 },
+        "to myself, too",
+        CopyOptions::default(),
+    );
+    let sent = world.pipeline.send(&world.app, command, None).await.unwrap();
+    assert_eq!((ann.push().await.0, ann.push().await.0), (Some(1), Some(2)));
+    let record = world.complete(sent.id).await;
+    assert_eq!(record.copies, [Outcome::Stored, Outcome::Delivered]);
+    assert_eq!(record.sender_copy, Some(Outcome::Delivered));
+    assert_eq!((world.metrics.delivered.get(), world.metrics.stored.get()), (2, 1));
+}
+
+#[tokio::test]
 async fn what_became_of_messages_is_written_a_moment_later() {
     let world = World::new().await;
     world.accounts(&["shop", "ann"]).await;
