@@ -1,7 +1,7 @@
 //! What a conversation knows of a copy without reading its message, and who sees it: the same in every engine.
 
 use carillon_core::AccountNo;
-use carillon_core::model::Message;
+use carillon_core::model::{Fate, Message};
 use carillon_core::port::View;
 
 /// A copy's row in its conversation. Its bits are part of the disk format.
@@ -20,14 +20,14 @@ impl Row {
     const WITHDRAWN: u8 = 1 << 6;
     const MODIFIED: u8 = 1 << 7;
 
-    pub(crate) fn new(message: &Message, low: AccountNo) -> Self {
+    pub(crate) fn new(message: &Message, low: AccountNo, fate: Fate) -> Self {
         let bits = [
             (message.sender.no == low, Self::FROM_LOW),
             (message.options.history, Self::RECORDED),
             (message.options.badge, Self::BADGE),
             (message.options.session_update, Self::SESSION),
             (message.sender_sees, Self::SENDER_SEES),
-            (message.recipients_see, Self::RECIPIENT_SEES),
+            (message.recipients_see && !fate.is_dropped(), Self::RECIPIENT_SEES),
         ];
         Self(bits.iter().fold(0, |row, (on, bit)| if *on { row | bit } else { row }))
     }

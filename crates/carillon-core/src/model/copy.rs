@@ -49,11 +49,11 @@ pub enum DropReason {
 }
 
 impl Fate {
-    /// Whether a conversation with history keeps the copy there.
-    pub fn is_in_history(self) -> bool {
+    /// Whether the copy's recipient is to have nothing of it.
+    pub fn is_dropped(self) -> bool {
         match self {
-            Self::Inbox | Self::OnlineOnly | Self::Hidden => true,
-            Self::Drop(_) => false,
+            Self::Inbox | Self::OnlineOnly | Self::Hidden => false,
+            Self::Drop(_) => true,
         }
     }
 }

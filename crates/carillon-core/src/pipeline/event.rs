@@ -118,7 +118,8 @@ impl Pipeline {
             Through::Time(time_ms) => self.message_until(*time_ms, &other, &reader).await?,
         };
         let Some((message, place)) = found else { return Ok(now_ms) };
-        if self.store.read_mark(reader.no, other.no).await? >= place.copy {
+        // Whoever does not see it has not read it, and its sender must not learn that it was kept away.
+        if !self.store.sees(reader.no, place).await? || self.store.read_mark(reader.no, other.no).await? >= place.copy {
             return Ok(now_ms);
         }
         let facts = EventFacts {
@@ -242,7 +243,7 @@ impl Pipeline {
         Ok(place(&message, sender, recipient).filter(|it| it.copy == id || it.message == id).map(|it| (message, it)))
     }
 
-    /// The newest message that its sender gave this id.
+    /// The newest message that its sender gave this id, of those that its recipient sees.
     async fn message_named(
         &self,
         client_id: &str,
@@ -254,7 +255,7 @@ impl Pipeline {
         self.newest((sender, recipient), end, Through::LOOKED_AT_MAX, is_it).await
     }
 
-    /// The last message before which nothing was said after this time: what joined the conversation late may lie behind what is
+    /// The last message that its recipient sees and before which nothing was said after this time: what joined the conversation late may lie behind what is
     /// newer, and a mark of what was read is one of all before it.
     async fn message_until(
         &self,
@@ -276,8 +277,9 @@ impl Pipeline {
                 if message.time_ms > time_ms {
                     break 'pages;
                 }
-                if message.sender.no == sender.no {
-                    last = Some(found(copy, message, (sender, recipient)));
+                let found = found(copy, message, (sender, recipient));
+                if found.0.sender.no == sender.no && self.store.sees(recipient.no, found.1).await? {
+                    last = Some(found);
                 }
             }
         }
@@ -287,7 +289,7 @@ impl Pipeline {
         }
     }
 
-    /// The newest message before this one from the one to the other that is the wanted one, of so many.
+    /// The newest message before this one from the one to the other, who sees it, that is the wanted one, of so many.
     async fn newest(
         &self,
         (sender, recipient): (&Account, &Account),
@@ -303,8 +305,11 @@ impl Pipeline {
             span.before = *last;
             looked_at += page.len();
             let is_it = |message: &Message| message.sender.no == sender.no && is_it(message);
-            if let Some((copy, message)) = page.into_iter().find(|(_, message)| is_it(message)) {
-                return Ok(Some(found(copy, message, (sender, recipient))));
+            for (copy, message) in page.into_iter().filter(|(_, message)| is_it(message)) {
+                let found = found(copy, message, (sender, recipient));
+                if self.store.sees(recipient.no, found.1).await? {
+                    return Ok(Some(found));
+                }
             }
         }
         Ok(None)

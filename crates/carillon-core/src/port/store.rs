@@ -93,7 +93,8 @@ pub struct InboxPlan {
     pub copies: Vec<PlannedCopy>,
     /// The sender's own copy, one for the whole message, if there is to be one.
     pub sender_copy: Option<PlannedCopy>,
-    /// Whether its copies are part of the conversations with the recipients. Dropped copies are part of none.
+    /// Whether its copies are part of the conversations with the recipients. Of a dropped copy only the sender's side is: its
+    /// recipient does not see it.
     pub in_conversations: bool,
     /// What is changed in the same commit.
     pub change: Option<Change>,
@@ -134,9 +135,8 @@ impl InboxPlan {
 
     /// Whether its message is read by anybody later: from an inbox, or from a conversation.
     pub fn is_kept(&self) -> bool {
-        let in_history = |copy: &PlannedCopy| self.in_conversations && copy.fate.is_in_history();
-        self.copies.iter().chain(&self.sender_copy).any(|copy| copy.fate == Fate::Inbox)
-            || self.copies.iter().any(in_history)
+        let in_conversations = self.in_conversations && !self.copies.is_empty();
+        in_conversations || self.copies.iter().chain(&self.sender_copy).any(|copy| copy.fate == Fate::Inbox)
     }
 }
 

@@ -120,6 +120,39 @@ async fn a_recipient_that_blocked_the_sender_gets_nothing_and_the_sender_cannot_
 }
 
 #[tokio::test]
+async fn what_a_block_keeps_away_is_like_any_message_for_its_sender_and_nothing_for_its_recipient() {
+    let (world, mut ann, mut bob) = two().await;
+    let mut pad = world.connected("ann", "pad").await;
+    world.change("bob", AccountChange::SetBlocklisted { other: id("ann"), on: true }).await;
+    let (_, pushes) = send(&mut ann, &text("bob", "c1", "psst")).await;
+    if pushes.is_empty() {
+        ann.push().await;
+    }
+    assert_eq!(pad.push().await, (Some(1), "psst".into()));
+    let seen = async |client: &mut Client, with: &str| {
+        let history = client.rpc("conversation.history", json!({"with": with})).await.unwrap();
+        let list = client.rpc("conversation.list", json!({})).await.unwrap();
+        let last = &list["conversations"][0]["last"]["id"];
+        (history["messages"][0]["id"].clone(), last.clone())
+    };
+    assert_eq!(seen(&mut pad, "bob").await, (json!("1"), json!("1")));
+    assert!(pad.rpc("message.original", json!({"id": "1"})).await.is_ok());
+    assert_eq!(seen(&mut bob, "ann").await, (Value::Null, Value::Null));
+    // Ids can be guessed: a mark there would tell of what was kept away.
+    bob.rpc("conversation.read", json!({"with": "ann", "through": "2"})).await.unwrap();
+
+    ann.say(&json!({"id": 9, "rpc": {"method": "message.recall", "data": {"id": "1"}}})).await;
+    let told = pad.next().await;
+    assert_eq!(told["push"]["pub"]["data"]["type"], "recall");
+    let mut later = world.connecting("ann", json!({"data": {"device": "new"}})).await;
+    let found = later.next().await["connect"]["subs"]["inbox"]["publications"].clone();
+    assert_eq!((&found[0]["data"]["type"], &found[1]["data"]["type"]), (&json!("withdrawn"), &json!("recall")));
+    assert_eq!(seen(&mut pad, "bob").await, (Value::Null, Value::Null));
+    let nothing = world.connecting("bob", json!({"data": {"device": "new"}})).await.next().await;
+    assert_eq!(nothing["connect"]["subs"]["inbox"]["publications"].as_array().map_or(0, Vec::len), 0);
+}
+
+#[tokio::test]
 async fn an_account_that_sends_too_fast_is_told_to_try_again() {
     let config = GatewayConfig { shards: 1, sends_per_second_max: 2, ..GatewayConfig::default() };
     let world = World::with(config).await;

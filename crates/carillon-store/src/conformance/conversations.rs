@@ -18,15 +18,34 @@ async fn a_conversation_holds_what_its_two_accounts_exchanged(it: Setup) {
     it.send(&[(2, Fate::Drop(DropReason::Blocked))]).await;
     for between in [(ANN, BOB), (BOB, ANN)] {
         let page = it.store.conversation(between, SHOW, since(0), ALL).await.unwrap();
-        assert_eq!(ids(&page), [2, 5]);
+        assert_eq!(ids(&page), [2, 5, 7]);
     }
-    assert_eq!(ids(&it.conversation(SHOW, since(2), ALL).await), [5]);
+    assert_eq!(ids(&it.conversation(SHOW, since(2), ALL).await), [5, 7]);
     let one = PageLimit { entries: 1, bytes: usize::MAX };
     let span = |after, before| Span { after: MessageId(after), before: MessageId(before), newest_first: true };
-    for (span, found) in [(span(0, 9), 5), (span(0, 5), 2), (span(1, 3), 2)] {
+    for (span, found) in [(span(0, 9), 7), (span(0, 7), 5), (span(0, 5), 2), (span(1, 3), 2)] {
         assert_eq!(ids(&it.conversation(SHOW, span, one).await), [found], "{span:?}");
     }
     assert_eq!(ids(&it.conversation(SHOW, span(2, 5), one).await), [0; 0]);
+}
+
+async fn a_dropped_copy_is_in_its_senders_conversation_only(it: Setup) {
+    it.send(&[(2, Fate::Drop(DropReason::Blocked))]).await;
+    for (view, seen) in [
+        (View::Account(ANN), &[2][..]),
+        (View::Account(BOB), &[]),
+        (View::Past(BOB), &[]),
+        (View::Backend { unseen: true }, &[2]),
+        (View::Backend { unseen: false }, &[]),
+    ] {
+        assert_eq!(ids(&it.conversation(view, since(0), ALL).await), seen, "{view:?}");
+    }
+    let listed = async |account| it.store.conversations(account, MessageId(99), 9).await.unwrap().page.len();
+    assert_eq!((listed(ANN).await, listed(BOB).await), (1, 0));
+    assert_eq!(it.store.unread(BOB, None).await, Ok(vec![]));
+    assert!(it.store.sees(ANN, place(1, 2)).await.unwrap() && !it.store.sees(BOB, place(1, 2)).await.unwrap());
+    it.change(Change::Withdraw { place: place(1, 2), from_sender: true }).await;
+    assert_eq!(ids(&it.conversation(View::Account(ANN), since(0), ALL).await), [0; 0]);
 }
 
 async fn a_conversation_shows_each_what_it_shall_see(it: Setup) {
@@ -371,6 +390,7 @@ mod each {
     use super::*;
     on_each_engine! {
         a_conversation_holds_what_its_two_accounts_exchanged
+        a_dropped_copy_is_in_its_senders_conversation_only
         a_conversation_shows_each_what_it_shall_see
         what_is_withdrawn_leaves_a_tombstone_in_the_inbox_and_nothing_in_the_conversation
         a_withdrawn_copy_leaves_the_other_copies_and_the_senders_own_of_all

@@ -526,9 +526,9 @@ impl State {
         for (n, copy) in copies.into_iter().enumerate() {
             let id = base.plus(1 + n);
             placed.push(self.place(copy, id, base, Role::Recipient));
-            if in_conversations && copy.fate.is_in_history() {
+            if in_conversations {
                 let (low, high) = rules::ordered((sender, copy.to));
-                self.history.insert((low, high, id), (base, Row::new(&message, low)));
+                self.history.insert((low, high, id), (base, Row::new(&message, low, copy.fate)));
                 if joins_late {
                     self.joined.insert((low, high), id);
                 }

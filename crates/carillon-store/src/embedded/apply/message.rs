@@ -47,10 +47,10 @@ pub(crate) fn commit(
     let mut placed = Vec::with_capacity(copies.len());
     for (copy, distance) in copies.into_iter().zip(1..) {
         let copy_placed = place(group, copy, base, distance);
-        if in_conversations && copy.fate.is_in_history() {
+        if in_conversations {
             let (low, high) = ordered((sender, copy.to));
             let key = format::history(low, high, copy_placed.id);
-            group.put(&group.db.history, key, seal::row(&key, Row::new(&message, low), distance));
+            group.put(&group.db.history, key, seal::row(&key, Row::new(&message, low, copy.fate), distance));
             group.point(low, high);
             if joins_late {
                 let key = format::related(Tag::Joined, low, high);
