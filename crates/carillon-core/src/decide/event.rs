@@ -26,12 +26,21 @@ pub struct EventFacts<'a> {
     pub now_ms: u64,
 }
 
-/// Decides on taking a message back: its copy becomes a tombstone, and its recipient learns of it; so do the sender's own
-/// devices, where it is taken from the sender, too.
+/// Decides on taking a message back; `None` where nobody finds it from whom it is taken. Its copy becomes a tombstone, and its
+/// recipient learns of it; so do the sender's own devices, where it is taken from the sender, too. Whoever of the two does not
+/// find it is told nothing, and nobody's blocklist keeps it away: it is about what they have.
 ///
 /// # Errors
 /// [`Refusal::AppDisabled`], [`Refusal::NoSuchMessage`] for what is nothing that was said, [`Refusal::TooOld`].
-pub fn withdraw(command: Withdraw, facts: EventFacts<'_>) -> Result<InboxPlan, Refusal> {
+pub fn withdraw(command: Withdraw, seen: SeenBy, facts: EventFacts<'_>) -> Result<Option<InboxPlan>, Refusal> {
+    if !facts.message.content.kind.is_said() {
+        return Err(Refusal::NoSuchMessage);
+    }
+    let told = SeenBy { sender: seen.sender && command.from_sender, ..seen };
+    // Before its age is asked: what was taken back once may be taken back again at any time.
+    if !told.sender && !told.recipient {
+        return Ok(None);
+    }
     let Withdraw { from_sender, at_any_age, note, attachment, push, environment, .. } = command;
     let settings = &facts.app.settings;
     let window_s = if at_any_age { Withdraw::AGE_MAX_S } else { settings.recall_window_s };
@@ -40,16 +49,14 @@ pub fn withdraw(command: Withdraw, facts: EventFacts<'_>) -> Result<InboxPlan, R
     }
     let element = Element::Recall(Recall { of: copy_ref(&facts), note, attachment });
     let change = Change::Withdraw { place: facts.place, from_sender };
-    let (teller, told) = (facts.place.sender, facts.place.recipient);
+    let between = (facts.place.sender, facts.place.recipient);
     let options = CopyOptions { push: true, persistent: facts.message.options.persistent, ..quiet() };
-    let event = Event { kind: Kind::Recall, element, options, between: (teller, told), change };
+    let event = Event { kind: Kind::Recall, element, options, between, change };
     let mut plan = plan(facts, event)?;
     plan.message.push = push;
     plan.message.environment = environment;
-    if !from_sender {
-        plan.sender_copy = None;
-    }
-    Ok(plan)
+    told.leave_out_others(&mut plan);
+    Ok(Some(plan))
 }
 
 /// Which of the two accounts of a message find it.
@@ -57,6 +64,18 @@ pub fn withdraw(command: Withdraw, facts: EventFacts<'_>) -> Result<InboxPlan, R
 pub struct SeenBy {
     pub sender: bool,
     pub recipient: bool,
+}
+
+impl SeenBy {
+    /// Only they are told.
+    fn leave_out_others(self, plan: &mut InboxPlan) {
+        if !self.sender {
+            plan.sender_copy = None;
+        }
+        if !self.recipient {
+            plan.copies.clear();
+        }
+    }
 }
 
 /// Decides on what a message is to say from now on; `None` where it says so already. Whoever of the two finds it learns of
@@ -85,12 +104,7 @@ pub fn modify(command: Modify, seen: SeenBy, facts: EventFacts<'_>) -> Result<Op
     let mut plan = plan(facts, Event { kind: Kind::Modified, element, options, between, change })?;
     // It says what the message does, and for as long.
     plan.message.expires_ms = *expires_ms;
-    if !seen.sender {
-        plan.sender_copy = None;
-    }
-    if !seen.recipient {
-        plan.copies.clear();
-    }
+    seen.leave_out_others(&mut plan);
     Ok((!is_so).then_some(plan))
 }
 
@@ -241,12 +255,14 @@ mod tests {
         decide(EventFacts { app: &app, message, place, teller, told: &told.id, is_blocked, client_id, now_ms })
     }
 
+    const BOTH: SeenBy = SeenBy { sender: true, recipient: true };
+
     fn take_back(
         message: &Message,
         now_ms: u64,
-        is_blocked: bool,
+        seen: SeenBy,
         change: fn(&mut Withdraw),
-    ) -> Result<InboxPlan, Refusal> {
+    ) -> Result<Option<InboxPlan>, Refusal> {
         let mut command = Withdraw {
             message: MessageTo { id: MessageId(8), from: id("ann"), to: id("bob"), time_ms: None },
             from_sender: true,
@@ -257,52 +273,54 @@ mod tests {
             environment: String::new(),
         };
         change(&mut command);
-        decide((message, now_ms, is_blocked), true, |facts| withdraw(command, facts))
+        decide((message, now_ms, false), true, |facts| withdraw(command, seen, facts))
     }
 
     #[test]
     fn a_message_can_be_withdrawn_for_as_long_as_the_app_lets_it() {
         let text = said(Kind::Text);
-        let outcome = |now_ms, change| take_back(&text, now_ms, false, change).map(|_| ());
-        assert_eq!(outcome(121_000, |_| {}), Ok(()));
+        let outcome = |now_ms, change| take_back(&text, now_ms, BOTH, change).map(|it| it.is_some());
+        assert_eq!(outcome(121_000, |_| {}), Ok(true));
         assert_eq!(outcome(121_001, |_| {}), Err(Refusal::TooOld));
         let month_ms = Withdraw::AGE_MAX_S * 1_000;
-        assert_eq!(outcome(1_000 + month_ms, |it| it.at_any_age = true), Ok(()));
+        assert_eq!(outcome(1_000 + month_ms, |it| it.at_any_age = true), Ok(true));
         assert_eq!(outcome(1_001 + month_ms, |it| it.at_any_age = true), Err(Refusal::TooOld));
-        assert_eq!(take_back(&said(Kind::Recall), 1_000, false, |_| {}).map(|_| ()), Err(Refusal::NoSuchMessage));
+        assert_eq!(take_back(&said(Kind::Recall), 1_000, BOTH, |_| {}).map(|_| ()), Err(Refusal::NoSuchMessage));
     }
 
     #[test]
-    fn both_sides_learn_of_a_recall_unless_one_of_them_is_not_to() {
-        let told = |is_blocked, change| {
-            let plan = take_back(&said(Kind::Text), 1_000, is_blocked, change).unwrap();
-            (plan.copies[0], plan.sender_copy)
+    fn who_finds_a_message_learns_of_its_recall_and_a_recall_of_nothing_is_told_to_nobody_at_any_time() {
+        let told = |sender, recipient, change| {
+            let plan = take_back(&said(Kind::Text), 1_000, SeenBy { sender, recipient }, change).unwrap();
+            plan.map(|plan| (plan.copies.first().copied(), plan.sender_copy))
         };
         let (bob, ann) = (PlannedCopy { to: BOB, fate: Fate::Inbox }, PlannedCopy { to: ANN, fate: Fate::Inbox });
-        assert_eq!(told(false, |_| {}), (bob, Some(ann)));
-        assert_eq!(told(false, |it| it.from_sender = false), (bob, None));
-        let dropped = PlannedCopy { fate: Fate::Drop(DropReason::Blocked), ..bob };
-        assert_eq!(told(true, |_| {}), (dropped, Some(ann)));
+        assert_eq!(told(true, true, |_| {}), Some((Some(bob), Some(ann))));
+        assert_eq!(told(true, true, |it| it.from_sender = false), Some((Some(bob), None)));
+        assert_eq!(told(true, false, |_| {}), Some((None, Some(ann))));
+        assert_eq!(told(false, true, |_| {}), Some((Some(bob), None)));
+        assert_eq!(told(true, false, |it| it.from_sender = false), None);
+        let nobody = SeenBy { sender: false, recipient: false };
+        assert!(take_back(&said(Kind::Text), u64::MAX, nobody, |_| {}).unwrap().is_none());
     }
 
     #[test]
     fn what_was_for_who_is_online_is_withdrawn_for_who_is_online() {
         let mut message = said(Kind::Text);
         message.options.persistent = false;
-        let plan = take_back(&message, 1_000, false, |_| {}).unwrap();
+        let plan = take_back(&message, 1_000, BOTH, |_| {}).unwrap().unwrap();
         assert_eq!(plan.copies[0].fate, Fate::OnlineOnly);
     }
 
     #[test]
     fn a_message_is_modified_for_who_finds_it_unless_it_says_so_already_or_would_be_too_long() {
-        let both = SeenBy { sender: true, recipient: true };
         let edit = |content: Option<Content>, ext: Option<&str>, bytes_max, seen| {
             let message = MessageTo { id: MessageId(8), from: id("ann"), to: id("bob"), time_ms: None };
             let command = Modify { message, content, ext: ext.map(Into::into), bytes_max };
             decide((&said(Kind::Text), 5, false), true, |facts| modify(command, seen, facts))
         };
         let new = Content { original: "new".into(), ..said(Kind::Custom).content };
-        let plan = edit(Some(new.clone()), None, 3, both).unwrap().unwrap();
+        let plan = edit(Some(new.clone()), None, 3, BOTH).unwrap().unwrap();
         let edition = Edition { content: new.clone(), ext: String::new() };
         let [Element::Modified(told)] = &plan.message.content.elements[..] else { panic!() };
         assert_eq!((&told.edition, told.of.copy, told.of.message), (&edition, MessageId(8), MessageId(7)));
@@ -314,9 +332,9 @@ mod tests {
             let told = plan.map(|it| (it.sender_copy.is_some(), !it.copies.is_empty()));
             assert_eq!(told, (sender || recipient).then_some((sender, recipient)));
         }
-        assert_eq!(edit(Some(new), Some("x"), 3, both).map(drop), Err(Refusal::TooLong));
-        assert!(edit(None, Some("x"), 3, both).unwrap().is_some());
-        for is_so in [edit(None, None, 3, both), edit(Some(said(Kind::Text).content), Some(""), 3, both)] {
+        assert_eq!(edit(Some(new), Some("x"), 3, BOTH).map(drop), Err(Refusal::TooLong));
+        assert!(edit(None, Some("x"), 3, BOTH).unwrap().is_some());
+        for is_so in [edit(None, None, 3, BOTH), edit(Some(said(Kind::Text).content), Some(""), 3, BOTH)] {
             assert!(is_so.unwrap().is_none());
         }
     }
@@ -327,8 +345,7 @@ mod tests {
         let expires = |now_ms| {
             let to = MessageTo { id: MessageId(8), from: id("ann"), to: id("bob"), time_ms: None };
             let command = Modify { message: to, content: None, ext: Some("x".into()), bytes_max: 9 };
-            let both = SeenBy { sender: true, recipient: true };
-            let plan = decide((&message, now_ms, false), true, |facts| modify(command, both, facts));
+            let plan = decide((&message, now_ms, false), true, |facts| modify(command, BOTH, facts));
             plan.map(|it| it.unwrap().message.expires_ms)
         };
         assert_eq!([expires(8), expires(9)], [Ok(Some(9)), Err(Refusal::NoSuchMessage)]);
@@ -341,5 +358,7 @@ mod tests {
         assert_eq!((plan.copies[0].to, plan.sender_copy.map(|it| it.to)), (ANN, Some(BOB)));
         assert_eq!((plan.message.sender.account.as_str(), plan.message.recipients[0].as_str()), ("bob", "ann"));
         assert!(!plan.in_conversations && !plan.message.options.badge && !plan.message.options.session_update);
+        let plan = decide((&said(Kind::Text), 5, true), false, mark_read).unwrap();
+        assert_eq!(plan.copies[0].fate, Fate::Drop(DropReason::Blocked), "whoever blocked the reader is not told");
     }
 }

@@ -22,9 +22,8 @@ struct Found {
 }
 
 impl Pipeline {
-    /// Takes a message back from its recipient, and from its sender where the command says so. What is withdrawn or
-    /// deleted already, or never reached its recipient, is left as it is: nobody is told anything, and nothing is
-    /// remembered.
+    /// Takes a message back from its recipient, and from its sender where the command says so. What neither finds (any
+    /// more) is left as it is: nobody is told anything, and nothing is remembered.
     ///
     /// # Errors
     /// As [`decide::withdraw`]; [`Refusal::UnknownAccount`], [`Refusal::NoSuchMessage`], [`Refusal::Store`].
@@ -32,20 +31,18 @@ impl Pipeline {
         check_enabled(app)?;
         let Found { message, place, sender, recipient } = self.find(app, &command.message).await?;
         let _turn = self.turn_of(app, place).await;
-        let seen_by_recipient = self.store.sees(recipient.no, place).await?;
-        let is_there = seen_by_recipient || (command.from_sender && self.store.sees(sender.no, place).await?);
+        let seen = self.seen_by(place).await?;
         let facts = EventFacts {
             app,
             message: &message,
             place,
             teller: &sender,
             told: &recipient.id,
-            is_blocked: self.blocks(recipient.no, sender.no).await?,
+            is_blocked: false,
             client_id: self.random.hex(16),
             now_ms: self.clock.now_ms(),
         };
-        let plan = decide::withdraw(command, facts)?;
-        if is_there {
+        if let Some(plan) = decide::withdraw(command, seen, facts)? {
             self.store.commit_message(plan, remember.map(told_by_any)).await?;
         }
         Ok(())
@@ -62,10 +59,7 @@ impl Pipeline {
         let _turn = self.turn_of(app, place).await;
         // Read again: whoever had the turn before may have changed it.
         let message = self.store.message(app.id, place.copy).await?.ok_or(Refusal::NoSuchMessage)?;
-        let seen = SeenBy {
-            sender: self.store.sees(sender.no, place).await?,
-            recipient: self.store.sees(recipient.no, place).await?,
-        };
+        let seen = self.seen_by(place).await?;
         let facts = EventFacts {
             app,
             message: &message,
@@ -215,6 +209,13 @@ impl Pipeline {
     /// Of commands that change one copy each sees what the one before it did.
     async fn turn_of(&self, app: &App, place: CopyPlace) -> Turn<'_> {
         self.turns.take(app.id, &format!("\u{4}{}", place.copy)).await
+    }
+
+    async fn seen_by(&self, place: CopyPlace) -> Result<SeenBy, StoreError> {
+        Ok(SeenBy {
+            sender: self.store.sees(place.sender, place).await?,
+            recipient: self.store.sees(place.recipient, place).await?,
+        })
     }
 
     async fn blocks(&self, owner: AccountNo, other: AccountNo) -> Result<bool, StoreError> {

@@ -81,6 +81,37 @@ async fn what_is_recalled_already_is_left_as_it_is() {
 }
 
 #[tokio::test]
+async fn what_is_recalled_already_may_be_recalled_again_at_any_time() {
+    let backend = backend().await;
+    backend.clock.advance_ms(120_001);
+    assert_snapshot!(recall(&backend, &[("ignoreTime", "1")]).await, @r#"{"code":200}"#);
+    assert_snapshot!(recall(&backend, &[]).await, @r#"{"code":200}"#);
+    assert_eq!(backend.sent().len(), 2);
+}
+
+#[tokio::test]
+async fn a_recall_of_what_its_recipient_was_not_to_see_tells_the_sender_only() {
+    let backend = backend().await;
+    let fields = [("from", "ann"), ("ope", "0"), ("to", "bob"), ("type", "0"), ("body", r#"{"msg":"hi"}"#)];
+    let hidden = [&fields[..], &[("msgReceiverNoSense", "1")]].concat();
+    let reply = backend.post("msg/sendMsg.action", &hidden).await;
+    assert!(reply.contains(r#""msgid":5"#), "{reply}");
+    assert_snapshot!(recall(&backend, &[("deleteMsgid", "5")]).await, @r#"{"code":200}"#);
+    let (message, copies, own) = told(&backend);
+    assert_eq!((message.content.kind, copies.len(), own.is_some()), (Kind::Recall, 0, true));
+}
+
+#[tokio::test]
+async fn a_block_since_then_does_not_keep_a_recall_from_who_has_the_message() {
+    let backend = backend().await;
+    let block = [("accid", "bob"), ("targetAcc", "ann"), ("relationType", "1"), ("value", "1")];
+    assert_snapshot!(backend.post("user/setSpecialRelation.action", &block).await, @r#"{"code":200}"#);
+    recall(&backend, &[]).await;
+    let (_, copies, _) = told(&backend);
+    assert_eq!((copies.len(), copies[0].fate), (1, Fate::Inbox));
+}
+
+#[tokio::test]
 async fn a_single_message_is_recalled_by_the_id_that_its_sender_was_answered() {
     let backend = backend().await;
     let fields = [("from", "bob"), ("ope", "0"), ("to", "ann"), ("type", "0"), ("body", r#"{"msg":"hi"}"#)];
