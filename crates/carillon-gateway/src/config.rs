@@ -27,6 +27,8 @@ pub struct GatewayConfig {
     pub rpcs_per_second_max: usize,
     /// Messages that one account may send in any second, and changes that it may make; further ones get error 111.
     pub sends_per_second_max: usize,
+    /// Longest `element` of a message that a client sends to an account, in characters; a longer one gets error 106.
+    pub message_chars_max: usize,
     /// How long a message's `client_id` is remembered, in seconds: within it, a repeat gets the first answer.
     pub send_memory_s: u64,
     /// Accounts that clients may put on a blocklist, and on a mute list; a further one gets error 106.
@@ -74,6 +76,7 @@ impl Default for GatewayConfig {
             send_queue_bytes_max: 1 << 20,
             rpcs_per_second_max: 50,
             sends_per_second_max: 20,
+            message_chars_max: 5_000,
             send_memory_s: 600,
             list_accounts_max: 1_000,
             shard_queue_len_max: 65_536,

@@ -153,6 +153,18 @@ async fn what_a_block_keeps_away_is_like_any_message_for_its_sender_and_nothing_
 }
 
 #[tokio::test]
+async fn a_message_that_is_longer_than_the_gateway_takes_is_refused() {
+    let config = GatewayConfig { shards: 1, message_chars_max: 40, ..GatewayConfig::default() };
+    let world = World::with(config).await;
+    world.accounts(&["ann", "bob"]).await;
+    let mut ann = world.connected("ann", "phone").await;
+    // As many characters as it takes, and more bytes.
+    let longest = "\u{4f60}".repeat(40 - r#"{"text":"","type":"text"}"#.len());
+    assert!(send(&mut ann, &text("bob", "c1", &longest)).await.0["rpc"].is_object());
+    assert_eq!(code(&mut ann, &text("bob", "c2", &format!("{longest}x"))).await, 106);
+}
+
+#[tokio::test]
 async fn an_account_that_sends_too_fast_is_told_to_try_again() {
     let config = GatewayConfig { shards: 1, sends_per_second_max: 2, ..GatewayConfig::default() };
     let world = World::with(config).await;

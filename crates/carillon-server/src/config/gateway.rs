@@ -35,6 +35,8 @@ pub struct GatewaySection {
     pub rpcs_per_second_max: usize,
     /// Messages that one account may send in any second, and changes that it may make; further ones get error 111.
     pub sends_per_second_max: usize,
+    /// Longest `element` of a message that a client sends to an account, in characters; a longer one gets error 106.
+    pub message_chars_max: usize,
     /// How long a message's `client_id` is remembered, in seconds: within it, a repeat gets the first answer.
     pub send_memory_s: u64,
     /// Accounts that clients may put on a blocklist, and on a mute list; a further one gets error 106.
@@ -96,6 +98,7 @@ impl Default for GatewaySection {
             send_queue_bytes_max: it.send_queue_bytes_max,
             rpcs_per_second_max: it.rpcs_per_second_max,
             sends_per_second_max: it.sends_per_second_max,
+            message_chars_max: it.message_chars_max,
             send_memory_s: it.send_memory_s,
             list_accounts_max: it.list_accounts_max,
             shard_queue_len_max: it.shard_queue_len_max,
@@ -130,6 +133,7 @@ impl From<&GatewaySection> for GatewayConfig {
             send_queue_bytes_max: it.send_queue_bytes_max,
             rpcs_per_second_max: it.rpcs_per_second_max,
             sends_per_second_max: it.sends_per_second_max,
+            message_chars_max: it.message_chars_max,
             send_memory_s: it.send_memory_s,
             list_accounts_max: it.list_accounts_max,
             shard_queue_len_max: it.shard_queue_len_max,
