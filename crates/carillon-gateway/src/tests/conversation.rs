@@ -180,6 +180,8 @@ async fn conversations_come_by_their_last_messages_with_what_is_unread() {
     assert_eq!(shown(&list), [json!(["carl", "6", 1]), json!(["ann", "4", 2])]);
     assert_eq!(list.get("before"), None);
     assert_eq!(list["conversations"][1]["last"]["elements"][0]["text"], "two");
+    bob.say(&json!({"id": 9, "rpc": {"method": "conversation.list"}})).await;
+    assert_eq!(bob.next().await["rpc"]["data"], list, "whoever has nothing to say may say nothing");
     let first = bob.rpc("conversation.list", json!({"limit": 1})).await.unwrap();
     assert_eq!((shown(&first), &first["before"]), (vec![json!(["carl", "6", 1])], &json!("6")));
     let second = bob.rpc("conversation.list", json!({"limit": 1, "before": first["before"]})).await.unwrap();

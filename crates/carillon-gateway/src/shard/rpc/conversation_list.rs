@@ -12,7 +12,7 @@ use crate::shard::query::Failed;
 
 const LIMIT_MAX: usize = 100;
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Request {
     /// From an answer: goes on after its last conversation.
@@ -38,7 +38,7 @@ struct Entry {
 }
 
 pub(super) async fn run(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<Bytes, Failed> {
-    let Request { before, limit } = read(data)?;
+    let Request { before, limit } = if data.is_empty() { Request::default() } else { read(data)? };
     let before = before.map_or(Ok(MessageId(MessageId::END)), |it| message_id(&it))?;
     let limit = limit.unwrap_or(LIMIT_MAX).clamp(1, LIMIT_MAX);
     let (list, next) = {
