@@ -62,7 +62,7 @@ eve,t
 
 const REFUSED: &str = "\
 line 4: line 2 names this account already, in this or another case
-line 5: `account`: must be 1 to 32 letters, digits and _ @ . -
+line 5: `accid`: must be 1 to 32 letters, digits and _ @ . -
 line 6: gender is not one of 0 1 2
 line 9: its values are 2, and the names in the file's first line 5
 ";

@@ -96,6 +96,19 @@ impl Accounts {
     }
 }
 
+/// The native API has one name of its own for a field of the file.
+fn in_the_files_words(outcome: batch::Outcome) -> batch::Outcome {
+    match outcome {
+        batch::Outcome::Refused { detail } => {
+            batch::Outcome::Refused { detail: detail.replace("`account`", "`accid`") }
+        }
+        other @ (batch::Outcome::Created(_)
+        | batch::Outcome::Updated(_)
+        | batch::Outcome::Unchanged(_)
+        | batch::Outcome::Differs { .. }) => other,
+    }
+}
+
 /// What became of each line of a batch.
 async fn call(
     admin: &Admin,
@@ -108,7 +121,8 @@ async fn call(
         Vec::new().into_iter()
     } else {
         let body = json!({ "accounts": entries, "update": update });
-        admin.post::<batch::Answer>(path, body).await?.accounts.into_iter()
+        let answers = admin.post::<batch::Answer>(path, body).await?.accounts;
+        answers.into_iter().map(in_the_files_words).collect::<Vec<_>>().into_iter()
     };
     let outcome = |(line, refused): (u64, Option<String>)| {
         let mut outcome = refused.map(|detail| batch::Outcome::Refused { detail }).or_else(|| answers.next());

@@ -69,12 +69,14 @@ fn entry(line: &[u8]) -> Result<Entry, String> {
     Entry::of(fields)
 }
 
-/// The text that a value is. Databases write numbers for texts of digits, and null for texts that are not there.
+/// The text that a value is. Databases write numbers for texts of digits, null for texts that are not there, and for a text of
+/// JSON, which is what `ex` usually holds, the JSON itself.
 fn text(key: &str, value: Value) -> Result<String, String> {
     match value {
         Value::Null => Ok(String::new()),
         Value::String(text) => Ok(text),
         Value::Number(number) if !number.is_f64() => Ok(number.to_string()),
+        json @ (Value::Array(_) | Value::Object(_)) if key == "ex" => Ok(json.to_string()),
         Value::Number(_) | Value::Bool(_) | Value::Array(_) | Value::Object(_) => Err(format!("{key} is not a text")),
     }
 }
@@ -97,9 +99,11 @@ mod tests {
             "\r\n\r\n  \n",
             r#"{"accid":42,"gender":1,"mobile":13800000000}"#,
             "\n{\"accid\":\n\"bob\"}\n[]\n",
-            r#"{"accid":"carl","ex":{}}"#,
+            r#"{"accid":"carl","name":{}}"#,
             "\n",
             r#"{"accid":"dora","mute":true}"#,
+            "\n",
+            r#"{"accid":"eve","ex":{"level":3, "tags":["a"]}}"#,
         );
         let no_object = |column| Err(format!("it is not a JSON object in one line: look at column {column}"));
         let found = lines(text);
@@ -109,10 +113,11 @@ mod tests {
             (5, no_object(0)),
             (6, no_object(5)),
             (7, no_object(0)),
-            (8, Err("ex is not a text".to_owned())),
+            (8, Err("name is not a text".to_owned())),
         ];
         assert_eq!(found[..6], expected);
         assert_eq!(found[6].0, 9);
+        assert_eq!(found[7], (10, Ok(json!({ "account": "eve", "ex": r#"{"level":3,"tags":["a"]}"# }))));
         assert!(found[6].1.as_ref().unwrap_err().contains("has \"mute\""));
     }
 
