@@ -1,9 +1,9 @@
 //! The fields that calls share which send a message. What push, copies to webhooks, moderation and search need is stored with
 //! the message, checked as documented.
 
-use carillon_core::AccountId;
 use carillon_core::command::{Recipients, Send, Terms};
-use carillon_core::model::{Moderation, Push};
+use carillon_core::model::{CopyOptions, Moderation, Push};
+use carillon_core::{AccountId, MessageId};
 use serde_json::Value;
 
 use crate::netease::error::{CallError, FieldError, Problem};
@@ -21,10 +21,7 @@ pub(super) fn message(
     let text = form.required("body")?;
     check_length("body", text, body_chars_max)?;
     let content = body::content(kind, text)?;
-    let mut description = form.text("msgDesc", 500)?;
-    if !body::takes_description(kind) {
-        description.clear();
-    }
+    let description = if body::takes_description(kind) { form.text("msgDesc", 500)? } else { String::new() };
     let options = option::parse(form.optional("option"))?;
     Ok(Send {
         sender,
@@ -87,11 +84,33 @@ pub(in crate::netease) fn moderation(form: &Form) -> Result<Moderation, FieldErr
     })
 }
 
+/// Checks an array of those members of a team who are to get a push notification in any case; here it concerns nobody.
+pub(super) fn check_forced(form: &Form, field: &'static str, max: usize) -> Result<(), FieldError> {
+    let Some(list) = form.optional(field) else { return Ok(()) };
+    let problem = |problem| Err(FieldError { field, problem });
+    match serde_json::from_str::<Vec<Value>>(list) {
+        Ok(list) if list.len() > max => problem(Problem::TooManyAccids { max }),
+        Ok(list) if list.iter().all(|it| it.is_string() || it.is_number()) => Ok(()),
+        Ok(_) | Err(_) => problem(Problem::NotAccids),
+    }
+}
+
+/// The id that an answer names a copy by: 0 where nothing is kept by which it could be found.
+pub(super) fn answered_id(options: CopyOptions, copy: MessageId) -> u64 {
+    let CopyOptions { persistent, roam, history, .. } = options;
+    if persistent || roam || history { copy.0 } else { 0 }
+}
+
 /// Whether somebody finds the message: not where the field is 1.
 pub(super) fn sees(form: &Form, field: &'static str) -> Result<bool, FieldError> {
+    flag(form, field).map(|is_set| !is_set)
+}
+
+/// Whether the field is 1; absent, it is 0.
+pub(super) fn flag(form: &Form, field: &'static str) -> Result<bool, FieldError> {
     match form.optional(field) {
-        None | Some("0") => Ok(true),
-        Some("1") => Ok(false),
+        None | Some("0") => Ok(false),
+        Some("1") => Ok(true),
         Some(_) => Err(FieldError { field, problem: Problem::NotOneOf("0 1") }),
     }
 }

@@ -5,7 +5,6 @@
 use carillon_core::AccountId;
 use carillon_core::command::{Recipients, Send, Terms};
 use carillon_core::model::{Content, CopyOptions, Element, Kind, Moderation, Push};
-use serde_json::Value;
 
 use super::fields;
 use crate::netease::error::{FieldError, Problem};
@@ -58,15 +57,8 @@ fn kept(form: &Form) -> Result<bool, FieldError> {
 
 /// Checks what would force a push notification on members of a team.
 fn check_forced(form: &Form) -> Result<(), FieldError> {
-    const LIST: &str = "forcePushList";
     form.boolean("isForcePush")?;
     form.text("forcePushContent", 500)?;
     form.boolean("forcePushAll")?;
-    let Some(list) = form.optional(LIST) else { return Ok(()) };
-    let problem = |problem| Err(FieldError { field: LIST, problem });
-    match serde_json::from_str::<Vec<Value>>(list) {
-        Ok(list) if list.len() > FORCED_MAX => problem(Problem::TooManyAccids { max: FORCED_MAX }),
-        Ok(list) if list.iter().all(|it| it.is_string() || it.is_number()) => Ok(()),
-        Ok(_) | Err(_) => problem(Problem::NotAccids),
-    }
+    fields::check_forced(form, "forcePushList", FORCED_MAX)
 }

@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use carillon_core::command::{Recipients, Send};
-use carillon_core::model::{App, Kind};
+use carillon_core::model::{App, CopyOptions, Kind};
 use carillon_core::pipeline::Sent;
 use serde::Serialize;
 
@@ -22,9 +22,10 @@ pub(in crate::netease) async fn run(
     key: Option<RequestKey>,
 ) -> Result<Bytes, CallError> {
     let command = parse(form, netease.config.message_body_chars_max)?;
-    let remember = key.map(|key| key.remember(Box::new(word)));
+    let options = command.options;
+    let remember = key.map(|key| key.remember(Box::new(move |sent: &Sent| word(options, sent))));
     let sent = netease.pipeline.send(app, command, remember).await?;
-    Ok(word(&sent))
+    Ok(word(options, &sent))
 }
 
 fn parse(form: &Form, body_chars_max: usize) -> Result<Send, CallError> {
@@ -36,6 +37,7 @@ fn parse(form: &Form, body_chars_max: usize) -> Result<Send, CallError> {
     }
     // The answer comes after the commit in any case.
     form.boolean("async")?;
+    check_team_fields(form)?;
     let message = fields::message(form, sender, Recipients::One(to), body_chars_max)?;
     let mut moderation = message.moderation;
     let substitute = form.text("antispamCustom", 5_000)?;
@@ -44,6 +46,18 @@ fn parse(form: &Form, body_chars_max: usize) -> Result<Send, CallError> {
     }
     let recipients_see = fields::sees(form, "msgReceiverNoSense")?;
     Ok(Send { subtype: subtype(form)?, moderation, recipients_see, ..message })
+}
+
+/// Checks what says something to members of a team. The vendor documents the first spellings, and its SDKs send the second.
+fn check_team_fields(form: &Form) -> Result<(), FieldError> {
+    for [list, text, all] in
+        [["forcepushlist", "forcepushcontent", "forcepushall"], ["forcePushList", "forcePushContent", "forcePushAll"]]
+    {
+        fields::check_forced(form, list, usize::MAX)?;
+        form.text(text, 500)?;
+        form.boolean(all)?;
+    }
+    fields::flag(form, "markRead").map(drop)
 }
 
 /// A whole number; callers that mean none send 0.
@@ -66,7 +80,8 @@ struct Data {
     antispam: bool,
 }
 
-fn word(sent: &Sent) -> Bytes {
+fn word(options: CopyOptions, sent: &Sent) -> Bytes {
     let (_, id) = sent.copies.first().expect("a single recipient is an account, or the call is refused");
-    reply::json(&Reply { code: OK, data: Data { msgid: id.0, timetag: sent.time_ms, antispam: false } })
+    let msgid = fields::answered_id(options, *id);
+    reply::json(&Reply { code: OK, data: Data { msgid, timetag: sent.time_ms, antispam: false } })
 }

@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use carillon_core::command::Send;
-use carillon_core::model::App;
+use carillon_core::model::{App, CopyOptions};
 use carillon_core::pipeline::Sent;
 use serde::{Serialize, Serializer};
 
@@ -38,6 +38,7 @@ pub(in crate::netease) async fn run(
 #[derive(Clone, Debug)]
 struct Wording {
     with_ids: bool,
+    options: CopyOptions,
     /// Recipients that cannot be accounts' names, each once, as they were given.
     impossible: Vec<String>,
 }
@@ -49,7 +50,8 @@ fn parse(form: &Form, body_chars_max: usize) -> Result<(Send, Wording), CallErro
     let named = accid::array("toAccids", form.required("toAccids")?, members_max)?.ok_or(CallError::TooManyMembers)?;
     let (to, impossible) = recipients::of(named);
     let command = fields::message(form, sender, to, body_chars_max)?;
-    Ok((command, Wording { with_ids, impossible }))
+    let options = command.options;
+    Ok((command, Wording { with_ids, options, impossible }))
 }
 
 #[derive(Serialize)]
@@ -63,11 +65,13 @@ struct Reply<'a> {
 }
 
 /// The ids of the copies by account, in the order of the call.
-struct MsgIds<'a>(&'a Sent);
+struct MsgIds<'a>(&'a Sent, CopyOptions);
 
 impl Serialize for MsgIds<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.copies.iter().map(|(account, id)| (account.as_str(), id.0)))
+        let Self(sent, options) = self;
+        let copies = sent.copies.iter();
+        serializer.collect_map(copies.map(|(account, id)| (account.as_str(), fields::answered_id(*options, *id))))
     }
 }
 
@@ -77,7 +81,7 @@ impl Wording {
             code: OK,
             timetag: sent.time_ms,
             unregister: recipients::unregistered(sent, &self.impossible),
-            msgids: self.with_ids.then_some(MsgIds(sent)),
+            msgids: self.with_ids.then_some(MsgIds(sent, self.options)),
         })
     }
 }

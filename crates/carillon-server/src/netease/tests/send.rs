@@ -127,6 +127,42 @@ async fn what_does_not_apply_is_no_error() {
 }
 
 #[tokio::test]
+async fn what_is_for_teams_has_no_effect_and_is_refused_where_it_is_malformed() {
+    let backend = backend().await;
+    for (field, value, desc) in [
+        ("forcepushlist", "notjson", "is not a JSON array of accids"),
+        ("forcePushList", "{}", "is not a JSON array of accids"),
+        ("forcepushcontent", &*"x".repeat(501), "is longer than 500 characters"),
+        ("forcePushContent", &"x".repeat(501), "is longer than 500 characters"),
+        ("forcepushall", "maybe", "is not true or false"),
+        ("forcePushAll", "maybe", "is not true or false"),
+        ("markRead", "2", "is not one of 0 1"),
+        ("async", "maybe", "is not true or false"),
+    ] {
+        assert_eq!(send(&backend, &[(field, value)]).await, format!(r#"{{"code":414,"desc":"{field} {desc}"}}"#));
+    }
+    assert!(backend.sent().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_kept_nowhere_is_answered_without_an_id_and_cannot_be_taken_back() {
+    let backend = backend().await;
+    let nowhere = [("option", r#"{"persistent":false,"roam":false,"history":false}"#)];
+    assert_snapshot!(
+        send(&backend, &nowhere).await,
+        @r#"{"code":200,"data":{"msgid":0,"timetag":1700000000000,"antispam":false}}"#
+    );
+    assert_eq!(backend.sent()[0].copies[0].id.0, 2, "who is online gets it under an id");
+    let batch = backend.send(&[nowhere[0], ("returnMsgid", "true")]).await;
+    assert_snapshot!(batch, @r#"{"code":200,"timetag":1700000000000,"msgids":{"bob":0}}"#);
+    for id in ["0", "2"] {
+        let fields = [("deleteMsgid", id), ("timetag", "1700000000000"), ("type", "7"), ("from", "ann"), ("to", "bob")];
+        let reply = backend.post("msg/recall.action", &fields).await;
+        assert_eq!(reply, r#"{"code":414,"desc":"some param not match message"}"#);
+    }
+}
+
+#[tokio::test]
 async fn a_side_that_shall_not_see_it_has_nothing_of_it() {
     let backend = backend().await;
     send(&backend, &[("msgReceiverNoSense", "1")]).await;

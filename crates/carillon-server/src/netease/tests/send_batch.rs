@@ -327,7 +327,6 @@ async fn lengths_are_counted_in_characters_and_a_field_over_its_limit_is_named()
     check("body", 5_000, &json).await;
     check("payload", 2_048, &json).await;
     for (field, max) in [
-        ("msgDesc", 500),
         ("pushcontent", 500),
         ("pushContent", 500),
         ("ext", 1_024),
@@ -337,6 +336,14 @@ async fn lengths_are_counted_in_characters_and_a_field_over_its_limit_is_named()
         ("env", 32),
     ] {
         check(field, max, &text).await;
+    }
+    let described = async |kind, chars| {
+        let description = text(chars);
+        backend.send(&[("type", kind), ("msgDesc", &description)]).await
+    };
+    assert_snapshot!(described("1", 501).await, @r#"{"code":414,"desc":"msgDesc is longer than 500 characters"}"#);
+    for (kind, chars) in [("1", 500), ("0", 501), ("10", 501)] {
+        assert_eq!(described(kind, chars).await, r#"{"code":200,"timetag":1700000000000}"#, "{kind}");
     }
 }
 
