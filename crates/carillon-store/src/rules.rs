@@ -2,7 +2,7 @@
 
 use carillon_core::command::MembershipChange;
 use carillon_core::model::{ApiKey, App, ClosingPolicy, CopyRef, Element, Membership, Message, NewRoom, Room, RoomKey};
-use carillon_core::port::{CreateError, CreateRoomError, InboxEntry, Role, StoreError};
+use carillon_core::port::{Conversation, CreateError, CreateRoomError, InboxEntry, Role, StoreError};
 use carillon_core::{AccountNo, RoomNo};
 
 /// Refuses an app whose name or key is another one's.
@@ -35,6 +35,24 @@ pub(crate) fn modified(message: &Message) -> Option<&CopyRef> {
 /// The two accounts of a conversation, lower first.
 pub(crate) fn ordered((a, b): (AccountNo, AccountNo)) -> (AccountNo, AccountNo) {
     if a <= b { (a, b) } else { (b, a) }
+}
+
+/// What is unread of a conversation, as its rows are looked at, newest first.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Unread {
+    pub(crate) count: usize,
+    pub(crate) looked_at: usize,
+}
+
+impl Unread {
+    pub(crate) fn look_at(&mut self, counts: bool) {
+        self.looked_at += 1;
+        self.count += usize::from(counts);
+    }
+
+    pub(crate) fn is_enough(self) -> bool {
+        self.count == Conversation::UNREAD_MAX || self.looked_at == Conversation::LOOKED_AT_MAX
+    }
 }
 
 /// The room under the number after `last`, which is also how many rooms the app has: only apps lose theirs.

@@ -308,6 +308,8 @@ pub struct Conversation {
 
 impl Conversation {
     pub const UNREAD_MAX: usize = 999;
+    /// How many of its newest messages are looked at for those that are unread.
+    pub const LOOKED_AT_MAX: usize = 10_000;
 }
 
 /// Conversations of an account, by their last messages, newest first.
@@ -316,6 +318,12 @@ pub struct Conversations {
     pub page: Vec<Conversation>,
     /// Whether there are older ones.
     pub more: bool,
+}
+
+impl Conversations {
+    /// With the conversation for which more messages than this were looked at in all, a page ends, however many were asked for:
+    /// to count what is unread is what costs, and others wait meanwhile.
+    pub const LOOKED_AT_MAX: usize = 5_000;
 }
 
 /// What one round of trimming removed.

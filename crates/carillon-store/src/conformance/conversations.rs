@@ -1,7 +1,9 @@
 //! Conversations: what they show to whom, what is taken back, read, forgotten and acknowledged.
 
 use carillon_core::model::{Content, CopyRef, DropReason, Edition, Element, Fate, Message, Modified};
-use carillon_core::port::{Change, CopyPlace, LATE_MS, PageLimit, PlannedCopy, Span, Standing, View};
+use carillon_core::port::{
+    Change, Conversation, Conversations, CopyPlace, LATE_MS, PageLimit, PlannedCopy, Span, Standing, View,
+};
 use carillon_core::{AccountNo, MessageId, Offset};
 
 use super::{ANN, APP, BOB, CARL, SHOW, Setup, ids, since};
@@ -241,6 +243,22 @@ async fn an_account_has_its_conversations_by_their_last_messages(it: Setup) {
     assert_eq!((page.page.len(), page.page[0].with, page.more), (1, ANN, false));
 }
 
+async fn what_is_unread_is_looked_for_among_so_many_and_a_page_ends_where_it_took_long(it: Setup) {
+    it.send(&[(3, Fate::Inbox)]).await;
+    it.store.commit_message(plan(APP, 2, &[(1, Fate::Inbox)], NOW_MS), None).await.unwrap();
+    it.send(&[(2, Fate::Inbox); Conversations::LOOKED_AT_MAX]).await;
+    assert_eq!(it.conversations(BOB).await, [(ANN, 5_005, 999)]);
+    let page = async |before| {
+        let Conversations { page, more } = it.store.conversations(ANN, MessageId(before), 9).await.unwrap();
+        let found: Vec<_> = page.iter().map(|it| (it.with, it.last.0.0, it.unread)).collect();
+        (found, more)
+    };
+    assert_eq!(page(MessageId::END).await, (vec![(BOB, 5_005, 1)], true));
+    assert_eq!(page(5_005).await, (vec![(CARL, 2, 0)], false));
+    it.send(&[(2, Fate::Inbox); Conversation::LOOKED_AT_MAX - Conversations::LOOKED_AT_MAX]).await;
+    assert_eq!(page(MessageId::END).await, (vec![(BOB, 10_006, 0)], true), "what is unread is too far back");
+}
+
 async fn what_is_read_counts_no_more_and_reading_never_goes_back(it: Setup) {
     for _ in 0..3 {
         it.send(&[(2, Fate::Inbox)]).await;
@@ -400,6 +418,7 @@ mod each {
         what_tells_of_a_modified_copy_is_for_nobody_who_does_not_see_the_copy_any_more
         a_change_in_a_message_is_made_with_it
         an_account_has_its_conversations_by_their_last_messages
+        what_is_unread_is_looked_for_among_so_many_and_a_page_ends_where_it_took_long
         what_is_read_counts_no_more_and_reading_never_goes_back
         last_message_and_unread_heed_options_recalls_and_deletes
         what_is_unread_counts_by_who_wrote_it_whether_it_is_on_the_list_or_not

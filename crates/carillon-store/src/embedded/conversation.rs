@@ -14,7 +14,7 @@ use super::record::{self, ForgottenRecord};
 use super::seal;
 use crate::page::PageFill;
 use crate::row::Row;
-use crate::rules::ordered;
+use crate::rules::{Unread, ordered};
 
 type Pair = (AccountNo, AccountNo);
 
@@ -77,19 +77,23 @@ impl Reader<'_> {
             all.extend(last.map(summary).filter(|it| it.last < before));
         }
         all.sort_unstable_by_key(|it| std::cmp::Reverse(it.last));
-        let more = all.len() > limit;
-        all.truncate(limit);
-        let mut page = Vec::with_capacity(all.len());
+        let found = all.len();
+        let mut page = Vec::with_capacity(found.min(limit));
+        let mut looked_at = 0;
         // The rest is read for the page only.
-        for Summary { with, last, last_distance, is_modified, forgotten } in all {
+        for Summary { with, last, last_distance, is_modified, forgotten } in all.into_iter().take(limit) {
             let copy = (base(last, last_distance), last_distance);
             let message = self.copy(&snapshot, account.app(), copy, is_modified)?;
             let read = read_mark(&snapshot, self.db, account, with)?;
             let unread = unread(&snapshot, self.db, (account, with), read.max(forgotten))?;
             let read_by_other = read_mark(&snapshot, self.db, with, account)?;
-            page.push(Conversation { with, last: (last, message), unread, read, read_by_other });
+            page.push(Conversation { with, last: (last, message), unread: unread.count, read, read_by_other });
+            looked_at += unread.looked_at;
+            if looked_at > Conversations::LOOKED_AT_MAX {
+                break;
+            }
         }
-        Ok(Conversations { page, more })
+        Ok(Conversations { more: page.len() < found, page })
     }
 
     pub(crate) fn unread(
@@ -104,7 +108,7 @@ impl Reader<'_> {
         for other in of {
             let forgotten = forgotten.get(&other).map_or(MessageId(0), |it| MessageId(it.through));
             let read = read_mark(&snapshot, self.db, account, other)?;
-            let unread = unread(&snapshot, self.db, (account, other), read.max(forgotten))?;
+            let unread = unread(&snapshot, self.db, (account, other), read.max(forgotten))?.count;
             all.extend((unread > 0).then_some((other, unread)));
         }
         Ok(all)
@@ -196,13 +200,13 @@ fn last(
 }
 
 /// How many rows after `after` are unread for the account.
-fn unread(snapshot: &Snapshot, db: &Db, (account, other): Pair, after: MessageId) -> Result<usize, StoreError> {
+fn unread(snapshot: &Snapshot, db: &Db, (account, other): Pair, after: MessageId) -> Result<Unread, StoreError> {
     let between = ordered((account, other));
-    let mut unread = 0;
+    let mut unread = Unread::default();
     for guard in newest_first(snapshot, db, between, after) {
         let (_, row, _) = open(guard)?;
-        unread += usize::from(row.counts(account, between));
-        if unread == Conversation::UNREAD_MAX {
+        unread.look_at(row.counts(account, between));
+        if unread.is_enough() {
             break;
         }
     }

@@ -11,7 +11,7 @@ use carillon_core::{AccountId, AccountNo, MessageId};
 
 use super::{State, page, pairs};
 use crate::row::Row;
-use crate::rules::{self, ordered};
+use crate::rules::{self, Unread, ordered};
 
 impl State {
     /// The rows of a conversation, lower account first: the copies, their messages and what stands beside them.
@@ -83,9 +83,17 @@ impl State {
         let all = self.others(account).filter_map(|other| self.summary(account, other));
         let mut page: Vec<Conversation> = all.filter(|it| it.last.0 < before).collect();
         page.sort_by_key(|it| Reverse(it.last.0));
-        let more = page.len() > limit;
+        let found = page.len();
         page.truncate(limit);
-        Conversations { page, more }
+        let mut looked_at = 0;
+        let is_last = |it: &Conversation| {
+            looked_at += self.unread_of(account, it.with).looked_at;
+            looked_at > Conversations::LOOKED_AT_MAX
+        };
+        if let Some(last) = page.iter().position(is_last) {
+            page.truncate(last + 1);
+        }
+        Conversations { more: page.len() < found, page }
     }
 
     fn summary(&self, account: AccountNo, other: AccountNo) -> Option<Conversation> {
@@ -100,7 +108,7 @@ impl State {
         Some(Conversation {
             with: other,
             last: (id, self.said(base, id)),
-            unread: self.unread_of(account, other),
+            unread: self.unread_of(account, other).count,
             read,
             read_by_other: self.read_mark(other, account),
         })
@@ -108,16 +116,22 @@ impl State {
 
     pub(super) fn unread(&self, account: AccountNo, of: Option<&[AccountNo]>) -> Vec<(AccountNo, usize)> {
         let others = of.map_or_else(|| self.others(account).collect(), <[AccountNo]>::to_vec);
-        let all = others.into_iter().map(|other| (other, self.unread_of(account, other)));
+        let all = others.into_iter().map(|other| (other, self.unread_of(account, other).count));
         all.filter(|(_, unread)| *unread > 0).collect()
     }
 
-    fn unread_of(&self, account: AccountNo, other: AccountNo) -> usize {
+    fn unread_of(&self, account: AccountNo, other: AccountNo) -> Unread {
         let between = ordered((account, other));
         let forgotten = self.forgotten.get(&(account, other)).map_or(MessageId(0), |(through, _)| *through);
         let after = self.read_mark(account, other).max(forgotten);
-        let rows = self.rows(between).filter(|(id, _, row)| *id > after && row.counts(account, between));
-        rows.take(Conversation::UNREAD_MAX).count()
+        let mut unread = Unread::default();
+        for (_, _, row) in self.rows(between).rev().take_while(|(id, _, _)| *id > after) {
+            unread.look_at(row.counts(account, between));
+            if unread.is_enough() {
+                break;
+            }
+        }
+        unread
     }
 
     /// Whom the account has conversations with, by number.
