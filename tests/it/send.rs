@@ -27,6 +27,22 @@ async fn what_a_user_sends_arrives_at_the_other_and_at_the_senders_devices_once_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_user_sends_without_waiting_for_the_answers_arrives_in_its_order() {
+    let server = TestServer::start().await;
+    server.backend.create_accounts(&["ann", "bob"]).await;
+    let (ann, mut bob) = (server.connect("ann").await, server.connect("bob").await);
+    for n in 0..8 {
+        let message = |part: &str| {
+            let element = json!({"type": "text", "text": format!("{n}{part}")});
+            json!({"to": "bob", "client_id": format!("c{n}{part}"), "element": element})
+        };
+        let (one, other) = tokio::join!(ann.rpc("message.send", message("a")), ann.rpc("message.send", message("b")));
+        assert!(one.is_ok() && other.is_ok(), "{one:?} {other:?}");
+        assert_eq!(bob.texts(2).await, [format!("{n}a"), format!("{n}b")]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_user_hears_why_a_message_was_refused() {
     let server = TestServer::start().await;
     server.backend.create_accounts(&["ann"]).await;

@@ -1,4 +1,4 @@
-//! Commands of clients, one by one: what needs no store is answered at once, the rest runs beside it, bounded.
+//! Commands of clients, one by one: what needs no store is answered at once, the rest waits for its turn.
 
 use std::rc::Rc;
 
@@ -6,6 +6,8 @@ use carillon_core::model::is_void;
 
 use super::connection::Connection;
 use super::open::ttl_s;
+use super::query::Query;
+use super::room::room_of;
 use super::{ConnId, Shard};
 use crate::envelope::INBOX;
 use crate::login::{self, LoginData, Verdict, visitor};
@@ -63,26 +65,28 @@ impl Shard {
         if let Some(request) = command.subscribe {
             match refuse_subscribe(&request) {
                 Some(error) => self.fail(id, command.id, error),
-                None => self.ask(id, command.id, super::query::Query::Subscribe(request)),
+                None => self.ask(id, command.id, Query::Subscribe(request)),
             }
         } else if let Some(request) = command.unsubscribe {
-            self.unsubscribe(id, &request.channel);
-            self.reply(id, &Reply { unsubscribe: Some(EmptyResult {}), ..to });
+            match self.with(id, |it| room_of(&request.channel, it.app())).flatten() {
+                Some(room) => self.ask(id, command.id, Query::Unsubscribe(room)),
+                None => self.reply(id, &Reply { unsubscribe: Some(EmptyResult {}), ..to }),
+            }
         } else if command.ping.is_some() {
             self.reply(id, &Reply { ping: Some(EmptyResult {}), ..to });
         } else if let Some(request) = command.refresh {
             self.refresh(id, command.id, &request);
         } else if let Some(request) = command.presence_stats {
-            self.presence_stats(id, command.id, &request.channel);
+            self.ask(id, command.id, Query::PresenceStats(request.channel));
         } else if let Some(request) = command.presence.take_if(|it| it.channel != INBOX) {
-            self.ask(id, command.id, super::query::Query::Presence(request.channel));
+            self.ask(id, command.id, Query::Presence(request.channel));
         } else if let Some(request) = command.publish.or(command.presence).or(command.sub_refresh) {
             let error = if request.channel == INBOX { ErrorCode::NOT_AVAILABLE } else { ErrorCode::UNKNOWN_CHANNEL };
             self.fail(id, command.id, error);
         } else if let Some(request) = command.history {
-            self.ask(id, command.id, super::query::Query::History(request));
+            self.ask(id, command.id, Query::History(request));
         } else if let Some(request) = command.rpc {
-            self.ask(id, command.id, super::query::Query::Rpc(request));
+            self.ask(id, command.id, Query::Rpc(request));
         } else {
             self.close_and_send(id, Close::BAD_REQUEST);
         }
@@ -98,20 +102,18 @@ impl Shard {
         self.hear_pong(id, now_us);
     }
 
-    fn presence_stats(&self, id: ConnId, command: u32, channel: &str) {
+    pub(super) fn presence_stats(&self, id: ConnId, command: u32, channel: &str) -> Result<Reply, ErrorCode> {
         let (num_clients, num_users) = if channel == INBOX {
-            let Some(account) = self.with(id, |it| it.account) else { return };
+            let account = self.with(id, |it| it.account).ok_or(ErrorCode::INTERNAL)?;
             (self.connections_of(account).len(), 1)
         } else {
-            let Some(room) = self.own_room(id, channel) else {
-                return self.fail(id, command, ErrorCode::UNKNOWN_CHANNEL);
-            };
+            let room = self.own_room(id, channel).ok_or(ErrorCode::UNKNOWN_CHANNEL)?;
             let here = self.server.hub.rooms.here(room);
             (here.connections, here.accounts)
         };
         let number = |it: usize| u32::try_from(it).unwrap_or(u32::MAX);
         let stats = PresenceStatsResult { num_clients: number(num_clients), num_users: number(num_users) };
-        self.reply(id, &Reply { presence_stats: Some(stats), ..Reply::to(command) });
+        Ok(Reply { presence_stats: Some(stats), ..Reply::to(command) })
     }
 
     /// A new token for the same account puts off the connection's end.

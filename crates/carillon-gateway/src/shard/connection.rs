@@ -12,6 +12,7 @@ use carillon_core::{AccountId, AccountNo, AppId, DeviceId, Offset};
 use prometheus_client::metrics::counter::Counter;
 
 use super::heard::Heard;
+use super::query::{Commands, Query};
 use super::room::Seats;
 use super::waiting::{Brings, Waiting};
 use crate::admission::Slot;
@@ -55,8 +56,8 @@ pub(super) struct Connection {
     pub(super) pings: Pings,
     /// Where it is in rooms; boxed, as most connections are in none.
     pub(super) rooms: Option<Box<Seats>>,
-    /// Commands that wait for the store.
-    pub(super) running: usize,
+    /// Set while a command runs: those that wait for it.
+    pub(super) commands: Option<Box<Commands>>,
     pub(super) waker: Option<Waker>,
     /// When a connection that was told to end is cut.
     closing_until_us: Option<u64>,
@@ -143,7 +144,7 @@ impl Connection {
             catch_up: Some(Box::new(CatchUp { opening: true, broadcasts: true, ..CatchUp::default() })),
             pings: Pings { next_us: start.first_ping_us, ..Pings::default() },
             rooms: None,
-            running: 0,
+            commands: None,
             waker: None,
             closing_until_us: None,
             peer_closed: false,
@@ -174,6 +175,15 @@ impl Connection {
     pub(super) fn claimant(&self) -> DeviceId {
         let unnamed = || DeviceId::new("-").expect("it is a word");
         self.device.clone().unwrap_or_else(unnamed)
+    }
+
+    /// The command whose turn it is when one is through.
+    pub(super) fn next_command(&mut self) -> Option<(u32, Query)> {
+        let next = self.commands.as_mut()?.pop_front();
+        if next.is_none() {
+            self.commands = None;
+        }
+        next
     }
 
     pub(super) fn is_closing(&self) -> bool {

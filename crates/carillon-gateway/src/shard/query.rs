@@ -1,27 +1,38 @@
-//! Commands that read the store: history of the inbox, and rpcs. A few of a connection run at a time; what else comes
-//! meanwhile is refused for now.
+//! Commands that wait for the store: rpcs, history, entering and leaving a room.
+//!
+//! Those of one connection run one after another, in the order in which they came: what a client says twice ends as it said
+//! it last, and what it reads holds what it wrote. A few may wait; what else comes meanwhile is refused for now.
 
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use carillon_core::Offset;
 use carillon_core::decide::Refusal;
+use carillon_core::model::RoomKey;
 use carillon_core::port::{PageLimit, StoreError};
 
 use super::catch_up::publication;
+use super::connection::Connection;
 use super::{ConnId, Shard};
 use crate::envelope::INBOX;
 use crate::protocol::Reply;
 use crate::protocol::code::ErrorCode;
 use crate::protocol::command::{HistoryRequest, RpcRequest, SubscribeRequest};
-use crate::protocol::reply::{HistoryResult, RpcResult};
+use crate::protocol::reply::{EmptyResult, HistoryResult, RpcResult};
 
 pub(super) enum Query {
     History(HistoryRequest),
     Rpc(RpcRequest),
     Subscribe(SubscribeRequest),
+    Unsubscribe(RoomKey),
     /// Of the channel.
     Presence(String),
+    /// Of the channel.
+    PresenceStats(String),
 }
+
+/// What a connection has asked for with the numbers of its commands, while one of them runs.
+pub(super) type Commands = VecDeque<(u32, Query)>;
 
 /// Why a query has no result.
 pub(super) enum Failed {
@@ -77,47 +88,83 @@ impl From<Refusal> for Failed {
     }
 }
 
+/// When a command is run.
+enum Turn {
+    Now(Query),
+    Later,
+    Never,
+}
+
+/// SDKs do not try again to leave a room, and close the connection instead: so all that a connection can be in wait.
+fn may_exceed(query: &Query, waiting: usize, rooms_max: usize) -> bool {
+    matches!(query, Query::Unsubscribe(_)) && waiting < rooms_max
+}
+
 impl Shard {
+    /// Runs the command once those before it are through.
     pub(super) fn ask(self: &Rc<Self>, id: ConnId, command: u32, query: Query) {
         let max = self.server.config.commands_running_max;
-        let Some(fits) = self.with(id, |it| {
-            let fits = it.running < max;
-            it.running += usize::from(fits);
-            fits
-        }) else {
-            return;
-        };
-        if !fits {
-            self.server.metrics.refused_commands.inc();
-            return self.fail(id, command, ErrorCode::TOO_MANY_REQUESTS);
+        let rooms_max = self.server.config.rooms_per_connection_max;
+        let turn = self.with(id, |it| match &mut it.commands {
+            None => {
+                it.commands = Some(Box::default());
+                Turn::Now(query)
+            }
+            Some(waiting) if waiting.len() + 1 < max || may_exceed(&query, waiting.len(), rooms_max) => {
+                waiting.push_back((command, query));
+                Turn::Later
+            }
+            Some(_) => Turn::Never,
+        });
+        match turn {
+            Some(Turn::Now(query)) => {
+                tokio::task::spawn_local(self.clone().work(id, command, query));
+            }
+            Some(Turn::Never) => {
+                self.server.metrics.refused_commands.inc();
+                self.fail(id, command, ErrorCode::TOO_MANY_REQUESTS);
+            }
+            Some(Turn::Later) | None => {}
         }
-        let this = self.clone();
-        tokio::task::spawn_local(async move {
+    }
+
+    /// Runs a command, and then those that came meanwhile. Those of a connection that is gone end with it.
+    async fn work(self: Rc<Self>, id: ConnId, command: u32, query: Query) {
+        let mut next = Some((command, query));
+        while let Some((command, query)) = next {
             let entered = if let Query::Subscribe(request) = &query { Some(request.channel.clone()) } else { None };
-            let result = match query {
-                Query::History(request) => this.history(id, command, request).await,
-                Query::Subscribe(request) => this.subscribe(id, command, &request).await,
-                Query::Presence(channel) => this.presence(id, command, &channel).await,
-                Query::Rpc(request) => this.rpc(id, &request).await.map(|data| {
-                    let result = RpcResult { data: data.to_vec() };
-                    Reply { rpc: Some(result), ..Reply::to(command) }
-                }),
-            };
-            this.with(id, |it| it.running -= 1);
-            match result {
+            match self.result(id, command, query).await {
                 Ok(reply) => {
-                    this.answer(id, |it| it.reply(&reply));
+                    self.answer(id, |it| it.reply(&reply));
                     if let Some(channel) = entered {
-                        this.hand_missed(id, &channel);
+                        self.hand_missed(id, &channel);
                     }
                 }
-                Err(Failed::Error(error)) => this.fail(id, command, error),
+                Err(Failed::Error(error)) => self.fail(id, command, error),
                 Err(Failed::Store(error)) => {
                     tracing::warn!(%error, "a client's query failed because the store did: {error}");
-                    this.fail(id, command, ErrorCode::INTERNAL);
+                    self.fail(id, command, ErrorCode::INTERNAL);
                 }
             }
-        });
+            next = self.with(id, Connection::next_command).flatten();
+        }
+    }
+
+    async fn result(&self, id: ConnId, command: u32, query: Query) -> Result<Reply, Failed> {
+        match query {
+            Query::History(request) => self.history(id, command, request).await,
+            Query::Subscribe(request) => self.subscribe(id, command, &request).await,
+            Query::Unsubscribe(room) => {
+                self.unsubscribe(id, room);
+                Ok(Reply { unsubscribe: Some(EmptyResult {}), ..Reply::to(command) })
+            }
+            Query::Presence(channel) => self.presence(id, command, &channel).await,
+            Query::PresenceStats(channel) => Ok(self.presence_stats(id, command, &channel)?),
+            Query::Rpc(request) => {
+                let data = self.rpc(id, &request).await?.to_vec();
+                Ok(Reply { rpc: Some(RpcResult { data }), ..Reply::to(command) })
+            }
+        }
     }
 
     async fn history(&self, id: ConnId, command: u32, request: HistoryRequest) -> Result<Reply, Failed> {

@@ -131,6 +131,7 @@ async fn queries_beyond_what_may_run_are_refused_and_reads_wait_for_each_other()
     let world = World::with(config).await;
     world.account("ann").await;
     let mut ann = world.connected("ann", "phone").await;
+    let mut tablet = world.connected("ann", "tablet").await;
     world.store.hold();
     for id in 2..=4 {
         ann.say(&json!({"id": id, "history": {"channel": "inbox", "limit": 1}})).await;
@@ -141,9 +142,13 @@ async fn queries_beyond_what_may_run_are_refused_and_reads_wait_for_each_other()
     world.store.has_read(1).await;
     ann.say(&json!({"id": 5, "ping": {}})).await;
     assert_eq!(ann.next().await["id"], 5);
+    tablet.say(&json!({"id": 6, "history": {"channel": "inbox", "limit": 1}})).await;
+    while world.metrics.read_waits.get() == 0 {
+        tokio::task::yield_now().await;
+    }
     world.store.let_pass(10);
     assert_eq!((ann.next().await["id"].clone(), ann.next().await["id"].clone()), (json!(2), json!(3)));
-    assert_eq!(world.metrics.read_waits.get(), 1);
+    assert_eq!(tablet.next().await["id"], 6);
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ mod live;
 mod login;
 mod once;
 mod options;
+mod order;
 mod past;
 mod presence;
 mod profile;

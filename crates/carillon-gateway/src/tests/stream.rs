@@ -137,16 +137,23 @@ async fn a_stream_catches_up_and_is_live_and_its_commands_are_answered_on_it() {
 }
 
 #[tokio::test]
-async fn the_commands_of_a_session_are_taken_in_the_order_of_its_requests() {
-    let world = World::new().await;
-    world.account("ann").await;
+async fn the_commands_of_a_session_are_carried_out_in_the_order_of_its_requests() {
+    let config = GatewayConfig { shards: 1, sends_per_second_max: 100, ..GatewayConfig::default() };
+    let world = World::with(config).await;
+    world.accounts(&["ann", "bob"]).await;
     let (mut ann, _) = connected(&world, StreamKind::HttpStream, "ann", json!({})).await;
-    let ping = |id: u64| json!({"id": id, "ping": {}});
-    for id in 0..50 {
-        assert_eq!(ann.say(&world, &[ping(2 * id + 2), ping(2 * id + 3)]), 0);
+    let mut bob = world.connected("bob", "phone").await;
+    let send = |id: u64| {
+        let element = json!({"type": "text", "text": id.to_string()});
+        let data = json!({"to": "bob", "client_id": format!("c{id}"), "element": element});
+        json!({"id": id, "rpc": {"method": "message.send", "data": data}})
+    };
+    for ids in [[2, 3, 4], [5, 6, 7], [8, 9, 10], [11, 12, 13]] {
+        assert_eq!(ann.say(&world, &ids.map(send)), 0);
     }
-    for id in 2..102 {
-        assert_eq!(ann.next().await["id"], id);
+    for id in 2..14 {
+        assert_eq!(bob.push().await, (Some(id - 1), id.to_string()));
+        while ann.next().await["id"] != id {}
     }
 }
 

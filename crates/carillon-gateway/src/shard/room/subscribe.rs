@@ -215,8 +215,7 @@ impl Shard {
         Some(result)
     }
 
-    pub(in crate::shard) fn unsubscribe(&self, id: ConnId, channel: &str) {
-        let Some(Some(room)) = self.with(id, |it| room_of(channel, it.app())) else { return };
+    pub(in crate::shard) fn unsubscribe(&self, id: ConnId, room: RoomKey) {
         self.leave(id, room, Leaving::Said);
     }
 

@@ -1,0 +1,91 @@
+//! The commands of one connection: one after another.
+
+use serde_json::{Value, json};
+
+use super::world::{Client, World};
+use crate::GatewayConfig;
+
+/// Says all of it before it reads an answer; the answers, without what else came.
+async fn at_once(client: &mut Client, mut commands: Vec<Value>) -> Vec<Value> {
+    for (n, command) in commands.iter_mut().enumerate() {
+        command["id"] = json!(100 + n);
+        client.say_now(command);
+    }
+    let mut answers = Vec::new();
+    while answers.len() < commands.len() {
+        let next = client.next().await;
+        if !next["id"].is_null() {
+            answers.push(next);
+        }
+    }
+    answers
+}
+
+fn rpc(method: &str, data: &Value) -> Value {
+    json!({"rpc": {"method": method, "data": data}})
+}
+
+#[tokio::test]
+async fn what_is_read_holds_what_was_written_before_it_and_nothing_of_what_is_written_after() {
+    let config = GatewayConfig { shards: 1, sends_per_second_max: 100, ..GatewayConfig::default() };
+    let world = World::with(config).await;
+    world.accounts(&["ann", "bob"]).await;
+    let mut ann = world.connected("ann", "phone").await;
+    let bob = json!({"account": "bob"});
+    let [add, remove] = ["blocklist.add", "blocklist.remove"].map(|method| rpc(method, &bob));
+    let get = rpc("blocklist.get", &json!({}));
+    for _ in 0..5 {
+        let commands = [&add, &get, &remove, &get, &add, &remove, &get].map(Value::clone).to_vec();
+        let answers = at_once(&mut ann, commands).await;
+        let ids: Vec<_> = answers.iter().map(|it| it["id"].as_u64().unwrap()).collect();
+        assert_eq!(ids, [100, 101, 102, 103, 104, 105, 106]);
+        let listed = [1, 3, 6].map(|n: usize| answers[n]["rpc"]["data"]["accounts"].clone());
+        assert_eq!(listed, [json!(["bob"]), json!([]), json!([])]);
+    }
+}
+
+#[tokio::test]
+async fn messages_arrive_in_the_order_in_which_they_were_sent() {
+    let world = World::new().await;
+    world.accounts(&["ann", "bob"]).await;
+    let (mut ann, mut bob) = (world.connected("ann", "phone").await, world.connected("bob", "phone").await);
+    let message = |n: u64| {
+        let element = json!({"type": "text", "text": n.to_string()});
+        rpc("message.send", &json!({"to": "bob", "client_id": format!("c{n}"), "element": element}))
+    };
+    at_once(&mut ann, (1..=12).map(message).collect()).await;
+    for n in 1..=12 {
+        assert_eq!(bob.push().await, (Some(n), n.to_string()));
+    }
+}
+
+#[tokio::test]
+async fn who_enters_a_room_asks_who_is_there_and_leaves_does_so_in_this_order() {
+    let world = World::new().await;
+    world.accounts(&["ann"]).await;
+    let channel = format!("room:{}", world.room("ann").await.key.no);
+    let mut ann = world.connected("ann", "phone").await;
+    let [enter, count, leave] =
+        ["subscribe", "presence_stats", "unsubscribe"].map(|it| json!({it: {"channel": channel}}));
+    let commands = [&enter, &count, &leave, &count, &enter, &leave].map(Value::clone).to_vec();
+    let answers = at_once(&mut ann, commands).await;
+    assert_eq!(answers[1]["presence_stats"]["num_clients"], 1);
+    assert_eq!(answers[3]["error"]["code"], 102, "it is in the room no more");
+    assert_eq!(answers[5]["unsubscribe"], json!({}));
+    assert_eq!(world.metrics.rooms.members.get(), 0);
+}
+
+#[tokio::test]
+async fn to_leave_rooms_is_not_refused_while_commands_wait() {
+    let config =
+        GatewayConfig { shards: 1, commands_running_max: 1, rooms_per_connection_max: 3, ..GatewayConfig::default() };
+    let world = World::with(config).await;
+    world.accounts(&["ann"]).await;
+    let mut ann = world.connected("ann", "phone").await;
+    let history = json!({"history": {"channel": "inbox", "limit": 1}});
+    let leave = |no: u64| json!({"unsubscribe": {"channel": format!("room:{no}")}});
+    let answers = at_once(&mut ann, vec![history.clone(), leave(1), leave(2), leave(3), history, leave(4)]).await;
+    let mut refused: Vec<_> = answers.iter().filter(|it| it["error"]["code"] == 111).map(|it| &it["id"]).collect();
+    refused.sort_by_key(|it| it.as_u64());
+    assert_eq!(refused, [104, 105]);
+}
