@@ -21,6 +21,7 @@ mod options;
 mod past;
 mod records;
 mod request_id;
+mod room_repeats;
 mod rooms;
 mod rpcs;
 mod send;

@@ -40,7 +40,7 @@ impl Seat {
     }
 
     /// The id of the next message; what else happened is skipped.
-    async fn said(&mut self) -> String {
+    pub(crate) async fn said(&mut self) -> String {
         loop {
             let told = self.told().await;
             if told["type"] != "room" {
@@ -78,7 +78,7 @@ impl Seat {
 }
 
 /// A server with a room of ann's, and its number.
-async fn with_room() -> (TestServer, String) {
+pub(crate) async fn with_room() -> (TestServer, String) {
     let server = TestServer::start().await;
     server.backend.create_accounts(&["ann", "bob", "carl"]).await;
     let answer = server.backend.call("chatroom/create", &[("creator", "ann"), ("name", "hall")]).await;
@@ -87,7 +87,7 @@ async fn with_room() -> (TestServer, String) {
 }
 
 /// A user in the room.
-async fn member(server: &TestServer, name: &str, room: &str, data: Value) -> (User, Seat) {
+pub(crate) async fn member(server: &TestServer, name: &str, room: &str, data: Value) -> (User, Seat) {
     let mut user = server.user(name).connect().await;
     // The SDK hands on one event after the other, whoever is to take it.
     user.subscribed().await;
@@ -102,12 +102,12 @@ async fn call(server: &TestServer, name: &str, fields: &[(&str, &str)]) {
 }
 
 /// A text of ann's, whose id is the text.
-async fn say(server: &TestServer, name: &str, (room, text): (&str, &str), more: &[(&str, &str)]) {
+pub(crate) async fn say(server: &TestServer, name: &str, (room, text): (&str, &str), more: &[(&str, &str)]) {
     let fields = [("roomid", room), ("msgId", text), ("fromAccid", "ann"), ("msgType", "0"), ("attach", text)];
     call(server, name, &[&fields, more].concat()).await;
 }
 
-fn sending(room: &str, text: &str) -> Value {
+pub(crate) fn sending(room: &str, text: &str) -> Value {
     json!({"room": room, "client_id": text, "element": {"type": "text", "text": text}})
 }
 

@@ -42,7 +42,7 @@ pub struct Pipeline {
     pub live: Arc<dyn LiveRooms>,
     /// Messages of high priority of each room.
     pub high_rates: Limiter<RoomKey>,
-    /// Of messages that are sent once.
+    /// Of tries to send one message, and of changes that follow each other.
     pub turns: Turns,
 }
 

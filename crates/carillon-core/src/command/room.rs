@@ -140,6 +140,8 @@ pub struct RoomSend {
     pub from_backend: bool,
     /// The sender's own id of the message.
     pub client_id: String,
+    /// Of what it says and whom it is for, as its sender asked for it: tells a repeat from another message under the same id.
+    pub fingerprint: [u8; 32],
     pub content: Content,
     /// A number of the app's own that tells its kinds of messages apart. 0 means none.
     pub subtype: u32,

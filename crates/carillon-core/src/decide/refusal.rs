@@ -50,6 +50,8 @@ pub enum Refusal {
     TooManyTags,
     #[error("a message that was never sent cannot be sent again")]
     NothingToResend,
+    #[error("the sender's id was used for another message")]
+    ClientIdReused,
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -173,6 +173,7 @@ mod tests {
             sender: AccountId::new("ann").unwrap(),
             from_backend: true,
             client_id: "m1".into(),
+            fingerprint: [0; 32],
             content: fixture::text(),
             subtype: 0,
             ext: String::new(),

@@ -199,6 +199,8 @@ impl Pipeline {
         let room = self.room(app, no).await?;
         let sender = self.known(app, &find.sender).await?;
         let Some(message) = self.find_in_room(room.key, sender.no, find).await? else { return Ok(false) };
+        // Else it might be handed out again after it was taken back.
+        let _turn = self.turns.take(app.id, &send::word(no, &sender.id, &message.client_id)).await;
         let event = RoomEvent::Recalled {
             message: message.id,
             client_id: message.client_id.clone(),

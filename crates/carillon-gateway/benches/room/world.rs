@@ -75,6 +75,7 @@ impl World {
             sender: id(SENDER),
             from_backend: true,
             client_id: self.sent.get().to_string(),
+            fingerprint: [0; 32],
             content: Content {
                 kind: Kind::Text,
                 elements: vec![Element::Text { text: text.clone() }],

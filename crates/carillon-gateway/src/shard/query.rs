@@ -76,6 +76,7 @@ impl From<Refusal> for Failed {
             Refusal::TooManyCalls { .. } | Refusal::TooManyHighPriority => ErrorCode::TOO_MANY_REQUESTS,
             Refusal::BlockedInRoom => ErrorCode::BLOCKED,
             Refusal::NothingToResend => ErrorCode::MESSAGE_NOT_FOUND,
+            Refusal::ClientIdReused => ErrorCode::CLIENT_ID_REUSED,
             Refusal::NoSuchRoom | Refusal::RoomClosed | Refusal::NotInRoom => ErrorCode::ROOM_NOT_FOUND,
             Refusal::RoomIsSo
             | Refusal::TooManyRooms

@@ -20,6 +20,7 @@ mod presence;
 mod profile;
 mod records;
 pub(crate) mod room;
+mod room_again;
 mod room_anonymous;
 mod room_broadcast;
 mod room_crowd;

@@ -96,6 +96,7 @@ pub(crate) fn text(room: RoomNo, from: &str, text: &str) -> RoomSend {
         sender: id(from),
         from_backend: true,
         client_id: format!("of {text}"),
+        fingerprint: [0; 32],
         content: Content {
             kind: Kind::Text,
             elements: vec![Element::Text { text: text.into() }],

@@ -7,7 +7,7 @@ use carillon_core::pipeline::First;
 use carillon_core::port::Remember;
 
 use super::room::text;
-use super::world::{START_MS, World, id};
+use super::world::{START_MS, World};
 use crate::GatewayConfig;
 use crate::rooms::Here;
 
@@ -31,8 +31,8 @@ impl World {
     async fn broadcast_to_rooms(&self) -> First {
         let words = Box::new(|_: &First| Bytes::new());
         let remember = Remember { request: "r".into(), fingerprint: [0; 32], expires_ms: START_MS + 9, answer: words };
-        let command = |room| text(room, "ann", "hi");
-        self.pipeline.broadcast_to_rooms(&self.app, &id("ann"), command, Some(remember)).await.unwrap()
+        let message = text(RoomNo::new(1).unwrap(), "ann", "hi");
+        self.pipeline.broadcast_to_rooms(&self.app, message, Some(remember)).await.unwrap()
     }
 
     /// The rooms that the shard has mail of, and whether it is a repeat.

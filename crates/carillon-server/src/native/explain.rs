@@ -139,6 +139,7 @@ fn command(app: &App, asked: Asked) -> Result<RoomSend, Problem> {
         sender: account(&asked.from)?,
         from_backend: true,
         client_id: asked.client_id,
+        fingerprint: [0; 32],
         content,
         subtype: 0,
         ext: String::new(),

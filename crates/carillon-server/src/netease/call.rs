@@ -239,7 +239,8 @@ impl Netease {
                 | Refusal::NotAllowed
                 | Refusal::TooManyHighPriority
                 | Refusal::TooManyTags
-                | Refusal::NothingToResend,
+                | Refusal::NothingToResend
+                | Refusal::ClientIdReused,
             ) => {}
         }
     }

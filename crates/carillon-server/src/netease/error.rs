@@ -197,6 +197,7 @@ fn refused(refusal: &Refusal) -> (u16, String) {
         Refusal::TooManyHighPriority => (403, "too many messages of high priority".into()),
         Refusal::TooManyTags => (414, "too many tags".into()),
         Refusal::NothingToResend => (414, "parameter resendFlag should be used for RESEND!".into()),
+        Refusal::ClientIdReused => (414, "msgId was used for another message".into()),
         Refusal::Store(StoreError::Full) => (500, "no room to store: nothing was done".into()),
         Refusal::Store(StoreError::Unknown(_)) => {
             (500, "it is not known whether this was done: repeat it with the same RequestId".into())
@@ -304,6 +305,7 @@ mod tests {
             (Refusal::TooManyHighPriority, 403, "too many messages of high priority"),
             (Refusal::TooManyTags, 414, "too many tags"),
             (Refusal::NothingToResend, 414, "parameter resendFlag should be used for RESEND!"),
+            (Refusal::ClientIdReused, 414, "msgId was used for another message"),
             (Refusal::Store(StoreError::Full), 500, "no room to store: nothing was done"),
             (
                 Refusal::Store(StoreError::Unknown("/var/lib/x: EIO".into())),

@@ -162,7 +162,8 @@ fn of_refusal(refusal: &Refusal, service: Service) -> Code {
         | Refusal::NotInRoom
         | Refusal::NotAllowed
         | Refusal::TooManyHighPriority
-        | Refusal::NothingToResend => service.internal(),
+        | Refusal::NothingToResend
+        | Refusal::ClientIdReused => service.internal(),
     }
 }
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::First;
-use super::send::request;
+use super::first::Kept;
 use crate::command::{Resend, RoomSend};
 use crate::decide::{self, Refusal, RoomFacts};
-use crate::id::{AccountId, MessageId, RoomNo};
+use crate::id::MessageId;
 use crate::model::{Account, App, Membership, Room, RoomMessage};
 use crate::pipeline::{Pipeline, check_enabled};
 use crate::port::{Planned, Remember};
@@ -17,38 +17,50 @@ use crate::port::{Planned, Remember};
 const PAGE: usize = 1_000;
 
 impl Pipeline {
-    /// Sends to all open rooms of the app what `command` says to each of them. Each room remembers it by itself, so that a
-    /// repeat goes to whoever has not had it, also where the first call ended half way.
+    /// Sends a message to all open rooms of the app; the room that it names does not matter. Each room remembers it by
+    /// itself, so that a repeat goes to whoever has not had it, also where the first call ended half way. Of broadcasts with
+    /// the same id one runs at a time.
     ///
     /// The rooms are written page by page, and the request is remembered with the last one: once all is done. That it has
     /// begun is remembered with each of the others; so where it broke off, the call that is made again repeats it where it was.
     ///
     /// # Errors
-    /// As [`decide::broadcast_to_room`]; [`Refusal::Store`], after which some rooms may have been told.
+    /// As [`decide::broadcast_to_room`], where it was not sent before; [`Refusal::AppDisabled`],
+    /// [`Refusal::UnknownAccount`], [`Refusal::ClientIdReused`]; [`Refusal::Store`], after which some rooms may have been told.
     pub async fn broadcast_to_rooms(
         &self,
         app: &App,
-        sender: &AccountId,
-        command: impl Fn(RoomNo) -> RoomSend + Send,
+        message: RoomSend,
         remember: Option<Remember<First>>,
     ) -> Result<First, Refusal> {
         check_enabled(app)?;
-        let sender = self.known(app, sender).await?;
+        let sender = self.known(app, &message.sender).await?;
+        let key = Kept::key_of_broadcast(sender.no, &message.client_id);
+        let _turn = self.turns.take(app.id, &key).await;
         let now_ms = self.clock.now_ms();
-        decide::may_broadcast_to_rooms(app, &sender, now_ms)?;
         let begun = remember.as_ref().map(Begun::of);
         let is_again = match &begun {
             Some(begun) => self.store.remembered(app.id, &begun.request, now_ms).await?.is_some(),
             None => false,
         };
-        let (mut told, mut after) = (Told { app, sender: &sender, now_ms, is_again, first: None }, Some(0));
-        let mut last: Vec<Planned> = Vec::new();
+        let is_new = message.resend == Resend::No && !is_again;
+        let before = if is_new { None } else { self.kept(app, &key).await? };
+        if before.as_ref().is_some_and(|(_, fingerprint)| *fingerprint != message.fingerprint) {
+            return Err(Refusal::ClientIdReused);
+        }
+        let before = before.map(|(kept, _)| kept);
+        if let Err(refusal) = decide::may_broadcast_to_rooms(app, &sender, now_ms) {
+            return before.map(|it| it.first).ok_or(refusal);
+        }
+        let first = before.as_ref().map(|it| it.first.clone());
+        let key = if before.is_none() { Some(key) } else { None };
+        let mut told = Told { app, sender: &sender, message, now_ms, is_new, before, key, first };
+        let (mut after, mut last) = (Some(0), Vec::<Planned>::new());
         while let Some(from) = after {
             let (rooms, next) = self.store.open_rooms(app.id, from, PAGE).await?;
             let mut page = Vec::new();
             for room in rooms.into_iter().filter(|room| self.live.is_awaited_in(room.key)) {
-                let command = command(room.key.no);
-                page.extend(self.plan_in_room(&mut told, Arc::new(room), command).await?);
+                page.extend(self.plan_in_room(&mut told, Arc::new(room)).await?);
             }
             // A page waits until it is known whether it is the last one.
             if !page.is_empty() && !last.is_empty() {
@@ -61,7 +73,7 @@ impl Pipeline {
             after = next;
         }
         if last.is_empty() {
-            return Ok(told.first.unwrap_or_else(|| First::of_nobody(&sender, told.now_ms)));
+            return Ok(told.first.unwrap_or_else(|| First::of_nobody(&sender, now_ms)));
         }
         let known = told.first;
         let answer = move |committed: &[Arc<RoomMessage>]| known.clone().unwrap_or_else(|| First::of(&committed[0]));
@@ -72,31 +84,29 @@ impl Pipeline {
     }
 
     /// What is to be written for one room; `None` where it had the message before, and it was repeated there.
-    async fn plan_in_room(
-        &self,
-        told: &mut Told<'_>,
-        room: Arc<Room>,
-        command: RoomSend,
-    ) -> Result<Option<Planned>, Refusal> {
-        let is_new = command.resend == Resend::No && !told.is_again;
+    async fn plan_in_room(&self, told: &mut Told<'_>, room: Arc<Room>) -> Result<Option<Planned>, Refusal> {
+        let Told { app, sender, .. } = *told;
+        let command = RoomSend { room: room.key.no, ..told.message.clone() };
+        let (key, fingerprint) = (told.key_in(&room), command.fingerprint);
         let facts = RoomFacts {
-            app: told.app,
+            app,
             room: Some(&room),
-            sender: Some(told.sender),
+            sender: Some(sender),
             membership: &Membership::default(),
             recipients: &[],
             now_ms: told.now_ms,
         };
         let plan = decide::broadcast_to_room(command, &room, &facts)?;
-        let request = request(&plan);
-        if !is_new && let Some(first) = self.known_first(told.app, &request).await? {
-            self.repeat(plan, &first);
-            told.first.get_or_insert(first);
+        let before = if told.is_new { None } else { self.kept(app, &key).await? };
+        // Of another message with the same id, this room may have been the only one to hear.
+        if let Some((kept, _)) = before.filter(|(_, before)| *before == fingerprint) {
+            self.hand_out_again(&kept, plan).await?;
+            told.first.get_or_insert(kept.first);
             return Ok(None);
         }
-        let plan = self.at_high_rate(told.app, plan, false)?;
-        let remember = self.remember_first(told.app, request);
-        Ok(Some((plan, Some(remember))))
+        let plan = self.at_high_rate(app, plan, false)?;
+        let key = told.key.take().unwrap_or(key);
+        Ok(Some((plan, Some(self.remember_first(app, key, fingerprint)))))
     }
 }
 
@@ -104,11 +114,28 @@ impl Pipeline {
 struct Told<'a> {
     app: &'a App,
     sender: &'a Account,
+    message: RoomSend,
     now_ms: u64,
-    /// Whether the same call was made before, and did not come to its end.
-    is_again: bool,
+    /// Whether it is another message than those before, whatever their ids.
+    is_new: bool,
+    /// What is remembered of the first time.
+    before: Option<Kept>,
+    /// By what the next room remembers it that is written: the first of them, for all.
+    key: Option<String>,
     /// What the caller was told the first time, where a room knows it.
     first: Option<First>,
+}
+
+impl Told<'_> {
+    /// By what this room remembers the first time.
+    fn key_in(&self, room: &Room) -> String {
+        let (no, client_id) = (room.key.no, &self.message.client_id);
+        if self.before.as_ref().is_some_and(|it| it.room == no) {
+            Kept::key_of_broadcast(self.sender.no, client_id)
+        } else {
+            Kept::key_of_broadcast_in(no, self.sender.no, client_id)
+        }
+    }
 }
 
 /// That a call has begun.
@@ -120,7 +147,8 @@ struct Begun {
 
 impl Begun {
     fn of(whole: &Remember<First>) -> Self {
-        let request = format!("begun {}", whole.request);
+        // A backend's own ids of requests are printable.
+        let request = format!("\u{7}{}", whole.request);
         Self { request, fingerprint: whole.fingerprint, expires_ms: whole.expires_ms }
     }
 

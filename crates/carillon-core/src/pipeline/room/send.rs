@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::First;
+use super::first::Kept;
 use crate::command::{Resend, RoomSend};
 use crate::decide::{self, Refusal, RoomFacts};
 use crate::id::{AccountId, AccountNo, RoomNo};
 use crate::model::{Account, App, Limit, Membership, Room, RoomCommitted, RoomKey, RoomMessage, RoomNews, RoomTo};
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Pipeline, check_enabled};
 use crate::port::{Planned, Remember, RoomPlan, RoomSending, StoreError};
+use crate::turns::Turn;
 
 /// What became of a message to a room.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,12 +44,24 @@ enum Slot {
     Planned(usize, bool),
 }
 
+/// A call's messages on their way.
+struct Call<'a> {
+    facts: RoomFacts<'a>,
+    /// Whether its sender may send, whatever it says.
+    may: Result<(), Refusal>,
+    planned: Vec<Planned>,
+    /// Where among these the messages are that may be meant by a repeat.
+    places: HashMap<String, usize>,
+}
+
 impl Pipeline {
     /// Sends a message to a room. One that was sent before, where the command says that it may have been, is answered with
-    /// its first answer, and goes to the connections that have not had it.
+    /// its first answer, whatever happened since. It goes to the connections that have not had it if it stands still, and
+    /// if its sender may still send.
     ///
     /// # Errors
-    /// As [`decide::send_to_room`] and [`decide::over_high_rate`]; [`Refusal::NothingToResend`], [`Refusal::Store`].
+    /// As [`decide::send_to_room`] and [`decide::over_high_rate`]; [`Refusal::NothingToResend`],
+    /// [`Refusal::ClientIdReused`], [`Refusal::Store`].
     pub async fn send_to_room(&self, app: &App, command: RoomSend) -> Result<SentToRoom, Refusal> {
         let mut outcomes = self.send_several_to_room(app, vec![command], None).await?;
         outcomes.pop().expect("one message has one outcome")
@@ -57,20 +71,28 @@ impl Pipeline {
     /// none is committed, nothing is remembered.
     ///
     /// # Errors
-    /// As [`decide::send_to_room`], which holds for all of them; [`Refusal::Store`]. Nothing was sent then.
+    /// As [`decide::may_send_to_room`], which holds for all of them, where none of them was sent before;
+    /// [`Refusal::AppDisabled`], [`Refusal::Store`]. Nothing was sent then.
     pub async fn send_several_to_room(
         &self,
         app: &App,
         commands: Vec<RoomSend>,
         remember: Option<Remember<Vec<Result<SentToRoom, Refusal>>>>,
     ) -> Result<Vec<Result<SentToRoom, Refusal>>, Refusal> {
+        check_enabled(app)?;
         let Some(one) = commands.first() else { return Ok(Vec::new()) };
+        let _turns = self.turns_of(app, &commands).await;
         let seen = self.look(app, one.room, &one.sender, one.to.named()).await?;
         let facts = seen.facts(app);
-        let (mut slots, mut planned) = (Vec::with_capacity(commands.len()), Vec::new());
-        let mut places = HashMap::new();
+        let may = decide::may_send_to_room(&one.sender, one.although_muted, &facts).map(drop);
+        let mut call = Call { facts, may, planned: Vec::new(), places: HashMap::new() };
+        let mut slots = Vec::with_capacity(commands.len());
         for command in commands {
-            slots.push(self.plan(command, &facts, &mut places, &mut planned).await?);
+            slots.push(self.plan(command, &mut call).await?);
+        }
+        let Call { may, planned, .. } = call;
+        if !slots.iter().any(Slot::is_sent) {
+            may?;
         }
         let outcomes = move |committed: &Vec<Arc<RoomMessage>>| -> Vec<Result<SentToRoom, Refusal>> {
             slots.iter().map(|slot| slot.outcome(committed)).collect()
@@ -83,6 +105,19 @@ impl Pipeline {
         let remember = remember.map(|it| it.told_by(move |committed| told(committed)));
         let committed = self.store.commit_room_messages(planned, remember).await?;
         Ok(outcomes(&committed))
+    }
+
+    /// Of tries to send the same message one runs at a time: those that wait find what it did.
+    async fn turns_of(&self, app: &App, commands: &[RoomSend]) -> Vec<Turn<'_>> {
+        let mut words: Vec<String> = commands.iter().map(|it| word(it.room, &it.sender, &it.client_id)).collect();
+        // In one order, so that no two calls wait for each other.
+        words.sort_unstable();
+        words.dedup();
+        let mut turns = Vec::with_capacity(words.len());
+        for word in &words {
+            turns.push(self.turns.take(app.id, word).await);
+        }
+        turns
     }
 
     /// Whether a sender may send to a room, whatever it says.
@@ -114,55 +149,57 @@ impl Pipeline {
         Ok(Seen { room, sender, membership, recipients, now_ms: self.clock.now_ms() })
     }
 
-    /// Decides on one of a call's messages; `places` are those of its messages that may be meant by a repeat.
-    async fn plan(
-        &self,
-        command: RoomSend,
-        facts: &RoomFacts<'_>,
-        places: &mut HashMap<String, usize>,
-        planned: &mut Vec<Planned>,
-    ) -> Result<Slot, Refusal> {
-        let (resend, is_refused) = (command.resend, command.refused_if_too_frequent);
-        let plan = decide::send_to_room(command, facts)?;
-        let request = request(&plan);
-        if resend != Resend::No {
+    /// Decides on one of a call's messages.
+    async fn plan(&self, command: RoomSend, call: &mut Call<'_>) -> Result<Slot, Refusal> {
+        // Nobody else has sent anything.
+        let Some(sender) = call.facts.sender else { return Ok(Slot::refused(Refusal::UnknownAccount(command.sender))) };
+        let key = Kept::key(command.room, sender.no, &command.client_id);
+        if command.resend != Resend::No {
             // Nobody can have missed what is handed out with this.
-            if let Some(place) = places.get(&request) {
-                return Ok(Slot::Planned(*place, true));
+            if let Some(place) = call.places.get(&key) {
+                let is_same = call.planned[*place].1.as_ref().is_some_and(|it| it.fingerprint == command.fingerprint);
+                return Ok(if is_same { Slot::Planned(*place, true) } else { Slot::refused(Refusal::ClientIdReused) });
             }
-            if let Some(first) = self.known_first(facts.app, &request).await? {
-                self.repeat(plan, &first);
-                return Ok(Slot::Done(Ok(SentToRoom { first, is_repeat: true })));
+            if let Some((kept, fingerprint)) = self.kept(call.facts.app, &key).await? {
+                if fingerprint != command.fingerprint {
+                    return Ok(Slot::refused(Refusal::ClientIdReused));
+                }
+                if call.may.is_ok() {
+                    self.hand_out_again(&kept, decide::send_to_room(command, &call.facts)?).await?;
+                }
+                return Ok(Slot::Done(Ok(SentToRoom { first: kept.first, is_repeat: true })));
             }
-            if resend == Resend::MustBeKnown {
-                return Ok(Slot::Done(Err(Refusal::NothingToResend)));
+            if command.resend == Resend::MustBeKnown {
+                return Ok(Slot::refused(Refusal::NothingToResend));
             }
         }
-        match self.at_high_rate(facts.app, plan, is_refused) {
-            Err(refusal) => Ok(Slot::Done(Err(refusal))),
+        let (is_refused, fingerprint) = (command.refused_if_too_frequent, command.fingerprint);
+        let plan = decide::send_to_room(command, &call.facts);
+        match plan.and_then(|plan| self.at_high_rate(call.facts.app, plan, is_refused)) {
+            Err(refusal) => Ok(Slot::refused(refusal)),
             Ok(plan) => {
-                let remember = self.remember_first(facts.app, request.clone());
-                places.insert(request, planned.len());
-                planned.push((plan, Some(remember)));
-                Ok(Slot::Planned(planned.len() - 1, false))
+                let remember = self.remember_first(call.facts.app, key.clone(), fingerprint);
+                call.places.insert(key, call.planned.len());
+                call.planned.push((plan, Some(remember)));
+                Ok(Slot::Planned(call.planned.len() - 1, false))
             }
         }
     }
 
-    /// The first sending of a message, where it is remembered.
-    pub(super) async fn known_first(&self, app: &App, request: &str) -> Result<Option<First>, Refusal> {
-        let known = self.store.remembered(app.id, request, self.clock.now_ms()).await?;
-        Ok(known.and_then(|it| First::decode(&it.answer)))
+    /// The first sending of a message, where it is remembered, and what tells a repeat of it from another message.
+    pub(super) async fn kept(&self, app: &App, key: &str) -> Result<Option<(Kept, [u8; 32])>, StoreError> {
+        let known = self.store.remembered(app.id, key, self.clock.now_ms()).await?;
+        Ok(known.and_then(|it| Some((Kept::decode(&it.answer)?, it.fingerprint))))
     }
 
     /// Has the first sending of a message remembered under its sender's id of it.
-    pub(super) fn remember_first(&self, app: &App, request: String) -> Remember<RoomMessage> {
+    pub(super) fn remember_first(&self, app: &App, key: String, fingerprint: [u8; 32]) -> Remember<RoomMessage> {
         let window_ms = app.settings.rooms.resend_window_s.saturating_mul(1_000);
         Remember {
-            request,
-            fingerprint: [0; 32],
+            request: key,
+            fingerprint,
             expires_ms: self.clock.now_ms().saturating_add(window_ms),
-            answer: Box::new(|message: &RoomMessage| First::of(message).encode()),
+            answer: Box::new(|message: &RoomMessage| Kept::of(message).encode()),
         }
     }
 
@@ -184,25 +221,38 @@ impl Pipeline {
         }
     }
 
-    /// Hands a message out once more, to the connections that have not had it.
-    pub(super) fn repeat(&self, plan: RoomPlan, first: &First) {
-        let RoomPlan { room, mut message, .. } = plan;
-        message.id = first.id;
-        message.time_ms = first.time_ms;
-        message.priority.high = first.high;
-        message.abandoned = first.abandoned;
-        let now_ms = self.clock.now_ms();
-        let news = RoomNews::Repeat { message: Arc::new(message), first: first.id, first_ms: first.time_ms, now_ms };
+    /// Hands a message out once more, to the connections that have not had it: the first one, which `plan` is like, as long
+    /// as it stands.
+    pub(super) async fn hand_out_again(&self, kept: &Kept, plan: RoomPlan) -> Result<(), StoreError> {
+        let RoomPlan { room, message, .. } = plan;
+        let message = if kept.in_history {
+            let Some(message) = self.store.room_message(room.key, kept.first.id).await? else { return Ok(()) };
+            message
+        } else {
+            Arc::new(kept.over(message))
+        };
+        let First { id: first, time_ms: first_ms, .. } = kept.first;
+        let news = RoomNews::Repeat { message, first, first_ms, now_ms: self.clock.now_ms() };
         self.fanout.room(&Arc::new(RoomCommitted { room, news }));
+        Ok(())
     }
 }
 
-/// What a message is remembered by.
-pub(super) fn request(plan: &RoomPlan) -> String {
-    First::request(plan.message.room, plan.message.sender.no, &plan.message.client_id)
+/// Whose turn it is that sends a message to a room, or takes it back.
+pub(super) fn word(room: RoomNo, sender: &AccountId, client_id: &str) -> String {
+    format!("\u{5}{room} {sender} {client_id}")
 }
 
 impl Slot {
+    fn refused(refusal: Refusal) -> Self {
+        Self::Done(Err(refusal))
+    }
+
+    /// Whether the message is sent, now or before.
+    fn is_sent(&self) -> bool {
+        !matches!(self, Self::Done(Err(_)))
+    }
+
     fn outcome(&self, committed: &[Arc<RoomMessage>]) -> Result<SentToRoom, Refusal> {
         match self {
             Self::Done(outcome) => outcome.clone(),

@@ -10,6 +10,7 @@ use carillon_core::room::{AbandonRatio, Expression};
 use carillon_core::{AccountId, MessageId, RoomNo};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
 
 use super::{Caller, Done, read, word};
 use crate::protocol::code::ErrorCode;
@@ -81,6 +82,7 @@ async fn try_send(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<SentToR
         sender: caller.id.clone(),
         from_backend: false,
         client_id: asked.client_id,
+        fingerprint: Sha256::digest(data).into(),
         content: content::content(&asked.element).map_err(|_| ErrorCode::BAD_REQUEST)?,
         subtype: asked.subtype,
         ext: asked.ext,

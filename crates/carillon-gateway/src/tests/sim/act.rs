@@ -127,6 +127,7 @@ impl Sim {
             }
             To::Members { tags, .. } => *tags = self.model.own_target(client, room),
         }
+        saying.asked = data.to_string();
         let reply = self.ask(client, &json!({"id": 5, "rpc": {"method": "room.send", "data": data}}));
         if self.model.clients[client].seats[room].is_none() {
             assert_eq!(reply["error"]["code"], 1006, "{reply}");
@@ -136,6 +137,7 @@ impl Sim {
         match self.model.send(&saying) {
             Ok(sent) => self.hand_out(&saying, id.unwrap_or_else(|| panic!("refused: {reply}")), sent),
             Err(Refusal::SenderMuted) => assert_eq!(reply["error"]["code"], 1002, "{reply}"),
+            Err(Refusal::ClientIdReused) => assert_eq!(reply["error"]["code"], 1004, "{reply}"),
             Err(other) => panic!("a member cannot be refused for {other}"),
         }
         self.tell_waiting(room);
@@ -176,7 +178,7 @@ impl Sim {
             match (call, answer) {
                 (Call::Send(saying), Answer::Sent(answer)) => match (self.model.send(&saying), answer) {
                     (Ok(sent), Ok(it)) => {
-                        assert_eq!(it.is_repeat, matches!(sent, Sent::Again(_)));
+                        assert_eq!(it.is_repeat, matches!(sent, Sent::Again(..)));
                         self.hand_out(&saying, it.first.id.0, sent);
                         sayings.push(saying);
                     }
@@ -241,11 +243,14 @@ impl Sim {
                 self.model.commit(saying, id, is_high);
                 self.waiting.push(Told { saying: saying.clone(), id, is_high, first: None });
             }
-            Sent::Again(first) => {
+            Sent::Again(first, is_handed_out) => {
                 assert_eq!(first.id, id);
+                if !is_handed_out {
+                    return;
+                }
                 let is_known = self.model.repeat(saying.room, id);
-                let is_high = first.is_high;
-                self.waiting.push(Told { saying: saying.clone(), id, is_high, first: Some((first, is_known)) });
+                let (saying, is_high) = (first.saying.clone(), first.is_high);
+                self.waiting.push(Told { saying, id, is_high, first: Some((first, is_known)) });
             }
         }
     }

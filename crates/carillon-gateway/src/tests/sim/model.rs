@@ -93,13 +93,19 @@ pub(super) struct First {
     pub(super) id: u64,
     pub(super) time_ms: u64,
     pub(super) is_high: bool,
+    pub(super) saying: Saying,
+    /// Whether it was in the history.
+    was_kept: bool,
     expires_ms: u64,
 }
 
 /// What is to come of a call that sends.
 pub(super) enum Sent {
-    New { is_high: bool },
-    Again(First),
+    New {
+        is_high: bool,
+    },
+    /// With what is said once more, and whether it is.
+    Again(First, bool),
 }
 
 /// Why a member is not to get a message, or that it may.
@@ -254,7 +260,7 @@ impl Model {
         Ok(None)
     }
 
-    pub(super) fn send(&mut self, saying: &Saying) -> Result<Sent, Refusal> {
+    fn may_send(&mut self, saying: &Saying) -> Result<(), Refusal> {
         let now_ms = self.now_ms();
         let live = &mut self.rooms[saying.room];
         let kept = live.kept.entry(saying.sender).or_default();
@@ -269,14 +275,25 @@ impl Model {
         if kept.is_muted || for_now || (live.is_muted && !in_charge) {
             return Err(Refusal::SenderMuted);
         }
-        if saying.resend != Resend::No {
-            let known = self.known.get(&(saying.room, saying.sender, saying.client_id.clone()));
-            if let Some(first) = known.filter(|it| it.expires_ms > now_ms) {
-                return Ok(Sent::Again(first.clone()));
+        Ok(())
+    }
+
+    pub(super) fn send(&mut self, saying: &Saying) -> Result<Sent, Refusal> {
+        let now_ms = self.now_ms();
+        let may = self.may_send(saying);
+        let known = self.known.get(&(saying.room, saying.sender, saying.client_id.clone()));
+        let known = known.filter(|it| saying.resend != Resend::No && it.expires_ms > now_ms);
+        if let Some(first) = known {
+            if first.saying.asked != saying.asked {
+                return may.and(Err(Refusal::ClientIdReused));
             }
-            if saying.resend == Resend::MustBeKnown {
-                return Err(Refusal::NothingToResend);
-            }
+            let stands = !first.was_kept || self.rooms[saying.room].history.iter().any(|it| it.id == first.id);
+            return Ok(Sent::Again(first.clone(), may.is_ok() && stands));
+        }
+        may?;
+        let live = &mut self.rooms[saying.room];
+        if saying.resend == Resend::MustBeKnown {
+            return Err(Refusal::NothingToResend);
         }
         let is_high = saying.high && saying.ratio == 0;
         if !is_high || matches!(saying.to, To::These(_)) {
@@ -295,11 +312,13 @@ impl Model {
         let time_ms = self.now_ms();
         let live = &mut self.rooms[saying.room];
         let Saying { room, sender, client_id, .. } = saying.clone();
-        if saying.in_history && !saying.is_abandoned() && matches!(saying.to, To::Members { .. }) {
+        let was_kept = saying.in_history && !saying.is_abandoned() && matches!(saying.to, To::Members { .. });
+        if was_kept {
             live.history.push(Past { id, sender, client_id: client_id.clone(), time_ms });
         }
         let expires_ms = time_ms + self.settings.resend_window_s * 1_000;
-        self.known.insert((room, sender, client_id), First { id, time_ms, is_high, expires_ms });
+        let first = First { id, time_ms, is_high, saying: saying.clone(), was_kept, expires_ms };
+        self.known.insert((room, sender, client_id), first);
         if !live.people.is_empty() {
             live.recent.push_back(id);
         }

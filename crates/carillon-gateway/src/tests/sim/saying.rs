@@ -4,6 +4,7 @@ use carillon_core::RoomNo;
 use carillon_core::command::{Resend, RoomRecipients, RoomSend};
 use carillon_core::model::{Point, RoomPriority};
 use carillon_core::room::AbandonRatio;
+use sha2::{Digest as _, Sha256};
 
 use crate::tests::room::text;
 use crate::tests::world::id;
@@ -69,6 +70,8 @@ pub(super) struct Saying {
     pub(super) although_muted: bool,
     pub(super) resend: Resend,
     pub(super) in_history: bool,
+    /// What its sender asked for, as it said it.
+    pub(super) asked: String,
 }
 
 impl Saying {
@@ -82,6 +85,7 @@ impl Saying {
         };
         RoomSend {
             client_id: self.client_id.clone(),
+            fingerprint: Sha256::digest(&self.asked).into(),
             to,
             although_muted: self.although_muted,
             resend: self.resend,

@@ -154,6 +154,7 @@ fn saying(rng: &mut StdRng, model: &Model, room: usize, serial: &mut u32) -> Say
         _ => To::Members { tags: None, at: None },
     };
     Saying {
+        asked: format!("{to:?}"),
         room,
         sender: rng.random_range(0..ACCOUNTS),
         client_id: format!("m{serial}"),

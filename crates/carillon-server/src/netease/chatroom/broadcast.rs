@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use carillon_core::RoomNo;
-use carillon_core::command::{Resend, RoomSend};
+use carillon_core::command::Resend;
 use carillon_core::model::App;
 use carillon_core::pipeline::First;
 
@@ -31,7 +31,6 @@ pub(in crate::netease) async fn run(
     let as_asked = move |first: First| First { high, ..first };
     let remember =
         key.map(|key| key.remember(Box::new(move |first: &First| send::word(told, as_asked(first.clone())))));
-    let to_room = |room| RoomSend { room, ..message.clone() };
-    let first = netease.pipeline.broadcast_to_rooms(app, envelope.sender(), to_room, remember).await;
+    let first = netease.pipeline.broadcast_to_rooms(app, message, remember).await;
     Ok(send::word(wording, as_asked(first.map_err(CallError::ToRoom)?)))
 }

@@ -6,6 +6,7 @@ use carillon_core::model::{self, App, Content, Element, Kind, Moderation, RoomPr
 use carillon_core::room::{AbandonRatio, Expression, Origin, Point};
 use carillon_core::{AccountId, RoomNo};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use crate::netease::error::{CallError, FieldError, Problem};
 use crate::netease::form::{Form, check_length};
@@ -134,6 +135,35 @@ fn origin(app: &App) -> Origin {
     if app.settings.rooms.zero_is_no_point { Origin::IsNoPoint } else { Origin::IsAPoint }
 }
 
+impl Item {
+    /// Of what the message says and whom it is for.
+    fn fingerprint(&self, to: &RoomRecipients) -> [u8; 32] {
+        let Self { client_id: _, content, subtype, ext, is_resent: _, point } = self;
+        let mut hash = Sha256::new();
+        // Each text after its length, so that no two messages run together alike.
+        let mut put = |text: &str| {
+            hash.update(text.len().to_be_bytes());
+            hash.update(text);
+        };
+        let number = body::number(content.kind).expect("each of this vendor's types has a number");
+        put(&number.to_string());
+        put(&content.original);
+        put(ext);
+        put(&subtype.to_string());
+        put(&format!("{point:?}"));
+        match to {
+            RoomRecipients::Members { tags, point: _ } => put(&format!("{tags:?}")),
+            RoomRecipients::Accounts(accounts) => {
+                let mut names: Vec<&str> = accounts.iter().map(AccountId::as_str).collect();
+                names.sort_unstable();
+                names.dedup();
+                names.into_iter().for_each(put);
+            }
+        }
+        hash.finalize().into()
+    }
+}
+
 impl Envelope {
     /// Who sends all of the call's messages, and whether a mute for a time is no matter.
     pub(super) fn sender_of_all(&self) -> (&AccountId, bool) {
@@ -207,13 +237,10 @@ impl Envelope {
         Ok(Self { priority, ..Self::plain(form, to)? })
     }
 
-    pub(super) fn sender(&self) -> &AccountId {
-        &self.sender
-    }
-
     /// The command that sends one message to a room. `resend` is how one is meant that says that it was sent before.
     pub(super) fn message(&self, room: RoomNo, item: Item, resend: Resend) -> Result<RoomSend, FieldError> {
         let Self { sender, to, moderation, environment, .. } = self.clone();
+        let fingerprint = item.fingerprint(&to);
         let to = match to {
             RoomRecipients::Members { tags, .. } => RoomRecipients::Members { tags, point: item.point },
             RoomRecipients::Accounts(accounts) => RoomRecipients::Accounts(accounts),
@@ -223,6 +250,7 @@ impl Envelope {
             sender,
             from_backend: true,
             client_id: item.client_id,
+            fingerprint,
             moderation: judged(moderation, item.content.kind)?,
             content: item.content,
             subtype: item.subtype,

@@ -99,6 +99,8 @@ async fn a_message_that_is_said_to_be_sent_again_must_have_been_unless_the_app_s
     backend.clock.advance_ms(1_000);
     assert_eq!(send(&backend, again, &[]).await, first);
     assert_eq!(backend.room_messages().len(), 1);
+    let other = r#"[{"msgId":"m1","msgType":0,"resendFlag":1,"attach":"x"}]"#;
+    assert_snapshot!(send(&backend, other, &[]).await, @r#"{"code":200,"fail":[{"m1":"msgId was used for another message"}],"success":[]}"#);
     backend.set(|settings| settings.rooms.resend_must_be_known = false).await;
     let unknown = again.replace("m1", "m2");
     assert!(send(&backend, &unknown, &[]).await.contains(r#""success":[{"m2":"#));

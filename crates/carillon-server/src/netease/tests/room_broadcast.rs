@@ -17,7 +17,7 @@ impl Backend {
     }
 
     /// The rooms that were given each message, by the sender's id of it; repeats with a star.
-    fn heard_in(&self) -> Vec<(String, u64)> {
+    pub(super) fn heard_in(&self) -> Vec<(String, u64)> {
         let news = self.seen.rooms.lock().unwrap();
         let heard = |news: &Arc<RoomCommitted>| match &news.news {
             RoomNews::Message(it) => Some((it.client_id.clone(), it.room.no.get())),
@@ -76,6 +76,31 @@ async fn a_broadcast_that_is_sent_again_is_repeated_where_it_was_and_new_elsewhe
     let mut heard = backend.heard_in().split_off(2);
     heard.sort();
     assert_eq!(heard, [("b1".into(), 4), ("b1*".into(), 1), ("b1*".into(), 3)]);
+}
+
+#[tokio::test]
+async fn a_broadcast_that_is_sent_again_gets_its_first_answer_although_its_sender_is_muted_and_reaches_nobody() {
+    let backend = rooms().await;
+    let again = [&USUAL[..], &[("resendFlag", "1")]].concat();
+    let first = backend.post(BROADCAST, &USUAL).await;
+    backend.clock.advance_ms(1_000);
+    let close = [("roomid", "1"), ("operator", "zoe"), ("valid", "false")];
+    backend.post("chatroom/toggleCloseStat.action", &close).await;
+    assert_eq!(backend.post(BROADCAST, &again).await, first, "the room that knows it best is closed");
+    backend.post("user/mute.action", &[("accid", "ann"), ("mute", "true")]).await;
+    assert_eq!(backend.post(BROADCAST, &again).await, first);
+    assert_eq!(backend.heard_in(), [("b1".into(), 1), ("b1".into(), 3), ("b1*".into(), 3)]);
+}
+
+#[tokio::test]
+async fn the_id_of_a_broadcast_is_not_sent_again_with_another_and_says_nothing_of_messages_to_one_room() {
+    let backend = rooms().await;
+    backend.post(BROADCAST, &USUAL).await;
+    let other = [&USUAL[..3], &[("attach", "other"), ("resendFlag", "1")]].concat();
+    assert_snapshot!(backend.post(BROADCAST, &other).await, @r#"{"code":414,"desc":"msgId was used for another message"}"#);
+    let to_one = [&other[..], &[("roomid", "3")]].concat();
+    assert!(backend.post("chatroom/sendMsg.action", &to_one).await.starts_with(r#"{"code":200"#));
+    assert_eq!(backend.heard_in(), [("b1".into(), 1), ("b1".into(), 3), ("b1".into(), 3)]);
 }
 
 #[tokio::test]

@@ -62,6 +62,7 @@ async fn what_clients_sent_has_the_vendors_shape() {
             sender: AccountId::new("ann").unwrap(),
             from_backend: false,
             client_id: "c".into(),
+            fingerprint: [0; 32],
             content,
             subtype: 0,
             ext: String::new(),

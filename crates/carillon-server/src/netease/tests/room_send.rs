@@ -281,3 +281,60 @@ async fn a_message_sent_again_is_answered_with_its_first_answer() {
     assert_ne!(send(&backend, &[]).await, first, "without the flag it is a new message");
     assert_eq!(backend.room_messages().len(), 2);
 }
+
+#[tokio::test]
+async fn a_message_sent_again_gets_its_first_answer_whatever_happened_since_and_is_handed_out_while_it_may_be() {
+    let backend = backend().await;
+    let again = [("resendFlag", "1")];
+    let first = send(&backend, &[]).await;
+    assert_eq!(send(&backend, &again).await, first);
+    backend.post("user/mute.action", &[("accid", "ann"), ("mute", "true")]).await;
+    assert_eq!(send(&backend, &again).await, first);
+    assert_snapshot!(send(&backend, &[]).await, @r#"{"code":403,"desc":"account 'mute'."}"#);
+    backend.post("user/mute.action", &[("accid", "ann"), ("mute", "false")]).await;
+    let recall = [("roomid", "1"), ("msgTimetag", "1700000000000"), ("fromAcc", "ann")];
+    assert_snapshot!(backend.post("chatroom/deleteHistoryMessage.action", &recall).await, @r#"{"code":200}"#);
+    assert_eq!(send(&backend, &again).await, first);
+    let close = [("roomid", "1"), ("operator", "zoe"), ("valid", "false")];
+    backend.post("chatroom/toggleCloseStat.action", &close).await;
+    assert_eq!(send(&backend, &again).await, first);
+    assert_eq!(backend.heard_in(), [("m1".into(), 1), ("m1*".into(), 1)]);
+}
+
+#[tokio::test]
+async fn an_id_is_not_sent_again_with_another_message() {
+    let backend = backend().await;
+    let first = send(&backend, &[]).await;
+    let tags = r#"{"tag":"a"}"#;
+    let others = [
+        ("attach", "other"),
+        ("msgType", "10"),
+        ("ext", "e"),
+        ("subType", "1"),
+        ("notifyTargetTags", tags),
+        ("locX", "1"),
+    ];
+    for other in others {
+        let reply = send(&backend, &[other, ("resendFlag", "1")]).await;
+        assert_eq!(reply, r#"{"code":414,"desc":"msgId was used for another message"}"#, "{other:?}");
+    }
+    let to = [("toAccids", r#"["bob","carl"]"#)];
+    let reply =
+        backend.post("chatroom/sendMsgToSomeone.action", &[&USUAL[..], &to, &[("resendFlag", "1")]].concat()).await;
+    assert_snapshot!(reply, @r#"{"code":414,"desc":"msgId was used for another message"}"#);
+    let same = [("resendFlag", "1"), ("highPriority", "true"), ("chatMsgPriority", "1"), ("skipHistory", "1")];
+    assert_eq!(send(&backend, &same).await, first);
+    assert_eq!(backend.heard_in(), [("m1".into(), 1), ("m1*".into(), 1)]);
+    let second = send(&backend, &[("attach", "second")]).await;
+    assert_eq!(send(&backend, &[("attach", "second"), ("resendFlag", "1")]).await, second, "the last one is meant");
+}
+
+#[tokio::test]
+async fn no_request_id_is_what_a_message_is_remembered_by() {
+    let backend = backend().await;
+    send(&backend, &[]).await;
+    for serial in 0..6 {
+        let reply = backend.post_as(&format!("room 1 {serial} m1"), "user/update.action", &[("accid", "bob")]).await;
+        assert!(!reply.contains("431"), "{serial}: {reply}");
+    }
+}
