@@ -1,6 +1,7 @@
 //! `[apps.rooms]`: what can be set for an app's chat rooms. What is not given keeps its default.
 
 use carillon_core::model::RoomSettings;
+use carillon_core::room::FlowLimit;
 use serde::{Deserialize, Serialize};
 
 use super::app::DAY_S;
@@ -16,9 +17,11 @@ pub struct RoomsConfig {
     pub resend_window_s: Option<u64>,
     /// Whether a message that is said to be sent again, in a call for several, must have been sent before.
     pub resend_must_be_known: Option<bool>,
-    /// Messages that a connection takes from one room in any second, those of high priority not counted; 0 means any number.
+    /// Messages that a connection takes from one room in any second, those of high priority not counted; 0 means any number,
+    /// and 2,000 is the most that is counted.
     pub normal_per_s: Option<u32>,
-    /// Messages of high priority that a connection takes from one room in any second; 0 means any number.
+    /// Messages of high priority that a connection takes from one room in any second; 0 means any number, and 2,000 is the
+    /// most that is counted.
     pub high_per_s: Option<u32>,
     /// Messages of high priority that a room takes in any second; 0 means any number.
     pub high_per_room_s: Option<u32>,
@@ -70,9 +73,16 @@ impl RoomsConfig {
 pub(crate) fn rooms_problem(rooms: Option<&RoomsConfig>) -> Option<(&'static str, String)> {
     const MIN: u64 = RoomSettings::RESEND_WINDOW_S_MIN;
     const MAX: u64 = RoomSettings::HIGH_RETURN_S_MAX;
+    const FLOW_MAX: u32 = FlowLimit::MAX as u32;
     let rooms = rooms?;
     if rooms.resend_window_s.is_some_and(|it| it < MIN) {
         return Some(("rooms.resend_window_s", format!("must be at least {MIN}")));
+    }
+    let flows = [("rooms.normal_per_s", rooms.normal_per_s), ("rooms.high_per_s", rooms.high_per_s)];
+    // Above that nothing would be limited, which is not what was asked for.
+    let too_much = flows.into_iter().find(|(_, it)| it.is_some_and(|it| it > FLOW_MAX));
+    if let Some((key, _)) = too_much {
+        return Some((key, format!("must be at most {FLOW_MAX}; 0 means any number")));
     }
     let is_long = rooms.high_return_s.is_some_and(|it| it > MAX);
     is_long.then(|| ("rooms.high_return_s", format!("must be at most {MAX}")))

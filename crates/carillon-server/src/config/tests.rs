@@ -81,6 +81,11 @@ fn numbers_that_nothing_can_run_with_are_refused() {
     check_refused(short, &[], "`apps[0].rooms.resend_window_s`: must be at least 600");
     let away = short.replace("resend_window_s = 599", "high_return_s = 601");
     check_refused(&away, &[], "`apps[0].rooms.high_return_s`: must be at most 600");
+    for (key, value) in [("normal_per_s", 2_001), ("high_per_s", 65_556)] {
+        let flow = short.replace("resend_window_s = 599", &format!("{key} = {value}"));
+        let reason = format!("`apps[0].rooms.{key}`: must be at most 2000; 0 means any number");
+        check_refused(&flow, &[], &reason);
+    }
     check_refused(long, &[], "`netease.clock_window_s`: must be at most 31622400");
 }
 
