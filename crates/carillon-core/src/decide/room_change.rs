@@ -1,7 +1,8 @@
 //! What may be changed of a room, by whom, and what its members are told.
 
+use super::room_member::acting_role;
 use crate::command::{CloseAfter, RoomChange};
-use crate::decide::{Refusal, role};
+use crate::decide::Refusal;
 use crate::id::AccountNo;
 use crate::model::{App, ClosingPolicy, Membership, Room, RoomEvent, RoomRole};
 
@@ -39,7 +40,7 @@ pub fn may_change_room(
     (operator, membership): (AccountNo, &Membership),
     change: &RoomChange,
 ) -> Result<(), Refusal> {
-    let role = role(room, operator, membership);
+    let role = acting_role(room, operator, membership);
     let may = if matches!(change, RoomChange::SetOpen { .. }) { role == RoomRole::Creator } else { role.manages() };
     if may { Ok(()) } else { Err(Refusal::NotAllowed) }
 }

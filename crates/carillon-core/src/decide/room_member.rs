@@ -39,7 +39,7 @@ pub fn act_on_member(
     action: MemberAction,
     now_ms: u64,
 ) -> Result<(MembershipChange, RoomEvent), Refusal> {
-    let acts_as = operator.map_or(RoomRole::Creator, |(account, membership)| role(room, account, membership));
+    let acts_as = operator.map_or(RoomRole::Creator, |(account, membership)| acting_role(room, account, membership));
     let is = role(room, target.no, of_target);
     let of_managers = matches!(action, MemberAction::SetManager(_)) || is == RoomRole::Manager;
     let may = if of_managers { acts_as == RoomRole::Creator } else { acts_as.manages() };
@@ -63,12 +63,22 @@ pub fn act_on_member(
     })
 }
 
+/// As what an account acts on the room and its members: a manager that is on the blocklist or muted for good is none for as
+/// long. Nobody does either to the creator.
+pub(super) fn acting_role(room: &Room, account: AccountNo, membership: &Membership) -> RoomRole {
+    let is = role(room, account, membership);
+    let is_limited = membership.blocked || membership.muted;
+    if is == RoomRole::Manager && is_limited { RoomRole::Guest } else { is }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::command::RoomChange;
     use crate::decide::fixture::{account, no, room};
+    use crate::decide::may_change_room;
     use crate::id::AccountId;
 
     fn of(role: RoomRole) -> Membership {
@@ -109,6 +119,22 @@ mod tests {
         }
         assert_eq!(check(MemberAction::MuteFor(60)), rows(["xxx.", "xxx.", "xx..", "....", "...."]));
         assert_eq!(check(MemberAction::Kick), rows(["xxx.", "xxx.", "xx..", "....", "...."]));
+    }
+
+    #[test]
+    fn a_manager_on_the_blocklist_or_muted_for_good_is_no_operator() {
+        let acts = |limit: fn(&mut Membership)| {
+            let mut manager = of(RoomRole::Manager);
+            limit(&mut manager);
+            let (guest, guests) = (account("guest", no(5)), of(RoomRole::Guest));
+            let on_member = act_on_member(&room(), Some((no(2), &manager)), (&guest, &guests), MemberAction::Kick, 0);
+            let on_room = may_change_room(&room(), (no(2), &manager), &RoomChange::SetMuted(true));
+            (on_member.is_ok(), on_room.is_ok())
+        };
+        assert_eq!(acts(|_| ()), (true, true));
+        assert_eq!(acts(|it| it.blocked = true), (false, false));
+        assert_eq!(acts(|it| it.muted = true), (false, false));
+        assert_eq!(acts(|it| it.muted_until_ms = 60_000), (true, true));
     }
 
     #[test]
