@@ -182,6 +182,10 @@ impl Fanout for Hub {
     fn nobody(&self, unregistered: usize) {
         self.metrics.dropped(DropReason::Unregistered, unregistered);
     }
+
+    fn over_high_rate(&self, is_refused: bool) {
+        self.metrics.over_high_rate(if is_refused { "refused" } else { "demoted" }).inc();
+    }
 }
 
 #[async_trait]

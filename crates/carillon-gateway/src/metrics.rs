@@ -150,6 +150,10 @@ impl GatewayMetrics {
         self.opened.get_or_create(&Transport { transport }).inc();
     }
 
+    pub(crate) fn over_high_rate(&self, outcome: &'static str) -> Counter {
+        self.rooms.over_rate.get_or_create(&Outcome { outcome }).clone()
+    }
+
     pub(crate) fn request(&self, outcome: &'static str) {
         self.requests.get_or_create(&Outcome { outcome }).inc();
     }
@@ -175,7 +179,9 @@ impl GatewayMetrics {
     }
 
     fn register_rooms(&self, registry: &mut Registry) {
-        let RoomMetrics { members, entered, refused, returned, forgotten, overruns, writes } = &self.rooms;
+        let RoomMetrics { members, entered, refused, returned, forgotten, overruns, writes, over_rate } = &self.rooms;
+        // Both are there from the start, so that a rate over them starts at zero.
+        ["demoted", "refused"].into_iter().for_each(|outcome| drop(self.over_high_rate(outcome)));
         registry.register("carillon_room_members", "Connections that are in rooms", members.clone());
         registry.register("carillon_room_entries", "Connections that entered rooms", entered.clone());
         let help = "Connections that were in too many rooms to enter another";
@@ -188,6 +194,8 @@ impl GatewayMetrics {
         registry.register("carillon_room_overruns", help, overruns.clone());
         let help = "Times that a member was handed messages, one or several at once";
         registry.register("carillon_room_writes", help, writes.clone());
+        let help = "Messages of high priority that were too many for their room, by outcome";
+        registry.register("carillon_room_high_rate_excess", help, over_rate.clone());
     }
 
     fn register_broadcasts(&self, registry: &mut Registry) {

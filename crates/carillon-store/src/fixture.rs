@@ -37,6 +37,8 @@ impl Fanout for Heard {
     }
 
     fn nobody(&self, _unregistered: usize) {}
+
+    fn over_high_rate(&self, _is_refused: bool) {}
 }
 
 pub(crate) fn id(name: &str) -> AccountId {

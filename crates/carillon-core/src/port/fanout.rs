@@ -20,4 +20,7 @@ pub trait Fanout: Send + Sync {
     /// Called for a message all of whose recipients are no accounts, so that there is nothing to commit: with how many were
     /// named. Like the others, these count as dropped.
     fn nobody(&self, unregistered: usize);
+
+    /// Called for a message of high priority that was one too many for its room: it is sent as a usual one, or refused.
+    fn over_high_rate(&self, is_refused: bool);
 }

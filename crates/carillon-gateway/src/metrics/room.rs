@@ -1,7 +1,10 @@
 //! What is counted of rooms. What became of messages to their members is among the copies of [`super::GatewayMetrics`].
 
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
+
+use super::Outcome;
 
 #[derive(Debug, Default)]
 pub(crate) struct RoomMetrics {
@@ -16,4 +19,6 @@ pub(crate) struct RoomMetrics {
     pub(crate) overruns: Counter,
     /// Members that were handed messages; several at once count once.
     pub(crate) writes: Counter,
+    /// Messages of high priority above their room's rate.
+    pub(crate) over_rate: Family<Outcome, Counter>,
 }

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use carillon_core::RoomNo;
-use carillon_core::model::{AppSettings, RoomKey};
+use carillon_core::command::RoomSend;
+use carillon_core::model::{AppSettings, RoomKey, RoomPriority};
 use carillon_core::pipeline::First;
 use carillon_core::port::Remember;
 
@@ -65,4 +66,21 @@ async fn a_broadcast_goes_to_rooms_whose_members_may_come_back_or_are_on_their_w
     world.put(2, Here { entering: 1, ..Here::default() });
     world.broadcast_to_rooms().await;
     assert_eq!(world.mail().await, [(1, false), (2, false)]);
+}
+
+#[tokio::test]
+async fn messages_of_high_priority_above_their_rooms_rate_are_counted_as_demoted_or_as_refused() {
+    let mut settings = AppSettings::default();
+    settings.rooms.high_per_room_s = 1;
+    let world = World::idle(GatewayConfig { shards: 1, ..GatewayConfig::default() }, settings, 1).await;
+    world.account("ann").await;
+    let room = world.room("ann").await.key.no;
+    let priority = RoomPriority { high: true, ..RoomPriority::default() };
+    for (id, is_refused) in [("one", true), ("two", false), ("three", false), ("four", true)] {
+        let message = RoomSend { priority, refused_if_too_frequent: is_refused, ..text(room, "ann", id) };
+        let sent = world.pipeline.send_to_room(&world.app, message).await;
+        assert_eq!(sent.is_err(), id == "four");
+    }
+    let count = |outcome| world.metrics.over_high_rate(outcome).get();
+    assert_eq!((count("demoted"), count("refused")), (2, 1));
 }

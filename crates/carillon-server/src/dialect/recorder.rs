@@ -44,6 +44,8 @@ impl Fanout for Recorder {
     fn nobody(&self, unregistered: usize) {
         *self.nobody.lock().unwrap() += unregistered;
     }
+
+    fn over_high_rate(&self, _is_refused: bool) {}
 }
 
 #[async_trait]

@@ -39,4 +39,6 @@ impl Fanout for Nobody {
     fn room(&self, _: &Arc<RoomCommitted>) {}
 
     fn nobody(&self, _unregistered: usize) {}
+
+    fn over_high_rate(&self, _is_refused: bool) {}
 }

@@ -210,14 +210,17 @@ impl Pipeline {
         if !plan.message.priority.high || !is_for_all {
             return Ok(plan);
         }
-        let limit = match app.settings.rooms.high_per_room_s {
-            0 => Limit::Unlimited,
-            calls => Limit::Sliding { calls, window_ms: 1_000, shut_out_ms: 0 },
-        };
+        let calls = app.settings.rooms.high_per_room_s;
+        let is_unlimited = calls == 0 || app.settings.limits.unlimited;
+        let window = Limit::Sliding { calls, window_ms: 1_000, shut_out_ms: 0 };
+        let limit = if is_unlimited { Limit::Unlimited } else { window };
         let now_ms = self.clock.monotonic_us() / 1_000;
         match self.high_rates.charge(plan.message.room, limit, now_ms) {
             Ok(()) => Ok(plan),
-            Err(_) => decide::over_high_rate(plan, is_refused),
+            Err(_) => {
+                self.fanout.over_high_rate(is_refused);
+                decide::over_high_rate(plan, is_refused)
+            }
         }
     }
 

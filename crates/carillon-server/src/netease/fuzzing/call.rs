@@ -154,6 +154,8 @@ impl Fanout for Heard {
     fn room(&self, _news: &Arc<RoomCommitted>) {}
 
     fn nobody(&self, _unregistered: usize) {}
+
+    fn over_high_rate(&self, _is_refused: bool) {}
 }
 
 #[async_trait]

@@ -176,7 +176,10 @@ async fn who_is_no_account_gets_nothing_and_that_is_not_told() {
 #[tokio::test]
 async fn directed_messages_leave_the_rooms_rate_of_high_priority_alone() {
     let backend = backend().await;
-    backend.set(|settings| settings.rooms.high_per_room_s = 1).await;
+    let one_a_second = |settings: &mut AppSettings| {
+        (settings.rooms.high_per_room_s, settings.limits.unlimited) = (1, false);
+    };
+    backend.set(one_a_second).await;
     let list = r#"[{"msgId":"m1","msgType":0},{"msgId":"m2","msgType":0}]"#;
     assert_eq!(send(&backend, list, &[]).await.matches(r#""highPriorityFlag":"1""#).count(), 2);
     let all = [("roomid", "1"), ("fromAccid", "ann"), ("msgList", list), ("highPriority", "true")];

@@ -261,12 +261,24 @@ async fn who_may_not_send_to_a_room_has_no_permission() {
 #[tokio::test]
 async fn too_many_messages_of_high_priority_are_usual_ones_or_refused() {
     let backend = backend().await;
-    backend.set(|settings| settings.rooms.high_per_room_s = 1).await;
+    let one_a_second = |settings: &mut AppSettings| {
+        (settings.rooms.high_per_room_s, settings.limits.unlimited) = (1, false);
+    };
+    backend.set(one_a_second).await;
     let high = ("highPriority", "true");
     assert!(send(&backend, &[high]).await.contains("highPriorityFlag"));
     let usual = send(&backend, &[high, ("forbiddenIfHighPriorityMsgFreq", "0")]).await;
     assert!(usual.starts_with(r#"{"code":200"#) && !usual.contains("highPriorityFlag"), "{usual}");
     assert_snapshot!(send(&backend, &[high, ("forbiddenIfHighPriorityMsgFreq", "1")]).await, @r#"{"code":403,"desc":"too many messages of high priority"}"#);
+}
+
+#[tokio::test]
+async fn an_app_without_limits_has_none_on_messages_of_high_priority() {
+    let backend = backend().await;
+    backend.set(|settings| settings.rooms.high_per_room_s = 1).await;
+    for _ in 0..3 {
+        assert!(send(&backend, &[("highPriority", "true")]).await.contains("highPriorityFlag"));
+    }
 }
 
 #[tokio::test]

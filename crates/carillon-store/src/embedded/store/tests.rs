@@ -84,6 +84,8 @@ impl Fanout for Fragile {
     }
 
     fn nobody(&self, _unregistered: usize) {}
+
+    fn over_high_rate(&self, _is_refused: bool) {}
 }
 
 #[tokio::test]
