@@ -175,11 +175,11 @@ pub trait RoomStore: Send + Sync {
     /// The open rooms that close by themselves, of all apps.
     async fn closing_rooms(&self) -> Result<Vec<Room>, StoreError>;
 
-    /// What is kept of each account.
+    /// What is kept of each account; nothing of accounts that were removed.
     async fn memberships(&self, room: RoomKey, accounts: &[AccountNo]) -> Result<Vec<Membership>, StoreError>;
 
     /// Changes what is kept of an account and returns it as it is then; of whom nothing is kept any more, nothing is.
-    /// Changes that say so of themselves write nothing for accounts of whom nothing is kept.
+    /// Changes that say so of themselves write nothing for accounts of whom nothing is kept; none does for accounts that are not there.
     async fn change_membership(
         &self,
         member: Member,

@@ -68,6 +68,8 @@ pub(crate) enum Tag {
     Top = b't',
     /// Before when what was signed for an account that was removed is void.
     Void = b'v',
+    /// An account that was removed, of which rooms keep something still.
+    KeptNoMore = b'y',
     RequestExpiry = b'x',
 }
 
@@ -182,6 +184,11 @@ pub(crate) fn void(app: AppId, id: &AccountId) -> Vec<u8> {
 
 pub(crate) fn by_account(tag: Tag, account: AccountNo) -> Vec<u8> {
     [&[tag as u8][..], &account.0.to_be_bytes()].concat()
+}
+
+/// The account of a [`by_account`] key.
+pub(crate) fn parse_by_account(key: &[u8]) -> Option<AccountNo> {
+    key.get(1..).filter(|no| no.len() == 8).map(|no| AccountNo(number(no)))
 }
 
 pub(crate) fn by_message(tag: Tag, message: MessageId) -> Vec<u8> {

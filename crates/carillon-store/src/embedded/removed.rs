@@ -118,6 +118,7 @@ fn ranges(db: &Db, app: AppId) -> Vec<(&Keyspace, Vec<u8>)> {
         Tag::Joined,
         Tag::Acknowledged,
         Tag::NotedBroadcast,
+        Tag::KeptNoMore,
     ];
     ranges.extend(by_account.map(|tag| (&db.rest, [&[tag as u8][..], &accounts].concat())));
     ranges

@@ -85,7 +85,16 @@ pub(crate) fn closing(db: &Db) -> Result<Vec<Room>, StoreError> {
 
 pub(crate) fn memberships(db: &Db, room: RoomKey, accounts: &[AccountNo]) -> Result<Vec<Membership>, StoreError> {
     let snapshot = db.database.snapshot();
-    accounts.iter().map(|account| membership(&snapshot, db, room, *account)).collect()
+    let of_account = |account: &AccountNo| match is_there(&snapshot, db, *account)? {
+        true => membership(&snapshot, db, room, *account),
+        false => Ok(Membership::default()),
+    };
+    accounts.iter().map(of_account).collect()
+}
+
+/// Whether the account is: what rooms kept of one that was removed goes when the store is trimmed.
+fn is_there(snapshot: &Snapshot, db: &Db, account: AccountNo) -> Result<bool, StoreError> {
+    snapshot.contains_key(&db.rest, format::by_account(Tag::AccountById, account)).map_err(unknown)
 }
 
 fn membership(snapshot: &Snapshot, db: &Db, room: RoomKey, account: AccountNo) -> Result<Membership, StoreError> {
@@ -100,9 +109,7 @@ pub(crate) fn fixed_members(db: &Db, room: RoomKey, span: MemberSpan, limit: usi
     let snapshot = db.database.snapshot();
     let kept = |guard: Guard| {
         let account = keys::parse_entry(&guard.key().map_err(unknown)?).ok_or_else(bad_key)?;
-        // Of accounts that were removed rows are left: nobody knows in which rooms these are.
-        let is_there = snapshot.contains_key(&db.rest, format::by_account(Tag::AccountById, account));
-        if !is_there.map_err(unknown)? {
+        if !is_there(&snapshot, db, account)? {
             return Ok(None);
         }
         let key = keys::member(room, account);

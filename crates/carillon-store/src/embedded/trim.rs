@@ -22,6 +22,7 @@ use super::record::{self, RequestRecord};
 use super::removed::{self, Place};
 use super::seal;
 
+mod members;
 mod rooms;
 
 pub(crate) type Bounds = BTreeMap<AppId, Bound>;
@@ -53,6 +54,7 @@ enum Phase {
     /// First, so that the phases that follow meet apps only that are there.
     Removed(Option<Place>),
     /// From this key on.
+    Members(Vec<u8>),
     Inbox(Vec<u8>),
     History(Vec<u8>),
     Rooms(Vec<u8>),
@@ -143,8 +145,9 @@ impl Cursor {
         self.phase = match phase {
             Phase::Removed(place) => {
                 let place = removed::clear(group, place, left, trimmed)?;
-                place.map_or_else(|| Phase::Inbox(Vec::new()), |place| Phase::Removed(Some(place)))
+                place.map_or_else(|| Phase::Members(Vec::new()), |place| Phase::Removed(Some(place)))
             }
+            Phase::Members(from) => members::members(group, from, left)?,
             Phase::Inbox(from) => self.inbox(group, from, left, trimmed)?,
             Phase::History(from) => self.history(group, from, left, trimmed)?,
             Phase::Rooms(from) => self.rooms(group, from, left, trimmed)?,

@@ -218,6 +218,7 @@ impl Store for MemoryStore {
         state.silenced.retain(|(owner, _)| *owner != no);
         state.acknowledged.retain(|(account, _), _| *account != no);
         state.noted_broadcasts.retain(|(account, _), _| *account != no);
+        state.rooms.forget(no);
         let removed = state.by_no.remove(&no);
         if let Some(account) = &removed {
             state.void_before.insert((app, id.clone()), account.signed_since_ms.max(before_ms));

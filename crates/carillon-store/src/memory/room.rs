@@ -31,6 +31,8 @@ pub(super) struct Rooms {
     entries: BTreeSet<(RoomKey, Reverse<u64>, AccountNo)>,
     /// By time, then in the order of commits.
     history: BTreeMap<(RoomKey, u64, MessageId), Arc<RoomMessage>>,
+    /// When something was said.
+    said_at: HashMap<(RoomKey, MessageId), u64>,
     /// The last place in the history that was given.
     seqs: HashMap<RoomKey, u64>,
 }
@@ -110,7 +112,10 @@ impl RoomStore for MemoryStore {
 
     async fn memberships(&self, room: RoomKey, accounts: &[AccountNo]) -> Result<Vec<Membership>, StoreError> {
         let state = self.lock();
-        let kept = |account: &AccountNo| state.rooms.members.get(&(room, *account)).map(|(_, it)| it.clone());
+        let kept = |account: &AccountNo| {
+            state.by_no.get(account)?;
+            state.rooms.members.get(&(room, *account)).map(|(_, it)| it.clone())
+        };
         Ok(accounts.iter().map(|account| kept(account).unwrap_or_default()).collect())
     }
 
@@ -127,9 +132,12 @@ impl RoomStore for MemoryStore {
         if !state.rooms.all.contains_key(&room) {
             return Ok(Membership::default());
         }
+        let is_there = state.by_no.contains_key(&member.account);
         let kept = state.rooms.members.get(&(room, member.account)).map(|(_, kept)| kept.clone());
-        let kept = rules::changed_membership(kept, change, now_ms);
-        state.rooms.keep(member, kept.clone());
+        let kept = rules::changed_membership(kept, change, now_ms).filter(|_| is_there);
+        if is_there {
+            state.rooms.keep(member, kept.clone());
+        }
         let kept = kept.unwrap_or_default();
         state.remember(room.app, remember, &kept);
         self.tell(&state, room, notice);
@@ -205,10 +213,12 @@ impl RoomStore for MemoryStore {
         along: Along<()>,
     ) -> Result<bool, StoreError> {
         let mut state = self.lock();
-        let Some(time_ms) = state.rooms.message(room, id).map(|it| it.time_ms) else { return Ok(false) };
         match change {
-            RoomMessageChange::Remove => state.rooms.history.remove(&(room, time_ms, id)),
-        };
+            RoomMessageChange::Remove => {
+                let Some(time_ms) = state.rooms.said_at.remove(&(room, id)) else { return Ok(false) };
+                state.rooms.history.remove(&(room, time_ms, id));
+            }
+        }
         state.remember(room.app, along.remember, &());
         self.tell(&state, room, along.notice);
         Ok(true)
@@ -235,6 +245,7 @@ impl MemoryStore {
         let message = Arc::new(message);
         if in_history {
             state.rooms.history.insert((key, message.time_ms, message.id), Arc::clone(&message));
+            state.rooms.said_at.insert((key, message.id), message.time_ms);
         }
         state.remember(key.app, remember, &message);
         let room = Arc::new(state.rooms.all[&key].clone());
@@ -264,9 +275,14 @@ impl Rooms {
         }
     }
 
+    /// Keeps nothing of an account that is removed.
+    pub(super) fn forget(&mut self, account: AccountNo) {
+        self.members.retain(|(_, of), _| *of != account);
+        self.entries.retain(|(.., of)| *of != account);
+    }
+
     fn message(&self, room: RoomKey, id: MessageId) -> Option<&Arc<RoomMessage>> {
-        let all = (room, 0, MessageId(0))..=(room, u64::MAX, MessageId(u64::MAX));
-        self.history.range(all).map(|(_, message)| message).find(|it| it.id == id)
+        self.history.get(&(room, *self.said_at.get(&(room, id))?, id))
     }
 
     pub(super) fn remove_app(&mut self, app: AppId) {
@@ -275,6 +291,7 @@ impl Rooms {
         self.members.retain(|(key, _), _| key.app != app);
         self.entries.retain(|(key, ..)| key.app != app);
         self.history.retain(|(key, ..), _| key.app != app);
+        self.said_at.retain(|(key, _), _| key.app != app);
         self.seqs.retain(|key, _| key.app != app);
     }
 
@@ -282,6 +299,7 @@ impl Rooms {
     pub(super) fn trim(&mut self, is_kept: impl Fn(AppId, u64) -> bool) -> u64 {
         let before = self.history.len();
         self.history.retain(|(key, time_ms, _), _| is_kept(key.app, *time_ms));
+        self.said_at.retain(|(key, _), time_ms| is_kept(key.app, *time_ms));
         (before - self.history.len()) as u64
     }
 }

@@ -153,7 +153,11 @@ async fn an_account_that_was_removed_has_no_role_and_neither_has_the_next_of_its
     let again = it.store.create_account(new_account(APP, "bob"), None).await.unwrap();
     let page = it.store.fixed_members(room, MemberSpan::ALL, 2).await.unwrap();
     assert_eq!(page.iter().map(|it| it.account).collect::<Vec<_>>(), [ANN, CARL], "a page is full all the same");
-    assert_eq!(it.store.memberships(room, &[again.no]).await, Ok(vec![Membership::default()]));
+    let blocked = it.change_member(room, BOB, MembershipChange::SetBlocked(true)).await;
+    assert_eq!(blocked, Membership::default(), "nothing is kept of who is not there");
+    assert_eq!(it.store.memberships(room, &[again.no, BOB]).await, Ok(vec![Membership::default(); 2]));
+    it.trim(NOW_MS, 2).await;
+    assert_eq!(it.fixed(room).await, [ANN, CARL]);
 }
 
 mod each {

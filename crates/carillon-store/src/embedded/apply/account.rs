@@ -6,7 +6,7 @@ use carillon_core::port::{CreateError, NewAccount, Remember, StoreError};
 use carillon_core::{AccountId, AccountNo, AppId};
 
 use crate::embedded::db::unknown;
-use crate::embedded::format::{self, Tag};
+use crate::embedded::format::{self, Tag, room};
 use crate::embedded::group::Group;
 use crate::embedded::record::{self, AccountRecord};
 use crate::embedded::seal;
@@ -119,6 +119,11 @@ pub(crate) fn remove(
         for guard in group.db.rest.prefix(format::by_account(tag, account.no)) {
             group.remove_rest(guard.key().map_err(unknown)?.to_vec());
         }
+    }
+    if let Some(guard) = group.db.rooms.prefix(room::kept_in_any(account.no)).next() {
+        guard.key().map_err(unknown)?;
+        // There may be many: they go in rounds of trimming, and nobody is shown them meanwhile.
+        set(group, format::by_account(Tag::KeptNoMore, account.no), true);
     }
     group.changed.push((app, id.clone()));
     Ok(Some(account))

@@ -83,12 +83,14 @@ pub(crate) fn change_membership(
     let Along { now_ms, notice, remember } = along;
     group.check(member.room.app)?;
     let Some(head) = group.room_head(member.room)? else { return Ok(Membership::default()) };
+    let account = format::by_account(Tag::AccountById, member.account);
+    let is_there = group.rest(&account)?.is_some();
     let key = keys::member(member.room, member.account);
     let kept = match group.room(&key)? {
-        Some(value) => Some(Membership::try_from(record::decode::<MemberRecord>(&key, &value)?)?),
-        None => None,
+        Some(value) if is_there => Some(Membership::try_from(record::decode::<MemberRecord>(&key, &value)?)?),
+        Some(_) | None => None,
     };
-    let changed = rules::changed_membership(kept.clone(), change, now_ms);
+    let changed = rules::changed_membership(kept.clone(), change, now_ms).filter(|_| is_there);
     if changed != kept {
         put_member(group, member, kept.as_ref(), changed.as_ref());
     }
@@ -98,16 +100,24 @@ pub(crate) fn change_membership(
     Ok(changed)
 }
 
-/// Puts in what is kept of an account, in place of what was, and where it is found by when it came.
+/// Puts in what is kept of an account, in place of what was, and where it is found by when it came and by the account.
 fn put_member(group: &mut Group<'_>, member: &Member, before: Option<&Membership>, after: Option<&Membership>) {
     let Member { room, account, id } = member;
-    let key = keys::member(*room, *account);
+    let (key, kept_in) = (keys::member(*room, *account), keys::kept_in(*account, room.no));
     match after {
         Some(after) => {
             let value = record::encode(&key, &MemberRecord::new(id, after));
             group.put_room(key, value);
         }
         None => group.remove_room(key),
+    }
+    match (before, after) {
+        (None, Some(_)) => {
+            let value = seal::seal(&kept_in, &[]);
+            group.put_room(kept_in, value);
+        }
+        (Some(_), None) => group.remove_room(kept_in),
+        (Some(_), Some(_)) | (None, None) => {}
     }
     let entry =
         |it: Option<&Membership>| it.filter(|it| it.is_fixed()).map(|it| keys::entry(*room, it.entered_ms, *account));

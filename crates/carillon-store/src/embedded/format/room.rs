@@ -20,6 +20,8 @@ pub(crate) enum RoomTag {
     Closing = b'c',
     /// A fixed member, by when it came.
     Entry = b'e',
+    /// Under the app: a room that keeps something of an account.
+    KeptIn = b'k',
     /// What was said, by time.
     Said = b'h',
     /// When something was said, by its id.
@@ -55,6 +57,21 @@ pub(crate) fn parse_closing(key: &[u8]) -> Option<RoomKey> {
 
 pub(crate) fn member(room: RoomKey, account: AccountNo) -> Vec<u8> {
     [of_room(RoomTag::Member, room), account.0.to_be_bytes().into()].concat()
+}
+
+pub(crate) fn kept_in(account: AccountNo, room: RoomNo) -> Vec<u8> {
+    [kept_in_any(account), room.get().to_be_bytes().into()].concat()
+}
+
+/// What the keys of all rooms that keep something of the account begin with.
+pub(crate) fn kept_in_any(account: AccountNo) -> Vec<u8> {
+    [of_app(RoomTag::KeptIn, account.app()), account.0.to_be_bytes().into()].concat()
+}
+
+/// The room of a [`kept_in`] key.
+pub(crate) fn parse_kept_in(key: &[u8]) -> Option<RoomKey> {
+    let no = key.get(ROOM + 9..).filter(|no| no.len() == 8)?;
+    Some(RoomKey { app: app(key)?, no: RoomNo::new(number(no))? })
 }
 
 pub(crate) fn entry(room: RoomKey, entered_ms: u64, account: AccountNo) -> Vec<u8> {

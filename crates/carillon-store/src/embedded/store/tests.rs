@@ -3,8 +3,9 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use carillon_core::model::{Fate, RoomCommitted};
-use carillon_core::port::{FakeClock, RoomSpan, RoomStore as _};
+use carillon_core::command::MembershipChange;
+use carillon_core::model::{Fate, Membership, RoomCommitted, RoomKey, RoomRole};
+use carillon_core::port::{Along, FakeClock, Member, RoomSpan, RoomStore as _};
 
 use super::*;
 use crate::embedded::format;
@@ -264,9 +265,58 @@ fn left_over(store: &EmbeddedStore) -> Vec<Vec<u8>> {
     let own = [Tag::Groups, Tag::LastApp, Tag::Mark, Tag::NextId].map(|tag| tag as u8);
     let slot = store.shared.slot.get().unwrap();
     let db = slot.as_ref().unwrap();
-    let keys = |keyspace: &fjall::Keyspace| keyspace.iter().map(|it| it.key().unwrap().to_vec()).collect::<Vec<_>>();
     let rest = keys(&db.rest).into_iter().filter(|key| !own.contains(&key[0]));
-    [keys(&db.inbox), keys(&db.history), keys(&db.bodies)].concat().into_iter().chain(rest).collect()
+    let others = [&db.inbox, &db.history, &db.bodies, &db.rooms].map(keys);
+    others.concat().into_iter().chain(rest).collect()
+}
+
+fn keys(keyspace: &fjall::Keyspace) -> Vec<Vec<u8>> {
+    keyspace.iter().map(|it| it.key().unwrap().to_vec()).collect()
+}
+
+async fn make_fixed(store: &EmbeddedStore, room: RoomKey, account: AccountNo, name: &str) {
+    for change in [MembershipChange::SetRole(RoomRole::Fixed), MembershipChange::NoteEntered(NOW_MS)] {
+        let member = Member { room, account, id: id(name) };
+        store.change_membership(member, change, Along::at(NOW_MS)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_rooms_kept_of_a_removed_account_goes_in_rounds_also_across_restarts_and_none_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = open(directory.path());
+    store.create_app(new_app("shop")).await.unwrap();
+    for name in ["ann", "bob", "carl"] {
+        store.create_account(new_account(APP, name), None).await.unwrap();
+    }
+    let in_rooms = |store: &EmbeddedStore| {
+        let slot = store.shared.slot.get().unwrap();
+        let db = slot.as_ref().unwrap();
+        (keys(&db.rooms), db.rest.prefix(format::rest(Tag::KeptNoMore)).count())
+    };
+    let mut rooms = Vec::new();
+    for _ in 0..5 {
+        rooms.push(store.create_room(new_room(APP, "lobby"), 0, None).await.unwrap().key);
+    }
+    let (before, _) = in_rooms(&store);
+    for room in &rooms {
+        make_fixed(&store, *room, BOB, "bob").await;
+    }
+    assert_eq!(in_rooms(&store).0.len(), before.len() + 15, "what is kept, by when it came, and in which room");
+    for name in ["bob", "carl"] {
+        store.remove_account(APP, &id(name), 0).await.unwrap().unwrap();
+    }
+    assert_eq!(in_rooms(&store).1, 1, "no room keeps anything of carl");
+    let mut rounds = 0;
+    while in_rooms(&store).1 > 0 {
+        assert_eq!(store.memberships(rooms[0], &[BOB]).await, Ok(vec![Membership::default()]));
+        store.trim(NOW_MS, 2).await.unwrap();
+        rounds += 1;
+        store.close().await;
+        store = open(directory.path());
+    }
+    assert_eq!(rounds, 5, "a room in each");
+    assert_eq!(in_rooms(&store), (before, 0));
 }
 
 #[tokio::test]
@@ -292,6 +342,9 @@ async fn the_records_of_a_removed_app_go_in_rounds_also_across_restarts_and_none
     store.trim(NOW_MS + 700_000, 1_000).await.unwrap();
     send(&store).await.unwrap();
     store.claim(BOB, &[Offset(3)], &[crate::fixture::device("phone")], false).await.unwrap();
+    let room = store.create_room(new_room(APP, "lobby"), 0, None).await.unwrap().key;
+    make_fixed(&store, room, CARL, "carl").await;
+    store.remove_account(APP, &id("carl"), 0).await.unwrap().unwrap();
     assert_eq!(store.remove_app(APP).await, Ok(true));
     let (mut removed, mut rounds) = (0, 0);
     loop {
