@@ -1,7 +1,8 @@
 //! The socket port and its two lives: TCP, and a pair of bounded pipes in memory, over which tests and simulations run
 //! the same shard code.
 //!
-//! Both never block: what they cannot do now is an error of kind `WouldBlock`, and `poll_*_ready` says when to try again.
+//! Both never block: what they cannot do now is an error of kind `WouldBlock`. When to try again the runtime says of a
+//! [`Socket`], `poll_*_ready`, and of a [`DetachedSocket`] the shard that watches it.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
@@ -9,20 +10,21 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
+use mio::{Interest, Registry, Token};
 use rustix::net::{RecvFlags, recv};
 use tokio::net::TcpStream;
 
-/// One connection's socket, on the runtime that it belongs to.
+/// The socket of a connection that logs in, on the runtime that it belongs to.
 #[derive(Debug)]
 pub(crate) enum Socket {
     Tcp(TcpStream),
     Memory(MemorySocket),
 }
 
-/// A socket between two runtimes.
+/// A socket that no runtime knows of.
 #[derive(Debug)]
 pub(crate) enum DetachedSocket {
-    Tcp(std::net::TcpStream),
+    Tcp(mio::net::TcpStream),
     Memory(MemorySocket),
 }
 
@@ -38,17 +40,6 @@ impl Socket {
         match self {
             Self::Tcp(stream) => stream.poll_write_ready(context),
             Self::Memory(socket) => socket.outgoing.poll_ready(context, Side::Writer).map(Ok),
-        }
-    }
-
-    /// Whether the other side has gone, asked of the system; what waits to be read hides that.
-    pub(crate) fn is_left(&self) -> bool {
-        match self {
-            Self::Tcp(stream) => match recv(stream, &mut [0_u8], RecvFlags::PEEK | RecvFlags::DONTWAIT) {
-                Ok((waiting, _)) => waiting == 0,
-                Err(error) => !is_passing(&error.into()),
-            },
-            Self::Memory(socket) => socket.incoming.with(|it| it.closed),
         }
     }
 
@@ -69,19 +60,57 @@ impl Socket {
     /// Takes the socket off its runtime.
     pub(crate) fn detach(self) -> io::Result<DetachedSocket> {
         Ok(match self {
-            Self::Tcp(stream) => DetachedSocket::Tcp(stream.into_std()?),
+            Self::Tcp(stream) => DetachedSocket::Tcp(mio::net::TcpStream::from_std(stream.into_std()?)),
             Self::Memory(socket) => DetachedSocket::Memory(socket),
         })
     }
 }
 
 impl DetachedSocket {
-    /// Puts the socket onto the current runtime.
-    pub(crate) fn attach(self) -> io::Result<Socket> {
-        Ok(match self {
-            Self::Tcp(stream) => Socket::Tcp(TcpStream::from_std(stream)?),
-            Self::Memory(socket) => Socket::Memory(socket),
-        })
+    /// Has whoever polls for the registry told, under the token, whenever a TCP socket can be read or written again. A
+    /// socket in memory tells itself: [`DetachedSocket::poll_ready`].
+    pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => registry.register(stream, token, Interest::READABLE | Interest::WRITABLE),
+            Self::Memory(_) => Ok(()),
+        }
+    }
+
+    /// Whether a socket in memory can be read and written; where it cannot, the waker is told once it can. Of TCP nothing is
+    /// known here.
+    pub(crate) fn poll_ready(&self, context: &mut Context<'_>) -> [bool; 2] {
+        match self {
+            Self::Tcp(_) => [false; 2],
+            Self::Memory(socket) => [
+                socket.incoming.poll_ready(context, Side::Reader).is_ready(),
+                socket.outgoing.poll_ready(context, Side::Writer).is_ready(),
+            ],
+        }
+    }
+
+    /// Whether the other side has gone, asked of the system; what waits to be read hides that.
+    pub(crate) fn is_left(&self) -> bool {
+        match self {
+            Self::Tcp(stream) => match recv(stream, &mut [0_u8], RecvFlags::PEEK | RecvFlags::DONTWAIT) {
+                Ok((waiting, _)) => waiting == 0,
+                Err(error) => !is_passing(&error.into()),
+            },
+            Self::Memory(socket) => socket.incoming.with(|it| it.closed),
+        }
+    }
+
+    pub(crate) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => (&mut &*stream).read(buffer),
+            Self::Memory(socket) => socket.incoming.read(buffer),
+        }
+    }
+
+    pub(crate) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => (&mut &*stream).write(bytes),
+            Self::Memory(socket) => socket.outgoing.write(bytes),
+        }
     }
 }
 

@@ -4,13 +4,15 @@
 
 use std::io::ErrorKind;
 use std::sync::Arc;
-use std::task::Waker;
+use std::task::{Context, Waker};
 
 use bytes::{Buf, BytesMut};
 use carillon_core::model::Platform;
 use carillon_core::{AccountId, AccountNo, AppId, DeviceId, Offset};
 use prometheus_client::metrics::counter::Counter;
 
+use super::ConnId;
+use super::drive::{Knock, Woken};
 use super::heard::Heard;
 use super::query::{Commands, Query};
 use super::room::Seats;
@@ -21,13 +23,20 @@ use crate::protocol::code::Close;
 use crate::protocol::{Encoding, Reply};
 use crate::rooms::RoomMail;
 use crate::server::Server;
-use crate::socket::{Socket, is_passing};
+use crate::socket::{DetachedSocket, is_passing};
 use crate::stream::Session;
 use crate::wire::Wire;
 use crate::ws::read::Reader;
 
 pub(super) struct Connection {
-    pub(super) socket: Socket,
+    pub(super) socket: DetachedSocket,
+    /// Whether the socket can be read and written, as far as is known: it says when it can again.
+    pub(super) may_read: bool,
+    pub(super) may_write: bool,
+    place: usize,
+    woken: Arc<Woken>,
+    /// Whether it is to get a turn already.
+    pub(super) is_woken: bool,
     pub(super) reader: Reader,
     pub(super) wire: &'static dyn Wire,
     /// The client's name, as it is told.
@@ -58,7 +67,6 @@ pub(super) struct Connection {
     pub(super) rooms: Option<Box<Seats>>,
     /// Set while a command runs: those that wait for it.
     pub(super) commands: Option<Box<Commands>>,
-    pub(super) waker: Option<Waker>,
     /// When a connection that was told to end is cut.
     closing_until_us: Option<u64>,
     /// Whether the client has said that it goes, or will not say it.
@@ -110,6 +118,8 @@ pub(super) struct TooSlow;
 
 /// Everything of a connection that is given at its start.
 pub(super) struct Start {
+    pub(super) place: usize,
+    pub(super) woken: Arc<Woken>,
     pub(super) client: u64,
     pub(super) first_ping_us: u64,
     pub(super) bytes_out: Counter,
@@ -118,13 +128,18 @@ pub(super) struct Start {
 impl Connection {
     pub(super) fn new(
         start: Start,
-        socket: Socket,
+        socket: DetachedSocket,
         parts: (&'static dyn Wire, Reader, Slot),
         who: &super::LoggedIn,
     ) -> Self {
         let (wire, reader, slot) = parts;
         Self {
             socket,
+            may_read: true,
+            may_write: true,
+            place: start.place,
+            woken: start.woken,
+            is_woken: false,
             reader,
             wire,
             client: start.client,
@@ -145,7 +160,6 @@ impl Connection {
             pings: Pings { next_us: start.first_ping_us, ..Pings::default() },
             rooms: None,
             commands: None,
-            waker: None,
             closing_until_us: None,
             peer_closed: false,
             deaf: false,
@@ -235,7 +249,7 @@ impl Connection {
             return Err(TooSlow);
         }
         let mut taken = 0;
-        if self.queue.is_empty() {
+        if self.queue.is_empty() && self.may_write {
             taken = self.socket.try_write(frames).unwrap_or(0);
             if taken == frames.len() {
                 self.bytes_out.inc_by(taken as u64);
@@ -248,7 +262,7 @@ impl Connection {
         if self.queued() > queue_bytes_max && self.flush().is_ok() && self.queued() > queue_bytes_max {
             return Err(TooSlow);
         }
-        // The task writes the rest, and hears of a socket that is gone.
+        // Its turn writes the rest, and finds a socket that is gone.
         self.wake();
         Ok(())
     }
@@ -276,9 +290,9 @@ impl Connection {
         Frames::new(self.wire, bytes_max, &mut self.queue)
     }
 
-    /// Writes what the socket takes now, and has the connection's task write the rest.
+    /// Writes what the socket takes now; the rest is for the connection's turns.
     pub(super) fn send(&mut self) {
-        // Of a socket that is gone the task hears, too.
+        // A socket that is gone is for its turn, too.
         if self.flush().is_err() || !self.queue.is_empty() || self.is_over() {
             self.wake();
         }
@@ -292,10 +306,13 @@ impl Connection {
     /// Writes what the socket takes now.
     pub(super) fn flush(&mut self) -> Result<(), Gone> {
         while !self.queue.is_empty() {
+            if !self.may_write {
+                return Ok(());
+            }
             match self.socket.try_write(&self.queue) {
                 Ok(0) => return Err(Gone),
                 Ok(written) => self.wrote(written),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.may_write = false,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => return Err(Gone),
             }
@@ -324,16 +341,28 @@ impl Connection {
         }
     }
 
-    /// Wakes the connection's task, which waits for its socket.
-    pub(super) fn wake(&self) {
-        if let Some(waker) = &self.waker {
-            waker.wake_by_ref();
+    /// Has the connection get a turn.
+    pub(super) fn wake(&mut self) {
+        if !std::mem::replace(&mut self.is_woken, true) {
+            self.woken.add(ConnId { place: self.place, serial: self.serial() });
         }
     }
 
-    /// Wakes every task that waits for the connection.
-    pub(super) fn wake_all(&self) {
-        self.wake();
+    /// Has a socket in memory say when it can do what it could not. Whether it can already.
+    pub(super) fn wait(&mut self, id: ConnId) -> bool {
+        if let DetachedSocket::Tcp(_) = self.socket {
+            return false;
+        }
+        let waker = Waker::from(Arc::new(Knock(Arc::clone(&self.woken), id)));
+        let [may_read, may_write] = self.socket.poll_ready(&mut Context::from_waker(&waker));
+        let can_read = may_read && !self.may_read;
+        let can_write = may_write && !self.may_write && !self.queue.is_empty();
+        (self.may_read, self.may_write) = (may_read, may_write);
+        can_read || can_write
+    }
+
+    /// Wakes the task that waits for the connection to have written everything.
+    pub(super) fn wake_catch_up(&self) {
         if let Some(waker) = self.catch_up.as_ref().and_then(|it| it.waker.as_ref()) {
             waker.wake_by_ref();
         }
@@ -360,11 +389,14 @@ impl Connection {
     }
 
     /// Reads once into `scratch`.
-    pub(super) fn read(&self, scratch: &mut [u8]) -> Result<Option<usize>, Gone> {
+    pub(super) fn read(&mut self, scratch: &mut [u8]) -> Result<Option<usize>, Gone> {
         match self.socket.try_read(scratch) {
             Ok(0) => Err(Gone),
             Ok(read) => Ok(Some(read)),
-            Err(error) => is_passing(&error).then_some(None).ok_or(Gone),
+            Err(error) => {
+                self.may_read &= error.kind() != ErrorKind::WouldBlock;
+                is_passing(&error).then_some(None).ok_or(Gone)
+            }
         }
     }
 }

@@ -1,9 +1,18 @@
-//! A connection's task: waits for its socket, reads into the shard's scratch buffer, writes what waits.
+//! Whose turn it is: connections whose sockets can be read or written again, and those that somebody woke.
 //!
-//! The future holds two words: tens of thousands of them wait at a time.
+//! A shard watches its TCP sockets itself, by one poll handle that its runtime watches. So an idle connection has neither a
+//! task nor a place in the runtime, which would take more memory than all the rest of it.
 
+use std::io::{self, ErrorKind};
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex};
+use std::task::Wake;
+use std::time::Duration;
+
+use mio::event::Event;
+use mio::{Events, Poll, Registry};
+use tokio::io::unix::AsyncFd;
+use tokio::sync::Notify;
 
 use super::connection::{Connection, Gone};
 use super::{ConnId, Shard};
@@ -13,37 +22,122 @@ use crate::ws::read::Incoming;
 /// Reads in a row before others get their turn.
 const READS_MAX: usize = 4;
 
-impl Shard {
-    pub(super) async fn drive(self: Rc<Self>, id: ConnId) {
-        std::future::poll_fn(|context| self.poll(id, context)).await;
-        self.remove(id);
+/// Sockets that are attended to in a row, before messages are.
+const EVENTS_MAX: usize = 64;
+
+/// What tells of a shard's TCP sockets.
+pub(super) struct Watch {
+    poll: AsyncFd<Poll>,
+    events: Events,
+}
+
+impl Watch {
+    /// On the current runtime; sockets are to be registered with the registry.
+    #[expect(deprecated, reason = "the handle keeps its descriptor open, and to say so in the new way is unsafe code")]
+    pub(super) fn new() -> io::Result<(Self, Registry)> {
+        let poll = Poll::new()?;
+        let registry = poll.registry().try_clone()?;
+        Ok((Self { poll: AsyncFd::new(poll)?, events: Events::with_capacity(EVENTS_MAX) }, registry))
     }
 
-    /// Ready when the connection is over.
-    fn poll(self: &Rc<Self>, id: ConnId, context: &mut Context<'_>) -> Poll<()> {
+    /// Waits for sockets that can do something. Fails when the runtime ends.
+    async fn wait(&mut self) -> io::Result<()> {
+        let Self { poll, events } = self;
+        events.clear();
+        let mut ready = poll.readable_mut().await?;
+        let look = ready.try_io(|poll| {
+            poll.get_mut().poll(events, Some(Duration::ZERO))?;
+            // Only then is the handle to tell anew.
+            if events.is_empty() { Err(ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        });
+        match look {
+            Ok(Err(error)) if error.kind() != ErrorKind::Interrupted => Err(error),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+}
+
+/// Connections that were woken: each a few times at most.
+#[derive(Default)]
+pub(super) struct Woken {
+    ids: Mutex<Vec<ConnId>>,
+    bell: Notify,
+}
+
+impl Woken {
+    pub(super) fn add(&self, id: ConnId) {
+        self.lock().push(id);
+        self.bell.notify_one();
+    }
+
+    fn take(&self) -> Vec<ConnId> {
+        std::mem::take(&mut *self.lock())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<ConnId>> {
+        self.ids.lock().expect("no holder of this lock panics")
+    }
+}
+
+/// By which a socket in memory, whose other end is on another thread, wakes its connection.
+pub(super) struct Knock(pub(super) Arc<Woken>, pub(super) ConnId);
+
+impl Wake for Knock {
+    fn wake(self: Arc<Self>) {
+        self.0.add(self.1);
+    }
+}
+
+impl Shard {
+    /// Gives connections their turns, for as long as the shard lives.
+    pub(super) async fn attend(self: Rc<Self>, mut watch: Watch) {
+        loop {
+            // Sockets are looked at first: whoever is woken again and again must not keep them from being heard.
+            tokio::select! {
+                biased;
+                found = watch.wait() => if let Err(error) = found {
+                    tracing::error!(%error, "a shard hears of its sockets no more: {error}");
+                    return;
+                },
+                () = self.woken.bell.notified() => {}
+            }
+            watch.events.iter().filter_map(|event| self.note_ready(event)).for_each(|id| self.turn(id));
+            watch.events.clear();
+            self.woken.take().into_iter().for_each(|id| self.turn(id));
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Notes what a socket can do again.
+    fn note_ready(&self, event: &Event) -> Option<ConnId> {
+        let place = event.token().0;
+        let mut state = self.state.borrow_mut();
+        // Of one that is gone meanwhile, and whose place is another one's, nothing worse comes than a read in vain.
+        let connection = state.connections.get_mut(place)?;
+        connection.may_read |= event.is_readable() || event.is_read_closed() || event.is_error();
+        connection.may_write |= event.is_writable() || event.is_write_closed() || event.is_error();
+        Some(ConnId { place, serial: connection.serial() })
+    }
+
+    /// Has a connection write and read what it can, and ends it when it is over.
+    fn turn(self: &Rc<Self>, id: ConnId) {
+        if self.go_on(id).is_err() {
+            self.remove(id);
+        }
+    }
+
+    fn go_on(self: &Rc<Self>, id: ConnId) -> Result<(), Gone> {
         for _ in 0..READS_MAX {
-            let written = self.with(id, |it| {
-                it.waker = Some(context.waker().clone());
-                write(it, context)
-            });
-            if !matches!(written, Some(Ok(()))) {
-                return Poll::Ready(());
-            }
-            match self.with(id, |it| it.socket.poll_read_ready(context)) {
-                None | Some(Poll::Ready(Err(_))) => return Poll::Ready(()),
-                Some(Poll::Pending) => return Poll::Pending,
-                Some(Poll::Ready(Ok(()))) => {}
-            }
-            if self.with(id, |it| it.is_opening()) == Some(true) {
-                return Poll::Pending;
-            }
-            match self.read(id) {
-                Ok(incoming) => self.take_in(id, incoming),
-                Err(Gone) => return Poll::Ready(()),
+            let is_readable = self.with(id, write).ok_or(Gone)??;
+            if is_readable {
+                let incoming = self.read(id)?;
+                self.take_in(id, incoming);
+            } else if self.with(id, |it| it.wait(id)) != Some(true) {
+                return Ok(());
             }
         }
-        context.waker().wake_by_ref();
-        Poll::Pending
+        self.with(id, Connection::wake);
+        Ok(())
     }
 
     /// Reads once; what breaks the rules closes the connection. What a client still says that was told to go is read for
@@ -88,15 +182,9 @@ impl Shard {
     }
 }
 
-/// Writes as much as the socket takes, and has the task woken when it takes more.
-fn write(connection: &mut Connection, context: &mut Context<'_>) -> Result<(), Gone> {
+/// Writes as much as the socket takes. Whether it is to be read then: not until the connect command was answered.
+fn write(connection: &mut Connection) -> Result<bool, Gone> {
+    connection.is_woken = false;
     connection.flush()?;
-    while connection.queued() > 0 {
-        match connection.socket.poll_write_ready(context) {
-            Poll::Ready(Ok(())) => connection.flush()?,
-            Poll::Ready(Err(_)) => return Err(Gone),
-            Poll::Pending => break,
-        }
-    }
-    if connection.is_over() { Err(Gone) } else { Ok(()) }
+    if connection.is_over() { Err(Gone) } else { Ok(connection.may_read && !connection.is_opening()) }
 }

@@ -1,6 +1,6 @@
 //! A shard: a thread with its own runtime that owns its connections for life. Nothing in it is locked.
 //!
-//! [`deliver`] hands out messages, [`broadcast`] broadcasts, which [`heard`] notes, [`devices`] lets the last login stay, [`drive`] reads and writes sockets, [`catch_up`] reads what a connection missed,
+//! [`deliver`] hands out messages, [`broadcast`] broadcasts, which [`heard`] notes, [`devices`] lets the last login stay, [`drive`] gives them their turns to read and write, [`catch_up`] reads what a connection missed,
 //! [`command`] answers, [`tick`] keeps the time. State is borrowed for moments, never over an `await`; what does await
 //! finds its connection again by [`ConnId`], or finds that it is gone.
 
@@ -31,6 +31,7 @@ use std::sync::Arc;
 
 use carillon_core::port::EndReason;
 use carillon_core::{AccountNo, AppId, DeviceId, MessageId};
+use mio::Registry;
 use slab::Slab;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio::task::LocalSet;
@@ -48,6 +49,7 @@ use crate::ws::read::{Incoming, Reader};
 
 use accounts::Accounts;
 use connection::Connection;
+use drive::{Watch, Woken};
 
 /// A connection that has logged in, on its way to its shard.
 pub(crate) struct Newcomer {
@@ -77,6 +79,9 @@ struct Shard {
     state: RefCell<State>,
     /// Bounds reads of the store that are under way.
     reads: Semaphore,
+    /// With which its TCP sockets are registered.
+    registry: Registry,
+    woken: Arc<Woken>,
     /// Rings when a connection, or a note of what one has, has ended while the shard drains.
     ended: Notify,
     /// Up to where devices have the broadcasts, while that is being written.
@@ -106,11 +111,12 @@ pub(crate) fn run(server: Arc<Server>, place: usize) {
 
 /// A shard among the tasks of one thread, until it is drained.
 pub(crate) async fn live(server: Arc<Server>, place: usize) {
-    Rc::new(Shard::new(server, place)).live().await;
+    let (watch, registry) = Watch::new().expect("the machine gives a poll handle at start");
+    Rc::new(Shard::new(server, place, registry)).live(watch).await;
 }
 
 impl Shard {
-    fn new(server: Arc<Server>, place: usize) -> Self {
+    fn new(server: Arc<Server>, place: usize, registry: Registry) -> Self {
         let mailbox = server.hub.mailboxes[place].clone();
         let state = State {
             connections: Slab::new(),
@@ -124,11 +130,13 @@ impl Shard {
         };
         let reads = Semaphore::new(server.config.shard_reads_max);
         let (state, notes) = (RefCell::new(state), RefCell::default());
-        Self { server, mailbox, place, state, reads, ended: Notify::new(), notes }
+        let woken = Arc::default();
+        Self { server, mailbox, place, state, reads, registry, woken, ended: Notify::new(), notes }
     }
 
-    async fn live(self: Rc<Self>) {
+    async fn live(self: Rc<Self>, watch: Watch) {
         let ticking = tokio::task::spawn_local(self.clone().tick());
+        let attending = tokio::task::spawn_local(self.clone().attend(watch));
         while !self.state.borrow().draining {
             let mail = self.mail().await;
             self.sort(mail);
@@ -141,6 +149,7 @@ impl Shard {
         }
         self.say_goodbye().await;
         ticking.abort();
+        attending.abort();
     }
 
     /// What has come, once something has, or a round is to go on.
@@ -256,7 +265,7 @@ impl Shard {
         drop(state);
         let seats = connection.rooms.take();
         self.leave_all((connection.account, connection.device.clone()), seats, missed);
-        connection.wake_all();
+        connection.wake_catch_up();
         self.ended.notify_one();
     }
 

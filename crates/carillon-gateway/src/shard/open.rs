@@ -4,9 +4,11 @@
 //! nothing falls between the two.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use carillon_core::port::{InboxPage, InboxState, StoreError};
 use carillon_core::{MessageId, Offset};
+use mio::Token;
 
 use super::connection::{Connection, Start};
 use super::{ConnId, Newcomer, Shard};
@@ -27,19 +29,21 @@ struct Opening {
 
 impl Shard {
     pub(super) fn adopt(self: &Rc<Self>, newcomer: Newcomer) {
-        let Newcomer { socket, wire, slot, session, reader, connect_id, logged_in, commands, incoming } = newcomer;
-        let Ok(socket) = socket.attach() else { return };
+        let Newcomer { mut socket, wire, slot, session, reader, connect_id, logged_in, commands, incoming } = newcomer;
         let (account, serial) = (logged_in.account.no, slot.serial);
-        let start = self.start();
         let id = {
             let mut state = self.state.borrow_mut();
+            let place = state.connections.vacant_key();
+            if socket.register(&self.registry, Token(place)).is_err() {
+                return;
+            }
+            let start = self.start(place);
             let mut connection = Connection::new(start, socket, (wire, reader, slot), &logged_in);
             connection.session = session;
-            let place = state.connections.insert(connection);
+            state.connections.insert(connection);
             state.accounts.enter(account, &logged_in.account.id, place);
             ConnId { place, serial }
         };
-        tokio::task::spawn_local(self.clone().drive(id));
         if self.connections_beside(id) >= self.server.config.connections_per_account_max {
             self.server.metrics.refuse("connections_per_account");
             self.close(id, Close::CONNECTION_LIMIT);
@@ -49,7 +53,7 @@ impl Shard {
         tokio::task::spawn_local(self.clone().open(id, opening));
     }
 
-    fn start(&self) -> Start {
+    fn start(&self, place: usize) -> Start {
         let mut random = [0; 16];
         self.server.pipeline.random.fill(&mut random);
         let (client, pace) = random.split_at(8);
@@ -57,6 +61,8 @@ impl Shard {
         let interval_us = self.server.config.ping_interval_ms * 1_000;
         let pace = number(pace) % (interval_us / 2 + 1);
         Start {
+            place,
+            woken: Arc::clone(&self.woken),
             client: number(client),
             first_ping_us: self.server.pipeline.clock.monotonic_us() + interval_us / 2 + pace,
             bytes_out: self.server.metrics.bytes_out.clone(),
@@ -79,7 +85,7 @@ impl Shard {
         }
         commands.into_iter().for_each(|command| self.obey(id, command));
         self.take_in(id, incoming);
-        self.with(id, |it| it.wake());
+        self.with(id, Connection::wake);
         self.catch_up(id).await;
     }
 

@@ -4,7 +4,7 @@ use carillon_core::DeviceId;
 use carillon_core::model::{Account, AppSettings, DropReason};
 use carillon_core::port::Clock as _;
 use serde_json::json;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
@@ -30,11 +30,14 @@ async fn with_ann() -> (World, Rc<Shard>, TcpStream) {
     (world, shard, client)
 }
 
-/// The shard of an account, run by nobody but the test.
+/// The shard of an account, whose mail nobody looks at but the test.
 fn idle_shard(world: &World, account: &Account) -> Rc<Shard> {
     let server = world.gateway.server.clone();
     let place = server.hub.place(account.no);
-    Rc::new(Shard::new(server, place))
+    let (watch, registry) = Watch::new().unwrap();
+    let shard = Rc::new(Shard::new(server, place, registry));
+    tokio::task::spawn_local(Rc::clone(&shard).attend(watch));
+    shard
 }
 
 /// Somebody whose login is through, in the order of these calls, and the client.
@@ -80,15 +83,15 @@ async fn is_stuck(shard: &Rc<Shard>, client: &mut TcpStream) {
     }
 }
 
-/// Runs until no task of the shard is left: each of them holds it.
+/// Runs until no task of a connection is left: each of them holds the shard, as the test does, and the task that attends to all.
 async fn has_no_tasks(shard: &Rc<Shard>) {
     for _ in 0..10_000 {
-        if Rc::strong_count(shard) == 1 {
+        if Rc::strong_count(shard) == 2 {
             return;
         }
         tokio::task::yield_now().await;
     }
-    panic!("{} tasks of a connection that is gone wait for ever", Rc::strong_count(shard) - 1);
+    panic!("{} tasks of a connection that is gone wait for ever", Rc::strong_count(shard) - 2);
 }
 
 #[tokio::test]
@@ -151,6 +154,31 @@ async fn a_login_that_was_overtaken_by_a_newer_one_of_its_device_does_not_close_
             let words = told(&mut older_client, b"device connected again").await;
             assert!(!words.contains("connect\""), "{words}");
             assert_eq!(shard.connections_of(account.no), [ConnId { place: 0, serial }]);
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_connection_that_always_has_something_to_do_leaves_others_their_turns() {
+    LocalSet::new()
+        .run_until(async {
+            let world = World::new().await;
+            let account = world.account("ann").await;
+            let shard = idle_shard(&world, &account);
+            let (busy, _busy_client) = newcomer(&world, account.clone(), Some("phone")).await;
+            shard.adopt(busy);
+            let (id, its_shard) = (shard.all()[0], Rc::clone(&shard));
+            tokio::task::spawn_local(async move {
+                loop {
+                    its_shard.with(id, Connection::wake);
+                    tokio::task::yield_now().await;
+                }
+            });
+            let (other, mut client) = newcomer(&world, account, Some("desk")).await;
+            shard.adopt(other);
+            told(&mut client, b"\"connect\"").await;
+            client.write_all(&ws::client::frame(br#"{"id":2,"history":{"channel":"inbox"}}"#)).await.unwrap();
+            told(&mut client, b"\"id\":2").await;
         })
         .await;
 }

@@ -27,7 +27,8 @@ impl Wake for Bell {
 
 impl Executor {
     pub(in crate::tests) fn new() -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        // Shards watch TCP sockets, of which there are none.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
         Self { runtime, tasks: LocalSet::new(), bell: Arc::default() }
     }
 
