@@ -17,11 +17,14 @@ use crate::login::{LoggedIn, Position};
 use crate::protocol::code::{Close, ErrorCode};
 use crate::protocol::reply::{ConnectResult, SubscribeResult};
 use crate::protocol::{Command, Reply};
+use crate::stream::Session;
 use crate::ws::read::Incoming;
 
 /// What is to be done before a connection is like the others.
 struct Opening {
     connect_id: u32,
+    /// How the client names the connection where commands are requests of their own.
+    session: Option<Box<Session>>,
     logged_in: LoggedIn,
     commands: Vec<Command>,
     incoming: Vec<Incoming>,
@@ -38,8 +41,7 @@ impl Shard {
                 return;
             }
             let start = self.start(place);
-            let mut connection = Connection::new(start, socket, (wire, reader, slot), &logged_in);
-            connection.session = session;
+            let connection = Connection::new(start, socket, (wire, reader, slot), &logged_in);
             state.connections.insert(connection);
             state.accounts.enter(account, &logged_in.account.id, place);
             ConnId { place, serial }
@@ -49,7 +51,7 @@ impl Shard {
             self.close(id, Close::CONNECTION_LIMIT);
             return;
         }
-        let opening = Opening { connect_id, logged_in, commands, incoming };
+        let opening = Opening { connect_id, session, logged_in, commands, incoming };
         tokio::task::spawn_local(self.clone().open(id, opening));
     }
 
@@ -70,11 +72,11 @@ impl Shard {
     }
 
     async fn open(self: Rc<Self>, id: ConnId, opening: Opening) {
-        let Opening { connect_id, logged_in, commands, incoming } = opening;
+        let Opening { connect_id, session, logged_in, commands, incoming } = opening;
         match self.first_look(id, &logged_in).await {
             Ok(Some((inbox, mark, heard))) if self.take_place(id) => {
                 self.with(id, |it| it.heard.through = heard);
-                self.welcome(id, connect_id, inbox, mark);
+                self.welcome(id, (connect_id, session), inbox, mark);
             }
             Ok(_) => return,
             Err(error) => {
@@ -157,7 +159,14 @@ impl Shard {
         Ok(offset.map(|offset| Position { offset, epoch: String::new(), recovering: false }))
     }
 
-    fn welcome(&self, id: ConnId, connect_id: u32, inbox: Option<SubscribeResult>, mark: Offset) {
+    fn welcome(
+        &self,
+        id: ConnId,
+        (connect_id, session): (u32, Option<Box<Session>>),
+        inbox: Option<SubscribeResult>,
+        mark: Offset,
+    ) {
+        let session = session.map(|it| *it).unwrap_or_default();
         let server = &self.server;
         let now_ms = server.pipeline.clock.now_ms();
         self.answer(id, |connection| {
@@ -168,7 +177,6 @@ impl Shard {
             } else if let Some(catch_up) = &mut connection.catch_up {
                 catch_up.opening = false;
             }
-            let session = connection.session.take().map(|it| *it).unwrap_or_default();
             let result = ConnectResult {
                 client: format!("{:016x}", connection.client),
                 version: server.version.clone(),
