@@ -25,6 +25,7 @@ mod room_anonymous;
 mod room_broadcast;
 mod room_crowd;
 mod room_explain;
+mod room_own;
 mod room_presence;
 mod room_return;
 mod room_rpcs;

@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use carillon_core::AccountNo;
 use carillon_core::model::{self, RoomKey};
-use carillon_core::room::Members;
+use carillon_core::room::{Expression, Members};
 use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
 use slab::Slab;
@@ -47,6 +47,8 @@ struct Seat {
     place: Place,
     /// What it missed: while it was away, until it is told that it is back; and at its end, what it had not got yet.
     missed: Vec<Arc<RoomMail>>,
+    /// Which members hear of it, and get what it sends without saying to whom; `None` where its tags say that.
+    tells: Option<Box<Expression>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +121,11 @@ impl Room {
         {
             seat.place = Place::Member(place);
         }
+    }
+
+    /// Where a member's messages and notices go: where it says, and else to those who have all of its tags; `None` for all.
+    fn target(&self, place: usize, tells: Option<&Expression>) -> Option<Expression> {
+        tells.cloned().or_else(|| Expression::of_all(self.members.tags(place)))
     }
 
     fn is_empty(&self) -> bool {

@@ -32,8 +32,8 @@ type ByEntry = BTreeSet<(Reverse<u64>, AccountNo)>;
 #[derive(Clone)]
 pub(super) struct Person {
     pub(super) who: Present,
-    /// Which members are told that it comes and goes; `None` for all.
-    pub(super) tells: Option<Expression>,
+    /// Which members are told that it is gone, where its last connection was lost; `None` for all.
+    tells: Option<Expression>,
     /// When it counts as gone, where its last connection was lost.
     pub(super) is_gone_us: Option<u64>,
     /// What devices have changed since they entered: SDKs that reconnect repeat what was said at first.
@@ -46,14 +46,15 @@ pub(super) struct Latest {
     pub(super) device: DeviceId,
     pub(super) tags: Tags,
     pub(super) reach: Option<Reach>,
+    pub(super) tells: Option<Box<Expression>>,
 }
 
 /// Devices of one account in one room whose changes are remembered; beyond that the oldest is forgotten.
 const LATEST_MAX: usize = 16;
 
 impl Person {
-    pub(super) fn new(who: Present, tells: Option<Expression>) -> Self {
-        Self { who, tells, is_gone_us: None, latest: Vec::new() }
+    pub(super) fn new(who: Present) -> Self {
+        Self { who, tells: None, is_gone_us: None, latest: Vec::new() }
     }
 
     pub(super) fn latest(&self, device: Option<&DeviceId>) -> Option<&Latest> {
@@ -89,7 +90,7 @@ impl People {
         self.all.is_empty()
     }
 
-    /// One more connection of the account is there. What it says of itself now holds for all of them, but it is there
+    /// One more connection of the account is there. How it shows itself now holds for all of them, but it is there
     /// since the first one came. Returns whether that is this one, and the account as it is then.
     pub(super) fn enter(&mut self, mut person: Person, device: Option<&DeviceId>) -> (bool, &Person) {
         let before = self.take(person.who.account);
@@ -97,22 +98,22 @@ impl People {
         if let Some(before) = before {
             (person.who.connections, person.who.entered_ms) = (before.who.connections + 1, before.who.entered_ms);
             if before.latest(device).is_some() {
-                (person.who.card, person.tells) = (before.who.card, before.tells);
+                person.who.card = before.who.card;
             }
             person.latest = before.latest;
         }
         (is_new, self.put(Box::new(person)))
     }
 
-    /// A connection of the account is gone. Returns the account where that was its last one, and `until_us` does not let
-    /// it stay.
-    fn leave(&mut self, account: AccountNo, until_us: Option<u64>) -> Option<Person> {
+    /// A connection of the account is gone, of which `tells` are told. Returns the account where that was its last one, and
+    /// `until_us` does not let it stay.
+    fn leave(&mut self, account: AccountNo, tells: Option<Expression>, until_us: Option<u64>) -> Option<Person> {
         let person = self.all.get_mut(&account)?;
         person.who.connections -= 1;
         if person.who.connections > 0 {
             return None;
         }
-        person.is_gone_us = until_us;
+        (person.tells, person.is_gone_us) = (tells, until_us);
         if until_us.is_some() { None } else { self.take(account).map(|it| *it) }
     }
 
@@ -132,10 +133,6 @@ impl People {
         for account in gone {
             self.take(account);
         }
-    }
-
-    pub(super) fn get(&self, account: AccountNo) -> Option<&Person> {
-        self.all.get(&account).map(|it| &**it)
     }
 
     /// To change what it says of itself.
@@ -194,8 +191,8 @@ impl People {
 }
 
 impl Shard {
-    /// One of the account's connections is out of the room.
-    pub(super) fn let_go(&self, room: RoomKey, account: AccountNo, leaving: Leaving) {
+    /// One of the account's connections is out of the room, of which `tells` are told if it was the last one.
+    pub(super) fn let_go(&self, room: RoomKey, account: AccountNo, tells: Option<Expression>, leaving: Leaving) {
         let grace_s = || self.server.pipeline.apps.get(room.app).map_or(0, |app| app.settings.rooms.grace_s);
         let now_us = self.server.pipeline.clock.monotonic_us();
         let until_us = match leaving {
@@ -206,11 +203,11 @@ impl Shard {
         if let Some(until_us) = until_us {
             self.state.borrow_mut().rooms.leaving.push(Reverse((until_us, room, account)));
         }
-        let gone = self.change_room(room, |live| Some((live.is.clone()?, live.people.leave(account, until_us)?)));
+        let gone = self.change_room(room, |live| Some((live.is.clone()?, live.people.leave(account, tells, until_us)?)));
         if let Some(Some((is, person))) = gone {
             self.report(room);
             if leaving != Leaving::TurnedOut {
-                self.tell_moved(&is, &person, false);
+                self.tell_moved(&is, &person.who, person.tells, false);
             }
         }
     }
@@ -228,19 +225,19 @@ impl Shard {
                 self.change_room(room, |live| Some((live.is.clone()?, live.people.end_grace(account, until_us)?)));
             if let Some(Some((is, person))) = gone {
                 self.report(room);
-                self.tell_moved(&is, &person, false);
+                self.tell_moved(&is, &person.who, person.tells, false);
             }
         }
     }
 
-    /// Tells members that somebody came or went, if the room does that.
-    pub(super) fn tell_moved(&self, room: &Room, person: &Person, has_come: bool) {
+    /// Tells those members that somebody came or went, if the room does that; `None` for all.
+    pub(super) fn tell_moved(&self, room: &Room, who: &Present, tags: Option<Expression>, has_come: bool) {
         let hub = &self.server.hub;
         let online = hub.rooms.here(room.key).accounts;
         if room.tells_presence && self.tells_moves_to(room.key, online) {
             let now = (self.server.pipeline.clock.now_ms(), online);
-            let data = format::room_moved(room.key, &person.who, has_come, now);
-            hub.tell_move(room.key, Moved { account: person.who.account, tags: person.tells.clone(), data });
+            let data = format::room_moved(room.key, who, has_come, now);
+            hub.tell_move(room.key, Moved { account: who.account, tags, data });
         }
     }
 

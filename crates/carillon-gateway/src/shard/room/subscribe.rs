@@ -55,8 +55,8 @@ struct Chosen {
     card: RoomCard,
     tags: Tags,
     reach: Option<Reach>,
-    /// Which members are told that it comes and goes; `None` for all.
-    tells: Option<Expression>,
+    /// Which members hear of it, and get what it sends without saying to whom; `None` where its tags say that.
+    tells: Option<Box<Expression>>,
 }
 
 /// The most characters that a card's texts may have.
@@ -110,7 +110,7 @@ impl Shard {
         seats.reserve_exact(1);
         rooms.entries += 1;
         let entry = rooms.entries;
-        seats.push(Seat { room, place: Place::Entering(entry), missed: Vec::new() });
+        seats.push(Seat { room, place: Place::Entering(entry), missed: Vec::new(), tells: None });
         let live = rooms.by_key.entry(room).or_default();
         live.entering += 1;
         let here = live.here();
@@ -160,10 +160,10 @@ impl Shard {
         let Entered { room: is, role, card, now_ms, membership } = entered;
         let muted = membership.muted;
         let who = Present { account, id: account_id, role, muted, card, entered_ms: now_ms, connections: 1 };
-        let (is_new, own) = live.people.enter(Person::new(who, chosen.tells), device.as_ref());
-        let (tags, reach) = match own.latest(device.as_ref()) {
-            Some(latest) => (latest.tags.clone(), latest.reach),
-            None => (chosen.tags, chosen.reach),
+        let (is_new, own) = live.people.enter(Person::new(who), device.as_ref());
+        let (tags, reach, tells) = match own.latest(device.as_ref()) {
+            Some(latest) => (latest.tags.clone(), latest.reach, latest.tells.clone()),
+            None => (chosen.tags, chosen.reach, chosen.tells),
         };
         let own = own.clone();
         let missed = live.returning.back(account, device.as_ref(), now_us);
@@ -178,8 +178,9 @@ impl Shard {
         live.members.push(account, last, now_us);
         live.members.set_tags(place, tags);
         live.members.set_reach(place, reach);
+        let target = live.target(place, tells.as_deref());
         if let Some(seat) = connections[id.place].seat(room) {
-            seat.missed = missed;
+            (seat.missed, seat.tells) = (missed, tells);
         }
         self.server.metrics.rooms.members.inc();
         self.server.metrics.rooms.entered.inc();
@@ -187,7 +188,7 @@ impl Shard {
         drop(state);
         if is_new {
             self.report(room);
-            self.tell_moved(&is, &own, true);
+            self.tell_moved(&is, &own.who, target, true);
         }
         Ok(format::room_state(&is, &own.who, online))
     }
@@ -248,12 +249,12 @@ impl Shard {
     }
 
     fn vacate(&self, (account, device): (AccountNo, Option<DeviceId>), seat: Seat, leaving: Leaving) {
-        let Seat { room, place: Place::Member(place), missed } = seat else { return };
+        let Seat { room, place: Place::Member(place), missed, tells } = seat else { return };
         // A visitor is another one the next time.
         let comes_back = leaving != Leaving::TurnedOut && !is_visitor(account);
         let leaving = if leaving == Leaving::Lost && !comes_back { Leaving::Said } else { leaving };
         let return_us = if comes_back { self.return_us(room) } else { 0 };
-        {
+        let target = {
             let mut state = self.state.borrow_mut();
             let State { connections, rooms, .. } = &mut *state;
             let live = rooms.by_key.get_mut(&room).expect("a member is in a room that there is");
@@ -262,10 +263,12 @@ impl Shard {
                 let missed = missed.iter().map(|mail| mail.no).collect();
                 live.returning.leave((account, device), live.members.seen(place), missed, until_us);
             }
+            let target = live.target(place, tells.as_deref());
             live.swap_remove(room, place, connections);
-        }
+            target
+        };
         self.server.metrics.rooms.members.dec();
-        self.let_go(room, account, leaving);
+        self.let_go(room, account, target, leaving);
     }
 }
 
@@ -289,7 +292,7 @@ fn read(data: &[u8]) -> Result<Chosen, ErrorCode> {
     let Asked { nick, avatar, ext, tags, notify_target_tags, location, distance } = asked;
     check_card(&nick, &avatar, &ext)?;
     let tags = Tags::new(&tags).map_err(|_| wrong)?;
-    let tells = expression(&notify_target_tags)?.or_else(|| Expression::of_all(&tags));
+    let tells = expression(&notify_target_tags)?;
     Ok(Chosen { card: RoomCard { nick, avatar, ext }, tags, reach: reach(location, distance)?, tells })
 }
 
@@ -300,8 +303,11 @@ pub(super) fn check_card(nick: &str, avatar: &str, ext: &str) -> Result<(), Erro
 }
 
 /// A tag expression; `None` for none.
-pub(super) fn expression(text: &str) -> Result<Option<Expression>, ErrorCode> {
-    if text.is_empty() { Ok(None) } else { Expression::parse(text).map(Some).map_err(|_| ErrorCode::BAD_REQUEST) }
+pub(super) fn expression(text: &str) -> Result<Option<Box<Expression>>, ErrorCode> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    Expression::parse(text).map(|it| Some(Box::new(it))).map_err(|_| ErrorCode::BAD_REQUEST)
 }
 
 /// Where a member is and how far it hears: everything, where it does not say.

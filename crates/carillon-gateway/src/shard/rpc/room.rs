@@ -117,7 +117,7 @@ fn recipients(shard: &Shard, caller: &Caller, room: RoomKey, asked: &Sending) ->
             Some(tags.clone())
         }
         None => {
-            let own = shard.own_target(room, caller.account);
+            let own = shard.own_target(caller.connection, room);
             // Ten long tags make an expression that is longer than one may be.
             if own.as_ref().is_some_and(|it| Expression::parse(it).is_err()) {
                 return Err(ErrorCode::LIMIT_EXCEEDED);

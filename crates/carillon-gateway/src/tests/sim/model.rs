@@ -58,9 +58,8 @@ struct Kept {
 pub(super) struct Person {
     pub(super) connections: usize,
     gone_us: Option<u64>,
-    tells: Option<Expr>,
     /// By device: what it said after it had entered.
-    latest: HashMap<&'static str, (Vec<&'static str>, Option<Place>)>,
+    latest: HashMap<&'static str, (Vec<&'static str>, Option<Place>, Option<Expr>)>,
 }
 
 pub(super) struct Client {
@@ -74,6 +73,7 @@ pub(super) struct Seat {
     entered_ms: u64,
     tags: Vec<&'static str>,
     place: Option<Place>,
+    tells: Option<Expr>,
     had: HashSet<u64>,
     missed: u64,
     quiet_until_ms: u64,
@@ -180,19 +180,19 @@ impl Model {
         }
         let mut tags = own.tags.clone().unwrap_or_default();
         let mut place = own.place;
-        let tells = own.tells.clone().or_else(|| Expr::of_all(&tags));
-        let new = || Person { connections: 0, gone_us: None, tells: tells.clone(), latest: HashMap::new() };
+        let mut tells = own.tells.clone();
+        let new = || Person { connections: 0, gone_us: None, latest: HashMap::new() };
         let person = live.people.entry(*account).or_insert_with(new);
         person.connections += 1;
         person.gone_us = None;
-        match person.latest.get(device) {
-            Some(latest) => (tags, place) = latest.clone(),
-            None => person.tells = tells,
+        if let Some(latest) = person.latest.get(device) {
+            (tags, place, tells) = latest.clone();
         }
         seats[room] = Some(Seat {
             entered_ms: now_ms,
             tags,
             place,
+            tells,
             had: HashSet::new(),
             missed: 0,
             quiet_until_ms: now_us / 1_000,
@@ -206,22 +206,18 @@ impl Model {
     pub(super) fn update(&mut self, client: usize, room: usize, own: &Own) -> bool {
         let Client { account, device, seats, .. } = &mut self.clients[client];
         let Some(seat) = &mut seats[room] else { return false };
-        let before = Expr::of_all(&seat.tags);
         seat.tags = own.tags.clone().unwrap_or_else(|| seat.tags.clone());
         seat.place = own.place.or(seat.place);
         let person = self.rooms[room].people.get_mut(account).unwrap();
-        person.latest.insert(device, (seat.tags.clone(), seat.place));
-        if own.tells.is_some() {
-            person.tells.clone_from(&own.tells);
-        } else if person.tells == before {
-            person.tells = Expr::of_all(&seat.tags);
-        }
+        seat.tells = own.tells.clone().or(seat.tells.take());
+        person.latest.insert(device, (seat.tags.clone(), seat.place, seat.tells.clone()));
         true
     }
 
     /// Where a member sends that does not say so.
     pub(super) fn own_target(&self, client: usize, room: usize) -> Option<Expr> {
-        self.rooms[room].people.get(&self.clients[client].account)?.tells.clone()
+        let seat = self.clients[client].seats[room].as_ref()?;
+        seat.tells.clone().or_else(|| Expr::of_all(&seat.tags))
     }
 
     pub(super) fn open(&mut self, room: usize, on: bool) -> Result<(), Refusal> {

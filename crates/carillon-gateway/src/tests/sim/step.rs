@@ -174,11 +174,7 @@ fn saying(rng: &mut StdRng, model: &Model, room: usize, serial: &mut u32) -> Say
 
 fn own(rng: &mut StdRng) -> Own {
     let tags: Vec<_> = TAGS.into_iter().filter(|_| rng.random_bool(0.4)).collect();
-    // No `and`: that might be what a member's tags stand for by themselves.
-    let tells = rng.random_bool(0.3).then(|| {
-        let mut tag = || Expr::Tag(TAGS[rng.random_range(0..TAGS.len())]);
-        if tags.len() > 2 { Expr::Or(tag().into(), tag().into()) } else { tag() }
-    });
+    let tells = rng.random_bool(0.3).then(|| expr(rng));
     let place = rng.random_bool(0.3).then(|| Place { at: rng.random_range(1..100), distance: rng.random_range(0..60) });
     Own { tags: rng.random_bool(0.7).then_some(tags), tells, place }
 }

@@ -1,0 +1,93 @@
+//! What members say of themselves in a room, and where it shows.
+
+use carillon_core::command::{AccountChange, ProfileChange};
+use carillon_core::decide::MemberAction;
+use carillon_core::model::Point;
+use carillon_core::{RoomNo, command::RoomRecipients};
+use serde_json::{Value, json};
+
+use super::room::{text, to_tags};
+use super::world::{Client, World};
+
+const RED: &str = r#"{"tag":"red"}"#;
+
+/// Somebody in a room of ann's, whose number comes with it.
+async fn hall(accounts: &[&str]) -> (World, RoomNo) {
+    let world = World::new().await;
+    world.accounts(accounts).await;
+    let room = world.room("ann").await.key.no;
+    (world, room)
+}
+
+impl Client {
+    /// Sends a text to the room. The answer may come before or after what it is told of it itself.
+    async fn sends(&mut self, room: RoomNo, text: &str) {
+        let data = json!({"room": room.to_string(), "client_id": text.replace(' ', "-"),
+            "element": {"type": "text", "text": text}});
+        self.say(&json!({"id": 8, "rpc": {"method": "room.send", "data": data}})).await;
+        let reply = self.answer(8).await;
+        assert!(reply["error"].is_null(), "{reply}");
+    }
+
+    async fn updates(&mut self, room: RoomNo, mut data: Value) -> Result<Value, (u64, String)> {
+        data["room"] = json!(room.to_string());
+        self.say(&json!({"id": 9, "rpc": {"method": "room.update", "data": data}})).await;
+        let reply = self.answer(9).await;
+        match reply["error"]["code"].as_u64() {
+            Some(code) => Err((code, reply["error"]["message"].as_str().unwrap().to_owned())),
+            None => Ok(reply["rpc"]["data"].clone()),
+        }
+    }
+
+    /// The answer to a command; what it was told before is skipped.
+    async fn answer(&mut self, id: u64) -> Value {
+        loop {
+            let line = self.next().await;
+            if line["id"] == id {
+                return line;
+            }
+        }
+    }
+
+    /// The text of the next message, and how its sender shows itself.
+    async fn shown(&mut self, room: RoomNo) -> (String, Value, Value) {
+        let data = self.told(room).await;
+        let text = data["elements"][0]["text"].as_str().unwrap_or_else(|| panic!("no text in {data}"));
+        (text.to_owned(), data["sender"]["nick"].clone(), data["sender"]["avatar"].clone())
+    }
+}
+
+fn shown(text: &str, nick: &str, avatar: &str) -> (String, Value, Value) {
+    let of = |it: &str| if it.is_empty() { Value::Null } else { json!(it) };
+    (text.into(), of(nick), of(avatar))
+}
+
+fn at(room: RoomNo, x: f64) -> carillon_core::command::RoomSend {
+    let point = Some(Point { x, y: 0.0, z: 0.0 });
+    let said = text(room, "ann", &x.to_string());
+    carillon_core::command::RoomSend { to: RoomRecipients::Members { tags: None, point }, ..said }
+}
+
+#[tokio::test]
+async fn each_device_sends_where_its_own_tags_say() {
+    let (world, room) = hall(&["ann", "bob", "carl", "dora"]).await;
+    let mut carl = world.member("carl", room, json!({"tags": ["red"]})).await;
+    let mut dora = world.member("dora", room, json!({"tags": ["blue"]})).await;
+    let mut phone = world.connected("bob", "phone").await;
+    phone.enter(room, json!({"tags": ["red"]})).await.unwrap();
+    let mut tablet = world.connected("bob", "tablet").await;
+    tablet.enter(room, json!({"tags": ["blue"]})).await.unwrap();
+    phone.sends(room, "of the phone").await;
+    tablet.sends(room, "of the tablet").await;
+    // What a backend sends without tags goes to everybody, whoever is named as its sender.
+    world.say(text(room, "bob", "to all")).await;
+    assert_eq!([carl.said(room).await, carl.said(room).await], ["of the phone", "to all"]);
+    assert_eq!([dora.said(room).await, dora.said(room).await], ["of the tablet", "to all"]);
+    tablet.updates(room, json!({"notifyTargetTags": RED})).await.unwrap();
+    phone.updates(room, json!({"tags": ["blue"]})).await.unwrap();
+    phone.sends(room, "to blue").await;
+    assert_eq!(dora.said(room).await, "to blue");
+    tablet.sends(room, "to red").await;
+    assert_eq!(carl.said(room).await, "to red");
+}
+
