@@ -65,6 +65,14 @@ impl Reach {
         if distance >= 0.0 { Ok(Self { at, distance }) } else { Err(SpaceError::Distance) }
     }
 
+    pub fn at(&self) -> Point {
+        self.at
+    }
+
+    pub fn distance(&self) -> f64 {
+        self.distance
+    }
+
     /// Whether what is said at `point` is heard: at exactly the distance, it is.
     #[inline]
     pub fn covers(&self, point: &Point) -> bool {

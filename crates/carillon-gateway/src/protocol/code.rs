@@ -41,6 +41,7 @@ impl ErrorCode {
     pub(crate) const CLIENT_ID_REUSED: Self = fail(1004, "client_id was used for another message");
     pub(crate) const TOO_OLD: Self = fail(1005, "message is too old to be withdrawn");
     pub(crate) const ROOM_NOT_FOUND: Self = fail(1006, "no such room");
+    pub(crate) const NO_LOCATION: Self = fail(1007, "distance without a location");
 }
 
 impl From<ErrorCode> for Failure {

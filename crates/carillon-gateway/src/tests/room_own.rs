@@ -91,3 +91,40 @@ async fn each_device_sends_where_its_own_tags_say() {
     assert_eq!(carl.said(room).await, "to red");
 }
 
+#[tokio::test]
+async fn what_an_update_does_not_give_stays_and_what_it_gives_empty_is_taken_back() {
+    let (world, room) = hall(&["ann", "bob", "carl"]).await;
+    let own = json!({"location": {"x": 0, "y": 0}, "distance": 5, "tags": ["blue"], "notifyTargetTags": RED});
+    let mut bob = world.member("bob", room, own).await;
+    bob.updates(room, json!({"location": {"x": 100, "y": 0}})).await.unwrap();
+    for x in [5.0, 106.0, 105.0] {
+        world.say(at(room, x)).await;
+    }
+    assert_eq!(bob.said(room).await, "105", "it hears as far as before");
+    bob.updates(room, json!({"distance": 1})).await.unwrap();
+    for x in [105.0, 101.0] {
+        world.say(at(room, x)).await;
+    }
+    assert_eq!(bob.said(room).await, "101", "it is where it was");
+    let mut carl = world.member("carl", room, json!({"tags": ["red"]})).await;
+    let mut ann = world.member("ann", room, json!({"tags": ["blue"]})).await;
+    bob.sends(room, "to red").await;
+    assert_eq!(carl.said(room).await, "to red");
+    bob.updates(room, json!({"notifyTargetTags": ""})).await.unwrap();
+    bob.sends(room, "to its own").await;
+    assert_eq!(ann.said(room).await, "to its own");
+}
+
+#[tokio::test]
+async fn who_is_nowhere_has_no_distance() {
+    let (world, room) = hall(&["ann", "bob"]).await;
+    let mut bob = world.connected("bob", "phone").await;
+    let refused = Err((1007, "distance without a location".into()));
+    assert_eq!(bob.enter(room, json!({"distance": 5})).await, refused);
+    bob.enter(room, Value::Null).await.unwrap();
+    assert_eq!(bob.updates(room, json!({"distance": 5, "tags": ["red"]})).await, refused);
+    world.say(to_tags(text(room, "ann", "red"), RED)).await;
+    world.say(text(room, "ann", "all")).await;
+    assert_eq!(bob.said(room).await, "all", "what is refused changes nothing");
+}
+

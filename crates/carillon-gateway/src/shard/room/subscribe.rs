@@ -293,7 +293,7 @@ fn read(data: &[u8]) -> Result<Chosen, ErrorCode> {
     check_card(&nick, &avatar, &ext)?;
     let tags = Tags::new(&tags).map_err(|_| wrong)?;
     let tells = expression(&notify_target_tags)?;
-    Ok(Chosen { card: RoomCard { nick, avatar, ext }, tags, reach: reach(location, distance)?, tells })
+    Ok(Chosen { card: RoomCard { nick, avatar, ext }, tags, reach: reach(None, location, distance)?, tells })
 }
 
 pub(super) fn check_card(nick: &str, avatar: &str, ext: &str) -> Result<(), ErrorCode> {
@@ -310,10 +310,17 @@ pub(super) fn expression(text: &str) -> Result<Option<Box<Expression>>, ErrorCod
     Expression::parse(text).map(|it| Some(Box::new(it))).map_err(|_| ErrorCode::BAD_REQUEST)
 }
 
-/// Where a member is and how far it hears: everything, where it does not say.
-pub(super) fn reach(location: Option<Location>, distance: Option<f64>) -> Result<Option<Reach>, ErrorCode> {
-    let Some(Location { x, y, z }) = location else { return Ok(None) };
-    let point = Point::new(x, y, z).map_err(|_| ErrorCode::BAD_REQUEST)?;
-    let reach = Reach::new(point, distance.unwrap_or(f64::INFINITY)).map_err(|_| ErrorCode::BAD_REQUEST)?;
-    Ok(Some(reach))
+/// Where a member is and how far it hears, which it may say one by one: everything, as long as it has not said.
+pub(super) fn reach(
+    before: Option<Reach>,
+    location: Option<Location>,
+    distance: Option<f64>,
+) -> Result<Option<Reach>, ErrorCode> {
+    let wrong = ErrorCode::BAD_REQUEST;
+    let point = location.map(|Location { x, y, z }| Point::new(x, y, z)).transpose().map_err(|_| wrong)?;
+    let Some(point) = point.or(before.map(|it| it.at())) else {
+        return if distance.is_none() { Ok(None) } else { Err(ErrorCode::NO_LOCATION) };
+    };
+    let distance = distance.or(before.map(|it| it.distance())).unwrap_or(f64::INFINITY);
+    Reach::new(point, distance).map(Some).map_err(|_| wrong)
 }

@@ -39,9 +39,8 @@ impl Shard {
     pub(in crate::shard) fn update_member(&self, id: ConnId, room: RoomKey, update: Update) -> Result<(), ErrorCode> {
         let Update { room: _, nick, avatar, ext, tags, notify_target_tags, location, distance } = update;
         check_card(or_empty(&nick), or_empty(&avatar), or_empty(&ext))?;
-        let reach = reach(location, distance)?;
         let tags = tags.map(|it| Tags::new(&it)).transpose().map_err(|_| ErrorCode::BAD_REQUEST)?;
-        let tells = expression(or_empty(&notify_target_tags))?;
+        let tells = notify_target_tags.map(|it| expression(&it)).transpose()?;
         let mut state = self.state.borrow_mut();
         let State { connections, rooms: Rooms { by_key, .. }, .. } = &mut *state;
         let connection = connections.get_mut(id.place).filter(|it| it.serial() == id.serial);
@@ -52,16 +51,13 @@ impl Shard {
         else {
             return Err(ErrorCode::ROOM_NOT_FOUND);
         };
-        if let Some(tags) = tags {
-            live.members.set_tags(*place, tags);
-        }
-        if reach.is_some() {
-            live.members.set_reach(*place, reach);
-        }
-        if tells.is_some() {
+        let reach = reach(live.members.reach(*place), location, distance)?;
+        let tags = tags.unwrap_or_else(|| live.members.tags(*place).clone());
+        live.members.set_tags(*place, tags.clone());
+        live.members.set_reach(*place, reach);
+        if let Some(tells) = tells {
             *own = tells;
         }
-        let (tags, reach) = (live.members.tags(*place).clone(), live.members.reach(*place));
         if let Some(person) = live.people.get_mut(account) {
             if let Some(device) = device.flatten() {
                 person.remember(Latest { device, tags, reach, tells: own.clone() });

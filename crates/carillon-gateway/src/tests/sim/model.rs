@@ -169,18 +169,18 @@ impl Model {
         }
     }
 
-    /// Whether the client gets in.
-    pub(super) fn enter(&mut self, client: usize, room: usize, own: &Own) -> bool {
+    /// Whether the client gets in; with the code of the error if not.
+    pub(super) fn enter(&mut self, client: usize, room: usize, own: &Own) -> Result<(), u64> {
         let now_ms = self.now_ms();
         let now_us = self.now_us;
         let Client { account, device, seats, .. } = &mut self.clients[client];
         let live = &mut self.rooms[room];
+        let mut place = Place::said(None, own.at, own.distance).map_err(|()| 1007_u64)?;
         if !live.is_open || live.kept.get(account).is_some_and(|it| it.is_blocked) {
-            return false;
+            return Err(102);
         }
         let mut tags = own.tags.clone().unwrap_or_default();
-        let mut place = own.place;
-        let mut tells = own.tells.clone();
+        let mut tells = own.tells.clone().flatten();
         let new = || Person { connections: 0, gone_us: None, latest: HashMap::new() };
         let person = live.people.entry(*account).or_insert_with(new);
         person.connections += 1;
@@ -199,19 +199,19 @@ impl Model {
             normal: Window::default(),
             high: Window::default(),
         });
-        true
+        Ok(())
     }
 
-    /// Whether the client is there.
-    pub(super) fn update(&mut self, client: usize, room: usize, own: &Own) -> bool {
+    /// Whether the client's changes hold; with the code of the error if not.
+    pub(super) fn update(&mut self, client: usize, room: usize, own: &Own) -> Result<(), u64> {
         let Client { account, device, seats, .. } = &mut self.clients[client];
-        let Some(seat) = &mut seats[room] else { return false };
+        let Some(seat) = &mut seats[room] else { return Err(1006) };
+        seat.place = Place::said(seat.place, own.at, own.distance).map_err(|()| 1007_u64)?;
         seat.tags = own.tags.clone().unwrap_or_else(|| seat.tags.clone());
-        seat.place = own.place.or(seat.place);
         let person = self.rooms[room].people.get_mut(account).unwrap();
-        seat.tells = own.tells.clone().or(seat.tells.take());
+        seat.tells = own.tells.clone().unwrap_or_else(|| seat.tells.take());
         person.latest.insert(device, (seat.tags.clone(), seat.place, seat.tells.clone()));
-        true
+        Ok(())
     }
 
     /// Where a member sends that does not say so.

@@ -45,11 +45,20 @@ impl Expr {
     }
 }
 
-/// Where a member is, all of them on one line, and how far it hears.
+/// Where a member is, all of them on one line, and how far it hears: everything, where it does not say.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Place {
     pub(super) at: i32,
     pub(super) distance: i32,
+}
+
+impl Place {
+    /// With what a member says of it; nowhere it has no distance.
+    pub(super) fn said(before: Option<Self>, at: Option<i32>, distance: Option<i32>) -> Result<Option<Self>, ()> {
+        let Some(at) = at.or(before.map(|it| it.at)) else { return if distance.is_none() { Ok(None) } else { Err(()) } };
+        let distance = distance.or(before.map(|it| it.distance)).unwrap_or(i32::MAX);
+        Ok(Some(Self { at, distance }))
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ use rand::RngExt as _;
 use rand::rngs::StdRng;
 
 use super::model::Model;
-use super::saying::{ACCOUNTS, Expr, NAMES, Place, Saying, TAGS, To};
+use super::saying::{ACCOUNTS, Expr, NAMES, Saying, TAGS, To};
 
 pub(super) const ROOMS: usize = 2;
 
@@ -46,8 +46,10 @@ pub(super) enum Step {
 #[derive(Clone, Debug)]
 pub(super) struct Own {
     pub(super) tags: Option<Vec<&'static str>>,
-    pub(super) tells: Option<Expr>,
-    pub(super) place: Option<Place>,
+    /// `Some(None)` takes back what was said.
+    pub(super) tells: Option<Option<Expr>>,
+    pub(super) at: Option<i32>,
+    pub(super) distance: Option<i32>,
 }
 
 #[derive(Clone, Debug)]
@@ -174,9 +176,10 @@ fn saying(rng: &mut StdRng, model: &Model, room: usize, serial: &mut u32) -> Say
 
 fn own(rng: &mut StdRng) -> Own {
     let tags: Vec<_> = TAGS.into_iter().filter(|_| rng.random_bool(0.4)).collect();
-    let tells = rng.random_bool(0.3).then(|| expr(rng));
-    let place = rng.random_bool(0.3).then(|| Place { at: rng.random_range(1..100), distance: rng.random_range(0..60) });
-    Own { tags: rng.random_bool(0.7).then_some(tags), tells, place }
+    let tells = rng.random_bool(0.4).then(|| rng.random_bool(0.7).then(|| expr(rng)));
+    let at = rng.random_bool(0.3).then(|| rng.random_range(1..100));
+    let distance = rng.random_bool(if at.is_some() { 0.7 } else { 0.1 }).then(|| rng.random_range(0..60));
+    Own { tags: rng.random_bool(0.7).then_some(tags), tells, at, distance }
 }
 
 fn expr(rng: &mut StdRng) -> Expr {
