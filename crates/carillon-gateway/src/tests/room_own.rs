@@ -128,3 +128,18 @@ async fn who_is_nowhere_has_no_distance() {
     assert_eq!(bob.said(room).await, "all", "what is refused changes nothing");
 }
 
+#[tokio::test]
+async fn a_device_that_left_says_anew_what_it_is_though_another_one_stays() {
+    let (world, room) = hall(&["ann", "bob"]).await;
+    let mut phone = world.connected("bob", "phone").await;
+    phone.enter(room, json!({"tags": ["red"]})).await.unwrap();
+    let mut tablet = world.connected("bob", "tablet").await;
+    tablet.enter(room, Value::Null).await.unwrap();
+    phone.updates(room, json!({"tags": ["blue"], "nick": "Blue"})).await.unwrap();
+    phone.leave(room).await;
+    let entered = phone.enter(room, json!({"tags": ["fresh"], "nick": "Fresh"})).await.unwrap();
+    assert_eq!(entered["member"]["nick"], "Fresh");
+    world.say(to_tags(text(room, "ann", "blue"), r#"{"tag":"blue"}"#)).await;
+    world.say(to_tags(text(room, "ann", "fresh"), r#"{"tag":"fresh"}"#)).await;
+    assert_eq!(phone.said(room).await, "fresh");
+}

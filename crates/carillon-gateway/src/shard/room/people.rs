@@ -61,6 +61,11 @@ impl Person {
         self.latest.iter().find(|it| Some(&it.device) == device)
     }
 
+    /// The device will say anew what it is.
+    fn forget(&mut self, device: Option<&DeviceId>) {
+        self.latest.retain(|it| Some(&it.device) != device);
+    }
+
     pub(super) fn remember(&mut self, latest: Latest) {
         self.latest.retain(|it| it.device != latest.device);
         if self.latest.len() == LATEST_MAX {
@@ -192,7 +197,13 @@ impl People {
 
 impl Shard {
     /// One of the account's connections is out of the room, of which `tells` are told if it was the last one.
-    pub(super) fn let_go(&self, room: RoomKey, account: AccountNo, tells: Option<Expression>, leaving: Leaving) {
+    pub(super) fn let_go(
+        &self,
+        room: RoomKey,
+        (account, device): (AccountNo, Option<DeviceId>),
+        tells: Option<Expression>,
+        leaving: Leaving,
+    ) {
         let grace_s = || self.server.pipeline.apps.get(room.app).map_or(0, |app| app.settings.rooms.grace_s);
         let now_us = self.server.pipeline.clock.monotonic_us();
         let until_us = match leaving {
@@ -203,7 +214,12 @@ impl Shard {
         if let Some(until_us) = until_us {
             self.state.borrow_mut().rooms.leaving.push(Reverse((until_us, room, account)));
         }
-        let gone = self.change_room(room, |live| Some((live.is.clone()?, live.people.leave(account, tells, until_us)?)));
+        let gone = self.change_room(room, |live| {
+            if leaving != Leaving::Lost {
+                live.people.get_mut(account).into_iter().for_each(|it| it.forget(device.as_ref()));
+            }
+            Some((live.is.clone()?, live.people.leave(account, tells, until_us)?))
+        });
         if let Some(Some((is, person))) = gone {
             self.report(room);
             if leaving != Leaving::TurnedOut {

@@ -261,14 +261,14 @@ impl Shard {
             if return_us > 0 {
                 let until_us = self.server.pipeline.clock.monotonic_us().saturating_add(return_us);
                 let missed = missed.iter().map(|mail| mail.no).collect();
-                live.returning.leave((account, device), live.members.seen(place), missed, until_us);
+                live.returning.leave((account, device.clone()), live.members.seen(place), missed, until_us);
             }
             let target = live.target(place, tells.as_deref());
             live.swap_remove(room, place, connections);
             target
         };
         self.server.metrics.rooms.members.dec();
-        self.let_go(room, account, target, leaving);
+        self.let_go(room, (account, device), target, leaving);
     }
 }
 

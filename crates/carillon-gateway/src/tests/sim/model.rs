@@ -162,6 +162,9 @@ impl Model {
         }
         let people = &mut self.rooms[room].people;
         let person = people.get_mut(&it.account).unwrap();
+        if it.is_on {
+            person.latest.remove(it.device);
+        }
         person.connections -= 1;
         person.gone_us = until_us.filter(|_| person.connections == 0);
         if person.connections == 0 && until_us.is_none() {
