@@ -9,8 +9,8 @@ use crate::id::{AccountId, MessageId};
 use crate::model::{Content, CopyOptions, Gender, Moderation, Mute, MutedIn, Platform, Profile, Push, Secret};
 
 pub use room::{
-    CloseAfter, CreateRoom, EnterRoom, MembershipChange, Notify, Resend, RoomChange, RoomInfoChange, RoomRecipients,
-    RoomSend,
+    CloseAfter, CreateRoom, EnterRoom, MembershipChange, Notify, Resend, RoomCardChange, RoomChange, RoomInfoChange,
+    RoomRecipients, RoomSend,
 };
 
 /// Send one message, to one account or to many.

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use carillon_core::model::{
-    Broadcast, Committed, DropReason, Fate, Noted, Outcome, RoomCommitted, RoomKey, RoomMessage, RoomOutcomes, RoomTo,
+    Broadcast, Committed, DropReason, Fate, Noted, Outcome, RoomCard, RoomCommitted, RoomKey, RoomMessage,
+    RoomOutcomes, RoomTo,
 };
 use carillon_core::port::{EndReason, Fanout, Foreseen, LiveRooms, Present, Session, Sessions, Trial, Whom};
 use carillon_core::{AccountId, AccountNo, AppId};
@@ -223,6 +224,10 @@ impl Sessions for Hub {
 impl LiveRooms for Hub {
     fn head_count(&self, room: RoomKey) -> usize {
         self.rooms.here(room).accounts
+    }
+
+    fn card(&self, room: RoomKey, account: AccountNo) -> Option<Arc<RoomCard>> {
+        self.rooms.card(room, account)
     }
 
     fn is_awaited_in(&self, room: RoomKey) -> bool {

@@ -6,10 +6,10 @@
 //! A room that nobody is in, or on the way into, is forgotten; its numbers then start anew.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 
 use bytes::{Bytes, BytesMut};
-use carillon_core::model::{RoomCommitted, RoomKey, RoomMessage, RoomNews, RoomTo};
+use carillon_core::model::{RoomCard, RoomCommitted, RoomKey, RoomMessage, RoomNews, RoomTo};
 use carillon_core::room::{Audience, Expression, FanoutNo, Named, Point, Priority, Seen, To};
 use carillon_core::{AccountNo, MessageId};
 
@@ -74,6 +74,8 @@ struct Live {
     /// What the store was told last of whether anybody is there; and whether it is being told.
     reported: Option<bool>,
     is_reporting: bool,
+    /// How accounts show themselves that say so; their shards hold it for as long as they are there.
+    cards: HashMap<AccountNo, Weak<RoomCard>>,
 }
 
 impl Rooms {
@@ -102,6 +104,21 @@ impl Rooms {
             entering: sum.entering + it.entering,
             returning: sum.returning + it.returning,
         })
+    }
+
+    /// What an account that is there says of itself from now on, as long as somebody holds it.
+    pub(crate) fn show(&self, room: RoomKey, account: AccountNo, card: Option<&Arc<RoomCard>>) {
+        let mut rooms = self.lock();
+        let (Some(live), Some(card)) = (rooms.get_mut(&room), card) else { return };
+        // Before it grows, those go that are not there any more.
+        if live.cards.len() == live.cards.capacity() {
+            live.cards.retain(|_, it| it.strong_count() > 0);
+        }
+        live.cards.insert(account, Arc::downgrade(card));
+    }
+
+    pub(crate) fn card(&self, room: RoomKey, account: AccountNo) -> Option<Arc<RoomCard>> {
+        self.lock().get(&room)?.cards.get(&account)?.upgrade()
     }
 
     /// Gives the news their number and hands them to `put` with each shard that has somebody in the room.

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use axum::Router;
 use carillon_core::apps::Apps;
 use carillon_core::limit::Limiter;
-use carillon_core::model::{Broadcast, Committed, RoomCommitted, RoomKey};
+use carillon_core::model::{Broadcast, Committed, RoomCard, RoomCommitted, RoomKey};
 use carillon_core::pipeline::Pipeline;
 use carillon_core::port::{
     EndReason, Fanout, Foreseen, LiveRooms, Present, Session, Sessions, Store, StoreError, Trial, Whom,
@@ -66,6 +66,10 @@ impl Sessions for Nobody {
 impl LiveRooms for Nobody {
     fn head_count(&self, _room: RoomKey) -> usize {
         0
+    }
+
+    fn card(&self, _room: RoomKey, _account: AccountNo) -> Option<Arc<RoomCard>> {
+        None
     }
 
     fn is_awaited_in(&self, _room: RoomKey) -> bool {

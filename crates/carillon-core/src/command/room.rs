@@ -101,6 +101,25 @@ impl RoomInfoChange {
     }
 }
 
+/// How an account shows itself in a room from now on; `None` leaves a field as it is, and an empty text takes it back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RoomCardChange {
+    pub nick: Option<String>,
+    pub avatar: Option<String>,
+    pub ext: Option<String>,
+}
+
+impl RoomCardChange {
+    pub fn apply(self, card: &mut RoomCard) {
+        let Self { nick, avatar, ext } = self;
+        for (new, text) in [(nick, &mut card.nick), (avatar, &mut card.avatar), (ext, &mut card.ext)] {
+            if let Some(new) = new {
+                *text = new;
+            }
+        }
+    }
+}
+
 /// A change of what is kept of an account in a room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MembershipChange {
@@ -110,7 +129,7 @@ pub enum MembershipChange {
     /// Until then, in ms since 1970; 0 ends it.
     SetMutedUntil(u64),
     /// Kept of those only of whom something is kept.
-    SetCard(RoomCard),
+    SetCard(RoomCardChange),
     /// It came, in ms since 1970. Kept of those only of whom something is kept.
     NoteEntered(u64),
     /// Nothing changes; but there is something to be told and remembered.
@@ -124,7 +143,7 @@ impl MembershipChange {
             Self::SetBlocked(on) => membership.blocked = on,
             Self::SetMuted(on) => membership.muted = on,
             Self::SetMutedUntil(until_ms) => membership.muted_until_ms = until_ms,
-            Self::SetCard(card) => membership.card = card,
+            Self::SetCard(change) => change.apply(&mut membership.card),
             Self::NoteEntered(entered_ms) => membership.entered_ms = entered_ms,
             Self::Keep => {}
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Pipeline, check_enabled};
-use crate::command::{CreateRoom, EnterRoom, MembershipChange, Notify, RoomChange};
+use crate::command::{CreateRoom, EnterRoom, MembershipChange, Notify, RoomCardChange, RoomChange};
 use crate::decide::{self, MemberAction, Refusal};
 use crate::id::{AccountId, AccountNo, RoomNo};
 use crate::model::{
@@ -170,6 +170,28 @@ impl Pipeline {
             self.store.change_membership(member, entered, Along::at(now_ms)).await?;
         }
         Ok(Entered { role: decide::role(&room, account.no, &membership), room, card, membership, now_ms })
+    }
+
+    /// How an account shows itself in a room where it says nothing of itself: as is kept of it there, and else as in its
+    /// profile. `change` is kept from now on, of a member that stays one while it is away.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuchRoom`], [`Refusal::UnknownAccount`], [`Refusal::Store`].
+    pub async fn base_card(
+        &self,
+        app: &App,
+        no: RoomNo,
+        id: &AccountId,
+        change: Option<RoomCardChange>,
+    ) -> Result<RoomCard, Refusal> {
+        let room = self.room(app, no).await?;
+        let (account, mut membership) = self.member(app, room.key, id).await?;
+        if let Some(change) = change.filter(|_| membership.is_fixed()) {
+            let member = Member { room: room.key, account: account.no, id: account.id.clone() };
+            let (change, now_ms) = (MembershipChange::SetCard(change), self.clock.now_ms());
+            membership = self.store.change_membership(member, change, Along::at(now_ms)).await?;
+        }
+        Ok(membership.card.over(&RoomCard::from(&account.profile)))
     }
 
     /// Lets somebody in of whom nothing is known or kept.

@@ -299,6 +299,9 @@ pub trait LiveRooms: Send + Sync {
     /// How many accounts are in a room, each counted once.
     fn head_count(&self, room: RoomKey) -> usize;
 
+    /// What an account that is there says of itself in the room, if it says anything: empty fields are not said.
+    fn card(&self, room: RoomKey, account: AccountNo) -> Option<Arc<RoomCard>>;
+
     /// Whether a message to the room has anybody to go to: who is there, is on the way in, or may come back for what it missed.
     fn is_awaited_in(&self, room: RoomKey) -> bool;
 

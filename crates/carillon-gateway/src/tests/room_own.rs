@@ -92,6 +92,70 @@ async fn each_device_sends_where_its_own_tags_say() {
 }
 
 #[tokio::test]
+async fn a_member_shows_on_its_messages_what_it_shows_in_the_room() {
+    let (world, room) = hall(&["ann", "bob"]).await;
+    let profile = ProfileChange { name: Some("Bob".into()), icon: Some("b.png".into()), ..ProfileChange::default() };
+    world.change("bob", AccountChange::SetProfile(profile)).await;
+    let mut ann = world.member("ann", room, Value::Null).await;
+    world.say(text(room, "bob", "from afar")).await;
+    assert_eq!(ann.shown(room).await, shown("from afar", "Bob", "b.png"));
+    let mut phone = world.member("bob", room, json!({"nick": "Bobby"})).await;
+    phone.sends(room, "own").await;
+    assert_eq!(ann.shown(room).await, shown("own", "Bobby", "b.png"));
+    let sent = world.say(text(room, "bob", "of the backend")).await.first;
+    assert_eq!((sent.nick.as_str(), sent.avatar.as_str()), ("Bobby", "b.png"));
+    assert_eq!(ann.shown(room).await, shown("of the backend", "Bobby", "b.png"));
+    // What one of its devices leaves out stays as it is.
+    let mut tablet = world.connected("bob", "tablet").await;
+    tablet.enter(room, json!({"avatar": "here.png"})).await.unwrap();
+    tablet.sends(room, "tablet").await;
+    assert_eq!(ann.shown(room).await, shown("tablet", "Bobby", "here.png"));
+    for device in [&mut phone, &mut tablet] {
+        device.say(&json!({"id": 7, "unsubscribe": {"channel": format!("room:{room}")}})).await;
+        device.answer(7).await;
+    }
+    world.say(text(room, "bob", "gone")).await;
+    assert_eq!(ann.shown(room).await, shown("gone", "Bob", "b.png"));
+}
+
+#[tokio::test]
+async fn a_nick_that_is_taken_back_is_the_profiles_again() {
+    let (world, room) = hall(&["ann", "bob"]).await;
+    let profile = ProfileChange { name: Some("Bob".into()), ..ProfileChange::default() };
+    world.change("bob", AccountChange::SetProfile(profile)).await;
+    let mut ann = world.member("ann", room, Value::Null).await;
+    let mut bob = world.member("bob", room, json!({"nick": "Bobby", "avatar": "here.png"})).await;
+    assert_eq!(bob.updates(room, json!({"nick": ""})).await, Ok(json!({})));
+    let members = ann.rpc("room.members", json!({"room": room.to_string()})).await.unwrap();
+    let own = members["members"].as_array().unwrap().iter().find(|it| it["account"] == "bob").unwrap();
+    assert_eq!((&own["nick"], &own["avatar"]), (&json!("Bob"), &json!("here.png")));
+    world.say(text(room, "bob", "said")).await;
+    assert_eq!(ann.shown(room).await, shown("said", "Bob", "here.png"));
+}
+
+#[tokio::test]
+async fn what_a_fixed_member_has_kept_shows_while_it_is_away_and_when_it_is_back() {
+    let (world, room) = hall(&["ann", "bob", "carl"]).await;
+    let mut ann = world.member("ann", room, Value::Null).await;
+    let keep = json!({"nick": "Chief", "save": true});
+    for (name, is_kept) in [("bob", true), ("carl", false)] {
+        if is_kept {
+            world.act(room, name, MemberAction::SetFixed(true)).await;
+            assert_eq!(ann.told(room).await["event"], "role");
+        }
+        let mut client = world.member(name, room, Value::Null).await;
+        client.updates(room, keep.clone()).await.unwrap();
+        client.updates(room, json!({"avatar": "for-now.png"})).await.unwrap();
+        client.leave(room).await;
+        world.say(text(room, name, name)).await;
+        assert_eq!(ann.shown(room).await, shown(name, if is_kept { "Chief" } else { "" }, ""));
+        let entered = client.enter(room, Value::Null).await.unwrap();
+        assert_eq!(entered["member"]["nick"], if is_kept { json!("Chief") } else { Value::Null });
+        client.leave(room).await;
+    }
+}
+
+#[tokio::test]
 async fn what_an_update_does_not_give_stays_and_what_it_gives_empty_is_taken_back() {
     let (world, room) = hall(&["ann", "bob", "carl"]).await;
     let own = json!({"location": {"x": 0, "y": 0}, "distance": 5, "tags": ["blue"], "notifyTargetTags": RED});

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, mpsc};
 
 use async_trait::async_trait;
-use carillon_core::model::{Broadcast, Committed, RoomCommitted, RoomKey};
+use carillon_core::model::{Broadcast, Committed, RoomCard, RoomCommitted, RoomKey};
 use carillon_core::port::{EndReason, Fanout, Foreseen, LiveRooms, Present, Session, Sessions, Trial, Which, Whom};
 use carillon_core::{AccountId, AccountNo, AppId};
 
@@ -66,6 +66,12 @@ impl Sessions for Recorder {
 impl LiveRooms for Recorder {
     fn head_count(&self, room: RoomKey) -> usize {
         self.present.lock().unwrap().iter().filter(|(key, _)| *key == room).count()
+    }
+
+    fn card(&self, room: RoomKey, account: AccountNo) -> Option<Arc<RoomCard>> {
+        let present = self.present.lock().unwrap();
+        let it = present.iter().find(|(key, it)| *key == room && it.account == account);
+        it.map(|(_, it)| Arc::new(it.card.clone()))
     }
 
     fn is_awaited_in(&self, room: RoomKey) -> bool {

@@ -12,10 +12,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use carillon_core::command::MembershipChange;
-use carillon_core::model::{
-    AppSettings, Closing, NewApp, NewRoom, Profile, RoomCard, RoomInfo, RoomKey, RoomRole, Secret,
-};
+use carillon_core::command::{MembershipChange, RoomCardChange};
+use carillon_core::model::{AppSettings, Closing, NewApp, NewRoom, Profile, RoomInfo, RoomKey, RoomRole, Secret};
 use carillon_core::port::{Along, Clock, Member, MemberSpan, NewAccount, RoomStore as _, Store};
 use carillon_core::{AccountId, AccountNo, AppId};
 use carillon_store::{EmbeddedConfig, EmbeddedStore};
@@ -132,7 +130,7 @@ impl Bench {
 
 /// Has an account become a fixed member that came at this time.
 async fn join(store: &EmbeddedStore, member: Member, entered_ms: u64) -> Result<()> {
-    let card = RoomCard { nick: member.id.to_string(), ..RoomCard::default() };
+    let card = RoomCardChange { nick: Some(member.id.to_string()), ..RoomCardChange::default() };
     let changes = [
         MembershipChange::SetRole(RoomRole::Fixed),
         MembershipChange::SetCard(card),

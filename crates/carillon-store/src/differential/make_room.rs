@@ -1,6 +1,6 @@
 //! Random operations on rooms.
 
-use carillon_core::command::{CloseAfter, MembershipChange, RoomChange, RoomInfoChange};
+use carillon_core::command::{CloseAfter, MembershipChange, RoomCardChange, RoomChange, RoomInfoChange};
 use carillon_core::model::{
     ClosingPolicy, NewRoom, Point, RoomCard, RoomInfo, RoomKey, RoomPriority, RoomRole, RoomTo,
 };
@@ -111,13 +111,18 @@ impl Make<'_> {
         RoomCard { nick: self.text(9), avatar: self.text(9), ext: self.text(9) }
     }
 
+    fn card_change(&mut self) -> RoomCardChange {
+        let mut field = || self.rng.random::<bool>().then(|| self.text(9));
+        RoomCardChange { nick: field(), avatar: field(), ext: field() }
+    }
+
     fn membership_change(&mut self) -> MembershipChange {
         match self.rng.random_range(0..7) {
             0 => MembershipChange::SetRole(self.pick(&[RoomRole::Guest, RoomRole::Fixed, RoomRole::Manager])),
             1 => MembershipChange::SetBlocked(self.rng.random()),
             2 => MembershipChange::SetMuted(self.rng.random()),
             3 => MembershipChange::SetMutedUntil(self.pick(&[0, self.now_ms, self.now_ms + 70_000])),
-            4 => MembershipChange::SetCard(self.card()),
+            4 => MembershipChange::SetCard(self.card_change()),
             5 => MembershipChange::Keep,
             _ => MembershipChange::NoteEntered(self.now_ms),
         }

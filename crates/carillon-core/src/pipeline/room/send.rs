@@ -144,8 +144,13 @@ impl Pipeline {
         named: &[AccountId],
     ) -> Result<Seen, StoreError> {
         let key = RoomKey { app: app.id, no: room };
-        let RoomSending { room, sender, membership, recipients } = self.store.room_sending(key, sender, named).await?;
+        let RoomSending { room, sender, mut membership, recipients } =
+            self.store.room_sending(key, sender, named).await?;
         let room = room.map(Arc::new);
+        // Who is there shows what it says of itself now.
+        if let Some(card) = sender.as_ref().and_then(|it| self.live.card(key, it.no)) {
+            membership.card = card.over(&membership.card);
+        }
         Ok(Seen { room, sender, membership, recipients, now_ms: self.clock.now_ms() })
     }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use carillon_core::command::{Notify, RoomChange};
-use carillon_core::model::{ClosingPolicy, Room, RoomKey, RoomRole};
+use carillon_core::model::{ClosingPolicy, Room, RoomCard, RoomKey, RoomRole};
 use carillon_core::port::{Present, Which, Whom};
 use carillon_core::room::{Expression, Reach, Tags};
 use carillon_core::{AccountNo, DeviceId};
@@ -32,6 +32,8 @@ type ByEntry = BTreeSet<(Reverse<u64>, AccountNo)>;
 #[derive(Clone)]
 pub(super) struct Person {
     pub(super) who: Present,
+    /// What it says of itself here, as the hub has it for its messages; `None` where it says nothing.
+    pub(super) own: Option<Arc<RoomCard>>,
     /// Which members are told that it is gone, where its last connection was lost; `None` for all.
     tells: Option<Expression>,
     /// When it counts as gone, where its last connection was lost.
@@ -54,7 +56,11 @@ const LATEST_MAX: usize = 16;
 
 impl Person {
     pub(super) fn new(who: Present) -> Self {
-        Self { who, tells: None, is_gone_us: None, latest: Vec::new() }
+        Self { who, own: None, tells: None, is_gone_us: None, latest: Vec::new() }
+    }
+
+    pub(super) fn says(&mut self, own: RoomCard) {
+        self.own = (own != RoomCard::default()).then(|| Arc::new(own));
     }
 
     pub(super) fn latest(&self, device: Option<&DeviceId>) -> Option<&Latest> {
@@ -95,7 +101,8 @@ impl People {
         self.all.is_empty()
     }
 
-    /// One more connection of the account is there. How it shows itself now holds for all of them, but it is there
+    /// One more connection of the account is there. What it says of itself now holds for all of them, and what it leaves out
+    /// stays, unless it repeats what was changed since; but it is there
     /// since the first one came. Returns whether that is this one, and the account as it is then.
     pub(super) fn enter(&mut self, mut person: Person, device: Option<&DeviceId>) -> (bool, &Person) {
         let before = self.take(person.who.account);
@@ -103,7 +110,11 @@ impl People {
         if let Some(before) = before {
             (person.who.connections, person.who.entered_ms) = (before.who.connections + 1, before.who.entered_ms);
             if before.latest(device).is_some() {
-                person.who.card = before.who.card;
+                (person.who.card, person.own) = (before.who.card, before.own);
+            } else if let Some(before) = before.own {
+                let own = person.own.as_deref().map_or_else(|| (*before).clone(), |it| it.over(&before));
+                person.who.card = own.over(&person.who.card);
+                person.says(own);
             }
             person.latest = before.latest;
         }

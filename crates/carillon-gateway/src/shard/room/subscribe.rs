@@ -160,7 +160,9 @@ impl Shard {
         let Entered { room: is, role, card, now_ms, membership } = entered;
         let muted = membership.muted;
         let who = Present { account, id: account_id, role, muted, card, entered_ms: now_ms, connections: 1 };
-        let (is_new, own) = live.people.enter(Person::new(who), device.as_ref());
+        let mut person = Person::new(who);
+        person.says(chosen.card);
+        let (is_new, own) = live.people.enter(person, device.as_ref());
         let (tags, reach, tells) = match own.latest(device.as_ref()) {
             Some(latest) => (latest.tags.clone(), latest.reach, latest.tells.clone()),
             None => (chosen.tags, chosen.reach, chosen.tells),
@@ -175,6 +177,7 @@ impl Shard {
         let mut here = live.here();
         here.connections += 1;
         let last = self.server.hub.rooms.change(room, self.place, |it| *it = here);
+        self.server.hub.rooms.show(room, account, own.own.as_ref());
         live.members.push(account, last, now_us);
         live.members.set_tags(place, tags);
         live.members.set_reach(place, reach);

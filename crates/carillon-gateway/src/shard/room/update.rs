@@ -1,7 +1,9 @@
 //! What a member changes of itself while it is there: tags and position of the connection that says so, the card of the
 //! account. What is not given stays.
 
-use carillon_core::model::RoomKey;
+use carillon_core::AccountNo;
+use carillon_core::command::RoomCardChange;
+use carillon_core::model::{RoomCard, RoomKey};
 use carillon_core::room::Tags;
 use serde::Deserialize;
 
@@ -22,6 +24,18 @@ pub(in crate::shard) struct Update {
     notify_target_tags: Option<String>,
     location: Option<Location>,
     distance: Option<f64>,
+    /// Whether a fixed member's nick, avatar and ext are kept for when it is away.
+    #[serde(default)]
+    save: bool,
+}
+
+impl Update {
+    /// How the account is to show itself, where that changes, and whether this is to be kept.
+    pub(in crate::shard) fn card(&self) -> Option<(RoomCardChange, bool)> {
+        let Self { nick, avatar, ext, .. } = self;
+        let change = RoomCardChange { nick: nick.clone(), avatar: avatar.clone(), ext: ext.clone() };
+        (change != RoomCardChange::default()).then_some((change, self.save))
+    }
 }
 
 impl Shard {
@@ -36,8 +50,9 @@ impl Shard {
         Some(state.rooms.by_key.get(&room)?.target(place, tells.as_deref())?.to_string())
     }
 
+    /// Changes all but how the account shows itself, which is looked at with the rest.
     pub(in crate::shard) fn update_member(&self, id: ConnId, room: RoomKey, update: Update) -> Result<(), ErrorCode> {
-        let Update { room: _, nick, avatar, ext, tags, notify_target_tags, location, distance } = update;
+        let Update { nick, avatar, ext, tags, notify_target_tags, location, distance, .. } = update;
         check_card(or_empty(&nick), or_empty(&avatar), or_empty(&ext))?;
         let tags = tags.map(|it| Tags::new(&it)).transpose().map_err(|_| ErrorCode::BAD_REQUEST)?;
         let tells = notify_target_tags.map(|it| expression(&it)).transpose()?;
@@ -58,18 +73,22 @@ impl Shard {
         if let Some(tells) = tells {
             *own = tells;
         }
-        if let Some(person) = live.people.get_mut(account) {
-            if let Some(device) = device.flatten() {
-                person.remember(Latest { device, tags, reach, tells: own.clone() });
-            }
-            let card = &mut person.who.card;
-            for (new, text) in [(nick, &mut card.nick), (avatar, &mut card.avatar), (ext, &mut card.ext)] {
-                if let Some(new) = new {
-                    *text = new;
-                }
-            }
+        if let (Some(person), Some(device)) = (live.people.get_mut(account), device.flatten()) {
+            person.remember(Latest { device, tags, reach, tells: own.clone() });
         }
         Ok(())
+    }
+
+    /// Changes how an account shows itself that is there; `base` speaks where it says nothing.
+    pub(in crate::shard) fn show(&self, room: RoomKey, account: AccountNo, change: RoomCardChange, base: &RoomCard) {
+        let mut state = self.state.borrow_mut();
+        let live = state.rooms.by_key.get_mut(&room);
+        let Some(person) = live.and_then(|it| it.people.get_mut(account)) else { return };
+        let mut own = person.own.as_deref().cloned().unwrap_or_default();
+        change.apply(&mut own);
+        person.who.card = own.over(base);
+        person.says(own);
+        self.server.hub.rooms.show(room, account, person.own.as_ref());
     }
 }
 

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use carillon_core::command::{Resend, RoomRecipients, RoomSend};
-use carillon_core::model::{Moderation, RoomKey, RoomPriority};
+use carillon_core::model::{Moderation, RoomCard, RoomKey, RoomPriority};
 use carillon_core::pipeline::SentToRoom;
 use carillon_core::port::{LiveRooms as _, PageLimit, RoomSpan, Which, Whom};
 use carillon_core::room::{AbandonRatio, Expression};
@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
 use super::{Caller, Done, read, word};
+use crate::login::visitor::is_visitor;
 use crate::protocol::code::ErrorCode;
 use crate::shard::query::Failed;
 use crate::shard::room::Update;
@@ -189,7 +190,18 @@ pub(super) async fn update(shard: &Shard, caller: &Caller, data: &[u8]) -> Resul
     let update: Update = read(data)?;
     let room = own(shard, caller, &update.room)?;
     shard.charge_write(caller.account)?;
+    let card = update.card();
     shard.update_member(caller.connection, room, update)?;
+    if let Some((change, save)) = card {
+        let base = if is_visitor(caller.account) {
+            RoomCard::default()
+        } else {
+            let _permit = shard.may_read().await;
+            let kept = save.then(|| change.clone());
+            shard.server.pipeline.base_card(&caller.app, room.no, &caller.id, kept).await?
+        };
+        shard.show(room, caller.account, change, &base);
+    }
     Ok(word(&Done {}))
 }
 

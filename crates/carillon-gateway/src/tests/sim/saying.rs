@@ -55,7 +55,9 @@ pub(super) struct Place {
 impl Place {
     /// With what a member says of it; nowhere it has no distance.
     pub(super) fn said(before: Option<Self>, at: Option<i32>, distance: Option<i32>) -> Result<Option<Self>, ()> {
-        let Some(at) = at.or(before.map(|it| it.at)) else { return if distance.is_none() { Ok(None) } else { Err(()) } };
+        let Some(at) = at.or(before.map(|it| it.at)) else {
+            return if distance.is_none() { Ok(None) } else { Err(()) };
+        };
         let distance = distance.or(before.map(|it| it.distance)).unwrap_or(i32::MAX);
         Ok(Some(Self { at, distance }))
     }

@@ -8,7 +8,8 @@ use carillon_core::apps::Apps;
 use carillon_core::command::{CreateAccount, CreateRoom};
 use carillon_core::limit::Limiter;
 use carillon_core::model::{
-    ApiKey, App, AppSettings, Broadcast, Committed, Limits, NewApp, Profile, RoomCommitted, RoomInfo, RoomKey, Secret,
+    ApiKey, App, AppSettings, Broadcast, Committed, Limits, NewApp, Profile, RoomCard, RoomCommitted, RoomInfo,
+    RoomKey, Secret,
 };
 use carillon_core::pipeline::Pipeline;
 use carillon_core::port::{
@@ -173,6 +174,10 @@ impl Sessions for Heard {
 impl LiveRooms for Heard {
     fn head_count(&self, _room: RoomKey) -> usize {
         0
+    }
+
+    fn card(&self, _room: RoomKey, _account: AccountNo) -> Option<Arc<RoomCard>> {
+        None
     }
 
     fn is_awaited_in(&self, _room: RoomKey) -> bool {

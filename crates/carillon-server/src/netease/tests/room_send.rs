@@ -56,6 +56,19 @@ async fn a_message_is_answered_in_texts_and_a_usual_one_has_no_flags() {
 }
 
 #[tokio::test]
+async fn a_sender_that_is_there_is_named_as_it_names_itself_there() {
+    let backend = backend().await;
+    backend.post("user/updateUinfo.action", &[("accid", "ann"), ("name", "Ann"), ("icon", "a.png")]).await;
+    backend.enter("ann", RoomRole::Guest, 0).await;
+    assert_snapshot!(
+        send(&backend, &[("fromAccid", "ann")]).await,
+        @r#"{"code":200,"desc":{"time":"1700000000000","fromAvator":"a.png","msgid_client":"m1","fromClientType":"REST","attach":"hi","roomId":"1","fromAccount":"ann","fromNick":"ann here","type":"0","ext":""}}"#
+    );
+    let sender = &backend.room_messages()[0].sender;
+    assert_eq!((sender.card.nick.as_str(), sender.card.avatar.as_str()), ("ann here", "a.png"));
+}
+
+#[tokio::test]
 async fn every_parameter_reaches_the_message() {
     let backend = backend().await;
     let tags = r#"{"tag":"a"} and {"tag":"b.*","matchType":"regex"}"#;

@@ -1,5 +1,6 @@
 //! What is kept of a room's members, and its fixed ones by when they came.
 
+use carillon_core::command::RoomCardChange;
 use carillon_core::model::{RoomCard, RoomRole};
 use carillon_core::port::Kept;
 
@@ -41,18 +42,21 @@ impl Setup {
 
 async fn of_whom_nothing_is_to_be_kept_nothing_is(it: Setup) {
     let room = it.room().await;
-    let card = || RoomCard { nick: "Bob".into(), ..RoomCard::default() };
+    let named = || RoomCardChange { nick: Some("Bob".into()), ..RoomCardChange::default() };
     let of_bob = async || it.store.memberships(room, &[BOB]).await.unwrap().remove(0);
     assert_eq!(it.fixed(room).await, [ANN], "its creator is a member");
-    for of_members in [MembershipChange::SetCard(card()), MembershipChange::NoteEntered(NOW_MS)] {
+    for of_members in [MembershipChange::SetCard(named()), MembershipChange::NoteEntered(NOW_MS)] {
         assert_eq!(it.change_member(room, BOB, of_members).await, Membership::default());
     }
     assert_eq!(it.fixed(room).await, [ANN]);
     let fixed = it.change_member(room, BOB, MembershipChange::SetRole(RoomRole::Fixed)).await;
     assert_eq!(fixed, Membership { role: RoomRole::Fixed, ..Membership::default() });
-    it.change_member(room, BOB, MembershipChange::SetCard(card())).await;
+    let shown = RoomCardChange { avatar: Some("b.png".into()), ..RoomCardChange::default() };
+    it.change_member(room, BOB, MembershipChange::SetCard(shown)).await;
+    it.change_member(room, BOB, MembershipChange::SetCard(named())).await;
     let noted = it.change_member(room, BOB, MembershipChange::NoteEntered(NOW_MS)).await;
-    assert_eq!((&noted.card, noted.entered_ms), (&card(), NOW_MS));
+    let card = RoomCard { nick: "Bob".into(), avatar: "b.png".into(), ..RoomCard::default() };
+    assert_eq!((&noted.card, noted.entered_ms), (&card, NOW_MS), "what is not given stays");
     assert_eq!(it.store.memberships(room, &[BOB, CARL]).await, Ok(vec![noted, Membership::default()]));
     let guest = it.change_member(room, BOB, MembershipChange::SetRole(RoomRole::Guest)).await;
     assert_eq!(guest, Membership::default());
