@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 /// A user's place in a room.
 pub(crate) struct Seat {
-    _subscription: Subscription,
+    subscription: Subscription,
     events: EventStream<SubscriptionEvent>,
 }
 
@@ -18,7 +18,7 @@ impl Seat {
         let subscription = builder.data(data.to_string()).build().unwrap();
         let events = subscription.events();
         subscription.subscribe();
-        let mut seat = Self { _subscription: subscription, events };
+        let mut seat = Self { subscription, events };
         let entered = seat.until("it enters", |event| match event {
             SubscriptionEvent::Subscribed(it) => Some(it.data.clone().unwrap()),
             _ => None,
@@ -79,7 +79,14 @@ impl Seat {
 
 /// A server with a room of ann's, and its number.
 pub(crate) async fn with_room() -> (TestServer, String) {
-    let server = TestServer::start().await;
+    with_rooms("").await
+}
+
+/// As [`with_room`], where rooms are set up like this.
+async fn with_rooms(settings: &str) -> (TestServer, String) {
+    let app = AppFile::default();
+    let lines = format!("{}[apps.rooms]\n{settings}\n", if settings.is_empty() { &app.lines } else { "" });
+    let server = TestServer::with("", AppFile { lines, ..app }).await;
     server.backend.create_accounts(&["ann", "bob", "carl"]).await;
     let answer = server.backend.call("chatroom/create", &[("creator", "ann"), ("name", "hall")]).await;
     let room = answer["chatroom"]["roomid"].to_string();
@@ -149,6 +156,65 @@ async fn who_is_kicked_has_to_go_and_the_others_stay() {
     assert_eq!((&kicked["account"], &kicked["by"]), (&json!("bob"), &json!("ann")));
     say(&server, "sendMsg", (&room, "after"), &[]).await;
     assert_eq!(of_carl.said().await, "after");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_hears_nothing_more_and_the_others_are_told() {
+    let (server, room) = with_room().await;
+    let (_bob, mut of_bob) = member(&server, "bob", &room, json!({})).await;
+    let (_carl, mut of_carl) = member(&server, "carl", &room, json!({})).await;
+    of_bob.subscription.unsubscribe();
+    assert_eq!(of_bob.removed().await, 0, "it was its own wish");
+    let left = of_carl.happens("left").await;
+    assert_eq!((&left["member"]["account"], &left["online"]), (&json!("bob"), &json!(1)));
+    say(&server, "sendMsg", (&room, "without bob"), &[]).await;
+    assert_eq!(of_carl.said().await, "without bob");
+    of_bob.subscription.subscribe();
+    of_carl.happens("entered").await;
+    say(&server, "sendMsg", (&room, "with bob"), &[]).await;
+    assert_eq!(of_bob.said().await, "with bob");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_comes_back_gets_what_it_missed_of_high_priority_once() {
+    let (server, room) = with_rooms("grace_s = 0").await;
+    let (_carl, mut of_carl) = member(&server, "carl", &room, json!({})).await;
+    for missed in [None, Some("urgent"), None] {
+        let mut bob = server.user("bob").device("phone").connect().await;
+        bob.subscribed().await;
+        let (mut of_bob, _) = Seat::enter(&bob, &room, json!({})).await;
+        of_carl.happens("entered").await;
+        say(&server, "sendMsg", (&room, "now"), &[]).await;
+        assert_eq!(of_carl.said().await, "now");
+        for text in missed.into_iter().chain(["now"]) {
+            assert_eq!(of_bob.said().await, text);
+        }
+        bob.client.disconnect();
+        of_carl.happens("left").await;
+        for (text, high) in [("usual", "false"), ("urgent", "true")].into_iter().filter(|_| missed.is_none()) {
+            say(&server, "sendMsg", (&room, text), &[("highPriority", high)]).await;
+            assert_eq!(of_carl.said().await, text);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_that_is_sent_more_than_it_takes_is_told_how_much_it_missed() {
+    let (server, room) = with_rooms("normal_per_s = 1").await;
+    let (_bob, mut of_bob) = member(&server, "bob", &room, json!({})).await;
+    let list: Vec<_> = (0..10).map(|n| json!({"msgId": format!("m{n}"), "msgType": 0, "attach": "hi"})).collect();
+    let list = json!(list).to_string();
+    call(&server, "batchSendMsg", &[("roomid", &room), ("fromAccid", "ann"), ("msgList", &list)]).await;
+    let (mut heard, mut missed) = (0, 0);
+    while heard + missed < 10 {
+        let told = of_bob.told().await;
+        match told["missed"].as_u64() {
+            Some(more) => missed += more,
+            None => heard += 1,
+        }
+    }
+    assert!(heard > 0 && missed > 0, "{heard} heard, {missed} missed");
+    assert_eq!(heard + missed, 10);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -71,6 +71,27 @@ for (const encoding of ENCODINGS) {
       assert.equal(bob.seat.told.items.some((it) => it.elements?.[0].text === 'to ann'), false);
     });
 
+    it('brings who comes back what it missed of high priority, once', async () => {
+      const room = await newRoom();
+      const [ann, bob] = [await member('ann', room), await member('bob', room)];
+      bob.seat.leave();
+      await ann.seat.nextEvent('left');
+      const away = { usual: {}, urgent: { highPriority: 'true' } };
+      away['not for later'] = { highPriority: 'true', needHighPriorityMsgResend: 'false' };
+      for (const [text, more] of Object.entries(away)) {
+        await say(room, text, more);
+        assert.equal(await ann.seat.nextText(), text);
+      }
+      for (const missed of [['urgent'], []]) {
+        bob.seat.subscription.subscribe();
+        await ann.seat.nextEvent('entered');
+        await say(room, 'now');
+        for (const text of [...missed, 'now']) assert.equal(await bob.seat.nextText(), text);
+        bob.seat.leave();
+        await ann.seat.nextEvent('left');
+      }
+    });
+
     it('says the same of a room that is closed as of one that there is not', async () => {
       const room = await newRoom();
       await server.must('chatroom/toggleCloseStat', { roomid: room, operator: 'owner', valid: 'false' });

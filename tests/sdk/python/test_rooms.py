@@ -62,6 +62,24 @@ class Shared:
         went = await ann.next_event("left")
         self.assertEqual((went["member"]["account"], went["online"]), ("bob", 1))
 
+    async def test_who_comes_back_gets_what_it_missed_of_high_priority_once(self):
+        _, ann, _ = await self.member("ann")
+        _, bob, _ = await self.member("bob")
+        await bob.subscription.unsubscribe()
+        await ann.next_event("left")
+        high = {"highPriority": "true"}
+        away = {"usual": {}, "urgent": high, "not for later": {**high, "needHighPriorityMsgResend": "false"}}
+        for text, more in away.items():
+            await self.say(text, **more)
+            self.assertEqual(await ann.next_text(), text)
+        for missed in (["urgent"], []):
+            await bob.subscription.subscribe()
+            await ann.next_event("entered")
+            await self.say("now")
+            self.assertEqual([await bob.next_text() for _ in [*missed, "now"]], [*missed, "now"])
+            await bob.subscription.unsubscribe()
+            await ann.next_event("left")
+
     async def test_who_is_kicked_has_to_go_and_the_others_are_told(self):
         _, ann, _ = await self.member("ann")
         _, bob, _ = await self.member("bob")
