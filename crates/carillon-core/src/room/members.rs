@@ -56,6 +56,11 @@ impl Members {
         self.high.push(Window::new(now));
     }
 
+    /// The member at `place` comes back, and has what it had when it left.
+    pub fn come_back(&mut self, place: usize, before: Seen) {
+        self.seen[place] = self.seen[place].after(before);
+    }
+
     /// A connection leaves; the last one gets its place.
     pub fn swap_remove(&mut self, place: usize) {
         self.accounts.swap_remove(place);

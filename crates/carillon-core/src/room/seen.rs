@@ -36,6 +36,20 @@ impl Seen {
         }
     }
 
+    /// The connection did not get `no` after all.
+    pub fn unmark(&mut self, no: FanoutNo) {
+        if let Some(bit) = self.bit(no) {
+            self.bits &= !bit;
+        }
+    }
+
+    /// Of a connection that comes back: it has what it had `before`, of what is still remembered.
+    #[must_use]
+    pub fn after(self, before: Self) -> Self {
+        let ahead = self.last.0.checked_sub(before.last.0).filter(|ahead| *ahead < Self::LEN);
+        Self { bits: ahead.map_or(0, |ahead| before.bits << ahead), ..self }
+    }
+
     /// Whether the connection got `no`. [`Self::LEN`] or more places before the last that it got, that is forgotten: then it
     /// got what was sent while it was there, and nothing of what was sent before.
     #[inline]
@@ -106,6 +120,20 @@ mod tests {
         let seen = seen(10, &[12, 13]);
         let missed: Vec<u64> = (9..=15).filter(|no| seen.has_missed(FanoutNo(*no))).collect();
         assert_eq!(missed, [11, 14, 15]);
+    }
+
+    #[test]
+    fn a_connection_that_comes_back_has_what_it_had_and_nothing_of_what_it_missed() {
+        let mut before = seen(10, &[11, 12, 14]);
+        before.unmark(FanoutNo(12));
+        let mut back = Seen::new(FanoutNo(20)).after(before);
+        back.mark(FanoutNo(21));
+        let had: Vec<u64> = (0..=22).filter(|no| back.has(FanoutNo(*no))).collect();
+        assert_eq!(had, [11, 14, 21]);
+        assert!((0..=20).all(|no| !back.has_missed(FanoutNo(no))), "what it missed before, it does not miss once more");
+        for (last, has) in [(14 + Seen::LEN - 1, true), (14 + Seen::LEN, false), (13, false)] {
+            assert_eq!(Seen::new(FanoutNo(last)).after(before).has(FanoutNo(14)), has, "{last}");
+        }
     }
 
     proptest! {

@@ -1,6 +1,6 @@
 //! Members that come back to a room: what they get of what they missed.
 
-use carillon_core::command::{Notify, RoomSend};
+use carillon_core::command::{Notify, Resend, RoomSend};
 use carillon_core::model::{App, AppSettings, DropReason, Limits, RoomPriority};
 use carillon_core::pipeline::RoomMessageAt;
 use serde_json::{Value, json};
@@ -88,6 +88,32 @@ async fn a_device_that_comes_back_on_another_connection_gets_it_and_a_new_one_do
     hears_no_more(&world, &mut tablet, room).await;
     let mut phone = world.member("bob", room, Value::Null).await;
     assert_eq!(phone.said(room).await, "missed");
+}
+
+#[tokio::test]
+async fn a_device_that_comes_back_is_not_sent_again_what_it_had_before() {
+    let world = World::with(GatewayConfig { shards: 1, ..GatewayConfig::default() }).await;
+    world.accounts(&["ann", "bob", "carl"]).await;
+    let room = world.room("ann").await.key.no;
+    let mut carl = world.member("carl", room, Value::Null).await;
+    let mut bob = world.member("bob", room, Value::Null).await;
+    world.say(text(room, "ann", "had")).await;
+    assert_eq!((bob.said(room).await, carl.said(room).await), ("had".into(), "had".into()));
+    drop(bob);
+    while world.metrics.rooms.members.get() > 1 {
+        world.settle(&mut carl).await;
+    }
+    world.say(text(room, "ann", "missed")).await;
+    assert_eq!(carl.said(room).await, "missed");
+    let mut bob = world.member("bob", room, Value::Null).await;
+    let mut tablet = world.connected("bob", "tablet").await;
+    tablet.enter(room, Value::Null).await.unwrap();
+    for said in ["had", "missed"] {
+        world.say(RoomSend { resend: Resend::IfKnown, ..text(room, "ann", said) }).await;
+    }
+    assert_eq!([tablet.said(room).await, tablet.said(room).await], ["had", "missed"], "it is another device");
+    assert_eq!(bob.said(room).await, "missed");
+    hears_no_more(&world, &mut bob, room).await;
 }
 
 #[tokio::test]

@@ -38,10 +38,19 @@ struct Left {
     device: Option<DeviceId>,
     /// What it got.
     seen: Seen,
-    /// What it is known to have missed beside that, in the order of numbers: what was on its way to it when it left, and what it
-    /// had not got yet of what it missed before.
+    /// What it is known to have missed beside that of what members come back for, in the order of numbers: what was on its way
+    /// to it when it left, and what it had not got yet of what it missed before.
     missed: Vec<FanoutNo>,
     until_us: u64,
+}
+
+impl Left {
+    fn miss(&mut self, mail: &RoomMail) {
+        self.seen.unmark(mail.no);
+        if is_for_returning(mail) {
+            self.missed.insert(self.missed.partition_point(|it| *it < mail.no), mail.no);
+        }
+    }
 }
 
 impl Returning {
@@ -80,41 +89,45 @@ impl Returning {
         self.kept_bytes = self.kept.iter().map(|(_, mail)| bytes(mail)).sum();
     }
 
+    /// Notes what somebody had got who leaves, and what of that it had not got to the end.
     pub(super) fn leave(
         &mut self,
         (account, device): (AccountNo, Option<DeviceId>),
         seen: Seen,
-        mut missed: Vec<FanoutNo>,
+        missed: &[Arc<RoomMail>],
         until_us: u64,
     ) {
-        missed.sort_unstable();
+        let mut left = Left { device, seen, missed: Vec::new(), until_us };
+        missed.iter().for_each(|mail| left.miss(mail));
         let of_account = self.left.entry(account).or_default();
-        of_account.retain(|it| it.device != device);
-        of_account.push(Left { device, seen, missed, until_us });
+        of_account.retain(|it| it.device != left.device);
+        of_account.push(left);
         self.ends.push_back((until_us, account));
     }
 
     /// Somebody who left has not got this either.
-    pub(super) fn miss(&mut self, (account, device): &(AccountNo, Option<DeviceId>), no: FanoutNo) {
+    pub(super) fn miss(&mut self, (account, device): &(AccountNo, Option<DeviceId>), mail: &RoomMail) {
         let mut left = self.left.get_mut(account).into_iter().flatten();
-        if let Some(Left { missed, .. }) = left.find(|it| it.device == *device) {
-            missed.insert(missed.partition_point(|it| *it < no), no);
-        }
+        left.find(|it| it.device == *device).into_iter().for_each(|it| it.miss(mail));
     }
 
-    /// What the account missed on this device since it left, if that is not too long ago. What was sent before it comes back
-    /// now, it does not miss another time.
-    pub(super) fn back(&mut self, account: AccountNo, device: Option<&DeviceId>, now_us: u64) -> Vec<Arc<RoomMail>> {
-        let Some(of_account) = self.left.get_mut(&account) else { return Vec::new() };
-        let place = of_account.iter().position(|it| it.device.as_ref() == device);
-        let Some(place) = place else { return Vec::new() };
+    /// What the account had got on this device when it left, and what it missed since, if that is not too long ago. What was
+    /// sent before it comes back now, it does not miss another time.
+    pub(super) fn back(
+        &mut self,
+        account: AccountNo,
+        device: Option<&DeviceId>,
+        now_us: u64,
+    ) -> Option<(Seen, Vec<Arc<RoomMail>>)> {
+        let of_account = self.left.get_mut(&account)?;
+        let place = of_account.iter().position(|it| it.device.as_ref() == device)?;
         let Left { seen, missed: before, until_us, .. } = of_account.swap_remove(place);
         if of_account.is_empty() {
             self.left.remove(&account);
         }
         let has_missed = |mail: &&Arc<RoomMail>| seen.has_missed(mail.no) || before.binary_search(&mail.no).is_ok();
         let missed = self.kept.iter().map(|(_, mail)| mail).filter(has_missed);
-        if until_us > now_us { missed.cloned().collect() } else { Vec::new() }
+        (until_us > now_us).then(|| (seen, missed.cloned().collect()))
     }
 
     /// Forgets what is too old.
@@ -135,7 +148,7 @@ impl Returning {
 }
 
 /// Whether members come back for it.
-pub(super) fn is_for_returning(mail: &RoomMail) -> bool {
+fn is_for_returning(mail: &RoomMail) -> bool {
     mail.message().is_some_and(|it| {
         let is_for_all = matches!(it.to, RoomTo::Members { .. });
         it.priority.high && it.priority.for_returning && is_for_all && !it.abandoned

@@ -15,7 +15,6 @@ use carillon_core::{AccountId, AccountNo, AppId, DeviceId, RoomNo};
 use serde::Deserialize;
 
 use super::people::{Leaving, Person};
-use super::returning::is_for_returning;
 use super::{Place, Seat, Seats};
 use crate::format;
 use crate::login::visitor::is_visitor;
@@ -168,7 +167,7 @@ impl Shard {
             None => (chosen.tags, chosen.reach, chosen.tells),
         };
         let own = own.clone();
-        let missed = live.returning.back(account, device.as_ref(), now_us);
+        let (before, missed) = live.returning.back(account, device.as_ref(), now_us).unzip();
         let is = Arc::clone(live.is.insert(Arc::new(is)));
         live.connections.push(id.place);
         live.round.enter();
@@ -179,11 +178,12 @@ impl Shard {
         let last = self.server.hub.rooms.change(room, self.place, |it| *it = here);
         self.server.hub.rooms.show(room, account, own.own.as_ref());
         live.members.push(account, last, now_us);
+        before.into_iter().for_each(|seen| live.members.come_back(place, seen));
         live.members.set_tags(place, tags);
         live.members.set_reach(place, reach);
         let target = live.target(place, tells.as_deref());
         if let Some(seat) = connections[id.place].seat(room) {
-            (seat.missed, seat.tells) = (missed, tells);
+            (seat.missed, seat.tells) = (missed.unwrap_or_default(), tells);
         }
         self.server.metrics.rooms.members.inc();
         self.server.metrics.rooms.entered.inc();
@@ -239,7 +239,6 @@ impl Shard {
         seats: Option<Box<Seats>>,
         mut missed: Vec<Arc<RoomMail>>,
     ) {
-        missed.retain(|mail| is_for_returning(mail));
         for mut seat in seats.into_iter().flat_map(|it| it.0) {
             let (room, is_taken) = (seat.room, seat.is_taken());
             seat.missed.extend(missed.extract_if(.., |mail| is_taken && mail.room == room));
@@ -247,7 +246,7 @@ impl Shard {
         }
         let by_key = &mut self.state.borrow_mut().rooms.by_key;
         for mail in missed {
-            by_key.get_mut(&mail.room).into_iter().for_each(|live| live.returning.miss(&whose, mail.no));
+            by_key.get_mut(&mail.room).into_iter().for_each(|live| live.returning.miss(&whose, &mail));
         }
     }
 
@@ -263,8 +262,7 @@ impl Shard {
             let live = rooms.by_key.get_mut(&room).expect("a member is in a room that there is");
             if return_us > 0 {
                 let until_us = self.server.pipeline.clock.monotonic_us().saturating_add(return_us);
-                let missed = missed.iter().map(|mail| mail.no).collect();
-                live.returning.leave((account, device.clone()), live.members.seen(place), missed, until_us);
+                live.returning.leave((account, device.clone()), live.members.seen(place), &missed, until_us);
             }
             let target = live.target(place, tells.as_deref());
             live.swap_remove(room, place, connections);
