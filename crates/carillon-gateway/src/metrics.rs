@@ -179,7 +179,8 @@ impl GatewayMetrics {
     }
 
     fn register_rooms(&self, registry: &mut Registry) {
-        let RoomMetrics { members, entered, refused, returned, forgotten, overruns, writes, over_rate } = &self.rooms;
+        let RoomMetrics { members, entered, refused, returned, forgotten, overruns, writes, .. } = &self.rooms;
+        let RoomMetrics { untold_moves, forgotten_devices, over_rate, .. } = &self.rooms;
         // Both are there from the start, so that a rate over them starts at zero.
         ["demoted", "refused"].into_iter().for_each(|outcome| drop(self.over_high_rate(outcome)));
         registry.register("carillon_room_members", "Connections that are in rooms", members.clone());
@@ -192,6 +193,10 @@ impl GatewayMetrics {
         registry.register("carillon_room_forgotten_messages", help, forgotten.clone());
         let help = "Messages to rooms that a shard's queue had no place for";
         registry.register("carillon_room_overruns", help, overruns.clone());
+        let help = "Accounts that came or went unannounced because the room had too many";
+        registry.register("carillon_room_untold_moves", help, untold_moves.clone());
+        let help = "Devices whose changes of themselves in a room were forgotten because there were too many";
+        registry.register("carillon_room_forgotten_devices", help, forgotten_devices.clone());
         let help = "Times that a member was handed messages, one or several at once";
         registry.register("carillon_room_writes", help, writes.clone());
         let help = "Messages of high priority that were too many for their room, by outcome";

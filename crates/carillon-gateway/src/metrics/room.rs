@@ -17,6 +17,10 @@ pub(crate) struct RoomMetrics {
     /// Messages that were not kept for members that may come back, because there were too many.
     pub(crate) forgotten: Counter,
     pub(crate) overruns: Counter,
+    /// Accounts that came or went without anybody being told, because the room had too many.
+    pub(crate) untold_moves: Counter,
+    /// Devices whose changes of themselves were forgotten, because the account had too many.
+    pub(crate) forgotten_devices: Counter,
     /// Members that were handed messages; several at once count once.
     pub(crate) writes: Counter,
     /// Messages of high priority above their room's rate.

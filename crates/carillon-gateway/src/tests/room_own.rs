@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::room::{text, to_tags};
 use super::world::{Client, World};
+use crate::GatewayConfig;
 
 const RED: &str = r#"{"tag":"red"}"#;
 
@@ -206,4 +207,26 @@ async fn a_device_that_left_says_anew_what_it_is_though_another_one_stays() {
     world.say(to_tags(text(room, "ann", "blue"), r#"{"tag":"blue"}"#)).await;
     world.say(to_tags(text(room, "ann", "fresh"), r#"{"tag":"fresh"}"#)).await;
     assert_eq!(phone.said(room).await, "fresh");
+}
+
+#[tokio::test]
+async fn of_too_many_devices_the_one_that_spoke_first_is_forgotten() {
+    let config = GatewayConfig { room_devices_remembered_max: 1, ..GatewayConfig::default() };
+    let world = World::with(config).await;
+    world.accounts(&["ann", "bob"]).await;
+    let room = world.room("ann").await.key.no;
+    for device in ["phone", "tablet"] {
+        let mut client = world.connected("bob", device).await;
+        client.enter(room, json!({"tags": ["first"]})).await.unwrap();
+        client.updates(room, json!({"tags": [device]})).await.unwrap();
+    }
+    assert_eq!(world.metrics.rooms.forgotten_devices.get(), 1);
+    for (device, tag) in [("phone", "first"), ("tablet", "tablet")] {
+        let mut client = world.connected("bob", device).await;
+        client.enter(room, json!({"tags": ["first"]})).await.unwrap();
+        for to in ["phone", "first", "tablet"] {
+            world.say(to_tags(text(room, "ann", to), &json!({ "tag": to }).to_string())).await;
+        }
+        assert_eq!(client.said(room).await, tag);
+    }
 }

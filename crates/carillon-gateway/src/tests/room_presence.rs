@@ -211,6 +211,7 @@ async fn in_large_rooms_nobody_is_told_who_comes_and_goes() {
     carl.leave(room).await;
     assert_eq!(bob.told(room).await["event"], "left", "of two again");
     assert_eq!(ann.told(room).await["member"]["account"], "carl");
+    assert_eq!(world.metrics.rooms.untold_moves.get(), 1, "that carl came");
 }
 
 #[tokio::test]

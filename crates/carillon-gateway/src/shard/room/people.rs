@@ -51,9 +51,6 @@ pub(super) struct Latest {
     pub(super) tells: Option<Box<Expression>>,
 }
 
-/// Devices of one account in one room whose changes are remembered; beyond that the oldest is forgotten.
-const LATEST_MAX: usize = 16;
-
 impl Person {
     pub(super) fn new(who: Present) -> Self {
         Self { who, own: None, tells: None, is_gone_us: None, latest: Vec::new() }
@@ -72,12 +69,15 @@ impl Person {
         self.latest.retain(|it| Some(&it.device) != device);
     }
 
-    pub(super) fn remember(&mut self, latest: Latest) {
-        self.latest.retain(|it| it.device != latest.device);
-        if self.latest.len() == LATEST_MAX {
+    /// Returns whether the device that spoke longest ago is forgotten for it, so that no more than `max` are remembered.
+    pub(super) fn remember(&mut self, latest: Latest, max: usize) -> bool {
+        self.forget(Some(&latest.device));
+        self.latest.push(latest);
+        let is_over = self.latest.len() > max;
+        if is_over {
             self.latest.remove(0);
         }
-        self.latest.push(latest);
+        is_over
     }
 }
 
@@ -261,10 +261,15 @@ impl Shard {
     pub(super) fn tell_moved(&self, room: &Room, who: &Present, tags: Option<Expression>, has_come: bool) {
         let hub = &self.server.hub;
         let online = hub.rooms.here(room.key).accounts;
-        if room.tells_presence && self.tells_moves_to(room.key, online) {
+        if !room.tells_presence {
+            return;
+        }
+        if self.tells_moves_to(room.key, online) {
             let now = (self.server.pipeline.clock.now_ms(), online);
             let data = format::room_moved(room.key, who, has_come, now);
             hub.tell_move(room.key, Moved { account: who.account, tags, data });
+        } else {
+            self.server.metrics.rooms.untold_moves.inc();
         }
     }
 

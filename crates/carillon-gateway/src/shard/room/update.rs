@@ -74,7 +74,9 @@ impl Shard {
             *own = tells;
         }
         if let (Some(person), Some(device)) = (live.people.get_mut(account), device.flatten()) {
-            person.remember(Latest { device, tags, reach, tells: own.clone() });
+            let latest = Latest { device, tags, reach, tells: own.clone() };
+            let is_over = person.remember(latest, self.server.config.room_devices_remembered_max);
+            self.server.metrics.rooms.forgotten_devices.inc_by(u64::from(is_over));
         }
         Ok(())
     }
