@@ -353,13 +353,17 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Replaces an app.
+    /// Replaces an app. Where it lets nobody in without an account any more, who is there without one has to go.
     ///
     /// # Errors
     /// As [`Store::replace_app`].
     pub async fn replace_app(&self, app: App) -> Result<(), CreateError> {
         self.store.replace_app(app.clone()).await?;
+        let before = self.apps.get(app.id);
         let app = self.apps.put(app);
+        if before.is_some_and(|it| it.settings.rooms.anonymous_enabled) && !app.settings.rooms.anonymous_enabled {
+            self.sessions.end_visitors(app.id);
+        }
         Ok(self.create_operators(&app).await?)
     }
 

@@ -200,6 +200,10 @@ impl Sessions for Hub {
         self.mailboxes.iter().for_each(|mailbox| mailbox.end_app(app));
     }
 
+    fn end_visitors(&self, app: AppId) {
+        self.mailboxes.iter().for_each(|mailbox| mailbox.end_visitors(app));
+    }
+
     /// Which shard an account belongs to goes by its number, which only the store knows for a name: so all are asked.
     async fn online(&self, app: AppId, accounts: &[AccountId]) -> Vec<Vec<Session>> {
         let accounts: Arc<[AccountId]> = accounts.into();

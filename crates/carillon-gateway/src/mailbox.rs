@@ -28,6 +28,8 @@ pub(crate) struct Mail {
     pub(crate) ends: Vec<(AccountNo, EndReason)>,
     /// Apps that were removed: a handful at most.
     pub(crate) removed_apps: Vec<AppId>,
+    /// Those that let nobody in without an account any more.
+    pub(crate) closed_apps: Vec<AppId>,
     /// Bounded by who waits for an answer: calls and rpcs that run.
     pub(crate) asks: Vec<Ask>,
     pub(crate) room_asks: Vec<RoomAsk>,
@@ -123,6 +125,14 @@ impl Mailbox {
         self.change(|state| {
             if !state.mail.removed_apps.contains(&app) {
                 state.mail.removed_apps.push(app);
+            }
+        });
+    }
+
+    pub(crate) fn end_visitors(&self, app: AppId) {
+        self.change(|state| {
+            if !state.mail.closed_apps.contains(&app) {
+                state.mail.closed_apps.push(app);
             }
         });
     }

@@ -57,6 +57,8 @@ impl Sessions for Nobody {
 
     fn end_app(&self, _app: AppId) {}
 
+    fn end_visitors(&self, _app: AppId) {}
+
     async fn online(&self, _app: AppId, accounts: &[AccountId]) -> Vec<Vec<Session>> {
         vec![Vec::new(); accounts.len()]
     }

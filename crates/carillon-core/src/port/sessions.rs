@@ -14,6 +14,10 @@ pub trait Sessions: Send + Sync {
     /// Asks for the end of all sessions of an app that was removed; returns before they have ended.
     fn end_app(&self, app: AppId);
 
+    /// Asks for the end of all sessions without an account in an app that lets nobody in without one any more; returns before
+    /// they have ended.
+    fn end_visitors(&self, app: AppId);
+
     /// The sessions of each account, in the order of `accounts`: none for whoever is not online, and for names of no
     /// accounts. Reads no store, so it costs the same whether an account exists or not. A session begins with the reply
     /// to its login, and ends when its connection is closed, which a silent one is after a ping and its time-out.

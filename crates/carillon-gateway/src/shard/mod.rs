@@ -167,7 +167,7 @@ impl Shard {
     /// Newcomers come first: what was committed before they were here, they read from the store.
     fn sort(self: &Rc<Self>, mail: Mail) {
         let Mail { newcomers, committed, broadcasts, rooms, overrun, ends, removed_apps, draining, .. } = mail;
-        let Mail { asks, room_asks, trials, .. } = mail;
+        let Mail { asks, room_asks, trials, closed_apps, .. } = mail;
         newcomers.into_iter().for_each(|newcomer| self.adopt(newcomer));
         self.deliver(&committed);
         broadcasts.iter().for_each(|broadcast| self.hand_to_all(broadcast));
@@ -178,6 +178,7 @@ impl Shard {
         }
         ends.into_iter().for_each(|(account, reason)| self.end_sessions(account, reason));
         removed_apps.into_iter().for_each(|app| self.end_app(app));
+        closed_apps.into_iter().for_each(|app| self.end_visitors(app));
         asks.into_iter().for_each(|ask| self.tell_sessions(ask));
         room_asks.into_iter().for_each(|ask| self.tell_present(ask));
         trials.into_iter().for_each(|ask| self.tell_foreseen(ask));
@@ -203,6 +204,12 @@ impl Shard {
     fn end_app(&self, app: AppId) {
         let is_its_own = |id: &ConnId| self.with(*id, |it| it.app() == app) == Some(true);
         self.all().into_iter().filter(is_its_own).for_each(|id| self.close(id, Close::APP_REMOVED));
+    }
+
+    /// As who comes now without an account: its token is worth nothing.
+    fn end_visitors(&self, app: AppId) {
+        let is_one = |id: &ConnId| self.with(*id, |it| it.app() == app && it.is_anonymous) == Some(true);
+        self.all().into_iter().filter(is_one).for_each(|id| self.close(id, Close::INVALID_TOKEN));
     }
 
     fn connections_of(&self, account: AccountNo) -> Vec<ConnId> {

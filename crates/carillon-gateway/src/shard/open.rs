@@ -98,7 +98,13 @@ impl Shard {
         who: &LoggedIn,
     ) -> Result<Option<(Option<SubscribeResult>, Offset, MessageId)>, StoreError> {
         if who.is_anonymous {
-            return Ok(Some((None, Offset::ZERO, MessageId(0))));
+            // It may have been on its way here while the app closed itself to such.
+            let app = self.server.pipeline.apps.get(who.account.no.app());
+            if app.is_some_and(|it| it.settings.rooms.anonymous_enabled) {
+                return Ok(Some((None, Offset::ZERO, MessageId(0))));
+            }
+            self.close_and_send(id, Close::INVALID_TOKEN);
+            return Ok(None);
         }
         let Some((inbox, mark)) = self.first_page(id, who).await? else { return Ok(None) };
         Ok(Some((Some(inbox), mark, self.heard_before(who).await?)))

@@ -129,6 +129,22 @@ async fn a_member_without_an_account_goes_with_the_room_and_hears_no_broadcast_o
 }
 
 #[tokio::test]
+async fn who_has_no_account_has_to_go_when_the_app_lets_such_in_no_more() {
+    let world = World::with_visitors(true).await;
+    let room = world.room("ann").await.key.no;
+    let mut bob = world.member("bob", room, Value::Null).await;
+    let mut visitor = world.visitor().await;
+    visitor.enter(room, Value::Null).await.unwrap();
+    world.let_visitors(true).await;
+    world.settle(&mut visitor).await;
+    world.let_visitors(false).await;
+    assert_eq!(visitor.closed().await, 3500);
+    world.settle(&mut bob).await;
+    assert_eq!(bob.rpc("room.members", json!({"room": room.to_string()})).await.unwrap()["online"], 1);
+    assert_eq!(world.visit(&json!({"anonymous": true})).await.1["close"], 3500);
+}
+
+#[tokio::test]
 async fn a_token_of_nobody_is_renewed_by_another_one_only() {
     let world = World::with_visitors(true).await;
     let refresh = async |client: &mut Client, claims: Value| {

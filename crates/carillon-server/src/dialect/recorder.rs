@@ -56,6 +56,8 @@ impl Sessions for Recorder {
 
     fn end_app(&self, _app: AppId) {}
 
+    fn end_visitors(&self, _app: AppId) {}
+
     async fn online(&self, app: AppId, accounts: &[AccountId]) -> Vec<Vec<Session>> {
         let online = self.online.lock().unwrap();
         accounts.iter().map(|id| online.get(&(app, id.clone())).cloned().unwrap_or_default()).collect()

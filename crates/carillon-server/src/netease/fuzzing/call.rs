@@ -165,6 +165,8 @@ impl Sessions for Heard {
 
     fn end_app(&self, _app: AppId) {}
 
+    fn end_visitors(&self, _app: AppId) {}
+
     async fn online(&self, _app: AppId, accounts: &[AccountId]) -> Vec<Vec<Session>> {
         vec![Vec::new(); accounts.len()]
     }
