@@ -35,6 +35,8 @@ impl Answer {
 pub(super) struct Told {
     saying: Saying,
     id: u64,
+    /// Its number among those of the room.
+    no: u64,
     is_high: bool,
     /// Of one that is sent again: its first time, and whether members know whether they had it.
     first: Option<(First, bool)>,
@@ -54,7 +56,7 @@ impl Sim {
                 let channel = self.channel(room);
                 let reply = self.ask(client, &json!({"id": 5, "unsubscribe": {"channel": channel}}));
                 assert_eq!(reply, json!({"id": 5, "unsubscribe": {}}));
-                self.model.leave(client, room, None);
+                self.model.leave(client, room, (None, true));
             }
             Step::Update { client, room, own } => self.update(client, room, &own),
             Step::Send { client, saying, says_to } => self.send(client, saying, says_to),
@@ -94,9 +96,13 @@ impl Sim {
         // What it says is read first.
         let is_in = self.model.clients[client].seats[room].is_some() && (own.at.is_some() || own.distance.is_none());
         match if is_in { Err(105) } else { self.model.enter(client, room, own) } {
-            Ok(()) => {
+            Ok(missed) => {
                 let online = self.model.rooms[room].people.len();
                 assert_eq!(reply["subscribe"]["data"]["online"], online, "{reply}");
+                self.returned += missed.len() as u64;
+                for id in missed {
+                    assert_eq!(self.heard[client][room].pop_front(), Some(Heard::Said(id)), "{client} missed it");
+                }
             }
             Err(code) => assert_eq!(reply["error"]["code"], code, "{reply}"),
         }
@@ -205,6 +211,7 @@ impl Sim {
                     let place = history.iter().position(|it| it.id == past.id);
                     assert_eq!(answer, Ok(place.is_some()));
                     place.map(|it| history.remove(it));
+                    self.model.rooms[room].urgent.retain(|it| it.id != past.id || place.is_none());
                 }
                 _ => unreachable!("each call has its answer"),
             }
@@ -238,17 +245,17 @@ impl Sim {
     fn hand_out(&mut self, saying: &Saying, id: u64, sent: Sent) {
         match sent {
             Sent::New { is_high } => {
-                self.model.commit(saying, id, is_high);
-                self.waiting.push(Told { saying: saying.clone(), id, is_high, first: None });
+                let no = self.model.commit(saying, id, is_high);
+                self.waiting.push(Told { saying: saying.clone(), id, no, is_high, first: None });
             }
             Sent::Again(first, is_handed_out) => {
                 assert_eq!(first.id, id);
                 if !is_handed_out {
                     return;
                 }
-                let is_known = self.model.repeat(saying.room, id);
+                let (is_known, no) = self.model.repeat(saying.room, id);
                 let (saying, is_high) = (first.saying.clone(), first.is_high);
-                self.waiting.push(Told { saying, id, is_high, first: Some((first, is_known)) });
+                self.waiting.push(Told { saying, id, no, is_high, first: Some((first, is_known)) });
             }
         }
     }
@@ -264,7 +271,7 @@ impl Sim {
 
     /// Compares what became of a message with what should have, member by member.
     fn tell(&mut self, told: &Told) {
-        let Told { saying, id, is_high, first } = told;
+        let Told { saying, id, no, is_high, first } = told;
         let room = saying.room;
         let first = first.as_ref().map(|(first, is_known)| (first, *is_known));
         let is_noted = first.is_none_or(|(_, is_known)| is_known).then_some(*id);
@@ -276,7 +283,7 @@ impl Sim {
                 Fate::Offered => {
                     let heard = &mut self.heard[client][room];
                     let has_got = heard.pop_front_if(|it| *it == Heard::Said(*id)).is_some();
-                    self.model.offer(client, room, (is_noted, *is_high), has_got);
+                    self.model.offer(client, room, (is_noted, *no, *is_high), has_got);
                     let reason = if *is_high { DropReason::FlowLimitHigh } else { DropReason::FlowLimit };
                     if has_got { Outcome::Delivered } else { Outcome::Dropped(reason) }
                 }
@@ -305,7 +312,7 @@ impl Sim {
             let it = &self.model.clients[client];
             if it.seats[room].is_some() && account.is_none_or(|account| account == it.account) {
                 assert_eq!(self.heard[client][room].pop_front(), Some(Heard::TurnedOut(code)), "client {client}");
-                self.model.leave(client, room, None);
+                self.model.leave(client, room, (None, false));
             }
         }
         self.model.rooms[room].forget(account);

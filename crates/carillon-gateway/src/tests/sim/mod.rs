@@ -56,6 +56,7 @@ struct Sim {
     waiting: Vec<act::Told>,
     /// Of all steps.
     delivered: u64,
+    returned: u64,
     dropped: [u64; DropReason::ALL.len()],
     /// By message: what its record is to say, and whether it changed since that was compared.
     records: BTreeMap<u64, (RoomOutcomes, bool)>,
@@ -72,8 +73,7 @@ impl Sim {
             unplaced_get_placed: rng.random_bool(0.5),
             grace_s: rng.random_range(0..4),
             resend_window_s: rng.random_range(5..600),
-            // Who comes back for what it missed is not in the model.
-            high_return_s: 0,
+            high_return_s: rng.random_range(0..5),
             ..RoomSettings::default()
         };
         let config = GatewayConfig {
@@ -101,9 +101,23 @@ impl Sim {
         let (heard, replies) = devices.iter().map(|_| Default::default()).unzip();
         let clients = devices.iter().map(|_| None).collect();
         let model = Model::new(rooms, rooms_made, devices);
-        let (delivered, dropped, records, serial) = Default::default();
+        let (delivered, returned, dropped, records, serial) = Default::default();
         let waiting = Vec::new();
-        Self { executor, world, rng, model, clients, heard, replies, waiting, delivered, dropped, records, serial }
+        Self {
+            executor,
+            world,
+            rng,
+            model,
+            clients,
+            heard,
+            replies,
+            waiting,
+            delivered,
+            returned,
+            dropped,
+            records,
+            serial,
+        }
     }
 
     fn step(&mut self, trace: &RefCell<Vec<String>>) {
@@ -151,6 +165,7 @@ impl Sim {
             assert!(self.replies[client].is_empty(), "client {client} was told: {:?}", self.replies[client]);
         }
         assert_eq!(self.world.metrics.delivered.get(), self.delivered, "what was delivered");
+        assert_eq!(self.world.metrics.rooms.returned.get(), self.returned, "what was missed and handed out later");
         for reason in DropReason::ALL {
             assert_eq!(self.world.drops(reason), self.dropped[reason as usize], "what was dropped: {reason:?}");
         }

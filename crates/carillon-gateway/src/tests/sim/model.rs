@@ -35,6 +35,10 @@ pub(super) struct Room {
     pub(super) people: BTreeMap<usize, Person>,
     /// The ids of the last messages that were handed out; 0 for one sent again whose first time was forgotten.
     recent: VecDeque<u64>,
+    /// What members come back for.
+    pub(super) urgent: Vec<Urgent>,
+    /// By client.
+    left: HashMap<usize, Left>,
     high_ms: Vec<u64>,
     pub(super) history: Vec<Past>,
 }
@@ -45,6 +49,34 @@ pub(super) struct Past {
     pub(super) sender: usize,
     pub(super) client_id: String,
     pub(super) time_ms: u64,
+}
+
+pub(super) struct Urgent {
+    at_us: u64,
+    no: u64,
+    pub(super) id: u64,
+    saying: Saying,
+}
+
+/// A client that left and may come back.
+struct Left {
+    had: Had,
+    until_us: u64,
+}
+
+/// What a client had of a room, by ids; and by their numbers the last one, and the last one before it entered.
+#[derive(Default)]
+struct Had {
+    ids: HashSet<u64>,
+    last: u64,
+    entered: u64,
+}
+
+impl Had {
+    fn has_missed(&self, no: u64, id: u64) -> bool {
+        let is_remembered = self.last < no + REMEMBERED as u64;
+        no > self.entered && is_remembered && !self.ids.contains(&id)
+    }
 }
 
 #[derive(Default)]
@@ -74,7 +106,7 @@ pub(super) struct Seat {
     tags: Vec<&'static str>,
     place: Option<Place>,
     tells: Option<Expr>,
-    had: HashSet<u64>,
+    had: Had,
     missed: u64,
     quiet_until_ms: u64,
     normal: Window,
@@ -142,6 +174,9 @@ impl Model {
             self.tick_us = self.now_us + SECOND_US;
             for room in &mut self.rooms {
                 room.people.retain(|_, it| it.gone_us.is_none_or(|at| at > self.now_us));
+                let kept_us = self.settings.high_return_s * SECOND_US;
+                room.urgent.retain(|it| it.at_us + kept_us > self.now_us);
+                room.left.retain(|_, it| it.until_us > self.now_us);
             }
         }
         has_ticked
@@ -151,14 +186,16 @@ impl Model {
         self.clients[client].is_on = false;
         let grace_us = self.settings.grace_s * SECOND_US;
         let until_us = (grace_us > 0).then(|| self.now_us + grace_us);
-        (0..ROOMS).for_each(|room| self.leave(client, room, until_us));
+        (0..ROOMS).for_each(|room| self.leave(client, room, (until_us, true)));
     }
 
-    /// Returns whether it was there.
-    pub(super) fn leave(&mut self, client: usize, room: usize, until_us: Option<u64>) {
+    /// A client leaves, whose account counts as there until then; and whether it may come back for what it misses.
+    pub(super) fn leave(&mut self, client: usize, room: usize, (until_us, comes_back): (Option<u64>, bool)) {
         let it = &mut self.clients[client];
-        if it.seats[room].take().is_none() {
-            return;
+        let Some(seat) = it.seats[room].take() else { return };
+        if comes_back && self.settings.high_return_s > 0 {
+            let back_us = self.now_us + self.settings.high_return_s * SECOND_US;
+            self.rooms[room].left.insert(client, Left { had: seat.had, until_us: back_us });
         }
         let people = &mut self.rooms[room].people;
         let person = people.get_mut(&it.account).unwrap();
@@ -172,10 +209,10 @@ impl Model {
         }
     }
 
-    /// Whether the client gets in; with the code of the error if not.
-    pub(super) fn enter(&mut self, client: usize, room: usize, own: &Own) -> Result<(), u64> {
+    /// The ids of what a client that gets in has missed before and is handed now; or the code of the error.
+    pub(super) fn enter(&mut self, client: usize, room: usize, own: &Own) -> Result<Vec<u64>, u64> {
         let now_ms = self.now_ms();
-        let now_us = self.now_us;
+        let (now_us, settings) = (self.now_us, self.settings);
         let Client { account, device, seats, .. } = &mut self.clients[client];
         let live = &mut self.rooms[room];
         let mut place = Place::said(None, own.at, own.distance).map_err(|()| 1007_u64)?;
@@ -191,18 +228,29 @@ impl Model {
         if let Some(latest) = person.latest.get(device) {
             (tags, place, tells) = latest.clone();
         }
-        seats[room] = Some(Seat {
+        let before = live.left.remove(&client).filter(|it| it.until_us > now_us).map(|it| it.had);
+        let last = live.recent.len() as u64;
+        let mut seat = Seat {
             entered_ms: now_ms,
             tags,
             place,
             tells,
-            had: HashSet::new(),
+            had: Had { last, entered: last, ..Had::default() },
             missed: 0,
             quiet_until_ms: now_us / 1_000,
             normal: Window::default(),
             high: Window::default(),
-        });
-        Ok(())
+        };
+        let mut missed = Vec::new();
+        if let Some(before) = before {
+            let is_due =
+                |it: &&Urgent| before.has_missed(it.no, it.id) && seat.refuses(&it.saying, &settings).is_none();
+            missed.extend(live.urgent.iter().filter(is_due).map(|it| it.id));
+            seat.had.ids = before.ids;
+            seat.had.ids.extend(&missed);
+        }
+        seats[room] = Some(seat);
+        Ok(missed)
     }
 
     /// Whether the client's changes hold; with the code of the error if not.
@@ -306,9 +354,9 @@ impl Model {
         if saying.is_refused_if_frequent { Err(Refusal::TooManyHighPriority) } else { Ok(Sent::New { is_high: false }) }
     }
 
-    /// A message was committed under this id.
-    pub(super) fn commit(&mut self, saying: &Saying, id: u64, is_high: bool) {
-        let time_ms = self.now_ms();
+    /// A message was committed under this id. Returns its number in its room.
+    pub(super) fn commit(&mut self, saying: &Saying, id: u64, is_high: bool) -> u64 {
+        let (time_ms, at_us) = (self.now_ms(), self.now_us);
         let live = &mut self.rooms[saying.room];
         let Saying { room, sender, client_id, .. } = saying.clone();
         let was_kept = saying.in_history && !saying.is_abandoned() && matches!(saying.to, To::Members { .. });
@@ -318,20 +366,30 @@ impl Model {
         let expires_ms = time_ms + self.settings.resend_window_s * 1_000;
         let first = First { id, time_ms, is_high, saying: saying.clone(), was_kept, expires_ms };
         self.known.insert((room, sender, client_id), first);
-        if !live.people.is_empty() {
-            live.recent.push_back(id);
+        if live.is_over() {
+            return 0;
         }
+        live.recent.push_back(id);
+        let no = live.recent.len() as u64;
+        let is_for_all = matches!(saying.to, To::Members { .. });
+        if is_high && saying.for_returning && is_for_all && !saying.is_abandoned() && self.settings.high_return_s > 0 {
+            live.urgent.push(Urgent { at_us, no, id, saying: saying.clone() });
+        }
+        no
     }
 
-    /// What is sent again: whether members know whether they have had it. If not, it counts as one more message.
-    pub(super) fn repeat(&mut self, room: usize, first: u64) -> bool {
+    /// What is sent again: whether members know whether they have had it, and its number. If they do not, it counts as one
+    /// more message.
+    pub(super) fn repeat(&mut self, room: usize, first: u64) -> (bool, u64) {
         let live = &mut self.rooms[room];
-        let last = live.recent.len().saturating_sub(REMEMBERED);
-        let is_known = live.recent.range(last..).any(|it| *it == first);
-        if !is_known && !live.people.is_empty() {
+        let from = live.recent.len().saturating_sub(REMEMBERED);
+        if let Some(place) = live.recent.range(from..).rposition(|it| *it == first) {
+            return (true, (from + place) as u64 + 1);
+        }
+        if !live.is_over() {
             live.recent.push_back(0);
         }
-        is_known
+        (false, live.recent.len() as u64)
     }
 
     pub(super) fn fate(&self, client: usize, saying: &Saying, first: Option<(&First, bool)>) -> Fate {
@@ -347,26 +405,23 @@ impl Model {
         if saying.is_abandoned() {
             return Fate::Dropped(DropReason::Abandoned);
         }
-        if let To::Members { tags, at } = &saying.to {
-            if tags.as_ref().is_some_and(|it| !it.matches(&seat.tags)) {
-                return Fate::Dropped(DropReason::TagMismatch);
-            }
-            let hears = |at: i32| match seat.place {
-                Some(place) => (place.at - at).abs() <= place.distance,
-                None => self.settings.unplaced_get_placed,
-            };
-            if at.is_some_and(|at| !hears(at)) {
-                return Fate::Dropped(DropReason::OutOfRange);
-            }
+        if let Some(reason) = seat.refuses(saying, &self.settings) {
+            return Fate::Dropped(reason);
         }
-        if first.is_some_and(|(first, is_known)| is_known && seat.had.contains(&first.id)) {
+        if first.is_some_and(|(first, is_known)| is_known && seat.had.ids.contains(&first.id)) {
             return Fate::Dropped(DropReason::AlreadyReceived);
         }
         Fate::Offered
     }
 
     /// A member was offered a message and got it, or did not. Panics where that was against the limits, or without need.
-    pub(super) fn offer(&mut self, client: usize, room: usize, (id, is_high): (Option<u64>, bool), has_got: bool) {
+    pub(super) fn offer(
+        &mut self,
+        client: usize,
+        room: usize,
+        (id, no, is_high): (Option<u64>, u64, bool),
+        has_got: bool,
+    ) {
         let (now_us, settings) = (self.now_us, self.settings);
         let seat = self.clients[client].seats[room].as_mut().unwrap();
         let (window, limit) =
@@ -380,7 +435,8 @@ impl Model {
         if has_got {
             assert!(has_room, "client {client} got more than {limit} in a second");
             window.got_us.push(now_us);
-            seat.had.extend(id);
+            seat.had.ids.extend(id);
+            seat.had.last = seat.had.last.max(no);
         } else {
             assert!(is_thinned || !has_room, "client {client} missed one of {limit} without need");
             seat.missed += 1;
@@ -398,9 +454,27 @@ impl Model {
         Some(std::mem::take(&mut seat.missed))
     }
 
-    /// Of a room that nobody is in nothing is remembered of what was handed out.
+    /// Of a room that nobody is in, or comes back to, nothing is remembered of what was handed out.
     pub(super) fn end_step(&mut self) {
-        self.rooms.iter_mut().filter(|it| it.people.is_empty()).for_each(|it| it.recent.clear());
+        for room in self.rooms.iter_mut().filter(|it| it.is_over()) {
+            room.recent.clear();
+            room.urgent.clear();
+        }
+    }
+}
+
+impl Seat {
+    /// Why a message is not for who says this of itself.
+    fn refuses(&self, saying: &Saying, settings: &RoomSettings) -> Option<DropReason> {
+        let To::Members { tags, at } = &saying.to else { return None };
+        if tags.as_ref().is_some_and(|it| !it.matches(&self.tags)) {
+            return Some(DropReason::TagMismatch);
+        }
+        let hears = |at: i32| match self.place {
+            Some(place) => (place.at - at).abs() <= place.distance,
+            None => settings.unplaced_get_placed,
+        };
+        at.filter(|at| !hears(*at)).map(|_| DropReason::OutOfRange)
     }
 }
 
@@ -413,9 +487,15 @@ impl Room {
             kept: HashMap::new(),
             people: BTreeMap::new(),
             recent: VecDeque::new(),
+            urgent: Vec::new(),
+            left: HashMap::new(),
             high_ms: Vec::new(),
             history: Vec::new(),
         }
+    }
+
+    fn is_over(&self) -> bool {
+        self.people.is_empty() && self.left.is_empty()
     }
 
     /// Who has no connection there any more, but for a while counted on, is gone.

@@ -76,6 +76,7 @@ pub(super) struct Saying {
     pub(super) client_id: String,
     pub(super) to: To,
     pub(super) high: bool,
+    pub(super) for_returning: bool,
     pub(super) is_refused_if_frequent: bool,
     pub(super) ratio: u16,
     pub(super) although_muted: bool,
@@ -102,7 +103,7 @@ impl Saying {
             resend: self.resend,
             in_history: self.in_history,
             abandon_ratio: AbandonRatio::new(self.ratio).unwrap(),
-            priority: RoomPriority { high: self.high, ..RoomPriority::default() },
+            priority: RoomPriority { high: self.high, for_returning: self.for_returning, rank: 0 },
             refused_if_too_frequent: self.is_refused_if_frequent,
             ..text(room, NAMES[self.sender], &self.client_id)
         }

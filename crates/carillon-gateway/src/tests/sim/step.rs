@@ -162,6 +162,7 @@ fn saying(rng: &mut StdRng, model: &Model, room: usize, serial: &mut u32) -> Say
         client_id: format!("m{serial}"),
         to,
         high: rng.random_bool(0.2),
+        for_returning: rng.random_bool(0.8),
         is_refused_if_frequent: rng.random_bool(0.5),
         ratio: if rng.random_bool(0.1) { rng.random_range(0..10_000) } else { 0 },
         although_muted: rng.random_bool(0.2),
