@@ -167,3 +167,14 @@ async fn the_command_line_shows_a_record_of_a_running_and_of_a_stopped_server() 
     let stopped: Value = serde_json::from_str(&done(&data, &["message", &id, "--json"]).await).unwrap();
     assert_eq!(stopped["counts"], record["counts"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broadcast_has_a_record_of_sums() {
+    let server = TestServer::start().await;
+    server.backend.create_accounts(&["ann", "bob"]).await;
+    let _bob = live(&server, "bob").await;
+    let spoken = server.backend.call("msg/broadcastMsg", &[("from", "ann"), ("body", "noon")]).await;
+    let found = record(&server, &spoken["msg"]["broadcastId"]).await;
+    assert_eq!((&found["broadcast"], &found["sender"], &found["copies"]), (&json!(true), &json!("ann"), &json!([])));
+    assert_eq!((&found["counts"]["audience"], &found["counts"]["delivered"]), (&json!(1), &json!(1)));
+}

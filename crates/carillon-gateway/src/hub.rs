@@ -20,7 +20,7 @@ use crate::board::Board;
 use crate::config::GatewayConfig;
 use crate::mailbox::{Ask, Mailbox, RoomAsk, TrialAsk};
 use crate::metrics::GatewayMetrics;
-use crate::record::{Published, RoomTally, Tallies, Tally};
+use crate::record::{Published, RoomTally, Spoken, Tallies, Tally};
 use crate::rooms::{Here, Moved, Rooms};
 
 pub struct Hub {
@@ -149,7 +149,18 @@ impl Fanout for Hub {
         self.metrics.broadcasts.broadcasts.inc();
         // Before the shards hear of it, so that whoever connects meanwhile finds it in one of the two places at least.
         self.board.pin(broadcast);
-        self.mailboxes.iter().for_each(|mailbox| mailbox.broadcast(broadcast));
+        let spoken = Spoken { broadcast: Arc::clone(broadcast), tally: RoomTally::of_broadcast(broadcast) };
+        let Spoken { tally, .. } = &spoken;
+        if !self.tallies.open_room(tally) {
+            self.metrics.incomplete_records.inc();
+        }
+        for mailbox in &self.mailboxes {
+            tally.wait_for_one_more();
+            if !mailbox.broadcast(&spoken) {
+                self.tallies.close_room(tally, &RoomOutcomes::default());
+            }
+        }
+        self.tallies.close_room(tally, &RoomOutcomes::default());
     }
 
     fn room(&self, news: &Arc<RoomCommitted>) {

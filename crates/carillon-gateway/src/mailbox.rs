@@ -6,12 +6,12 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
-use carillon_core::model::{Broadcast, RoomKey};
+use carillon_core::model::RoomKey;
 use carillon_core::port::{EndReason, Foreseen, Present, Session, Trial, Whom};
 use carillon_core::{AccountId, AccountNo, AppId};
 use tokio::sync::{Notify, oneshot};
 
-use crate::record::Published;
+use crate::record::{Published, Spoken};
 use crate::rooms::RoomMail;
 use crate::shard::Newcomer;
 
@@ -20,7 +20,7 @@ use crate::shard::Newcomer;
 pub(crate) struct Mail {
     pub(crate) newcomers: Vec<Newcomer>,
     pub(crate) committed: Vec<Published>,
-    pub(crate) broadcasts: Vec<Arc<Broadcast>>,
+    pub(crate) broadcasts: Vec<Spoken>,
     /// What is new in rooms, in the order of each room.
     pub(crate) rooms: Vec<Arc<RoomMail>>,
     /// Whether messages or broadcasts were left out.
@@ -90,15 +90,16 @@ impl Mailbox {
         })
     }
 
-    /// Queues the broadcast, within the same bound of their own; beyond it the shard is overrun.
-    pub(crate) fn broadcast(&self, broadcast: &Arc<Broadcast>) {
+    /// Whether the broadcast is queued, within the same bound of their own; beyond it the shard is overrun.
+    pub(crate) fn broadcast(&self, spoken: &Spoken) -> bool {
         self.change(|state| {
             let fits = state.mail.broadcasts.len() < self.len_max && !state.closed;
             if fits {
-                state.mail.broadcasts.push(broadcast.clone());
+                state.mail.broadcasts.push(spoken.clone());
             }
             state.mail.overrun |= !fits;
-        });
+            fits
+        })
     }
 
     /// Whether the news are queued, within the same bound of their own. Notices always are, as whoever is told to go must

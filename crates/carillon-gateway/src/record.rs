@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use carillon_core::MessageId;
-use carillon_core::model::{Committed, Noted, RoomNews, RoomOutcomes};
+use carillon_core::model::{Broadcast, Committed, Noted, RoomNews, RoomOutcomes};
 use carillon_core::port::{NotedCopies, NotedInRoom, Settled};
 use tokio::sync::Notify;
 
@@ -29,6 +29,13 @@ pub(crate) struct Published {
     pub(crate) tally: Arc<Tally>,
 }
 
+/// A broadcast on its way to the shards.
+#[derive(Clone)]
+pub(crate) struct Spoken {
+    pub(crate) broadcast: Arc<Broadcast>,
+    pub(crate) tally: Arc<RoomTally>,
+}
+
 /// What became of one message so far.
 pub(crate) struct Tally {
     message: MessageId,
@@ -39,7 +46,7 @@ pub(crate) struct Tally {
     noted: Mutex<Vec<Noted>>,
 }
 
-/// What became of a message to a room so far: of one time that it was sent.
+/// What became of a message to a room so far: of one time that it was sent. Or of a broadcast.
 pub(crate) struct RoomTally {
     message: MessageId,
     /// Whether it had been sent before: then it was committed long ago.
@@ -121,6 +128,12 @@ impl RoomTally {
         };
         let (waiting, known) = (AtomicUsize::new(1), Mutex::default());
         Some(Arc::new(Self { message: message.id, is_again, sent_ms, waiting, known }))
+    }
+
+    /// Of a broadcast that the hub is about to tell the shards of.
+    pub(crate) fn of_broadcast(broadcast: &Broadcast) -> Arc<Self> {
+        let (waiting, known) = (AtomicUsize::new(1), Mutex::default());
+        Arc::new(Self { message: broadcast.id, is_again: false, sent_ms: broadcast.created_ms, waiting, known })
     }
 
     /// Another shard is told of it.

@@ -1,7 +1,7 @@
 //! Broadcasts: what a backend says to everyone in its app. One record each, however many accounts there are.
 
-use crate::id::{AppId, MessageId};
-use crate::model::{Platform, Sender};
+use crate::id::{AccountId, AppId, MessageId};
+use crate::model::{Counts, Platform, Sender};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Broadcast {
@@ -17,6 +17,20 @@ pub struct Broadcast {
     pub offline: bool,
     pub created_ms: u64,
     pub expires_ms: u64,
+}
+
+/// What became of a broadcast.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BroadcastRecord {
+    pub id: MessageId,
+    pub app: AppId,
+    pub from: Option<AccountId>,
+    /// When it was accepted, in ms since 1970.
+    pub time_ms: u64,
+    /// Of the connections that were there and that it is for.
+    pub counts: Counts,
+    /// Whether what was handed out is known. Until it is, nothing is.
+    pub is_complete: bool,
 }
 
 impl Broadcast {

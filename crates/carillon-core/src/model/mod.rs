@@ -15,7 +15,7 @@ mod secret;
 
 pub use account::{Account, AccountFacts, Gender, Mute, MutedIn, Profile, is_void};
 pub use app::{ApiKey, App, AppSettings, Limit, Limits, NewApp, Operation};
-pub use broadcast::Broadcast;
+pub use broadcast::{Broadcast, BroadcastRecord};
 pub use copy::{Committed, CommittedCopy, DropReason, Fate};
 pub use device::{DevicePolicy, Platform};
 pub use message::{

@@ -15,10 +15,12 @@ pub struct RoomHeading {
     pub time_ms: u64,
 }
 
-/// What became of a message for those it was handed to: of one time that it was sent, or of all.
+/// What became of a message for those it was handed to: of one time that it was sent, or of all. The same of a broadcast, which
+/// names nobody.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RoomOutcomes {
-    /// By connection; of accounts that are named and not there, one for each. Nothing is stored, or unknown.
+    /// By connection; of accounts that are named and not there, one for each. Nothing is unknown, and only of a broadcast
+    /// anything is stored.
     pub counts: Counts,
     /// Of a message to named accounts: what became of it for each.
     pub named: BTreeMap<AccountNo, Outcome>,

@@ -62,7 +62,7 @@ pub struct RoomSending {
     pub recipients: Vec<AccountNo>,
 }
 
-/// What was seen of a message when it was sent to a room, or sent again.
+/// What was seen of a message when it was sent to a room, or sent again; or of a broadcast.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotedInRoom {
     pub message: MessageId,

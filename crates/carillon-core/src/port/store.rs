@@ -12,8 +12,8 @@ use super::rooms::{NotedInRoom, RoomStore};
 use crate::command::AccountChange;
 use crate::id::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 use crate::model::{
-    Account, AccountFacts, App, Broadcast, Committed, Edition, Fate, Fates, Message, NewApp, Noted, Profile, Record,
-    Secret,
+    Account, AccountFacts, App, Broadcast, BroadcastRecord, Committed, Edition, Fate, Fates, Message, NewApp, Noted,
+    Profile, Record, Secret,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -146,7 +146,7 @@ pub struct Settled {
     /// Those of which there is more to say than their fates do. Of the others, what was kept was not delivered at once, and
     /// for what was for who is online, nobody was.
     pub messages: Vec<NotedCopies>,
-    /// Those to rooms, each time that one was sent: of which there is more to say than that nobody was there.
+    /// Those to rooms, each time that one was sent, and broadcasts: of which there is more to say than that nobody was there.
     pub in_rooms: Vec<NotedInRoom>,
     /// Ids, the last excluded, of whose messages it is not known.
     pub unknown: Vec<(MessageId, MessageId)>,
@@ -432,6 +432,10 @@ pub trait Store: RoomStore {
     /// The app's broadcasts for who was offline, oldest first: the newest [`Broadcast::KEPT_MAX`] of those that have not
     /// expired at `now_ms`. The others may be gone.
     async fn broadcasts(&self, app: AppId, now_ms: u64) -> Result<Vec<Arc<Broadcast>>, StoreError>;
+
+    /// What became of the broadcast with this id, as [`Store::settle`] was told; for as long as records are kept, whether it is
+    /// kept for who is offline or not. `None` for what is no broadcast.
+    async fn broadcast_record(&self, id: MessageId) -> Result<Option<BroadcastRecord>, StoreError>;
 
     /// The newest broadcast that the device was handed, as far as that was noted; 0 for none.
     async fn noted_broadcast(&self, account: AccountNo, device: &DeviceId) -> Result<MessageId, StoreError>;

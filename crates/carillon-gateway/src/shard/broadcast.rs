@@ -2,9 +2,7 @@
 //!
 //! They are in no inbox: one that is kept lies on the board, and each connection has a place up to where it has it.
 
-use std::sync::Arc;
-
-use carillon_core::model::Broadcast;
+use carillon_core::model::{Broadcast, DropReason, Outcome, RoomOutcomes};
 
 use super::connection::Connection;
 use super::heard::ask;
@@ -12,6 +10,7 @@ use super::{ConnId, Shard};
 use crate::envelope::push_broadcast;
 use crate::protocol::Encoding;
 use crate::protocol::code::Close;
+use crate::record::Spoken;
 
 /// What became of a live broadcast at one connection that it is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,7 +30,9 @@ struct Pushes<'a> {
 
 impl Shard {
     /// Hands a new broadcast to every connection of its app that is of its platforms.
-    pub(super) fn hand_to_all(&self, broadcast: &Arc<Broadcast>) {
+    pub(super) fn hand_to_all(&self, spoken: &Spoken) {
+        let Spoken { broadcast, tally } = spoken;
+        let mut outcomes = RoomOutcomes::default();
         let queue_bytes_max = self.server.config.send_queue_bytes_max;
         let now_us = self.server.pipeline.clock.monotonic_us();
         let mut pushes = Pushes { broadcast, encoded: [None, None] };
@@ -42,26 +43,34 @@ impl Shard {
                 is_for.then(|| offer(it, &mut pushes, queue_bytes_max, now_us))
             });
             if let Some(taken) = taken.flatten() {
-                self.count_broadcast(taken, broadcast.offline);
+                outcomes.counts.add(self.count_broadcast(taken, broadcast.offline), 1);
                 if taken == Taken::Slow {
                     self.close_and_send(id, Close::SLOW);
                 }
             }
         }
+        self.server.hub.tallies.close_room(tally, &outcomes);
     }
 
-    fn count_broadcast(&self, taken: Taken, is_kept: bool) {
+    fn count_broadcast(&self, taken: Taken, is_kept: bool) -> Outcome {
         let metrics = &self.server.metrics;
         match taken {
             Taken::Now => {
                 metrics.broadcasts.delivered.inc();
                 metrics.frames_out.inc();
+                Outcome::Delivered
             }
             Taken::Later | Taken::Slow if is_kept => {
                 metrics.broadcasts.stored.inc();
+                Outcome::Stored
             }
-            Taken::Later | Taken::Slow => {
+            Taken::Later => {
                 metrics.broadcasts.dropped.inc();
+                Outcome::Dropped(DropReason::Offline)
+            }
+            Taken::Slow => {
+                metrics.broadcasts.dropped.inc();
+                Outcome::Dropped(DropReason::SlowConnection)
             }
         }
     }

@@ -170,7 +170,7 @@ impl Shard {
         let Mail { asks, room_asks, trials, closed_apps, .. } = mail;
         newcomers.into_iter().for_each(|newcomer| self.adopt(newcomer));
         self.deliver(&committed);
-        broadcasts.iter().for_each(|broadcast| self.hand_to_all(broadcast));
+        broadcasts.iter().for_each(|spoken| self.hand_to_all(spoken));
         self.hand_out_rooms(rooms);
         if overrun {
             self.server.metrics.overruns.inc();

@@ -86,6 +86,40 @@ async fn a_broadcast_goes_at_once_to_the_platforms_that_it_is_for_and_to_who_nam
 }
 
 #[tokio::test]
+async fn a_broadcast_has_a_record_of_the_connections_that_it_was_for() {
+    let world = World::new().await;
+    world.accounts(&["ann", "bob", "carl"]).await;
+    let mut clients = Vec::new();
+    for (name, data) in [("ann", json!({"platform": "ios"})), ("carl", json!({})), ("bob", json!({"platform": "web"}))]
+    {
+        let mut client = world.back(name, data).await;
+        world.settle(&mut client).await;
+        clients.push(client);
+    }
+    let command = command::Broadcast {
+        from: Some(id("ann")),
+        body: "for phones".into(),
+        platforms: vec![Platform::Ios],
+        offline: false,
+        lives_ms: HOUR_MS,
+    };
+    let named = world.pipeline.broadcast(&world.app, command, None).await.unwrap();
+    let kept = world.keep("for all").await;
+    for (spoken, from, delivered) in [(&named, Some(id("ann")), 2), (&kept, None, 3)] {
+        let record = loop {
+            assert!(world.gateway.write_records().await);
+            let record = world.pipeline.store.broadcast_record(spoken.id).await.unwrap().unwrap();
+            if record.is_complete {
+                break record;
+            }
+            tokio::task::yield_now().await;
+        };
+        assert_eq!((record.from, record.time_ms), (from, spoken.created_ms));
+        assert_eq!((record.counts.audience, record.counts.delivered), (delivered, delivered));
+    }
+}
+
+#[tokio::test]
 async fn clients_get_broadcasts_in_the_format_of_messages() {
     let world = World::new().await;
     world.accounts(&["ann"]).await;

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use carillon_core::command::AccountChange;
-use carillon_core::model::{Account, AccountFacts, App, Broadcast, Committed, Message, NewApp, Record};
+use carillon_core::model::{
+    Account, AccountFacts, App, Broadcast, BroadcastRecord, Committed, Message, NewApp, Record,
+};
 use carillon_core::port::{
     Change, Conversations, CopyPlace, CreateError, HistoryPage, InboxPage, InboxPlan, InboxState, NewAccount,
     PageLimit, Remember, Remembered, Settled, Span, Store, StoreError, Trimmed, View,
@@ -185,6 +187,10 @@ impl Store for HeldStore {
 
     async fn broadcasts(&self, app: AppId, now_ms: u64) -> Result<Vec<Arc<Broadcast>>, StoreError> {
         self.inner.broadcasts(app, now_ms).await
+    }
+
+    async fn broadcast_record(&self, id: MessageId) -> Result<Option<BroadcastRecord>, StoreError> {
+        self.inner.broadcast_record(id).await
     }
 
     async fn noted_broadcast(&self, account: AccountNo, device: &DeviceId) -> Result<MessageId, StoreError> {

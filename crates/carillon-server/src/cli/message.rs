@@ -21,7 +21,9 @@ struct Record {
     id: u64,
     app: Option<String>,
     room: Option<u64>,
-    sender: String,
+    #[serde(default)]
+    broadcast: bool,
+    sender: Option<String>,
     time_ms: u64,
     complete: bool,
     counts: Counts,
@@ -61,10 +63,12 @@ impl Message {
 }
 
 fn print(record: &Record) -> anyhow::Result<()> {
-    let Record { id, app, room, sender, time_ms, complete, counts, sender_copy, copies } = record;
+    let Record { id, app, room, broadcast, sender, time_ms, complete, counts, sender_copy, copies } = record;
     let app = app.as_deref().unwrap_or("(gone)");
     let room = room.map(|room| format!(" to room {room}")).unwrap_or_default();
-    out::line(format_args!("message {id} of {sender}{room} in app {app}, {time_ms} ms after 1970"))?;
+    let kind = if *broadcast { "broadcast" } else { "message" };
+    let of = sender.as_ref().map(|sender| format!(" of {sender}")).unwrap_or_default();
+    out::line(format_args!("{kind} {id}{of}{room} in app {app}, {time_ms} ms after 1970"))?;
     out::line(counts.in_words())?;
     let own = sender_copy.iter().map(|copy| (copy, " (own)"));
     let all: Vec<_> = copies.iter().map(|copy| (copy, "")).chain(own).collect();

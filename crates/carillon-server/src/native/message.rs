@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use carillon_core::model::{Counts, DropReason, Heading, Outcome, Record, RoomHeading, RoomRecord};
+use carillon_core::model::{BroadcastRecord, Counts, DropReason, Heading, Outcome, Record, RoomHeading, RoomRecord};
 use carillon_core::pipeline::Pipeline;
 use carillon_core::port::StoreError;
 use carillon_core::{AccountId, MessageId};
@@ -23,7 +23,11 @@ pub(super) struct Shown {
     /// Of a message to a room.
     #[serde(skip_serializing_if = "Option::is_none")]
     room: Option<u64>,
-    sender: String,
+    /// Whether it is a broadcast.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    broadcast: bool,
+    /// None of a broadcast in nobody's name.
+    sender: Option<String>,
     time_ms: u64,
     complete: bool,
     counts: ShownCounts,
@@ -64,6 +68,9 @@ pub(super) async fn record(State(native): State<Arc<Native>>, Path(id): Path<Str
     } else if let Some(record) = store.room_record(MessageId(id)).await? {
         let app = record.heading.room.app;
         (Shown::in_room(record, &native.pipeline).await?, app)
+    } else if let Some(record) = store.broadcast_record(MessageId(id)).await? {
+        let app = record.app;
+        (Shown::of_broadcast(record), app)
     } else {
         let detail = format!("no message has the id {id}, or it is gone: records are kept for {kept_s} s");
         return Err(Problem::not_found(detail));
@@ -88,6 +95,7 @@ impl Shown {
             id: id.0,
             app: None,
             room: None,
+            broadcast: false,
             time_ms,
             complete: is_complete,
             counts,
@@ -95,7 +103,7 @@ impl Shown {
             copies: copies
                 .map(|((to, outcome), distance)| ShownCopy::new(Some(id.plus(distance)), Some(to), outcome))
                 .collect(),
-            sender: sender.to_string(),
+            sender: Some(sender.to_string()),
         }
     }
 
@@ -112,13 +120,32 @@ impl Shown {
             id: id.0,
             app: None,
             room: Some(room.no.get()),
-            sender: sender.to_string(),
+            broadcast: false,
+            sender: Some(sender.to_string()),
             time_ms,
             complete: is_complete,
             counts: outcomes.counts.into(),
             sender_copy: None,
             copies,
         })
+    }
+}
+
+impl Shown {
+    fn of_broadcast(record: BroadcastRecord) -> Self {
+        let BroadcastRecord { id, app: _, from, time_ms, counts, is_complete } = record;
+        Self {
+            id: id.0,
+            app: None,
+            room: None,
+            broadcast: true,
+            sender: from.map(|it| it.to_string()),
+            time_ms,
+            complete: is_complete,
+            counts: counts.into(),
+            sender_copy: None,
+            copies: Vec::new(),
+        }
     }
 }
 

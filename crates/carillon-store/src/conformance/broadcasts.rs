@@ -1,6 +1,7 @@
 //! Broadcasts: one record each, for as long as they are current.
 
-use carillon_core::model::{Broadcast, Platform, Sender};
+use carillon_core::model::{Broadcast, Counts, Outcome, Platform, RoomOutcomes, Sender};
+use carillon_core::port::{NotedInRoom, Settled};
 
 use super::*;
 use crate::fixture::broadcast;
@@ -39,6 +40,33 @@ async fn a_broadcast_is_kept_until_it_expires_and_trimming_takes_it_away(it: Set
     assert_eq!(it.bodies(LATER_MS).await, ["long"]);
     assert_eq!(it.trim(LATER_MS, 1).await.broadcasts, 1);
     assert_eq!(it.bodies(NOW_MS).await, ["long"]);
+}
+
+async fn a_broadcast_has_a_record_of_sums_whether_it_is_kept_or_not(it: Setup) {
+    for offline in [false, true] {
+        let id = it.broadcast("noon", offline, LATER_MS).await.id;
+        let record = async || it.store.broadcast_record(id).await.unwrap().unwrap();
+        let found = record().await;
+        assert_eq!((found.id, found.app, found.from, found.time_ms), (id, APP, None, NOW_MS));
+        assert_eq!((found.counts, found.is_complete), (Counts::default(), false));
+        let mut outcomes = RoomOutcomes::default();
+        for outcome in [Outcome::Delivered, Outcome::Stored, Outcome::Dropped(DropReason::Offline)] {
+            outcomes.counts.add(outcome, 5);
+        }
+        let in_rooms = vec![NotedInRoom { message: id, stamp: 1, outcomes: outcomes.clone() }];
+        let settled = Settled { messages: Vec::new(), in_rooms, unknown: Vec::new(), end: id.plus(1) };
+        it.store.settle(settled).await.unwrap();
+        let found = record().await;
+        assert_eq!((found.counts, found.is_complete), (outcomes.counts, true));
+        assert_eq!(it.store.room_record(id).await, Ok(None));
+        assert_eq!(it.store.record(id).await, Ok(None));
+    }
+    let other = it.send(&[(2, Fate::Inbox)]).await.message.id;
+    assert_eq!(it.store.broadcast_record(other).await, Ok(None));
+    let end = NOW_MS + 86_400_000;
+    assert_eq!(it.trim(end - 1, 9).await.records, 0);
+    assert_eq!(it.trim(end + 60_000, 9).await.records, 4, "what was noted, and whose they are");
+    assert_eq!(it.store.broadcast_record(MessageId(1)).await, Ok(None));
 }
 
 async fn no_more_than_the_newest_hundred_broadcasts_are_current(it: Setup) {
@@ -82,6 +110,7 @@ mod each {
     on_each_engine! {
         a_broadcast_has_an_id_among_those_of_messages_and_is_told_once
         a_broadcast_is_kept_until_it_expires_and_trimming_takes_it_away
+        a_broadcast_has_a_record_of_sums_whether_it_is_kept_or_not
         no_more_than_the_newest_hundred_broadcasts_are_current
         what_a_device_was_handed_never_goes_back
         a_repeated_broadcast_is_remembered_and_a_removed_app_leaves_none

@@ -129,7 +129,10 @@ impl Op {
                 format!("{:?}", store.claim(no, &offsets, &devices, live).await)
             }
             Self::Message(app, id) => format!("{:?}", store.message(app, id).await),
-            Self::Record(id) => format!("{:?} {:?}", store.record(id).await, store.room_record(id).await),
+            Self::Record(id) => {
+                let (one, in_room) = (store.record(id).await, store.room_record(id).await);
+                format!("{one:?} {in_room:?} {:?}", store.broadcast_record(id).await)
+            }
             Self::Settle(settled) => format!("{:?}", store.settle(settled).await),
             Self::Rewrite(app, change, request) => {
                 format!("{:?}", store.change(app, change, asked(request, |()| "done".into())).await)

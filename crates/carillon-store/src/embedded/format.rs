@@ -58,7 +58,9 @@ pub(crate) enum Tag {
     Passing = b'p',
     /// A message to a room, without its content: in its history it may be taken back, or not be.
     SaidInRoom = b'w',
-    /// What was noted of a message to a room.
+    /// Whose a broadcast is, for its record: what it says may be kept for a shorter or a longer time.
+    SaidToAll = b'z',
+    /// What was noted of a message to a room, or of a broadcast.
     NotedInRoom = b'W',
     Silenced = b'q',
     Request = b'r',

@@ -1,13 +1,13 @@
 //! Reading the record of a message: its fates, which lie with it, and what was noted when it was handed out.
 
-use carillon_core::model::{Fates, Heading, Noted, Record, RoomOutcomes, RoomRecord};
+use carillon_core::model::{BroadcastRecord, Fates, Heading, Noted, Record, RoomOutcomes, RoomRecord};
 use carillon_core::port::StoreError;
 use carillon_core::{AppId, MessageId};
 use fjall::{Readable as _, Snapshot};
 
 use super::db::{Db, unknown};
 use super::format::{self, Tag};
-use super::record::{self, MessageRecord, NotedInRoomRecord, NotedRecord, SaidInRoomRecord};
+use super::record::{self, MessageRecord, NotedInRoomRecord, NotedRecord, SaidInRoomRecord, SaidToAllRecord};
 use super::{reads, seal, state};
 
 pub(crate) fn record(db: &Db, id: MessageId) -> Result<Option<Record>, StoreError> {
@@ -42,12 +42,28 @@ pub(crate) fn in_room(db: &Db, id: MessageId) -> Result<Option<RoomRecord>, Stor
     if !state::apps(db)?.contains_key(&heading.room.app) {
         return Ok(None);
     }
-    let key = format::by_message(Tag::NotedInRoom, id);
-    let outcomes = match snapshot.get(&db.rest, &key).map_err(unknown)? {
-        Some(value) => RoomOutcomes::try_from(record::decode::<NotedInRoomRecord>(&key, &value)?)?,
-        None => RoomOutcomes::default(),
-    };
+    let outcomes = outcomes(&snapshot, db, id)?;
     Ok(Some(RoomRecord { heading, outcomes, is_complete: is_complete(&snapshot, db, id)? }))
+}
+
+pub(crate) fn of_broadcast(db: &Db, id: MessageId) -> Result<Option<BroadcastRecord>, StoreError> {
+    let snapshot = db.database.snapshot();
+    let key = format::by_message(Tag::SaidToAll, id);
+    let Some(value) = snapshot.get(&db.rest, &key).map_err(unknown)? else { return Ok(None) };
+    let it = record::decode::<SaidToAllRecord>(&key, &value)?.unknown(id)?;
+    if !state::apps(db)?.contains_key(&it.app) {
+        return Ok(None);
+    }
+    let counts = outcomes(&snapshot, db, id)?.counts;
+    Ok(Some(BroadcastRecord { counts, is_complete: is_complete(&snapshot, db, id)?, ..it }))
+}
+
+fn outcomes(snapshot: &Snapshot, db: &Db, id: MessageId) -> Result<RoomOutcomes, StoreError> {
+    let key = format::by_message(Tag::NotedInRoom, id);
+    match snapshot.get(&db.rest, &key).map_err(unknown)? {
+        Some(value) => RoomOutcomes::try_from(record::decode::<NotedInRoomRecord>(&key, &value)?),
+        None => Ok(RoomOutcomes::default()),
+    }
 }
 
 /// The last message up to `id`, of whatever app. Ids are unique over all, so that no other one can be the owner of `id`.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use carillon_core::command::AccountChange;
-use carillon_core::model::{Account, AccountFacts, App, Broadcast, Committed, Message, NewApp, Record};
+use carillon_core::model::{
+    Account, AccountFacts, App, Broadcast, BroadcastRecord, Committed, Message, NewApp, Record,
+};
 use carillon_core::port::{
     Change, Clock, Conversations, CopyPlace, CreateError, Fanout, HistoryPage, InboxPage, InboxPlan, InboxState,
     NewAccount, PageLimit, Remember, Remembered, Settled, Span, Store, StoreError, Trimmed, View,
@@ -291,6 +293,10 @@ impl Store for EmbeddedStore {
             Ok(Broadcast::current(&all, now_ms).cloned().collect())
         };
         self.read(app, Vec::new(), read).await
+    }
+
+    async fn broadcast_record(&self, id: MessageId) -> Result<Option<BroadcastRecord>, StoreError> {
+        self.threads.read(move |_, db| records::of_broadcast(db, id)).await
     }
 
     async fn noted_broadcast(&self, account: AccountNo, device: &DeviceId) -> Result<MessageId, StoreError> {

@@ -316,7 +316,7 @@ impl Cursor {
     /// What was noted of old messages, and those that are stored nowhere else.
     fn records(&self, group: &mut Group<'_>, left: &mut usize, trimmed: &mut Trimmed) -> Result<Phase, StoreError> {
         let db: &Db = group.db;
-        for tag in [Tag::Noted, Tag::Passing, Tag::NotedInRoom, Tag::SaidInRoom] {
+        for tag in [Tag::Noted, Tag::Passing, Tag::NotedInRoom, Tag::SaidInRoom, Tag::SaidToAll] {
             let old = format::by_message(tag, MessageId(0))..format::by_message(tag, self.records_from);
             for guard in db.rest.range(old) {
                 if *left == 0 {

@@ -13,6 +13,7 @@ impl State {
         self.next_id += 1;
         self.minutes.entry(broadcast.created_ms / 60_000).or_insert(id);
         let broadcast = Arc::new(Broadcast { id, ..broadcast });
+        self.records.said_to_all.insert(id, Arc::clone(&broadcast));
         if broadcast.offline {
             self.broadcasts.entry(broadcast.app).or_default().push(Arc::clone(&broadcast));
         }

@@ -1,6 +1,7 @@
 //! Conversations: their messages, and the list of those that an account has.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use carillon_core::model::Message;
@@ -9,7 +10,7 @@ use carillon_core::port::{
 };
 use carillon_core::{AccountId, AccountNo, MessageId};
 
-use super::{State, page, pairs};
+use super::{Pairs, State, page};
 use crate::row::Row;
 use crate::rules::{self, Unread, ordered};
 
@@ -147,4 +148,9 @@ impl State {
     pub(super) fn read_mark(&self, reader: AccountNo, other: AccountNo) -> MessageId {
         self.read.get(&(reader, other)).copied().unwrap_or(MessageId(0))
     }
+}
+
+/// The pairs of accounts that have a conversation.
+pub(super) fn pairs(history: &BTreeMap<(AccountNo, AccountNo, MessageId), (MessageId, Row)>) -> Pairs {
+    history.keys().map(|(low, high, _)| (*low, *high)).collect()
 }

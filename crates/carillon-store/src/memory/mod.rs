@@ -10,7 +10,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use carillon_core::command::AccountChange;
 use carillon_core::model::{
-    Account, AccountFacts, App, Broadcast, Committed, CommittedCopy, Edition, Fate, Message, MutedIn, NewApp, Record,
+    Account, AccountFacts, App, Broadcast, BroadcastRecord, Committed, CommittedCopy, Edition, Fate, Message, MutedIn,
+    NewApp, Record,
 };
 use carillon_core::port::{
     Change, Conversations, CopyPlace, CreateError, Fanout, HistoryPage, InboxEntry, InboxPage, InboxPlan, InboxState,
@@ -314,6 +315,10 @@ impl Store for MemoryStore {
         Ok(self.lock().current_broadcasts(app, now_ms))
     }
 
+    async fn broadcast_record(&self, id: MessageId) -> Result<Option<BroadcastRecord>, StoreError> {
+        Ok(self.lock().broadcast_record(id))
+    }
+
     async fn noted_broadcast(&self, account: AccountNo, device: &DeviceId) -> Result<MessageId, StoreError> {
         let state = self.lock();
         Ok(state.noted_broadcasts.get(&(account, device.clone())).copied().unwrap_or(MessageId(0)))
@@ -585,11 +590,6 @@ impl State {
         let oldest = self.entries(account).keys().next().copied().unwrap_or(top.next());
         InboxState { epoch: format!("m.{account}"), oldest, top }
     }
-}
-
-/// The pairs of accounts that have a conversation.
-fn pairs(history: &BTreeMap<(AccountNo, AccountNo, MessageId), (MessageId, Row)>) -> Pairs {
-    history.keys().map(|(low, high, _)| (*low, *high)).collect()
 }
 
 /// As many of `all` as the limit allows, and at least one.

@@ -1,9 +1,12 @@
 //! Records of messages, and what was noted of them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use carillon_core::MessageId;
-use carillon_core::model::{Fates, Heading, Noted, Record, RoomHeading, RoomOutcomes, RoomRecord};
+use carillon_core::model::{
+    Broadcast, BroadcastRecord, Fates, Heading, Noted, Record, RoomHeading, RoomOutcomes, RoomRecord,
+};
 use carillon_core::port::{NotedCopies, NotedInRoom, Settled};
 
 use super::State;
@@ -13,6 +16,7 @@ pub(super) struct Records {
     pub(super) said: BTreeMap<MessageId, Said>,
     noted: BTreeMap<MessageId, Vec<Noted>>,
     pub(super) said_in_rooms: BTreeMap<MessageId, RoomHeading>,
+    pub(super) said_to_all: BTreeMap<MessageId, Arc<Broadcast>>,
     /// With the stamp of the last time that it was sent.
     noted_in_rooms: BTreeMap<MessageId, (u64, RoomOutcomes)>,
     /// Ids, the last excluded, of whose messages nothing was noted; by the first one.
@@ -41,7 +45,8 @@ impl Records {
     /// How many there are that are no part of a message which is kept.
     fn rows(&self) -> usize {
         let passing = self.said.values().filter(|it| it.is_passing).count();
-        self.noted.len() + passing + self.said_in_rooms.len() + self.noted_in_rooms.len()
+        let in_rooms = self.said_in_rooms.len() + self.noted_in_rooms.len();
+        self.noted.len() + passing + in_rooms + self.said_to_all.len()
     }
 }
 
@@ -62,6 +67,19 @@ impl State {
         let heading = said_in_rooms.get(&id).filter(|it| self.apps.contains_key(&it.room.app))?.clone();
         let outcomes = noted_in_rooms.get(&id).map(|(_, outcomes)| outcomes.clone()).unwrap_or_default();
         Some(RoomRecord { heading, outcomes, is_complete: self.records.is_complete(id) })
+    }
+
+    pub(super) fn broadcast_record(&self, id: MessageId) -> Option<BroadcastRecord> {
+        let Records { said_to_all, noted_in_rooms, .. } = &self.records;
+        let Broadcast { app, from, created_ms, .. } = &**said_to_all.get(&id)?;
+        self.apps.contains_key(app).then(|| BroadcastRecord {
+            id,
+            app: *app,
+            from: from.as_ref().map(|it| it.account.clone()),
+            time_ms: *created_ms,
+            counts: noted_in_rooms.get(&id).map(|(_, outcomes)| outcomes.counts).unwrap_or_default(),
+            is_complete: self.records.is_complete(id),
+        })
     }
 
     pub(super) fn settle(&mut self, settled: Settled) {
@@ -89,11 +107,12 @@ impl State {
             }
         };
         let before = self.records.rows();
-        let Records { said, noted, said_in_rooms, noted_in_rooms, gaps, .. } = &mut self.records;
+        let Records { said, noted, said_in_rooms, said_to_all, noted_in_rooms, gaps, .. } = &mut self.records;
         let messages = &self.messages;
         said.retain(|id, it| if it.is_passing { *id >= bound } else { messages.contains_key(id) });
         noted.retain(|id, _| *id >= bound);
         said_in_rooms.retain(|id, _| *id >= bound);
+        said_to_all.retain(|id, _| *id >= bound);
         noted_in_rooms.retain(|id, _| *id >= bound);
         gaps.retain(|_, to| *to > bound);
         (before - self.records.rows()) as u64

@@ -4,7 +4,8 @@ use carillon_core::Offset;
 use carillon_core::model::{App, Message};
 use carillon_core::port::Trimmed;
 
-use super::{State, pairs};
+use super::State;
+use super::conversation::pairs;
 
 impl State {
     pub(super) fn trim(&mut self, now_ms: u64) -> Trimmed {

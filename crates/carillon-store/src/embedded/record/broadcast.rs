@@ -1,6 +1,6 @@
 //! A broadcast on disk. Only those lie there that are kept for who is offline.
 
-use carillon_core::model::{Broadcast, Platform, Sender};
+use carillon_core::model::{self, Broadcast, Counts, Platform, Sender};
 use carillon_core::port::StoreError;
 use carillon_core::{AccountId, AccountNo, AppId, MessageId};
 
@@ -23,6 +23,35 @@ pub(crate) struct BroadcastRecord {
     created_ms: u64,
     #[prost(uint64, tag = "7")]
     expires_ms: u64,
+}
+
+/// Its key has the id.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct SaidToAllRecord {
+    #[prost(uint32, tag = "1")]
+    app: u32,
+    /// Empty where it is in nobody's name.
+    #[prost(string, tag = "2")]
+    from: String,
+    #[prost(uint64, tag = "3")]
+    time_ms: u64,
+}
+
+impl From<&Broadcast> for SaidToAllRecord {
+    fn from(it: &Broadcast) -> Self {
+        let from = it.from.as_ref().map_or_else(String::new, |from| from.account.as_str().into());
+        Self { app: it.app.0, from, time_ms: it.created_ms }
+    }
+}
+
+impl SaidToAllRecord {
+    /// The record of the broadcast with this id, before anything is known of what became of it.
+    pub(crate) fn unknown(self, id: MessageId) -> Result<model::BroadcastRecord, StoreError> {
+        let from = (!self.from.is_empty()).then(|| AccountId::new(&self.from)).transpose();
+        let from = from.map_err(|_| wrong("a broadcast's sender"))?;
+        let (app, counts) = (AppId(self.app), Counts::default());
+        Ok(model::BroadcastRecord { id, app, from, time_ms: self.time_ms, counts, is_complete: false })
+    }
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

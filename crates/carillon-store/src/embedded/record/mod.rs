@@ -19,7 +19,7 @@ use crate::rules;
 
 pub(crate) use account::AccountRecord;
 pub(crate) use app::AppRecord;
-pub(crate) use broadcast::BroadcastRecord;
+pub(crate) use broadcast::{BroadcastRecord, SaidToAllRecord};
 pub(crate) use content::EditionRecord;
 pub(crate) use fate::NotedRecord;
 pub(crate) use message::MessageRecord;

@@ -35,6 +35,9 @@ pub(crate) struct NotedInRoomRecord {
     /// Of each named account.
     #[prost(uint64, repeated, tag = "5")]
     outcomes: Vec<u64>,
+    /// Of a broadcast that is kept.
+    #[prost(uint64, tag = "6")]
+    stored: u64,
 }
 
 impl From<&RoomMessage> for SaidInRoomRecord {
@@ -64,6 +67,7 @@ impl NotedInRoomRecord {
         Self {
             stamp,
             delivered: counts.delivered as u64,
+            stored: counts.stored as u64,
             dropped: counts.dropped[..used].iter().map(|it| *it as u64).collect(),
             named,
             outcomes,
@@ -81,6 +85,7 @@ impl TryFrom<NotedInRoomRecord> for RoomOutcomes {
         }
         let mut counts = Counts::default();
         counts.add(Outcome::Delivered, number(record.delivered)?);
+        counts.add(Outcome::Stored, number(record.stored)?);
         for (reason, dropped) in DropReason::ALL.into_iter().zip(record.dropped) {
             counts.add(Outcome::Dropped(reason), number(dropped)?);
         }
@@ -100,6 +105,7 @@ mod tests {
     fn what_was_noted_is_read_as_it_was_written_and_takes_little() {
         let mut outcomes = RoomOutcomes::default();
         outcomes.counts.add(Outcome::Delivered, 100_000);
+        outcomes.counts.add(Outcome::Stored, 7);
         let written = NotedInRoomRecord::new(1_700_000_000_000 << 16, &outcomes);
         assert!(written.encoded_len() < 20, "{}", written.encoded_len());
         assert_eq!(RoomOutcomes::try_from(written), Ok(outcomes.clone()));
