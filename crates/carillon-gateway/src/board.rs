@@ -8,23 +8,30 @@ use std::sync::{Arc, RwLock};
 use carillon_core::model::{Broadcast, Platform};
 use carillon_core::{AppId, MessageId};
 
-#[derive(Default)]
-pub(crate) struct Board(RwLock<HashMap<AppId, Vec<Arc<Broadcast>>>>);
+pub(crate) struct Board {
+    apps: RwLock<HashMap<AppId, Vec<Arc<Broadcast>>>>,
+    kept_max: usize,
+}
 
 impl Board {
+    /// One that holds so many of each app.
+    pub(crate) fn new(kept_max: usize) -> Self {
+        Self { apps: RwLock::default(), kept_max }
+    }
+
     /// Adds the app's newest broadcast, where it is kept, and forgets those that are not current any more.
     pub(crate) fn pin(&self, broadcast: &Arc<Broadcast>) {
         if !broadcast.offline {
             return;
         }
-        let mut apps = self.0.write().expect("no holder of this lock panics");
+        let mut apps = self.apps.write().expect("no holder of this lock panics");
         let all = apps.entry(broadcast.app).or_default();
         all.push(Arc::clone(broadcast));
-        *all = Broadcast::current(all, broadcast.created_ms).cloned().collect();
+        *all = Broadcast::current(all, broadcast.created_ms, self.kept_max).cloned().collect();
     }
 
     pub(crate) fn forget(&self, app: AppId) {
-        self.0.write().expect("no holder of this lock panics").remove(&app);
+        self.apps.write().expect("no holder of this lock panics").remove(&app);
     }
 
     /// The newest broadcast of the app, on whatever platforms; 0 for none.
@@ -49,10 +56,11 @@ impl Board {
         now_ms: u64,
     ) -> Vec<Arc<Broadcast>> {
         let is_new = |it: &&Arc<Broadcast>| it.id > mark && it.is_for(platform);
-        self.look(app, |all| Broadcast::current(all, now_ms).filter(is_new).cloned().collect()).unwrap_or_default()
+        self.look(app, |all| Broadcast::current(all, now_ms, self.kept_max).filter(is_new).cloned().collect())
+            .unwrap_or_default()
     }
 
     fn look<T>(&self, app: AppId, look: impl FnOnce(&Vec<Arc<Broadcast>>) -> T) -> Option<T> {
-        self.0.read().expect("no holder of this lock panics").get(&app).map(look)
+        self.apps.read().expect("no holder of this lock panics").get(&app).map(look)
     }
 }

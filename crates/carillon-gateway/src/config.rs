@@ -1,5 +1,7 @@
 //! What the gateway may cost, and how patient it is. Plain values: the server maps its configuration file onto them.
 
+use carillon_core::model::Broadcast;
+
 /// Settings of the gateway. Every limit has a behaviour at the limit, said at each field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GatewayConfig {
@@ -33,6 +35,10 @@ pub struct GatewayConfig {
     pub send_memory_s: u64,
     /// Accounts that clients may put on a blocklist, and on a mute list; a further one gets error 106.
     pub list_accounts_max: usize,
+    /// Accounts that `presence.get` and `profiles.get` may name; more get error 106.
+    pub asked_accounts_max: usize,
+    /// Broadcasts of each app that are kept for who connects later: as many as the store keeps.
+    pub broadcasts_kept_max: usize,
     /// Events that may wait for one shard. When it is full, the shard's connections read what they miss from the store.
     pub shard_queue_len_max: usize,
     /// Messages whose records wait for the disk. When it is full, the records of further ones stay incomplete.
@@ -81,6 +87,8 @@ impl Default for GatewayConfig {
             message_chars_max: 5_000,
             send_memory_s: 600,
             list_accounts_max: 1_000,
+            asked_accounts_max: 200,
+            broadcasts_kept_max: Broadcast::KEPT_MAX,
             shard_queue_len_max: 65_536,
             record_queue_len_max: 65_536,
             shard_reads_max: 64,

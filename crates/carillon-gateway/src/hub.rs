@@ -42,7 +42,7 @@ impl Hub {
         let tallies = Tallies::new(config.record_queue_len_max);
         Arc::new(Self {
             mailboxes,
-            board: Board::default(),
+            board: Board::new(config.broadcasts_kept_max),
             rooms: Rooms::default(),
             tallies,
             visitors: AtomicU64::new(0),

@@ -19,7 +19,7 @@ use carillon_gateway::{Gateway, GatewayConfig, GatewayDeps, GatewayMetrics, Hub}
 use carillon_store::{EmbeddedStore, MemoryStore, OpenError};
 use prometheus_client::registry::Registry;
 
-use crate::config::{Config, StoreEngine};
+use crate::config::{Config, StoreEngine, StoreSection};
 use crate::dialect::CallMetrics;
 use crate::http::metrics::HttpMetrics;
 use crate::netease::{self, Netease};
@@ -106,7 +106,8 @@ pub(crate) async fn wire(config: &Config, ports: &Ports) -> Result<Wired, StoreS
     let gateway_metrics = Arc::new(GatewayMetrics::default());
     gateway_metrics.register(&mut registry);
 
-    let gateway_config = GatewayConfig::from(&config.gateway);
+    let broadcasts_kept_max = config.store.broadcasts_kept_max;
+    let gateway_config = GatewayConfig { broadcasts_kept_max, ..(&config.gateway).into() };
     let hub = Hub::new(&gateway_config, gateway_metrics.clone());
     let store = open_store(config, ports, hub.clone(), &mut registry)?;
     let pipeline = pipeline(store, hub.clone(), ports).await?;
@@ -144,7 +145,10 @@ pub(crate) fn open_store(
     registry: &mut Registry,
 ) -> Result<Arc<dyn Store>, OpenError> {
     match config.store.engine {
-        StoreEngine::Memory => Ok(MemoryStore::keeping_records(fanout, config.store.record_retention_s)),
+        StoreEngine::Memory => {
+            let StoreSection { record_retention_s, broadcasts_kept_max, .. } = config.store;
+            Ok(MemoryStore::keeping(fanout, record_retention_s, broadcasts_kept_max))
+        }
         StoreEngine::Embedded => {
             let (path, section) = (config.data.join("store"), (&config.store).into());
             let store = EmbeddedStore::open(&path, section, ports.clock.clone(), fanout)?;

@@ -34,7 +34,7 @@ pub struct BroadcastRecord {
 }
 
 impl Broadcast {
-    /// How many that are kept an app has at most, the newest: as many as the cloud vendor keeps whose calls are served (its
+    /// How many that are kept an app has by default, the newest: as many as the cloud vendor keeps whose calls are served (its
     /// page on broadcasts, 2023).
     pub const KEPT_MAX: usize = 100;
 
@@ -44,10 +44,10 @@ impl Broadcast {
         platform.is_none_or(|it| self.platforms.contains(&it))
     }
 
-    /// Those of `all`, in the order of ids, that an app has at `now_ms`.
-    pub fn current<T: AsRef<Self>>(all: &[T], now_ms: u64) -> impl Iterator<Item = &T> {
+    /// Those of `all`, in the order of ids, that an app has at `now_ms`: at most `kept_max`, the newest.
+    pub fn current<T: AsRef<Self>>(all: &[T], now_ms: u64, kept_max: usize) -> impl Iterator<Item = &T> {
         let lives = move |it: &&T| it.as_ref().offline && it.as_ref().expires_ms > now_ms;
         let count = all.iter().filter(lives).count();
-        all.iter().filter(lives).skip(count.saturating_sub(Self::KEPT_MAX))
+        all.iter().filter(lives).skip(count.saturating_sub(kept_max))
     }
 }

@@ -429,8 +429,8 @@ pub trait Store: RoomStore {
         remember: Option<Remember<Broadcast>>,
     ) -> Result<Arc<Broadcast>, StoreError>;
 
-    /// The app's broadcasts for who was offline, oldest first: the newest [`Broadcast::KEPT_MAX`] of those that have not
-    /// expired at `now_ms`. The others may be gone.
+    /// The app's broadcasts for who was offline, oldest first: the newest of those that have not
+    /// expired at `now_ms`, as many as the store keeps. The others may be gone.
     async fn broadcasts(&self, app: AppId, now_ms: u64) -> Result<Vec<Arc<Broadcast>>, StoreError>;
 
     /// What became of the broadcast with this id, as [`Store::settle`] was told; for as long as records are kept, whether it is

@@ -86,6 +86,16 @@ async fn a_broadcast_goes_at_once_to_the_platforms_that_it_is_for_and_to_who_nam
 }
 
 #[tokio::test]
+async fn no_more_are_kept_than_the_gateway_is_set_to() {
+    let world = World::with(GatewayConfig { broadcasts_kept_max: 2, ..GatewayConfig::default() }).await;
+    world.account("ann").await;
+    for body in ["first", "second", "third"] {
+        world.keep(body).await;
+    }
+    world.gets("ann", json!({"device": "phone"}), &["second", "third"]).await;
+}
+
+#[tokio::test]
 async fn a_broadcast_has_a_record_of_the_connections_that_it_was_for() {
     let world = World::new().await;
     world.accounts(&["ann", "bob", "carl"]).await;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::world::{Client, World};
+use crate::GatewayConfig;
 
 async fn get(client: &mut Client, names: &[&str]) -> Value {
     client.rpc("presence.get", json!({"accounts": names})).await.unwrap()["accounts"].clone()
@@ -47,6 +48,22 @@ async fn who_is_no_account_looks_like_who_is_not_online() {
             {"account": "bob", "online": false},
         ])
     );
+}
+
+#[tokio::test]
+async fn as_many_accounts_may_be_named_as_the_gateway_is_set_to() {
+    for (most, named) in [(1, 2), (500, 501)] {
+        let world = World::with(GatewayConfig { asked_accounts_max: most, ..GatewayConfig::default() }).await;
+        world.account("ann").await;
+        let mut ann = world.connected("ann", "phone").await;
+        let answer = get(&mut ann, &vec!["ann"; most]).await;
+        assert!(answer.as_array().unwrap().iter().all(|it| it["online"] == true));
+        assert_eq!(answer.as_array().unwrap().len(), most);
+        for method in ["presence.get", "profiles.get"] {
+            let refused = ann.rpc(method, json!({"accounts": vec!["ann"; named]})).await;
+            assert_eq!(refused, Err((106, "limit exceeded".into())));
+        }
+    }
 }
 
 #[tokio::test]

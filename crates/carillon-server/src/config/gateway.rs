@@ -41,6 +41,8 @@ pub struct GatewaySection {
     pub send_memory_s: u64,
     /// Accounts that clients may put on a blocklist, and on a mute list; a further one gets error 106.
     pub list_accounts_max: usize,
+    /// Accounts that `presence.get` and `profiles.get` may name; more get error 106.
+    pub asked_accounts_max: usize,
     /// Events that may wait for one shard. When it is full, the shard's connections read what they miss from the store.
     pub shard_queue_len_max: usize,
     /// Messages whose records wait for the disk. When it is full, the records of further ones stay incomplete.
@@ -103,6 +105,7 @@ impl Default for GatewaySection {
             message_chars_max: it.message_chars_max,
             send_memory_s: it.send_memory_s,
             list_accounts_max: it.list_accounts_max,
+            asked_accounts_max: it.asked_accounts_max,
             shard_queue_len_max: it.shard_queue_len_max,
             record_queue_len_max: it.record_queue_len_max,
             shard_reads_max: it.shard_reads_max,
@@ -139,6 +142,7 @@ impl From<&GatewaySection> for GatewayConfig {
             message_chars_max: it.message_chars_max,
             send_memory_s: it.send_memory_s,
             list_accounts_max: it.list_accounts_max,
+            asked_accounts_max: it.asked_accounts_max,
             shard_queue_len_max: it.shard_queue_len_max,
             record_queue_len_max: it.record_queue_len_max,
             shard_reads_max: it.shard_reads_max,
@@ -153,6 +157,7 @@ impl From<&GatewaySection> for GatewayConfig {
             failed_logins_max: it.failed_logins_max,
             cap_loopback: it.cap_loopback,
             origins: it.origins.clone(),
+            ..Self::default()
         }
     }
 }

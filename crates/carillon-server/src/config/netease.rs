@@ -23,6 +23,8 @@ pub struct NeteaseSection {
     pub nonces_max: usize,
     /// Unknown paths that get a counter of their own; the others share one.
     pub unknown_paths_max: usize,
+    /// Fields of a request's form; one of more is refused with 414.
+    pub form_fields_max: usize,
     /// Longest `body` of a message, in characters.
     pub message_body_chars_max: usize,
     /// Most recipients of one `sendBatchAttachMsg`.
@@ -43,6 +45,7 @@ impl Default for NeteaseSection {
             requests_running_max: it.requests_running_max,
             nonces_max: it.nonces_max,
             unknown_paths_max: it.unknown_paths_max,
+            form_fields_max: it.form_fields_max,
             message_body_chars_max: it.message_body_chars_max,
             notice_members_max: it.notice_members_max,
             conversation_list: it.conversation_list,
@@ -63,6 +66,7 @@ impl NeteaseSection {
             requests_running_max: self.requests_running_max,
             nonces_max: self.nonces_max,
             unknown_paths_max: self.unknown_paths_max,
+            form_fields_max: self.form_fields_max,
             message_body_chars_max: self.message_body_chars_max,
             notice_members_max: self.notice_members_max,
             conversation_list: self.conversation_list,

@@ -35,6 +35,8 @@ pub struct StoreSection {
     pub rooms_cache: usize,
     /// How long the records of messages are kept, in seconds: what became of each copy.
     pub record_retention_s: u64,
+    /// Broadcasts of each app that are kept for who connects later; above it the oldest is forgotten.
+    pub broadcasts_kept_max: usize,
     /// Size at which a table in memory is written out, in bytes; there are five. At least 1 MiB.
     pub memtable_bytes: u64,
     /// All journals together, in bytes; at it the oldest tables are written out. At least 64 MiB.
@@ -75,6 +77,7 @@ impl Default for StoreSection {
             conversations_cache: it.conversations_cache,
             rooms_cache: it.rooms_cache,
             record_retention_s: it.record_retention_s,
+            broadcasts_kept_max: it.broadcasts_kept_max,
             memtable_bytes: it.memtable_bytes,
             journal_bytes_max: it.journal_bytes_max,
             open_files_max: it.open_files_max,
@@ -101,6 +104,7 @@ impl From<&StoreSection> for EmbeddedConfig {
             conversations_cache: it.conversations_cache,
             rooms_cache: it.rooms_cache,
             record_retention_s: it.record_retention_s,
+            broadcasts_kept_max: it.broadcasts_kept_max,
             memtable_bytes: it.memtable_bytes,
             journal_bytes_max: it.journal_bytes_max,
             open_files_max: it.open_files_max,

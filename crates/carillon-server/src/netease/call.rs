@@ -127,7 +127,7 @@ impl Netease {
 
     async fn run(&self, call: Call, key: Option<RequestKey>) -> Result<Bytes, CallError> {
         self.pipeline.charge(&call.app, call.endpoint.operation())?;
-        let form = Form::parse(&call.body)?;
+        let form = Form::parse(&call.body, self.config.form_fields_max)?;
         match call.endpoint {
             Endpoint::UserCreate => user::create::run(self, &call.app, &form, key).await,
             Endpoint::UserRefreshToken => user::refresh_token::run(self, &call.app, &form, key).await,

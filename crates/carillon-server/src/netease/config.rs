@@ -19,6 +19,8 @@ pub struct NeteaseConfig {
     pub nonces_max: usize,
     /// Unknown paths that get a counter of their own; the others share one.
     pub unknown_paths_max: usize,
+    /// Fields of a request's form; one of more is refused with 414.
+    pub form_fields_max: usize,
     /// Longest `body` of a message, in characters.
     pub message_body_chars_max: usize,
     /// Recipients of one notice. Newer pages of the vendor say 5,000, older ones 500.
@@ -40,6 +42,7 @@ impl Default for NeteaseConfig {
             requests_running_max: 10_000,
             nonces_max: 262_144,
             unknown_paths_max: 200,
+            form_fields_max: 1_000,
             message_body_chars_max: 5_000,
             notice_members_max: 5_000,
             conversation_list: true,

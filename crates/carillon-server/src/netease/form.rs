@@ -11,20 +11,18 @@ use serde_json::{Map, Value};
 use super::accid;
 use super::error::{FieldError, Problem, ReadError};
 
-/// Far above what any endpoint has; bounds the memory that a body of separators takes.
-pub(super) const FIELDS_MAX: usize = 1_000;
-
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Form {
     fields: Vec<(String, String)>,
 }
 
 impl Form {
-    pub(super) fn parse(body: &[u8]) -> Result<Self, ReadError> {
+    /// The form that a body is, of at most `fields_max` fields: so many bound the memory that a body of separators takes.
+    pub(super) fn parse(body: &[u8], fields_max: usize) -> Result<Self, ReadError> {
         let mut fields = Vec::new();
         for pair in body.split(|&byte| byte == b'&').filter(|pair| !pair.is_empty()) {
-            if fields.len() == FIELDS_MAX {
-                return Err(ReadError::TooManyFields { max: FIELDS_MAX });
+            if fields.len() == fields_max {
+                return Err(ReadError::TooManyFields { max: fields_max });
             }
             let (name, value) = match pair.iter().position(|&byte| byte == b'=') {
                 Some(at) => (&pair[..at], &pair[at + 1..]),
@@ -135,8 +133,10 @@ mod tests {
 
     use super::*;
 
+    const FIELDS_MAX: usize = 1_000;
+
     fn form(body: &str) -> Form {
-        Form::parse(body.as_bytes()).unwrap()
+        Form::parse(body.as_bytes(), FIELDS_MAX).unwrap()
     }
 
     #[test]
@@ -167,15 +167,15 @@ mod tests {
 
     #[test]
     fn what_is_not_utf_8_is_refused_and_not_guessed() {
-        assert_eq!(Form::parse(b"a=%ff"), Err(ReadError::NotUtf8));
-        assert_eq!(Form::parse(b"a=\xc3"), Err(ReadError::NotUtf8));
+        assert_eq!(Form::parse(b"a=%ff", FIELDS_MAX), Err(ReadError::NotUtf8));
+        assert_eq!(Form::parse(b"a=\xc3", FIELDS_MAX), Err(ReadError::NotUtf8));
         assert_eq!(form("a=%EF%BF%BD").optional("a"), Some("\u{fffd}"));
     }
 
     #[test]
-    fn more_than_a_thousand_fields_are_refused() {
-        assert!(Form::parse("a&".repeat(1_000).as_bytes()).is_ok());
-        assert_eq!(Form::parse("a&".repeat(1_001).as_bytes()), Err(ReadError::TooManyFields { max: 1_000 }));
+    fn more_fields_than_a_form_may_have_are_refused() {
+        assert!(Form::parse("a&".repeat(7).as_bytes(), 7).is_ok());
+        assert_eq!(Form::parse("a&".repeat(8).as_bytes(), 7), Err(ReadError::TooManyFields { max: 7 }));
     }
 
     #[test]
@@ -225,7 +225,7 @@ mod tests {
             body in proptest::collection::vec(prop_oneof![any::<u8>(), proptest::sample::select(b"ab&&==%%+4eEfF2".to_vec())], 0..200),
         ) {
             let expected: Vec<(String, String)> = form_urlencoded::parse(&body).into_owned().collect();
-            match Form::parse(&body) {
+            match Form::parse(&body, FIELDS_MAX) {
                 Ok(form) => prop_assert_eq!(form.fields, expected),
                 Err(error) => {
                     prop_assert_eq!(error, ReadError::NotUtf8);
@@ -254,7 +254,7 @@ mod tests {
         #[test]
         fn fields_count_up_to_the_limit_however_they_are_separated(extra in 0..3_usize, separators in 1..4_usize) {
             let body = format!("a=1{}", "&".repeat(separators)).repeat(FIELDS_MAX - 1 + extra);
-            prop_assert_eq!(Form::parse(body.as_bytes()).is_ok(), extra <= 1);
+            prop_assert_eq!(Form::parse(body.as_bytes(), FIELDS_MAX).is_ok(), extra <= 1);
         }
 
         #[test]

@@ -17,7 +17,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use carillon_core::model::Committed;
+use carillon_core::model::{Broadcast, Committed};
 use carillon_core::port::{Clock as _, Fanout};
 use carillon_core::port::{CopyPlace, FakeClock, PageLimit, Random, SeededRandom, Settled, Span, Store, Trimmed, View};
 use carillon_core::{AccountNo, AppId, MessageId, Offset};
@@ -55,7 +55,8 @@ impl Pair {
         let heard: [Arc<Heard>; 2] = Default::default();
         let clock = Arc::new(FakeClock::new(NOW_MS + 59_999));
         let directory = tempfile::tempdir().unwrap();
-        let memory = MemoryStore::keeping_records(Arc::clone(&heard[0]) as Arc<dyn Fanout>, RECORD_RETENTION_S);
+        let memory =
+            MemoryStore::keeping(Arc::clone(&heard[0]) as Arc<dyn Fanout>, RECORD_RETENTION_S, Broadcast::KEPT_MAX);
         let embedded = open(directory.path(), &mut rng, &clock, &heard[1]);
         let (epochs, tops, places) = (HashMap::new(), HashMap::new(), Vec::new());
         Self { rng, clock, memory, embedded, heard, epochs, directory, ids: 0, places, last_app: 0, tops }

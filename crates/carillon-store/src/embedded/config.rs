@@ -1,5 +1,7 @@
 //! What can be set for the embedded engine. Every queue, cache and group of it is bounded by one of these.
 
+use carillon_core::model::Broadcast;
+
 #[derive(Clone, Debug)]
 pub struct EmbeddedConfig {
     /// Writes that wait for the writer; callers wait when it is full.
@@ -28,6 +30,8 @@ pub struct EmbeddedConfig {
     pub rooms_cache: usize,
     /// Time for which records of messages are kept, in seconds.
     pub record_retention_s: u64,
+    /// Broadcasts of each app that are kept for who connects later; above it the oldest is forgotten.
+    pub broadcasts_kept_max: usize,
     /// Size at which a table in memory is written out, in bytes; there are five.
     pub memtable_bytes: u64,
     /// All journals together, in bytes; at least 64 MiB.
@@ -55,6 +59,7 @@ impl Default for EmbeddedConfig {
             conversations_cache: 1_000_000,
             rooms_cache: 10_000,
             record_retention_s: 86_400,
+            broadcasts_kept_max: Broadcast::KEPT_MAX,
             memtable_bytes: 32 * MIB,
             journal_bytes_max: 256 * MIB,
             open_files_max: 256,

@@ -29,6 +29,7 @@ pub(crate) struct State {
     /// Ids, the last excluded, of whose messages it will not be; to be written with what is noted next.
     pub(crate) gaps: Vec<(MessageId, MessageId)>,
     pub(crate) record_retention_s: u64,
+    pub(crate) broadcasts_kept_max: usize,
     /// Where trimming goes on.
     pub(crate) cursor: Option<Cursor>,
     /// The bounds of the last cycle that ended.
@@ -76,6 +77,7 @@ impl State {
             settled,
             gaps,
             record_retention_s,
+            broadcasts_kept_max: config.broadcasts_kept_max,
             cursor: None,
             trimmed_to: Bounds::new(),
             heads,

@@ -290,7 +290,7 @@ impl Store for EmbeddedStore {
         let read = move |shared: &Shared, db: &Db| {
             let all = reads::broadcasts(db, app)?.into_iter();
             let all: Vec<_> = all.filter_map(|it| shared.report(it).ok()).collect();
-            Ok(Broadcast::current(&all, now_ms).cloned().collect())
+            Ok(Broadcast::current(&all, now_ms, shared.config.broadcasts_kept_max).cloned().collect())
         };
         self.read(app, Vec::new(), read).await
     }

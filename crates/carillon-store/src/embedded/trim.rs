@@ -384,7 +384,8 @@ impl Cursor {
         let Some((&app, _)) = self.bounds.range(from..).next() else { return Ok(Phase::Marks) };
         // Nothing says how old a damaged one is: it stays as long as its app.
         let all: Vec<_> = reads::broadcasts(group.db, app)?.into_iter().flatten().collect();
-        let current: Vec<MessageId> = Broadcast::current(&all, self.now_ms).map(|it| it.id).collect();
+        let kept_max = group.state.broadcasts_kept_max;
+        let current: Vec<MessageId> = Broadcast::current(&all, self.now_ms, kept_max).map(|it| it.id).collect();
         for old in all.iter().filter(|it| !current.contains(&it.id)) {
             group.remove_rest(format::broadcast(app, old.id));
             trimmed.broadcasts += 1;

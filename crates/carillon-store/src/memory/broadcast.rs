@@ -22,14 +22,14 @@ impl State {
 
     pub(super) fn current_broadcasts(&self, app: AppId, now_ms: u64) -> Vec<Arc<Broadcast>> {
         let all = self.broadcasts.get(&app).map_or(&[][..], Vec::as_slice);
-        Broadcast::current(all, now_ms).cloned().collect()
+        Broadcast::current(all, now_ms, self.broadcasts_kept_max).cloned().collect()
     }
 
     /// Returns how many were removed.
     pub(super) fn trim_broadcasts(&mut self, now_ms: u64) -> u64 {
         let mut removed = 0;
         for all in self.broadcasts.values_mut() {
-            let current: Vec<_> = Broadcast::current(all, now_ms).cloned().collect();
+            let current: Vec<_> = Broadcast::current(all, now_ms, self.broadcasts_kept_max).cloned().collect();
             removed += (all.len() - current.len()) as u64;
             *all = current;
         }

@@ -73,6 +73,7 @@ struct State {
     cleared: BTreeMap<(AccountNo, AccountNo), MessageId>,
     acknowledged: HashMap<(AccountNo, DeviceId), Offset>,
     broadcasts: BTreeMap<AppId, Vec<Arc<Broadcast>>>,
+    broadcasts_kept_max: usize,
     noted_broadcasts: HashMap<(AccountNo, DeviceId), MessageId>,
     /// The first id of each minute.
     minutes: BTreeMap<u64, MessageId>,
@@ -98,12 +99,13 @@ struct Entry {
 
 impl MemoryStore {
     pub fn new(fanout: Arc<dyn Fanout>) -> Arc<Self> {
-        Self::keeping_records(fanout, 86_400)
+        Self::keeping(fanout, 86_400, Broadcast::KEPT_MAX)
     }
 
-    /// One that keeps records of messages for so many seconds.
-    pub fn keeping_records(fanout: Arc<dyn Fanout>, retention_s: u64) -> Arc<Self> {
-        let state = State { next_id: 1, records: Records::kept_for(retention_s), ..State::default() };
+    /// One that keeps records of messages for so many seconds, and so many broadcasts of each app.
+    pub fn keeping(fanout: Arc<dyn Fanout>, records_s: u64, broadcasts_kept_max: usize) -> Arc<Self> {
+        let records = Records::kept_for(records_s);
+        let state = State { next_id: 1, records, broadcasts_kept_max, ..State::default() };
         Arc::new(Self { state: Mutex::new(state), fanout })
     }
 

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use carillon_core::command::AccountChange;
 use carillon_core::model::{Account, App, Message};
-use carillon_core::port::{Role, SESSIONS_ACCOUNTS_MAX};
+use carillon_core::port::Role;
 use carillon_core::{AccountId, AccountNo, DeviceId, MessageId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -153,14 +153,14 @@ fn shown(caller: &Caller, copy: MessageId, message: &Message) -> Box<RawValue> {
 }
 
 /// The accounts that the caller asks about.
-fn read_names(data: &[u8]) -> Result<Vec<String>, ErrorCode> {
+fn read_names(shard: &Shard, data: &[u8]) -> Result<Vec<String>, ErrorCode> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Request {
         accounts: Vec<String>,
     }
     let Request { accounts } = read(data)?;
-    if accounts.len() > SESSIONS_ACCOUNTS_MAX { Err(ErrorCode::LIMIT_EXCEEDED) } else { Ok(accounts) }
+    if accounts.len() > shard.server.config.asked_accounts_max { Err(ErrorCode::LIMIT_EXCEEDED) } else { Ok(accounts) }
 }
 
 /// What the caller is told.

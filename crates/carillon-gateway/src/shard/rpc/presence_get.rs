@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use carillon_core::AccountId;
 use carillon_core::model::Platform;
-use carillon_core::port::Session;
+use carillon_core::port::{SESSIONS_ACCOUNTS_MAX, Session};
 use serde::Serialize;
 
 use super::{Caller, read_names, word};
@@ -27,10 +27,14 @@ struct Presence {
 }
 
 pub(super) async fn run(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<Bytes, Failed> {
-    let names = read_names(data)?;
+    let names = read_names(shard, data)?;
     let ids: Vec<_> = names.iter().map(|name| caller.app.account_id(name).ok()).collect();
     let asked: Vec<_> = ids.iter().flatten().cloned().collect();
-    let mut told = shard.server.pipeline.sessions.online(caller.app.id, &asked).await.into_iter();
+    let mut told = Vec::with_capacity(asked.len());
+    for some in asked.chunks(SESSIONS_ACCOUNTS_MAX) {
+        told.extend(shard.server.pipeline.sessions.online(caller.app.id, some).await);
+    }
+    let mut told = told.into_iter();
     let presence = |(name, id): (String, Option<AccountId>)| match id {
         Some(id) => Presence::of(id.to_string(), &told.next().unwrap_or_default()),
         None => Presence::of(name, &[]),

@@ -15,7 +15,7 @@ struct Answer<'a> {
 }
 
 pub(super) async fn run(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<Bytes, Failed> {
-    let names = read_names(data)?;
+    let names = read_names(shard, data)?;
     let ids: Vec<_> = names.iter().filter_map(|name| caller.app.account_id(name).ok()).collect();
     let accounts = {
         let _permit = shard.may_read().await;

@@ -316,7 +316,7 @@ mod tests {
 
     fn form(fields: &[(&str, &str)]) -> Form {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        Form::parse(body.as_bytes()).unwrap()
+        Form::parse(body.as_bytes(), 1_000).unwrap()
     }
 
     fn refused<T>(field: &'static str, problem: Problem) -> Result<T, FieldError> {

@@ -11,16 +11,19 @@ use serde_json::{Map, Value};
 use super::chatroom::batch::MESSAGES_MAX;
 use super::chatroom::fields::Space;
 use super::error::ReadError;
-use super::form::{self, FIELDS_MAX, Form};
+use super::form::{self, Form};
 use super::{accid, body, chatroom, option};
 
 pub use call::call;
+
+/// As many as the dialect takes by default.
+const FIELDS_MAX: usize = 1_000;
 
 /// A request's body.
 pub fn form(input: &[u8]) {
     // Another reader of forms, which guesses where we refuse.
     let expected: Vec<(String, String)> = form_urlencoded::parse(input).into_owned().collect();
-    let form = match Form::parse(input) {
+    let form = match Form::parse(input, FIELDS_MAX) {
         Ok(form) => form,
         Err(ReadError::TooManyFields { .. }) => return assert!(expected.len() > FIELDS_MAX),
         Err(ReadError::NotUtf8) => {
@@ -36,7 +39,7 @@ pub fn form(input: &[u8]) {
         assert_eq!(form.optional(name), first.filter(|value| !value.is_empty()));
     }
     let written = form_urlencoded::Serializer::new(String::new()).extend_pairs(form.fields()).finish();
-    assert_eq!(Form::parse(written.as_bytes()), Ok(form));
+    assert_eq!(Form::parse(written.as_bytes(), FIELDS_MAX), Ok(form));
 }
 
 /// The text of a field, read as each kind of field that is more than a text.
