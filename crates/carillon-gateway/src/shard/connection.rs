@@ -424,6 +424,6 @@ mod tests {
     /// A place in the shard's table, which is most of what an idle connection takes.
     #[test]
     fn an_idle_connection_is_small() {
-        assert!(size_of::<Connection>() <= 448, "{} bytes", size_of::<Connection>());
+        assert!(size_of::<Connection>() <= 384, "{} bytes", size_of::<Connection>());
     }
 }
