@@ -1,5 +1,7 @@
 //! How much a page takes: the same in every engine.
 
+use std::sync::Arc;
+
 use carillon_core::model::{Content, Element, Message, RoomMessage};
 use carillon_core::port::PageLimit;
 
@@ -30,6 +32,12 @@ impl PageFill {
         self.entries += usize::from(fits);
         fits
     }
+}
+
+/// As many of `all` as the limit allows, and at least one.
+pub(crate) fn page<T>(all: impl Iterator<Item = T>, limit: PageLimit, message: impl Fn(&T) -> &Arc<Message>) -> Vec<T> {
+    let mut fill = PageFill::new(limit);
+    all.take_while(|entry| fill.admits(message(entry))).collect()
 }
 
 /// What tells of a modified message holds all that it says.

@@ -22,7 +22,7 @@ use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 
 use self::record::{Records, Said};
 use self::room::Rooms;
-use crate::page::PageFill;
+use crate::page::page;
 use crate::row::Row;
 use crate::rules;
 
@@ -592,10 +592,4 @@ impl State {
         let oldest = self.entries(account).keys().next().copied().unwrap_or(top.next());
         InboxState { epoch: format!("m.{account}"), oldest, top }
     }
-}
-
-/// As many of `all` as the limit allows, and at least one.
-fn page<T>(all: impl Iterator<Item = T>, limit: PageLimit, message: impl Fn(&T) -> &Arc<Message>) -> Vec<T> {
-    let mut fill = PageFill::new(limit);
-    all.take_while(|entry| fill.admits(message(entry))).collect()
 }

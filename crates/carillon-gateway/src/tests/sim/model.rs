@@ -91,8 +91,11 @@ pub(super) struct Person {
     pub(super) connections: usize,
     gone_us: Option<u64>,
     /// By device: what it said after it had entered.
-    latest: HashMap<&'static str, (Vec<&'static str>, Option<Place>, Option<Expr>)>,
+    latest: HashMap<&'static str, Latest>,
 }
+
+/// Its tags, its place, and whom what it says is for.
+type Latest = (Vec<&'static str>, Option<Place>, Option<Expr>);
 
 pub(super) struct Client {
     pub(super) account: usize,
