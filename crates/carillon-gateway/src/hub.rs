@@ -13,7 +13,7 @@ use carillon_core::model::{
     RoomOutcomes, RoomTo,
 };
 use carillon_core::port::{EndReason, Fanout, Foreseen, LiveRooms, Present, Session, Sessions, Trial, Whom};
-use carillon_core::{AccountId, AccountNo, AppId};
+use carillon_core::{AccountId, AccountNo, AppId, RoomNo};
 use tokio::sync::oneshot;
 
 use crate::board::Board;
@@ -245,8 +245,8 @@ impl LiveRooms for Hub {
         self.rooms.card(room, account)
     }
 
-    fn is_awaited_in(&self, room: RoomKey) -> bool {
-        self.rooms.here(room) != Here::default()
+    fn awaited_in(&self, app: AppId, after: u64, limit: usize) -> Vec<RoomNo> {
+        self.rooms.awaited_in(app, after, limit)
     }
 
     /// Accounts that are named are asked for in their own shards only.

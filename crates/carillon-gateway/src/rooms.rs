@@ -5,13 +5,13 @@
 //!
 //! A room that nobody is in, or on the way into, is forgotten; its numbers then start anew.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 
 use bytes::{Bytes, BytesMut};
 use carillon_core::model::{RoomCard, RoomCommitted, RoomKey, RoomMessage, RoomNews, RoomTo};
 use carillon_core::room::{Audience, Expression, FanoutNo, Named, Point, Priority, Seen, To};
-use carillon_core::{AccountNo, MessageId};
+use carillon_core::{AccountNo, AppId, MessageId, RoomNo};
 
 use crate::format;
 use crate::protocol::Reply;
@@ -50,7 +50,7 @@ pub(crate) struct Moved {
 }
 
 #[derive(Default)]
-pub(crate) struct Rooms(Mutex<HashMap<RoomKey, Live>>);
+pub(crate) struct Rooms(Mutex<BTreeMap<RoomKey, Live>>);
 
 /// Who of a room is in one shard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -121,6 +121,14 @@ impl Rooms {
         self.lock().get(&room)?.cards.get(&account)?.upgrade()
     }
 
+    /// The app's rooms in which anybody is, on the way in, or who may come back: by number, from the one after `after` on.
+    pub(crate) fn awaited_in(&self, app: AppId, after: u64, limit: usize) -> Vec<RoomNo> {
+        let Some(no) = after.checked_add(1).and_then(RoomNo::new) else { return Vec::new() };
+        let rooms = self.lock();
+        let of_app = rooms.range(RoomKey { app, no }..).take_while(|(key, _)| key.app == app);
+        of_app.filter(|(_, live)| live.is_awaited()).map(|(key, _)| key.no).take(limit).collect()
+    }
+
     /// Gives the news their number and hands them to `put` with each shard that has somebody in the room.
     pub(crate) fn publish(
         &self,
@@ -176,7 +184,7 @@ impl Rooms {
         None
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<RoomKey, Live>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<RoomKey, Live>> {
         self.0.lock().expect("no holder of this lock panics")
     }
 }
@@ -189,7 +197,11 @@ impl Live {
 
     fn is_over(&self) -> bool {
         let is_told = !self.is_reporting && self.reported != Some(false);
-        is_told && self.here.iter().all(|here| *here == Here::default())
+        is_told && !self.is_awaited()
+    }
+
+    fn is_awaited(&self) -> bool {
+        self.here.iter().any(|here| *here != Here::default())
     }
 
     fn put(&self, mail: RoomMail, mut put: impl FnMut(usize, &Arc<RoomMail>, Here)) {

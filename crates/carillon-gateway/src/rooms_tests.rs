@@ -38,6 +38,31 @@ fn hear(rooms: &Rooms) -> Vec<usize> {
 }
 
 #[test]
+fn an_apps_rooms_are_listed_where_somebody_is_awaited_by_their_numbers() {
+    let rooms = Rooms::default();
+    let key = |app, no| RoomKey { app: AppId(app), no: RoomNo::new(no).unwrap() };
+    let set = |app, no, here| {
+        rooms.change(key(app, no), 1, |it| *it = here);
+    };
+    let (there, entering, returning) = (
+        Here { accounts: 1, ..Here::default() },
+        Here { entering: 1, ..Here::default() },
+        Here { returning: 1, ..Here::default() },
+    );
+    for (app, no, here) in [(1, 9, there), (1, 2, entering), (2, 3, there), (1, 300, returning), (1, 4, there)] {
+        set(app, no, here);
+    }
+    let listed = |app, after, limit| -> Vec<u64> {
+        rooms.awaited_in(AppId(app), after, limit).into_iter().map(RoomNo::get).collect()
+    };
+    assert_eq!(listed(1, 0, 9), [2, 4, 9, 300]);
+    assert_eq!((listed(1, 2, 2), listed(1, 300, 2), listed(2, 0, 9)), (vec![4, 9], vec![], vec![3]));
+    assert_eq!((listed(3, 0, 9), listed(1, u64::MAX, 9)), (vec![], vec![]));
+    set(1, 4, Here::default());
+    assert_eq!(listed(1, 0, 9), [2, 9, 300]);
+}
+
+#[test]
 fn shards_hear_of_rooms_that_somebody_of_theirs_is_in_or_on_the_way_into() {
     let rooms = Rooms::default();
     assert_eq!(hear(&rooms), [0; 0]);

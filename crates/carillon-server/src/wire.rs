@@ -14,7 +14,7 @@ use carillon_core::port::{
     EndReason, Fanout, Foreseen, LiveRooms, Present, Session, Sessions, Store, StoreError, Trial, Whom,
 };
 use carillon_core::turns::Turns;
-use carillon_core::{AccountId, AccountNo, AppId};
+use carillon_core::{AccountId, AccountNo, AppId, RoomNo};
 use carillon_gateway::{Gateway, GatewayConfig, GatewayDeps, GatewayMetrics, Hub};
 use carillon_store::{EmbeddedStore, MemoryStore, OpenError};
 use prometheus_client::registry::Registry;
@@ -74,8 +74,8 @@ impl LiveRooms for Nobody {
         None
     }
 
-    fn is_awaited_in(&self, _room: RoomKey) -> bool {
-        false
+    fn awaited_in(&self, _app: AppId, _after: u64, _limit: usize) -> Vec<RoomNo> {
+        Vec::new()
     }
 
     async fn present(&self, _room: RoomKey, _whom: Whom) -> Vec<Present> {

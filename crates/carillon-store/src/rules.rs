@@ -66,12 +66,6 @@ pub(crate) fn new_room(room: NewRoom, last: u64, rooms_max: u64) -> Result<Room,
     Ok(Room { key, creator, creator_id, created_ms, info, open: true, muted: false, tells_presence, closing })
 }
 
-/// The numbers of rooms of a page after `after`, and where to go on, if the app's last room has the number `last`.
-pub(crate) fn page_of_rooms(after: u64, limit: usize, last: u64) -> (std::ops::RangeInclusive<u64>, Option<u64>) {
-    let to = after.saturating_add(limit as u64).min(last);
-    (after.saturating_add(1)..=to, (to < last).then_some(to))
-}
-
 /// Whether the room is one that closes by itself.
 pub(crate) fn is_closing(room: &Room) -> bool {
     room.open && room.closing.policy != ClosingPolicy::Never

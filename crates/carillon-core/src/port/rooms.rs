@@ -152,10 +152,6 @@ pub trait RoomStore: Send + Sync {
     /// The rooms, as the last commit left them.
     async fn rooms(&self, app: AppId, nos: &[RoomNo]) -> Result<Vec<Option<Room>>, StoreError>;
 
-    /// The app's open rooms among the `limit` numbers after `after`, in their order, and where to go on; `None` behind the
-    /// last room that the app has.
-    async fn open_rooms(&self, app: AppId, after: u64, limit: usize) -> Result<(Vec<Room>, Option<u64>), StoreError>;
-
     /// What a message of `sender` to a room, and to the accounts that are named, is decided on: as one snapshot.
     async fn room_sending(
         &self,
@@ -302,8 +298,9 @@ pub trait LiveRooms: Send + Sync {
     /// What an account that is there says of itself in the room, if it says anything: empty fields are not said.
     fn card(&self, room: RoomKey, account: AccountNo) -> Option<Arc<RoomCard>>;
 
-    /// Whether a message to the room has anybody to go to: who is there, is on the way in, or may come back for what it missed.
-    fn is_awaited_in(&self, room: RoomKey) -> bool;
+    /// The app's rooms where a message has anybody to go to: who is there, is on the way in, or may come back for what it missed.
+    /// By their numbers, from the one after `after` on, at most `limit`.
+    fn awaited_in(&self, app: AppId, after: u64, limit: usize) -> Vec<RoomNo>;
 
     /// Those who are there, those who came last first.
     async fn present(&self, room: RoomKey, whom: Whom) -> Vec<Present>;

@@ -1,12 +1,12 @@
 //! What dialects' tests have in place of connections.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, mpsc};
 
 use async_trait::async_trait;
 use carillon_core::model::{Broadcast, Committed, RoomCard, RoomCommitted, RoomKey};
 use carillon_core::port::{EndReason, Fanout, Foreseen, LiveRooms, Present, Session, Sessions, Trial, Which, Whom};
-use carillon_core::{AccountId, AccountNo, AppId};
+use carillon_core::{AccountId, AccountNo, AppId, RoomNo};
 
 /// What connections would have been told.
 #[derive(Default)]
@@ -76,8 +76,10 @@ impl LiveRooms for Recorder {
         it.map(|(_, it)| Arc::new(it.card.clone()))
     }
 
-    fn is_awaited_in(&self, room: RoomKey) -> bool {
-        self.head_count(room) > 0
+    fn awaited_in(&self, app: AppId, after: u64, limit: usize) -> Vec<RoomNo> {
+        let all = self.present.lock().unwrap();
+        let of_app = all.iter().map(|(key, _)| *key).filter(|key| key.app == app && key.no.get() > after);
+        BTreeSet::from_iter(of_app.map(|key| key.no)).into_iter().take(limit).collect()
     }
 
     async fn present(&self, room: RoomKey, whom: Whom) -> Vec<Present> {

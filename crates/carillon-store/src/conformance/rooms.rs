@@ -200,26 +200,6 @@ async fn a_message_to_a_room_is_remembered_in_the_same_commit(it: Setup) {
     assert_eq!(it.told(), ["a"]);
 }
 
-async fn open_rooms_are_paged_by_their_numbers(it: Setup) {
-    assert_eq!(it.store.open_rooms(APP, 0, 2).await, Ok((vec![], None)));
-    for _ in 0..5 {
-        it.room().await;
-    }
-    let close = RoomChange::SetOpen { open: false, closing: None };
-    it.store.change_room(room_key(APP, 2), close, along(None)).await.unwrap();
-    for (after, limit, expected, next) in [
-        (0, 2, vec![1], Some(2)),
-        (2, 2, vec![3, 4], Some(4)),
-        (4, 2, vec![5], None),
-        (9, 2, vec![], None),
-        (0, 9, vec![1, 3, 4, 5], None),
-    ] {
-        let (rooms, then) = it.store.open_rooms(APP, after, limit).await.unwrap();
-        let nos: Vec<u64> = rooms.iter().map(|room| room.key.no.get()).collect();
-        assert_eq!((nos, then), (expected, next), "after {after}");
-    }
-}
-
 async fn what_a_message_is_decided_on_is_read_at_once(it: Setup) {
     let room = it.room().await;
     it.change_member(room, BOB, MembershipChange::SetMuted(true)).await;
@@ -359,7 +339,6 @@ mod each {
         places_in_a_history_are_dense_and_what_is_no_part_of_it_has_none
         a_history_is_read_by_time_both_ways_and_keeps_its_limits
         a_message_to_a_room_is_remembered_in_the_same_commit
-        open_rooms_are_paged_by_their_numbers
         what_a_message_is_decided_on_is_read_at_once
         messages_are_written_all_or_none_and_their_request_is_remembered
         calls_about_rooms_are_remembered_in_the_same_commit

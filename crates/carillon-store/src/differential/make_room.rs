@@ -40,14 +40,13 @@ impl Make<'_> {
     }
 
     pub(super) fn read_room(&mut self) -> Op {
-        Op::Room(match self.rng.random_range(0..8) {
+        Op::Room(match self.rng.random_range(0..7) {
             0 => RoomOp::Rooms(self.app(), (0..3).map(|_| self.room().no).collect()),
             1 => RoomOp::Closing,
             2 => RoomOp::Memberships(self.room(), (0..3).map(|_| self.no()).collect()),
             3 => RoomOp::Fixed(self.room(), self.member_span(), self.rng.random_range(0..4)),
             4 => RoomOp::Message(self.room(), self.message_id()),
-            5 => RoomOp::Open(self.app(), self.rng.random_range(0..=ROOMS), self.rng.random_range(1..=5)),
-            6 => RoomOp::Sending(self.room(), self.name(), vec![self.name(), self.name()]),
+            5 => RoomOp::Sending(self.room(), self.name(), vec![self.name(), self.name()]),
             _ => RoomOp::History(self.room(), self.room_span(), self.limit()),
         })
     }

@@ -17,7 +17,6 @@ pub(super) const ROOMS: u64 = 4;
 #[derive(Clone, Debug)]
 pub(super) enum RoomOp {
     Create(NewRoom, u64, Option<Request>),
-    Open(AppId, u64, usize),
     Sending(RoomKey, AccountId, Vec<AccountId>),
     Rooms(AppId, Vec<RoomNo>),
     Change(RoomKey, RoomChange, u64, Told),
@@ -46,7 +45,6 @@ impl RoomOp {
                 let asked = asked(request, |room| format!("{room:?}"));
                 format!("{:?}", store.create_room(new, rooms_max, asked).await)
             }
-            Self::Open(app, after, limit) => format!("{:?}", store.open_rooms(app, after, limit).await),
             Self::Sending(room, sender, named) => {
                 // Accounts are told with their tokens hidden, which come by chance.
                 format!("{:?}", store.room_sending(room, &sender, &named).await)

@@ -14,7 +14,6 @@ use super::record::{self, MemberRecord, RoomMessageRecord, RoomRecord};
 use super::state::RoomHead;
 use super::{reads, seal, state};
 use crate::page::PageFill;
-use crate::rules;
 
 /// What the writer needs to know of the room.
 pub(crate) fn head(db: &Db, key: RoomKey) -> Result<Option<RoomHead>, StoreError> {
@@ -35,20 +34,6 @@ fn room(snapshot: &Snapshot, db: &Db, room: RoomKey) -> Result<Option<Room>, Sto
     let key = keys::of_room(RoomTag::Room, room);
     let value = snapshot.get(&db.rooms, &key).map_err(unknown)?;
     value.map(|value| record::decode::<RoomRecord>(&key, &value)?.try_into()).transpose()
-}
-
-/// Rooms lie between their histories, so each is looked up by its number.
-pub(crate) fn open(db: &Db, app: AppId, after: u64, limit: usize) -> Result<(Vec<Room>, Option<u64>), StoreError> {
-    let snapshot = db.database.snapshot();
-    let key = keys::of_app(RoomTag::Last, app);
-    let last = snapshot.get(&db.rooms, &key).map_err(unknown)?;
-    let last = last.map_or(Ok(0), |value| seal::open_number(&key, &value))?;
-    let (numbers, next) = rules::page_of_rooms(after, limit, last);
-    let mut open = Vec::new();
-    for no in numbers.filter_map(RoomNo::new) {
-        open.extend(room(&snapshot, db, RoomKey { app, no })?.filter(|room| room.open));
-    }
-    Ok((open, next))
 }
 
 pub(crate) fn sending(

@@ -64,13 +64,6 @@ impl RoomStore for MemoryStore {
         Ok(nos.iter().map(|no| state.rooms.all.get(&RoomKey { app, no: *no }).cloned()).collect())
     }
 
-    async fn open_rooms(&self, app: AppId, after: u64, limit: usize) -> Result<(Vec<Room>, Option<u64>), StoreError> {
-        let state = self.lock();
-        let (numbers, next) = rules::page_of_rooms(after, limit, state.rooms.last.get(&app).copied().unwrap_or(0));
-        let room = |no| state.rooms.all.get(&RoomKey { app, no: RoomNo::new(no)? });
-        Ok((numbers.filter_map(room).filter(|room| room.open).cloned().collect(), next))
-    }
-
     async fn room_sending(
         &self,
         room: RoomKey,

@@ -13,7 +13,7 @@ use crate::model::{Account, App, Membership, Room, RoomMessage};
 use crate::pipeline::{Pipeline, check_enabled};
 use crate::port::{Planned, Remember};
 
-/// Room numbers that are looked up at a time.
+/// Rooms that are looked up at a time.
 const PAGE: usize = 1_000;
 
 impl Pipeline {
@@ -55,11 +55,15 @@ impl Pipeline {
         let first = before.as_ref().map(|it| it.first.clone());
         let key = if before.is_none() { Some(key) } else { None };
         let mut told = Told { app, sender: &sender, message, now_ms, is_new, before, key, first };
-        let (mut after, mut last) = (Some(0), Vec::<Planned>::new());
-        while let Some(from) = after {
-            let (rooms, next) = self.store.open_rooms(app.id, from, PAGE).await?;
+        let (mut after, mut last) = (0, Vec::<Planned>::new());
+        loop {
+            // An app has many rooms that were closed long ago: only those are looked up in which somebody is.
+            let awaited = self.live.awaited_in(app.id, after, PAGE);
+            let Some(end) = awaited.last() else { break };
+            after = end.get();
+            let rooms = self.store.rooms(app.id, &awaited).await?;
             let mut page = Vec::new();
-            for room in rooms.into_iter().filter(|room| self.live.is_awaited_in(room.key)) {
+            for room in rooms.into_iter().flatten().filter(|room| room.open) {
                 page.extend(self.plan_in_room(&mut told, Arc::new(room)).await?);
             }
             // A page waits until it is known whether it is the last one.
@@ -70,7 +74,6 @@ impl Pipeline {
             } else if !page.is_empty() {
                 last = page;
             }
-            after = next;
         }
         if last.is_empty() {
             return Ok(told.first.unwrap_or_else(|| First::of_nobody(&sender, now_ms)));

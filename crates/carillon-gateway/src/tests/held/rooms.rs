@@ -28,10 +28,6 @@ impl RoomStore for HeldStore {
         self.inner.rooms(app, nos).await
     }
 
-    async fn open_rooms(&self, app: AppId, after: u64, limit: usize) -> Result<(Vec<Room>, Option<u64>), StoreError> {
-        self.inner.open_rooms(app, after, limit).await
-    }
-
     async fn room_sending(
         &self,
         room: RoomKey,

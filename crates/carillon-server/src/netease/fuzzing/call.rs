@@ -16,7 +16,7 @@ use carillon_core::port::{
     EndReason, FakeClock, Fanout, Foreseen, LiveRooms, Present, SeededRandom, Session, Sessions, Trial, Whom,
 };
 use carillon_core::turns::Turns;
-use carillon_core::{AccountId, AccountNo, AppId, MessageId};
+use carillon_core::{AccountId, AccountNo, AppId, MessageId, RoomNo};
 use carillon_store::MemoryStore;
 use http::Request;
 use http_body_util::BodyExt;
@@ -182,8 +182,8 @@ impl LiveRooms for Heard {
         None
     }
 
-    fn is_awaited_in(&self, _room: RoomKey) -> bool {
-        false
+    fn awaited_in(&self, _app: AppId, _after: u64, _limit: usize) -> Vec<RoomNo> {
+        Vec::new()
     }
 
     async fn present(&self, _room: RoomKey, _whom: Whom) -> Vec<Present> {

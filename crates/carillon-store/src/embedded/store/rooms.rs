@@ -33,10 +33,6 @@ impl RoomStore for EmbeddedStore {
         self.read(app, vec![None; count], move |_, db| room::rooms(db, app, &nos)).await
     }
 
-    async fn open_rooms(&self, app: AppId, after: u64, limit: usize) -> Result<(Vec<Room>, Option<u64>), StoreError> {
-        self.read(app, (Vec::new(), None), move |_, db| room::open(db, app, after, limit)).await
-    }
-
     async fn room_sending(
         &self,
         room: RoomKey,
