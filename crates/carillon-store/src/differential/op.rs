@@ -129,10 +129,7 @@ impl Op {
                 format!("{:?}", store.claim(no, &offsets, &devices, live).await)
             }
             Self::Message(app, id) => format!("{:?}", store.message(app, id).await),
-            Self::Record(id) => {
-                let (one, in_room) = (store.record(id).await, store.room_record(id).await);
-                format!("{one:?} {in_room:?} {:?}", store.broadcast_record(id).await)
-            }
+            Self::Record(id) => records(store, id).await,
             Self::Settle(settled) => format!("{:?}", store.settle(settled).await),
             Self::Rewrite(app, change, request) => {
                 format!("{:?}", store.change(app, change, asked(request, |()| "done".into())).await)
@@ -158,6 +155,12 @@ impl Op {
             Self::Room(op) => op.run(store).await,
         }
     }
+}
+
+/// What is recorded under the id, of whatever kind of message.
+async fn records(store: &dyn Store, id: MessageId) -> String {
+    let (one, in_room) = (store.record(id).await, store.room_record(id).await);
+    format!("{one:?} {in_room:?} {:?}", store.broadcast_record(id).await)
 }
 
 /// A committed message with all its copies.
