@@ -101,9 +101,9 @@ impl People {
         self.all.is_empty()
     }
 
-    /// One more connection of the account is there. What it says of itself now holds for all of them, and what it leaves out
-    /// stays, unless it repeats what was changed since; but it is there
-    /// since the first one came. Returns whether that is this one, and the account as it is then.
+    /// One more connection of the account is there. What it says of itself holds for all of them, and what it leaves out
+    /// stays; but where its device changed something since, that holds, as its client repeats what it said at first. The
+    /// account is there since the first one came. Returns whether that is this one, and the account as it is then.
     pub(super) fn enter(&mut self, mut person: Person, device: Option<&DeviceId>) -> (bool, &Person) {
         let before = self.take(person.who.account);
         let is_new = before.is_none();
