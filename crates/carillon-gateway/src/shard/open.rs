@@ -98,12 +98,16 @@ impl Shard {
         who: &LoggedIn,
     ) -> Result<Option<(Option<SubscribeResult>, Offset, MessageId)>, StoreError> {
         if who.is_anonymous {
-            // It may have been on its way here while the app closed itself to such.
-            let app = self.server.pipeline.apps.get(who.account.no.app());
-            if app.is_some_and(|it| it.settings.rooms.anonymous_enabled) {
-                return Ok(Some((None, Offset::ZERO, MessageId(0))));
-            }
-            self.close_and_send(id, Close::INVALID_TOKEN);
+            // It may have been on its way here while the app closed itself to such, or was removed. As of now on that ends the
+            // connection.
+            let close = match self.server.pipeline.apps.get(who.account.no.app()) {
+                Some(app) if app.settings.rooms.anonymous_enabled => {
+                    return Ok(Some((None, Offset::ZERO, MessageId(0))));
+                }
+                Some(_) => Close::INVALID_TOKEN,
+                None => Close::APP_REMOVED,
+            };
+            self.close_and_send(id, close);
             return Ok(None);
         }
         let Some((inbox, mark)) = self.first_page(id, who).await? else { return Ok(None) };

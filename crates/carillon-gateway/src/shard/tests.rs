@@ -1,7 +1,7 @@
 //! What a connection leaves behind in its shard: nothing. And which of two logins stays, whichever comes first.
 
 use carillon_core::DeviceId;
-use carillon_core::model::{Account, AppSettings, DropReason};
+use carillon_core::model::{Account, App, AppSettings, DropReason};
 use carillon_core::port::Clock as _;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -31,7 +31,7 @@ async fn with_ann() -> (World, Rc<Shard>, TcpStream) {
 }
 
 /// The shard of an account, whose mail nobody looks at but the test.
-fn idle_shard(world: &World, account: &Account) -> Rc<Shard> {
+pub(super) fn idle_shard(world: &World, account: &Account) -> Rc<Shard> {
     let server = world.gateway.server.clone();
     let place = server.hub.place(account.no);
     let (watch, registry) = Watch::new().unwrap();
@@ -224,8 +224,32 @@ async fn a_login_that_was_overtaken_by_a_kick_is_turned_away() {
         .await;
 }
 
+#[tokio::test]
+async fn a_visitor_whose_app_is_removed_while_it_logs_in_is_closed() {
+    LocalSet::new()
+        .run_until(async {
+            let world = World::new().await;
+            let mut settings = world.app.settings.clone();
+            settings.rooms.anonymous_enabled = true;
+            world.pipeline.replace_app(App { settings, ..(*world.app).clone() }).await.unwrap();
+            let account = world.account("ann").await;
+            let shard = idle_shard(&world, &account);
+            for (is_removed, expected) in [(false, &b"\"connect\""[..]), (true, b"app was removed")] {
+                let (mut newcomer, mut client) = newcomer(&world, account.clone(), None).await;
+                newcomer.logged_in.is_anonymous = true;
+                if is_removed {
+                    world.pipeline.remove_app(world.app.id).await.unwrap();
+                    shard.sort(shard.mailbox.look());
+                }
+                shard.adopt(newcomer);
+                told(&mut client, expected).await;
+            }
+        })
+        .await;
+}
+
 /// What the client is told next, while the shard does nothing but what it is told.
-async fn answer(shard: &Rc<Shard>, client: &mut Client) -> Vec<serde_json::Value> {
+pub(super) async fn answer(shard: &Rc<Shard>, client: &mut Client) -> Vec<serde_json::Value> {
     loop {
         let told = client.take_now();
         if !told.is_empty() {
