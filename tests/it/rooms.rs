@@ -272,4 +272,16 @@ async fn who_has_no_account_is_in_rooms_where_the_app_has_it_so_and_hears_what_i
     let fields = [("roomid", room.as_str()), ("type", "1"), ("endtime", "0"), ("limit", "10")];
     let page = server.backend.call("chatroom/membersByPage", &fields).await;
     assert_eq!(page["desc"]["data"][0]["type"], "ANONYMOUS", "{page}");
+    // It would get what is said next, and has a name and no account.
+    let asked = json!({"app": server.app.name, "room": room.parse::<u64>().unwrap(), "from": "ann"});
+    let request = reqwest::Client::new()
+        .post(format!("{}/carillon/v1/explain", server.url))
+        .bearer_auth(server.server().admin_token())
+        .header("Content-Type", "application/json")
+        .body(asked.to_string());
+    let told = request.send().await.unwrap().text().await.unwrap();
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let connections = json!([{"device": null, "fate": "delivered"}]);
+    let account = json!({"account": entered["member"]["account"], "anonymous": true, "connections": connections});
+    assert_eq!(told["accounts"], json!([account]), "{told}");
 }

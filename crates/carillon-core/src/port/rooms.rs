@@ -285,6 +285,10 @@ pub struct Foreseen {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForeseenOf {
     pub account: AccountNo,
+    /// The name of one that is there; of others the store knows it.
+    pub id: Option<AccountId>,
+    /// Whether it is nobody's account: then the store does not know it.
+    pub is_visitor: bool,
     /// By the device of each of its connections that the message is for; or one, of none, where it is named and not there.
     pub connections: Vec<(Option<DeviceId>, Outcome)>,
 }

@@ -1,13 +1,14 @@
 //! Rooms: members without an account.
 
+use carillon_core::AccountNo;
 use carillon_core::command::{Broadcast, RoomChange};
 use carillon_core::decide::MemberAction;
-use carillon_core::model::{App, Platform};
-use carillon_core::port::{LiveRooms as _, Which, Whom};
+use carillon_core::model::{App, DropReason, Outcome, Platform};
+use carillon_core::port::{ForeseenOf, LiveRooms as _, Which, Whom};
 use serde_json::{Value, json};
 
 use super::login::jwt;
-use super::room::text;
+use super::room::{text, to_tags};
 use super::world::{Client, START_MS, World};
 use crate::GatewayConfig;
 
@@ -185,4 +186,31 @@ async fn a_visitor_that_is_gone_is_in_no_room_and_takes_no_account_along_that_ha
     assert_eq!(online(&mut ann).await, [true, false]);
     assert_eq!(world.gateway.server.hub.head_count(room), 0, "nobody is awaited");
     drop(named);
+}
+
+#[tokio::test]
+async fn a_visitor_and_an_account_of_its_name_are_both_there_for_whoever_asks() {
+    let world = World::with_visitors(true).await;
+    world.accounts(&["~1"]).await;
+    let room = world.room("ann").await.key.no;
+    let mut named = world.member("~1", room, json!({"tags": ["red"]})).await;
+    let mut visitor = world.visitor().await;
+    assert_eq!(visitor.enter(room, Value::Null).await.unwrap()["member"]["account"], "~1");
+    named.say(&json!({"id": 5, "presence": {"channel": format!("room:{room}")}})).await;
+    let presence = named.next().await["presence"]["presence"].clone();
+    let shown = |key: &str| {
+        let it = &presence[key];
+        (it["user"].clone(), it["client"].clone(), it["chan_info"]["role"].clone())
+    };
+    assert_eq!(presence.as_object().unwrap().len(), 2, "{presence}");
+    assert_eq!(shown("~1"), (json!("~1"), json!("~1"), json!("guest")));
+    assert_eq!(shown("~1 (anonymous)"), (json!("~1"), json!("~1 (anonymous)"), json!("anonymous")));
+
+    // And so they are in a dry run.
+    let red = to_tags(text(room, "ann", "x"), r#"{"tag":"red"}"#);
+    let foreseen = world.pipeline.explain_in_room(&world.app, red, AccountNo(0), 9).await.unwrap();
+    let told = |it: &ForeseenOf| (it.id.as_ref().unwrap().to_string(), it.is_visitor, it.connections[0].1);
+    let mismatch = Outcome::Dropped(DropReason::TagMismatch);
+    let expected = [("~1".to_owned(), false, Outcome::Delivered), ("~1".to_owned(), true, mismatch)];
+    assert_eq!(foreseen.accounts.iter().map(told).collect::<Vec<_>>(), expected);
 }

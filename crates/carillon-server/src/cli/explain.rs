@@ -49,6 +49,8 @@ struct Answer {
 #[derive(Deserialize)]
 struct Account {
     account: Option<String>,
+    #[serde(default)]
+    anonymous: bool,
     connections: Vec<Connection>,
 }
 
@@ -92,12 +94,13 @@ impl Explain {
 fn print(answer: &Answer) -> anyhow::Result<()> {
     let Answer { counts, accounts, next } = answer;
     out::line(counts.in_words())?;
-    for Account { account, connections } in accounts {
+    for Account { account, anonymous, connections } in accounts {
         for Connection { device, fate, reason } in connections {
             let account = account.as_deref().unwrap_or("(gone)");
+            let anonymous = if *anonymous { " (anonymous)" } else { "" };
             let device = device.as_ref().map(|it| format!(" on {it}")).unwrap_or_default();
             let reason = reason.as_ref().map(|it| format!(": {it}")).unwrap_or_default();
-            out::line(format_args!("{account}{device}  {fate}{reason}"))?;
+            out::line(format_args!("{account}{anonymous}{device}  {fate}{reason}"))?;
         }
     }
     if next.is_some() {

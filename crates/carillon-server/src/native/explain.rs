@@ -72,6 +72,9 @@ pub(super) struct Shown {
 struct ShownAccount {
     /// None where it is not there any more.
     account: Option<String>,
+    /// Whether it has no account, but a name for as long as it is connected.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    anonymous: bool,
     connections: Vec<ShownConnection>,
 }
 
@@ -96,13 +99,18 @@ pub(super) async fn explain(
     let Foreseen { counts, accounts, more } = native.pipeline.explain_in_room(&app, command, after, limit).await?;
     let next = accounts.last().filter(|_| more).map(|it| it.account.0);
     let mut shown = Vec::with_capacity(accounts.len());
-    for ForeseenOf { account, connections } in accounts {
-        let account = native.pipeline.store.account_by_no(account).await?.map(|it| it.id.to_string());
+    for ForeseenOf { account, id, is_visitor: anonymous, connections } in accounts {
+        let id = match id {
+            Some(id) => Some(id),
+            None => native.pipeline.store.account_by_no(account).await?.map(|it| it.id),
+        };
+        let account = id.map(|it| it.to_string());
         let connection = |(device, outcome): (Option<carillon_core::DeviceId>, Outcome)| {
             let (fate, reason) = fate(outcome);
             ShownConnection { device: device.map(|it| it.to_string()), fate, reason }
         };
-        shown.push(ShownAccount { account, connections: connections.into_iter().map(connection).collect() });
+        let connections = connections.into_iter().map(connection).collect();
+        shown.push(ShownAccount { account, anonymous, connections });
     }
     Ok(Json(Shown { counts: counts.into(), accounts: shown, next }))
 }

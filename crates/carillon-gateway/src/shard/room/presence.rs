@@ -5,12 +5,16 @@ use carillon_core::port::{LiveRooms as _, Which, Whom};
 
 use super::subscribe::room_of;
 use crate::format;
+use crate::login::visitor::is_visitor;
 use crate::mailbox::RoomAsk;
 use crate::protocol::Reply;
 use crate::protocol::code::ErrorCode;
 use crate::protocol::reply::{ClientInfo, PresenceResult};
 use crate::shard::query::Failed;
 use crate::shard::{ConnId, Shard};
+
+/// Behind a visitor's name, and a space, which names do not have.
+const VISITOR: &str = "(anonymous)";
 
 /// The most accounts that one answer names.
 const PRESENCE_MAX: usize = 200;
@@ -31,7 +35,8 @@ impl Shard {
         })?
     }
 
-    /// The accounts in a room, under their names: what a client calls a connection is not told of others.
+    /// The accounts in a room, under their names: what a client calls a connection is not told of others. A visitor may have
+    /// the name of an account, so it is under what no name can be.
     pub(in crate::shard) async fn presence(&self, id: ConnId, command: u32, channel: &str) -> Result<Reply, Failed> {
         let room = self.own_room(id, channel).ok_or(ErrorCode::UNKNOWN_CHANNEL)?;
         let whom = Whom::Latest { which: Which::All, before_ms: u64::MAX, limit: PRESENCE_MAX + 1 };
@@ -41,8 +46,9 @@ impl Shard {
         }
         let info = |it: &carillon_core::port::Present| {
             let name = it.id.to_string();
-            let info = ClientInfo { user: name.clone(), client: name.clone(), chan_info: format::room_member(it) };
-            (name, info)
+            let key = if is_visitor(it.account) { format!("{name} {VISITOR}") } else { name.clone() };
+            let info = ClientInfo { user: name, client: key.clone(), chan_info: format::room_member(it) };
+            (key, info)
         };
         let presence = PresenceResult { presence: present.iter().map(info).collect() };
         Ok(Reply { presence: Some(presence), ..Reply::to(command) })
