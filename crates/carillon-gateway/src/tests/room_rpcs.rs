@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::room::{text, to_tags};
 use super::world::{START_MS, World};
+use crate::GatewayConfig;
 
 fn hello(room: &str, client_id: &str) -> Value {
     json!({"room": room, "client_id": client_id, "element": {"type": "text", "text": client_id}})
@@ -32,6 +33,17 @@ async fn a_member_sends_to_the_room_and_its_repeat_reaches_nobody_twice() {
     world.act(room, "bob", MemberAction::MuteFor(60)).await;
     assert_eq!(bob.told(room).await["event"], "member_muted");
     assert_eq!(bob.rpc("room.send", hello(&name, "b")).await, Err((1002, "account is muted".into())));
+}
+
+#[tokio::test]
+async fn a_members_message_that_is_longer_than_the_gateway_takes_is_refused() {
+    let config = GatewayConfig { shards: 1, message_chars_max: 40, ..GatewayConfig::default() };
+    let world = World::with(config).await;
+    world.account("ann").await;
+    let room = world.room("ann").await.key.no;
+    let mut ann = world.member("ann", room, Value::Null).await;
+    let longer = hello(&room.to_string(), &"x".repeat(41 - r#"{"text":"","type":"text"}"#.len()));
+    assert_eq!(ann.rpc("room.send", longer).await, Err((106, "limit exceeded".into())));
 }
 
 #[tokio::test]

@@ -35,7 +35,7 @@ pub struct GatewaySection {
     pub rpcs_per_second_max: usize,
     /// Messages that one account may send in any second, and changes that it may make; further ones get error 111.
     pub sends_per_second_max: usize,
-    /// Longest `element` of a message that a client sends to an account, in characters; a longer one gets error 106.
+    /// Longest `element` of a message that a client sends, in characters; a longer one gets error 106.
     pub message_chars_max: usize,
     /// How long a message's `client_id` is remembered, in seconds: within it, a repeat gets the first answer.
     pub send_memory_s: u64,

@@ -14,8 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
-use super::{Caller, account_id, read, word};
-use crate::content;
+use super::{Caller, account_id, content, read, word};
 use crate::protocol::code::ErrorCode;
 use crate::shard::Shard;
 use crate::shard::query::Failed;
@@ -72,7 +71,7 @@ pub(super) async fn run(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<B
 async fn try_send(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<(Bytes, &'static str), Failed> {
     let request: Request = read(data)?;
     let client_id = request.client_id.clone();
-    let command = command(caller, request, shard.server.config.message_chars_max)?;
+    let command = command(shard, caller, request)?;
     let key = format!("{MARK}{}{MARK}{client_id}", caller.account);
     let _turn = turn(shard, caller.account, client_id)?;
     let fingerprint: [u8; 32] = Sha256::digest(data).into();
@@ -102,22 +101,19 @@ fn turn(shard: &Shard, account: AccountNo, client_id: String) -> Result<Turn<'_>
     if is_first { Ok(Turn { shard, message }) } else { Err(ErrorCode::TOO_MANY_REQUESTS) }
 }
 
-fn command(caller: &Caller, request: Request, chars_max: usize) -> Result<Send, ErrorCode> {
+fn command(shard: &Shard, caller: &Caller, request: Request) -> Result<Send, ErrorCode> {
     let Request { to, client_id, element, ext, subtype } = request;
     let is_word =
         (1..=CLIENT_ID_BYTES_MAX).contains(&client_id.len()) && client_id.bytes().all(|it| it.is_ascii_graphic());
     if !is_word || ext.chars().count() > EXT_CHARS_MAX || subtype > Send::SUBTYPE_MAX {
         return Err(ErrorCode::BAD_REQUEST);
     }
-    if element.get().chars().count() > chars_max {
-        return Err(ErrorCode::LIMIT_EXCEEDED);
-    }
     Ok(Send {
         sender: caller.id.clone(),
         from_backend: false,
         to: Recipients::One(account_id(caller, &to)?),
         client_id: Some(client_id),
-        content: content::content(&element).map_err(|_| ErrorCode::BAD_REQUEST)?,
+        content: content(shard, &element)?,
         subtype,
         ext,
         options: CopyOptions::default(),

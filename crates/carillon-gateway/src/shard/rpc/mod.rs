@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use carillon_core::command::AccountChange;
-use carillon_core::model::{Account, App, Message};
+use carillon_core::model::{Account, App, Content, Message};
 use carillon_core::port::Role;
 use carillon_core::{AccountId, AccountNo, DeviceId, MessageId};
 use serde::de::DeserializeOwned;
@@ -131,6 +131,14 @@ struct Done {}
 /// What the caller says.
 fn read<T: DeserializeOwned>(data: &[u8]) -> Result<T, ErrorCode> {
     serde_json::from_slice(data).map_err(|_| ErrorCode::BAD_REQUEST)
+}
+
+/// What a client's message says.
+fn content(shard: &Shard, element: &RawValue) -> Result<Content, ErrorCode> {
+    if element.get().chars().count() > shard.server.config.message_chars_max {
+        return Err(ErrorCode::LIMIT_EXCEEDED);
+    }
+    crate::content::content(element).map_err(|_| ErrorCode::BAD_REQUEST)
 }
 
 /// An id as clients write it.

@@ -12,13 +12,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
-use super::{Caller, Done, read, word};
+use super::{Caller, Done, content, read, word};
+use crate::format;
 use crate::login::visitor::is_visitor;
 use crate::protocol::code::ErrorCode;
 use crate::shard::query::Failed;
 use crate::shard::room::Update;
 use crate::shard::{ConnId, Shard};
-use crate::{content, format};
 
 const CLIENT_ID_BYTES_MAX: usize = 64;
 const EXT_CHARS_MAX: usize = 4_096;
@@ -84,7 +84,7 @@ async fn try_send(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<SentToR
         from_backend: false,
         client_id: asked.client_id,
         fingerprint: Sha256::digest(data).into(),
-        content: content::content(&asked.element).map_err(|_| ErrorCode::BAD_REQUEST)?,
+        content: content(shard, &asked.element)?,
         subtype: asked.subtype,
         ext: asked.ext,
         to,
