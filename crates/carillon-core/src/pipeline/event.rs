@@ -7,7 +7,7 @@ use crate::command::{MarkRead, MessageTo, Modify, Through, Withdraw};
 use crate::decide::{self, EventFacts, Refusal, SeenBy};
 use crate::id::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 use crate::model::{Account, App, Committed, Message};
-use crate::port::{Change, CopyPlace, PageLimit, Remember, Span, StoreError, View};
+use crate::port::{Change, Conversation, CopyPlace, PageLimit, Remember, Span, StoreError, View};
 use crate::turns::Turn;
 
 /// What one read of a conversation takes: what is looked for is nearly always among the newest, and each message is read whole.
@@ -286,7 +286,7 @@ impl Pipeline {
         }
         match last {
             Some(last) => Ok(Some(last)),
-            None => self.newest((sender, recipient), from, usize::MAX, |_| true).await,
+            None => self.newest((sender, recipient), from, Conversation::LOOKED_AT_MAX, |_| true).await,
         }
     }
 

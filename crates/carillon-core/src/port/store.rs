@@ -308,7 +308,8 @@ pub struct Conversation {
 
 impl Conversation {
     pub const UNREAD_MAX: usize = 999;
-    /// How many of its newest messages are looked at for those that are unread.
+    /// How many of its newest messages are looked at for the last one, and for those that are unread: who is blocked may have
+    /// sent any number that the other does not see.
     pub const LOOKED_AT_MAX: usize = 10_000;
 }
 

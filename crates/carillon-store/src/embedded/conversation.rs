@@ -181,7 +181,7 @@ fn others(snapshot: &Snapshot, db: &Db, account: AccountNo) -> Result<Vec<Accoun
     Ok(found)
 }
 
-/// The newest row after `after` that may be the account's last message: its copy, how far that is from the message, and whether it
+/// The newest row after `after`, of so many, that may be the account's last message: its copy, how far that is from the message, and whether it
 /// was modified.
 fn last(
     snapshot: &Snapshot,
@@ -190,7 +190,7 @@ fn last(
     after: MessageId,
 ) -> Result<Option<(MessageId, u32, bool)>, StoreError> {
     let between = ordered((account, other));
-    for guard in newest_first(snapshot, db, between, after) {
+    for guard in newest_first(snapshot, db, between, after).take(Conversation::LOOKED_AT_MAX) {
         let (id, row, distance) = open(guard)?;
         if row.may_be_last(account, between) {
             return Ok(Some((id, distance, row.is_modified())));

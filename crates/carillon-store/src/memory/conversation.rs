@@ -105,7 +105,9 @@ impl State {
         let (id, base, _) = self
             .rows(between)
             .rev()
-            .find(|(id, _, row)| *id > forgotten.max(unlisted) && row.may_be_last(account, between))?;
+            .take(Conversation::LOOKED_AT_MAX)
+            .take_while(|(id, _, _)| *id > forgotten.max(unlisted))
+            .find(|(_, _, row)| row.may_be_last(account, between))?;
         Some(Conversation {
             with: other,
             last: (id, self.said(base, id)),

@@ -54,7 +54,8 @@ impl Pipeline {
         }
         let first = before.as_ref().map(|it| it.first.clone());
         let key = if before.is_none() { Some(key) } else { None };
-        let mut told = Told { app, sender: &sender, message, now_ms, is_new, before, key, first };
+        let until_ms = begun.as_ref().map_or(0, |it| it.expires_ms);
+        let mut told = Told { app, sender: &sender, message, now_ms, is_new, until_ms, before, key, first };
         let (mut after, mut last) = (0, Vec::<Planned>::new());
         loop {
             // An app has many rooms that were closed long ago: only those are looked up in which somebody is.
@@ -109,7 +110,10 @@ impl Pipeline {
         }
         let plan = self.at_high_rate(app, plan, false)?;
         let key = told.key.take().unwrap_or(key);
-        Ok(Some((plan, Some(self.remember_first(app, key, fingerprint)))))
+        let mut remember = self.remember_first(app, key, fingerprint);
+        // As long as the whole can be asked for again, each room knows whether it had its part.
+        remember.expires_ms = remember.expires_ms.max(told.until_ms);
+        Ok(Some((plan, Some(remember))))
     }
 }
 
@@ -121,6 +125,8 @@ struct Told<'a> {
     now_ms: u64,
     /// Whether it is another message than those before, whatever their ids.
     is_new: bool,
+    /// How long it can be asked for again under its request.
+    until_ms: u64,
     /// What is remembered of the first time.
     before: Option<Kept>,
     /// By what the next room remembers it that is written: the first of them, for all.

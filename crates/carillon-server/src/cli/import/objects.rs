@@ -1,9 +1,11 @@
 //! JSON lines: an object in each line. Empty lines are skipped.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, Read as _};
 
 use anyhow::Context as _;
-use serde_json::{Map, Value};
+use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::entry::{Entry, FIELDS, Field};
 use super::source::{LINE_BYTES_MAX, Line};
@@ -54,7 +56,7 @@ fn entry(line: &[u8]) -> Result<Entry, String> {
         return Err(format!("it is longer than {LINE_BYTES_MAX} bytes"));
     }
     // Serde's words may quote a value, which may be a secret.
-    let object: Map<String, Value> = serde_json::from_slice(line)
+    let object: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(line)
         .map_err(|error| format!("it is not a JSON object in one line: look at column {}", error.column()))?;
     let mut fields = Vec::with_capacity(object.len());
     for (key, value) in object {
@@ -63,20 +65,23 @@ fn entry(line: &[u8]) -> Result<Entry, String> {
         };
         // What nothing keeps may be anything.
         if field != Field::Ignored {
-            fields.push((field, text(&key, value)?));
+            fields.push((field, text(&key, &value)?));
         }
     }
     Entry::of(fields)
 }
 
 /// The text that a value is. Databases write numbers for texts of digits, null for texts that are not there, and for a text of
-/// JSON, which is what `ex` usually holds, the JSON itself.
-fn text(key: &str, value: Value) -> Result<String, String> {
-    match value {
+/// JSON, which is what `ex` usually holds, the JSON itself: kept as it is written, down to the digits of its numbers.
+fn text(key: &str, value: &RawValue) -> Result<String, String> {
+    let json = value.get();
+    if key == "ex" && json.starts_with(['{', '[']) {
+        return Ok(json.to_owned());
+    }
+    match serde_json::from_str(json).unwrap_or(Value::Bool(false)) {
         Value::Null => Ok(String::new()),
         Value::String(text) => Ok(text),
         Value::Number(number) if !number.is_f64() => Ok(number.to_string()),
-        json @ (Value::Array(_) | Value::Object(_)) if key == "ex" => Ok(json.to_string()),
         Value::Number(_) | Value::Bool(_) | Value::Array(_) | Value::Object(_) => Err(format!("{key} is not a text")),
     }
 }
@@ -103,7 +108,7 @@ mod tests {
             "\n",
             r#"{"accid":"dora","mute":true}"#,
             "\n",
-            r#"{"accid":"eve","ex":{"level":3, "tags":["a"]}}"#,
+            r#"{"accid":"eve","ex":{"uid":123456789012345678901, "level":3}}"#,
         );
         let no_object = |column| Err(format!("it is not a JSON object in one line: look at column {column}"));
         let found = lines(text);
@@ -117,7 +122,10 @@ mod tests {
         ];
         assert_eq!(found[..6], expected);
         assert_eq!(found[6].0, 9);
-        assert_eq!(found[7], (10, Ok(json!({ "account": "eve", "ex": r#"{"level":3,"tags":["a"]}"# }))));
+        assert_eq!(
+            found[7],
+            (10, Ok(json!({ "account": "eve", "ex": r#"{"uid":123456789012345678901, "level":3}"# })))
+        );
         assert!(found[6].1.as_ref().unwrap_err().contains("has \"mute\""));
     }
 

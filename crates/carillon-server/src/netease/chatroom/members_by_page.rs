@@ -72,7 +72,9 @@ async fn add_kept(
         let mut present = member::present(netease, room, page.iter().map(|it| it.account).collect()).await;
         for Kept { account, id, membership } in page {
             let member = Member { id, kept: membership, present: present.remove(&account) };
-            if member.entered_ms() <= before_ms {
+            // Who went meanwhile may be among them, at another time.
+            let is_new = !members.keys().any(|(_, it)| *it == account);
+            if is_new && member.entered_ms() <= before_ms {
                 members.insert((Reverse(member.entered_ms()), account), member);
             }
         }
