@@ -74,9 +74,9 @@ impl Hub {
         place(account, self.mailboxes.len())
     }
 
-    /// What becomes of a message to a room that an overrun shard was not told of: whom it names, and whether it was for
-    /// anybody, it says itself. Who of those with the right tags it was for, or near enough, only the shard could say.
-    pub(crate) fn overrun(&self, message: &RoomMessage, shard: usize, here: Here, outcomes: &mut RoomOutcomes) {
+    /// What becomes of a message to a room that an overrun shard was not told of. Which of its members it was for, nobody
+    /// looks; but whom it names, and whether it was for anybody, it says itself.
+    fn overrun(&self, message: &RoomMessage, shard: usize, here: Here, outcomes: &mut RoomOutcomes) {
         match &message.to {
             RoomTo::Members { .. } => {
                 let reason = if message.abandoned { DropReason::Abandoned } else { DropReason::Overrun };
@@ -110,11 +110,6 @@ impl Hub {
         }
         self.tallies.close(tally, noted);
     }
-}
-
-/// Whether the message is for those members only who have the right tags, or are near enough.
-fn is_for_some(message: &RoomMessage) -> bool {
-    !message.abandoned && matches!(&message.to, RoomTo::Members { tags, point } if tags.is_some() || point.is_some())
 }
 
 /// Accounts get their numbers in a row, so neighbours are spread by a multiplication first.
@@ -180,9 +175,6 @@ impl Fanout for Hub {
             tally.iter().for_each(|it| it.wait_for_one_more());
             if !self.mailboxes[shard].room(mail) {
                 self.metrics.rooms.overruns.inc();
-                if mail.message().is_some_and(is_for_some) && self.mailboxes[shard].leave_out(mail) {
-                    return;
-                }
                 tally.iter().for_each(|it| self.tallies.close_room(it, &RoomOutcomes::default()));
                 if let Some(message) = mail.message() {
                     self.overrun(message, shard, here, &mut outcomes);

@@ -23,8 +23,6 @@ pub(crate) struct Mail {
     pub(crate) broadcasts: Vec<Spoken>,
     /// What is new in rooms, in the order of each room.
     pub(crate) rooms: Vec<Arc<RoomMail>>,
-    /// Messages to rooms that there was no place for, and of which only the shard knows whom they were for.
-    pub(crate) rooms_left_out: Vec<Arc<RoomMail>>,
     /// Whether messages or broadcasts were left out.
     pub(crate) overrun: bool,
     pub(crate) ends: Vec<(AccountNo, EndReason)>,
@@ -111,17 +109,6 @@ impl Mailbox {
             let fits = (state.mail.rooms.len() < self.len_max || mail.is_notice()) && !state.closed;
             if fits {
                 state.mail.rooms.push(Arc::clone(mail));
-            }
-            fits
-        })
-    }
-
-    /// Notes that a message to a room was left out, for the shard to count; within the same bound again.
-    pub(crate) fn leave_out(&self, mail: &Arc<RoomMail>) -> bool {
-        self.change(|state| {
-            let fits = state.mail.rooms_left_out.len() < self.len_max && !state.closed;
-            if fits {
-                state.mail.rooms_left_out.push(Arc::clone(mail));
             }
             fits
         })

@@ -166,12 +166,12 @@ impl Shard {
 
     /// Newcomers come first: what was committed before they were here, they read from the store.
     fn sort(self: &Rc<Self>, mail: Mail) {
-        let Mail { newcomers, committed, broadcasts, overrun, ends, removed_apps, draining, .. } = mail;
-        let Mail { rooms, rooms_left_out, asks, room_asks, trials, closed_apps, .. } = mail;
+        let Mail { newcomers, committed, broadcasts, rooms, overrun, ends, removed_apps, draining, .. } = mail;
+        let Mail { asks, room_asks, trials, closed_apps, .. } = mail;
         newcomers.into_iter().for_each(|newcomer| self.adopt(newcomer));
         self.deliver(&committed);
         broadcasts.iter().for_each(|spoken| self.hand_to_all(spoken));
-        self.hand_out_rooms(rooms, rooms_left_out);
+        self.hand_out_rooms(rooms);
         if overrun {
             self.server.metrics.overruns.inc();
             self.resynchronise();
@@ -277,7 +277,6 @@ impl Shard {
     }
 
     async fn say_goodbye(&self) {
-        self.leave_out_pending();
         self.all().into_iter().for_each(|id| self.close(id, Close::SHUTDOWN));
         let clock = &self.server.pipeline.clock;
         let until_us = clock.monotonic_us() + self.server.config.close_timeout_ms * 1_000;

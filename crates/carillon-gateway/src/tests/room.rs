@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::world::{Client, World, id};
 use crate::GatewayConfig;
 
-pub(crate) const FROM_BACKEND: Notify = Notify { operator: None, is_told: true, ext: String::new() };
+pub(super) const FROM_BACKEND: Notify = Notify { operator: None, is_told: true, ext: String::new() };
 
 impl World {
     pub(crate) async fn room(&self, creator: &str) -> Room {

@@ -1,16 +1,13 @@
 //! Rooms: members whose sockets take little.
 
-use std::rc::Rc;
-
 use carillon_core::command::{RoomRecipients, RoomSend};
-use carillon_core::model::{AppSettings, DropReason, Outcome, Point};
+use carillon_core::model::{AppSettings, DropReason, Outcome};
 use carillon_core::room::AbandonRatio;
 use serde_json::{Value, json};
 
-use super::room::{text, to_tags};
-use super::sim::executor::Executor;
+use super::room::text;
 use super::world::{Client, World, id};
-use crate::{GatewayConfig, shard};
+use crate::GatewayConfig;
 
 impl World {
     /// A client in a room of which at most so many bytes wait in the socket.
@@ -133,64 +130,4 @@ async fn what_a_full_queue_has_no_place_for_is_counted_for_those_only_that_it_na
     say(RoomSend { abandon_ratio, ..text(room.no, "ann", "for nobody") }).await;
     assert_eq!((world.drops(DropReason::Overrun), world.drops(DropReason::Abandoned)), (9, 7));
     assert_eq!((world.metrics.rooms.overruns.get(), world.drops(DropReason::SlowConnection)), (3, 0));
-}
-
-#[test]
-fn what_a_full_queue_has_no_place_for_is_counted_for_those_with_the_right_tags_and_near_enough() {
-    let mut executor = Executor::new();
-    let config = GatewayConfig { shards: 1, shard_queue_len_max: 1, ..GatewayConfig::default() };
-    let world = Rc::new(executor.run(World::idle(config, AppSettings::default(), 1)));
-    executor.spawn(shard::live(world.gateway.server.clone(), 0));
-    let own = Rc::clone(&world);
-    executor.run(async move { own.accounts(&["ann", "bob", "carl", "dora"]).await });
-    let own = Rc::clone(&world);
-    let room = executor.run(async move { own.room("ann").await.key.no });
-    let mut members = Vec::new();
-    for (name, data) in [
-        ("bob", json!({"tags": ["red"], "location": {"x": 1, "y": 1}, "distance": 5})),
-        ("carl", json!({"tags": ["red"]})),
-        ("dora", json!({})),
-    ] {
-        let connected = world.gateway.connect_memory([192, 0, 2, 1].into(), false, 1 << 20);
-        let (socket, login) = connected.unwrap_or_else(|_| panic!("there is a place for it"));
-        executor.spawn(login);
-        let mut client = Client::new(socket);
-        let connect = json!({"token": format!("token-of-{name}"), "data": {"account": name}});
-        client.say_now(&json!({"id": 1, "connect": connect}));
-        client.say_now(&json!({"id": 2, "subscribe": {"channel": format!("room:{room}"), "data": data}}));
-        executor.settle();
-        members.push(client);
-    }
-    let own = Rc::clone(&world);
-    let records = executor.run(async move {
-        let red = || to_tags(text(room, "ann", "to tags"), r#"{"tag":"red"}"#);
-        let near = RoomRecipients::Members { tags: None, point: Some(Point { x: 2.0, y: 1.0, z: 0.0 }) };
-        // One shard does nothing while all of these are sent, and then there are two places: in its queue, and beside it.
-        let mut sent = Vec::new();
-        for message in [text(room, "ann", "fills the queue"), red(), RoomSend { to: near, ..text(room, "ann", "near") }]
-        {
-            sent.push(own.say(message).await.first.id);
-        }
-        sent
-    });
-    let own = Rc::clone(&world);
-    let found = executor.run(async move {
-        assert!(own.gateway.write_records().await);
-        let mut found = Vec::new();
-        for id in records {
-            found.push(own.pipeline.store.room_record(id).await.unwrap().unwrap());
-        }
-        found
-    });
-    let sums: Vec<_> = found
-        .iter()
-        .map(|it| {
-            let of = |reason: DropReason| it.outcomes.counts.dropped[reason as usize];
-            let counts = &it.outcomes.counts;
-            let dropped = [DropReason::Overrun, DropReason::TagMismatch, DropReason::OutOfRange].map(of);
-            (it.is_complete, counts.audience, counts.delivered, dropped)
-        })
-        .collect();
-    let beyond = (true, 3, 0, [3, 0, 0]);
-    assert_eq!(sums, [(true, 3, 3, [0, 0, 0]), (true, 3, 0, [2, 1, 0]), beyond]);
 }

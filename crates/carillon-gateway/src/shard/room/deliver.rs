@@ -1,17 +1,16 @@
-//! Messages to rooms: who gets them is chosen member by member when their turn comes, mostly at once (see [`super::pending`]), and a
-//! [`super::round`] hands them out.
+//! Messages to rooms: who gets them is chosen member by member as soon as they come, and a [`super::round`] hands them out.
 //!
 //! The frames of a message are the same for all connections. Members that get the same ones at a time, which are nearly all,
 //! share one joined buffer. Nothing here allocates for a member.
 
 use std::cmp::Reverse;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use carillon_core::model::{App, DropReason, Outcome, RoomKey, RoomMessage, RoomOutcomes, RoomSettings};
 use carillon_core::room::{Choice, FlowLimit, Moment, Pass, Rules, To};
 use slab::Slab;
 
-use super::pending::Looks;
 use super::{Place, Room, Rooms};
 use crate::protocol::code::Close;
 use crate::rooms::RoomMail;
@@ -35,14 +34,42 @@ struct Counts {
 }
 
 impl Shard {
-    /// Chooses who gets a message, and puts it on its way under a bit that is free.
-    pub(super) fn admit(&self, mail: &Arc<RoomMail>, message: &RoomMessage, bit: u64) {
-        let Some(app) = self.server.pipeline.apps.get(mail.room.app) else {
+    /// Takes in what is new in rooms: of each in its order.
+    pub(in crate::shard) fn hand_out_rooms(&self, mut mail: Vec<Arc<RoomMail>>) {
+        mail.sort_by_key(|it| it.room);
+        for of_room in mail.chunk_by_mut(|one, two| one.room == two.room) {
+            for run in of_room.chunk_by_mut(|one, two| one.message().is_some() && two.message().is_some()) {
+                let room = run[0].room;
+                if run[0].message().is_none() {
+                    run.iter().for_each(|mail| self.hear(mail));
+                    continue;
+                }
+                // What is chosen first is held against flow limits first.
+                run.sort_by_key(|it| Reverse(it.urgency()));
+                run.iter().for_each(|mail| self.admit(room, mail));
+            }
+        }
+    }
+
+    /// Chooses who gets a message, and puts it on its way.
+    fn admit(&self, key: RoomKey, mail: &Arc<RoomMail>) {
+        let (Some(message), Some(app)) = (mail.message(), self.server.pipeline.apps.get(key.app)) else {
             // Of an app that is gone nobody is left.
             return self.settle([(Arc::clone(mail), RoomOutcomes::default())]);
         };
+        let bit = self.free_bit(key);
         let counts = self.choose(mail, message, &rules(&app), bit);
         self.count_room(&counts);
+    }
+
+    /// A bit for one more that is on its way in a room. Where all are taken, those have to arrive first.
+    pub(super) fn free_bit(&self, room: RoomKey) -> u64 {
+        let free = self.state.borrow().rooms.by_key.get(&room).map_or(Some(1), |live| live.round.free_bit());
+        free.unwrap_or_else(|| {
+            let mut all = usize::MAX;
+            self.hand_on(room, &mut all);
+            1
+        })
     }
 
     fn count_room(&self, counts: &Counts) {
@@ -55,7 +82,7 @@ impl Shard {
     }
 
     /// Says of the records of messages what became of them here.
-    pub(super) fn settle(&self, done: impl IntoIterator<Item = (Arc<RoomMail>, RoomOutcomes)>) {
+    fn settle(&self, done: impl IntoIterator<Item = (Arc<RoomMail>, RoomOutcomes)>) {
         for (mail, outcomes) in done {
             if let Some(tally) = &mail.tally {
                 self.server.hub.tallies.close_room(tally, &outcomes);
@@ -72,8 +99,8 @@ impl Shard {
 
     /// Hands out for a moment: rooms take turns.
     pub(in crate::shard) fn go_round(&self) {
-        let (mut left, mut looks) = (STRIDE, Looks::new());
-        while left > 0 && looks.are_left() {
+        let mut left = STRIDE;
+        while left > 0 {
             let now_us = self.server.pipeline.clock.monotonic_us();
             let next = {
                 let Rooms { rounds, resting, .. } = &mut self.state.borrow_mut().rooms;
@@ -83,7 +110,6 @@ impl Shard {
                 rounds.pop_front()
             };
             let Some(room) = next else { return };
-            self.take_up(room, &mut looks);
             self.hand_on(room, &mut left);
             self.queue_again(room);
         }
@@ -94,11 +120,7 @@ impl Shard {
         let now_us = self.server.pipeline.clock.monotonic_us();
         let Rooms { by_key, rounds, resting, .. } = &mut self.state.borrow_mut().rooms;
         let Some(room) = by_key.get_mut(&key) else { return };
-        if room.is_empty() {
-            by_key.remove(&key);
-            return;
-        }
-        let is_over = room.round.is_over() && room.pending.is_empty();
+        let is_over = room.round.is_over();
         let rest_until_us = room.pace.rest_until_us(now_us, room.members.len(), is_over);
         room.has_turn = rest_until_us.is_some() || !is_over;
         match rest_until_us {
@@ -113,7 +135,7 @@ impl Shard {
     fn choose(&self, mail: &Arc<RoomMail>, message: &RoomMessage, rules: &Rules, bit: u64) -> Counts {
         let mut outcomes = RoomOutcomes::default();
         let mut state = self.state.borrow_mut();
-        let State { connections, accounts, rooms: Rooms { by_key, rng, .. }, .. } = &mut *state;
+        let State { connections, accounts, rooms: Rooms { by_key, rng, rounds, .. }, .. } = &mut *state;
         let key = mail.room;
         let room = by_key.entry(key).or_default();
         let now_us = self.server.pipeline.clock.monotonic_us();
@@ -176,7 +198,10 @@ impl Shard {
         if chosen == 0 {
             self.settle([(Arc::clone(mail), outcomes)]);
         } else {
-            room.round.add(Arc::clone(mail), bit, chosen, outcomes);
+            room.put_on_its_way(mail, bit, (chosen, outcomes), rounds);
+        }
+        if room.is_empty() {
+            by_key.remove(&key);
         }
         counts
     }
@@ -264,6 +289,22 @@ impl Shard {
             }
         }
         self.count_room(&counts);
+    }
+}
+
+impl Room {
+    /// Puts something on its way to as many members as were marked for it; `rounds` are the rooms that have a turn.
+    pub(super) fn put_on_its_way(
+        &mut self,
+        mail: &Arc<RoomMail>,
+        bit: u64,
+        (members, outcomes): (usize, RoomOutcomes),
+        rounds: &mut VecDeque<RoomKey>,
+    ) {
+        if members > 0 && !std::mem::replace(&mut self.has_turn, true) {
+            rounds.push_back(mail.room);
+        }
+        self.round.add(Arc::clone(mail), bit, members, outcomes);
     }
 }
 

@@ -1,19 +1,18 @@
 //! Dry runs: who would get a message, by the choice that is made when one is handed out. Nobody is charged for it.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use carillon_core::AccountNo;
-use carillon_core::model::{DropReason, Outcome, RoomKey, RoomMessage, RoomOutcomes};
+use carillon_core::model::{DropReason, Outcome, RoomKey};
 use carillon_core::port::{Foreseen, ForeseenOf, Trial};
-use carillon_core::room::{Audience, Choice, FanoutNo, Moment, Pass, Priority, Rules, To};
+use carillon_core::room::{Audience, Choice, FanoutNo, Moment, Pass, Rules, To};
 use slab::Slab;
 
 use super::deliver::rules;
 use super::{Room, Rooms};
 use crate::login::visitor::is_visitor;
 use crate::mailbox::TrialAsk;
-use crate::rooms::{RoomMail, audience};
+use crate::rooms::audience;
 use crate::shard::Shard;
 use crate::shard::connection::Connection;
 
@@ -60,25 +59,6 @@ impl Shard {
             found.extend(away.map(|account| (account, None, Outcome::Dropped(DropReason::NotInRoom))));
         }
         found
-    }
-
-    /// Counts a message that there was no place for: for whom it was, and who would not have got it anyhow.
-    pub(super) fn leave_out(&self, mail: &Arc<RoomMail>, message: &RoomMessage) {
-        let mut outcomes = RoomOutcomes::default();
-        if let Some(app) = self.server.pipeline.apps.get(mail.room.app) {
-            // No flow limit was asked.
-            let audience = Audience { priority: Priority::Exempt, ..mail.audience(message).clone() };
-            for (account, _, outcome) in self.look_over(mail.room, &audience, mail.no, &rules(&app)) {
-                let outcome =
-                    if outcome == Outcome::Delivered { Outcome::Dropped(DropReason::Overrun) } else { outcome };
-                outcomes.counts.add(outcome, 1);
-                if mail.is_directed() {
-                    outcomes.note(account, outcome);
-                }
-            }
-        }
-        self.server.metrics.count(&outcomes.counts);
-        self.settle([(Arc::clone(mail), outcomes)]);
     }
 }
 

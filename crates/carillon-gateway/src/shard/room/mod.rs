@@ -1,6 +1,6 @@
 //! The rooms of a shard: which of its connections are in which of them.
 //!
-//! [`subscribe`] lets connections in, what is new is [`pending`] until [`deliver`] chooses who gets it, a [`round`] hands it out at its [`pace`], [`notice`] does what follows from
+//! [`subscribe`] lets connections in, [`deliver`] chooses who gets a message, a [`round`] hands it out at its [`pace`], [`notice`] does what follows from
 //! what happens to a room, [`people`] knows the accounts that are there, [`presence`] tells who they are, [`skipped`] what
 //! they missed, [`returning`] hands it to those who come back, [`explain`] tells who would get a message, [`update`] changes what they say of themselves.
 //!
@@ -10,7 +10,6 @@ mod deliver;
 mod explain;
 mod notice;
 mod pace;
-mod pending;
 mod people;
 mod presence;
 mod returning;
@@ -33,7 +32,6 @@ use slab::Slab;
 use super::connection::Connection;
 use crate::rooms::{self, RoomMail};
 use pace::Pace;
-use pending::Pending;
 use people::People;
 use returning::Returning;
 use round::Round;
@@ -67,10 +65,8 @@ pub(super) struct Rooms {
     /// Accounts whose last connection was lost, by when they count as gone, in µs.
     leaving: BinaryHeap<Reverse<(u64, RoomKey, AccountNo)>>,
     rng: SmallRng,
-    /// The rooms in which something is on its way to members, or is to be; each gets its turn.
+    /// The rooms in which something is on its way to members; each gets its turn.
     rounds: VecDeque<RoomKey>,
-    /// How much is pending in them all: to be handed out, and to be counted only.
-    pending: [usize; 2],
     /// Those that rest, by until when, in µs.
     resting: BinaryHeap<Reverse<(u64, RoomKey)>>,
 }
@@ -85,7 +81,6 @@ struct Room {
     connections: Vec<usize>,
     /// When each member entered, in ms since 1970.
     entered_ms: Vec<u64>,
-    pending: Pending,
     round: Round,
     pace: Pace,
     /// Whether it is among [`Rooms::rounds`], or those that rest.
@@ -109,7 +104,6 @@ impl Rooms {
             leaving: BinaryHeap::new(),
             rng: SmallRng::seed_from_u64(u64::from_le_bytes(seed)),
             rounds: VecDeque::new(),
-            pending: [0; 2],
             resting: BinaryHeap::new(),
         }
     }
@@ -135,8 +129,7 @@ impl Room {
     }
 
     fn is_empty(&self) -> bool {
-        let is_left = self.members.is_empty() && self.entering == 0;
-        is_left && self.people.is_empty() && self.returning.accounts() == 0 && self.pending.is_empty()
+        self.members.is_empty() && self.entering == 0 && self.people.is_empty() && self.returning.accounts() == 0
     }
 
     /// What the hub is to know.

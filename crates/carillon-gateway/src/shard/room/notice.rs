@@ -32,20 +32,20 @@ impl<F: Fn(&'static dyn Wire) -> Bytes> Frames<F> {
 }
 
 impl Shard {
-    /// Takes in what is no message, which is told under a bit that is free.
-    pub(super) fn hear(&self, mail: &Arc<RoomMail>, bit: u64) {
+    /// Takes in what is no message.
+    pub(super) fn hear(&self, mail: &Arc<RoomMail>) {
         match &mail.news {
-            News::Committed(committed) => self.notice(mail, committed, bit),
+            News::Committed(committed) => self.notice(mail, committed),
             News::Moved(Moved { account, tags, data: _ }) => {
                 let is_meant = |members: &Members, place| {
                     members.account(place) != *account && tags.as_ref().is_none_or(|it| it.matches(members.tags(place)))
                 };
-                self.tell_members(mail, bit, is_meant);
+                self.tell_members(mail, is_meant);
             }
         }
     }
 
-    fn notice(&self, mail: &Arc<RoomMail>, committed: &RoomCommitted, bit: u64) {
+    fn notice(&self, mail: &Arc<RoomMail>, committed: &RoomCommitted) {
         let RoomNews::Notice(notice) = &committed.news else { return };
         let key = committed.room.key;
         self.change_room(key, |room| {
@@ -72,7 +72,7 @@ impl Shard {
             }
         });
         if notice.is_told {
-            self.tell_members(mail, bit, |_, _| true);
+            self.tell_members(mail, |_, _| true);
         }
         self.follow(key, &notice.event);
     }
@@ -95,16 +95,17 @@ impl Shard {
     }
 
     /// Puts it on its way to all connections in its room that `is_meant` takes, by their places, behind the messages that are.
-    fn tell_members(&self, mail: &Arc<RoomMail>, bit: u64, is_meant: impl Fn(&Members, usize) -> bool) {
+    fn tell_members(&self, mail: &Arc<RoomMail>, is_meant: impl Fn(&Members, usize) -> bool) {
+        let bit = self.free_bit(mail.room);
         let mut state = self.state.borrow_mut();
-        let Rooms { by_key, .. } = &mut state.rooms;
+        let Rooms { by_key, rounds, .. } = &mut state.rooms;
         let Some(live) = by_key.get_mut(&mail.room) else { return };
         let mut meant = 0;
         for member in (0..live.members.len()).filter(|member| is_meant(&live.members, *member)) {
             live.round.mark(member, bit);
             meant += 1;
         }
-        live.round.add(Arc::clone(mail), bit, meant, RoomOutcomes::default());
+        live.put_on_its_way(mail, bit, (meant, RoomOutcomes::default()), rounds);
     }
 
     /// Takes an account, or everybody, out of a room, and says why.
