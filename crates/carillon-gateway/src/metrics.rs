@@ -94,7 +94,11 @@ impl GatewayMetrics {
         registry.register("carillon_refused_connections", "Handshakes refused, by reason", self.refused.clone());
         registry.register("carillon_copies", "Copies of messages, by fate and reason", self.copies.clone());
         let incomplete = self.incomplete_records.clone();
-        registry.register("carillon_incomplete_records", "Records without a place in their queue", incomplete);
+        registry.register(
+            "carillon_incomplete_records",
+            "Messages and late copies without a place in the queue of records",
+            incomplete,
+        );
         registry.register("carillon_shard_queue", "Events that wait for a shard", self.queue.clone());
         registry.register("carillon_shard_overruns", "Times that a shard's queue was full", self.overruns.clone());
         registry.register("carillon_catch_up_pages", "Inbox pages read for connections", self.pages.clone());

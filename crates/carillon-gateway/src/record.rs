@@ -239,8 +239,10 @@ impl Tallies {
             return true;
         }
         let (waiting, own) = (AtomicUsize::new(0), Known { outcomes: outcomes.clone(), ..Known::default() });
-        let later = RoomTally { is_again: true, waiting, known: Mutex::new(own), ..*tally };
-        let has_place = self.open_room(known.later.insert(Arc::new(later)));
+        let later = Arc::new(RoomTally { is_again: true, waiting, known: Mutex::new(own), ..*tally });
+        let has_place = self.open_room(&later);
+        // Where it has none nobody takes it, and the next one tries anew.
+        known.later = has_place.then_some(later);
         self.bell.notify_one();
         has_place
     }

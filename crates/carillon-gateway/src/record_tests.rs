@@ -106,6 +106,9 @@ fn what_becomes_known_late_adds_to_what_is_written_by_then() {
     assert!(tallies.add_late(&first, &delivered(4)));
     assert_eq!(written(), (vec![(stamp + 1, 2), (stamp + 2, 4)], id(0), 2));
     assert!(!tallies.add_late(&first, &delivered(8)), "there is no place");
-    assert!(tallies.add_late(&first, &delivered(8)), "that was said before");
+    assert!(!tallies.add_late(&first, &delivered(8)), "there is none yet");
     assert_eq!(written().2, 2);
+    tallies.forget(2, id(2));
+    assert!(tallies.add_late(&first, &delivered(16)));
+    assert_eq!(written(), (vec![(stamp + 3, 16)], id(0), 1));
 }

@@ -20,7 +20,11 @@ impl Shard {
     pub(super) fn take_message(self: &Rc<Self>, id: ConnId, message: &[u8]) {
         let Some(Some(encoding)) = self.with(id, |it| (!it.is_closing()).then_some(it.encoding())) else { return };
         match encoding.decode(message, self.server.config.commands_per_frame_max) {
-            Ok(commands) => commands.into_iter().for_each(|command| self.obey(id, command)),
+            Ok(commands) => {
+                // One of them may have it closed.
+                let is_listening = |_: &Command| self.with(id, |it| it.is_closing()) == Some(false);
+                commands.into_iter().take_while(is_listening).for_each(|command| self.obey(id, command));
+            }
             Err(_) => self.close_and_send(id, Close::BAD_REQUEST),
         }
     }

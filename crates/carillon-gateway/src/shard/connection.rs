@@ -187,9 +187,10 @@ impl Connection {
         self.device.clone().unwrap_or_else(unnamed)
     }
 
-    /// The command whose turn it is when one is through.
+    /// The command whose turn it is when one is through: none any more of a connection that was told to go.
     pub(super) fn next_command(&mut self) -> Option<(u32, Query)> {
-        let next = self.commands.as_mut()?.pop_front();
+        let is_closing = self.is_closing();
+        let next = self.commands.as_mut()?.pop_front().filter(|_| !is_closing);
         if next.is_none() {
             self.commands = None;
         }

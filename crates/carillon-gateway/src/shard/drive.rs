@@ -57,7 +57,7 @@ impl Watch {
     }
 }
 
-/// Connections that were woken: each a few times at most.
+/// Connections that were woken: each once, those on sockets in memory a few times at most.
 #[derive(Default)]
 pub(super) struct Woken {
     ids: Mutex<Vec<ConnId>>,
@@ -103,7 +103,10 @@ impl Shard {
             }
             watch.events.iter().filter_map(|event| self.note_ready(event)).for_each(|id| self.turn(id));
             watch.events.clear();
-            self.woken.take().into_iter().for_each(|id| self.turn(id));
+            for ids in self.woken.take().chunks(EVENTS_MAX) {
+                ids.iter().for_each(|id| self.turn_of_woken(*id));
+                tokio::task::yield_now().await;
+            }
             tokio::task::yield_now().await;
         }
     }
@@ -117,6 +120,12 @@ impl Shard {
         connection.may_read |= event.is_readable() || event.is_read_closed() || event.is_error();
         connection.may_write |= event.is_writable() || event.is_write_closed() || event.is_error();
         Some(ConnId { place, serial: connection.serial() })
+    }
+
+    /// Only from now on it may be woken anew: what it does in its turn must not give it several.
+    fn turn_of_woken(self: &Rc<Self>, id: ConnId) {
+        self.with(id, |it| it.is_woken = false);
+        self.turn(id);
     }
 
     /// Has a connection write and read what it can, and ends it when it is over.
@@ -184,7 +193,6 @@ impl Shard {
 
 /// Writes as much as the socket takes. Whether it is to be read then: not until the connect command was answered.
 fn write(connection: &mut Connection) -> Result<bool, Gone> {
-    connection.is_woken = false;
     connection.flush()?;
     if connection.is_over() { Err(Gone) } else { Ok(connection.may_read && !connection.is_opening()) }
 }

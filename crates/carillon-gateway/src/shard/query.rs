@@ -96,9 +96,9 @@ enum Turn {
     Never,
 }
 
-/// SDKs do not try again to leave a room, and close the connection instead: so all that a connection can be in wait.
-fn may_exceed(query: &Query, waiting: usize, rooms_max: usize) -> bool {
-    matches!(query, Query::Unsubscribe(_)) && waiting < rooms_max
+/// SDKs do not try again to leave a room, and close the connection instead: so as many more wait as it can be in.
+fn may_exceed(query: &Query, waiting: usize, (max, rooms_max): (usize, usize)) -> bool {
+    matches!(query, Query::Unsubscribe(_)) && waiting < max + rooms_max
 }
 
 impl Shard {
@@ -111,7 +111,7 @@ impl Shard {
                 it.commands = Some(Box::default());
                 Turn::Now(query)
             }
-            Some(waiting) if waiting.len() + 1 < max || may_exceed(&query, waiting.len(), rooms_max) => {
+            Some(waiting) if waiting.len() + 1 < max || may_exceed(&query, waiting.len(), (max, rooms_max)) => {
                 waiting.push_back((command, query));
                 Turn::Later
             }

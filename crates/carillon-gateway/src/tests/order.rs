@@ -81,6 +81,21 @@ async fn who_enters_a_room_asks_who_is_there_and_leaves_does_so_in_this_order() 
 }
 
 #[tokio::test]
+async fn what_waits_is_not_carried_out_once_the_connection_was_told_to_go() {
+    let world = World::with(GatewayConfig { shards: 1, ..GatewayConfig::default() }).await;
+    world.accounts(&["ann", "bob", "shop"]).await;
+    let (mut ann, mut bob) = (world.connected("ann", "phone").await, world.connected("bob", "phone").await);
+    world.store.hold();
+    let message = json!({"to": "bob", "client_id": "c1", "element": {"type": "text", "text": "too late"}});
+    say_all(&mut ann, &mut [json!({"history": {"channel": "inbox", "limit": 1}}), rpc("message.send", &message)]);
+    ann.frame(0x81, b"no command").await;
+    assert_eq!(ann.closed().await, 3501);
+    world.store.let_pass(100);
+    world.send("shop", &["bob"], "next").await;
+    assert_eq!(bob.push().await.1, "next");
+}
+
+#[tokio::test]
 async fn to_leave_rooms_is_not_refused_while_commands_wait() {
     let config =
         GatewayConfig { shards: 1, commands_running_max: 1, rooms_per_connection_max: 3, ..GatewayConfig::default() };
@@ -90,11 +105,11 @@ async fn to_leave_rooms_is_not_refused_while_commands_wait() {
     let history = json!({"history": {"channel": "inbox", "limit": 1}});
     let leave = |no: u64| json!({"unsubscribe": {"channel": format!("room:{no}")}});
     world.store.hold();
-    say_all(&mut ann, &mut [history.clone(), leave(1), leave(2), leave(3), history, leave(4)]);
-    assert_eq!(answered(&mut ann, 2).await, [(104, json!(111)), (105, json!(111))]);
+    say_all(&mut ann, &mut [history.clone(), leave(1), leave(2), leave(3), history, leave(4), leave(5)]);
+    assert_eq!(answered(&mut ann, 2).await, [(104, json!(111)), (106, json!(111))]);
     world.store.let_pass(10);
     let nothing = Value::Null;
-    assert_eq!(answered(&mut ann, 4).await, [100, 101, 102, 103].map(|id| (id, nothing.clone())));
+    assert_eq!(answered(&mut ann, 5).await, [100, 101, 102, 103, 105].map(|id| (id, nothing.clone())));
 }
 
 /// Which commands the next answers are of, and their errors' codes.

@@ -130,7 +130,10 @@ impl Shard {
             }
         }
         // Those, too, whose connections are lost.
-        self.change_room(room, |live| live.people.forget(account));
+        self.change_room(room, |live| {
+            live.people.forget(account);
+            live.returning.turn_out(account);
+        });
         self.report(room);
     }
 }

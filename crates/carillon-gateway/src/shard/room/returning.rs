@@ -130,6 +130,11 @@ impl Returning {
         (until_us > now_us).then(|| (seen, missed.cloned().collect()))
     }
 
+    /// Who is shut out, or everybody, does not come back for what is sent meanwhile.
+    pub(super) fn turn_out(&mut self, account: Option<AccountNo>) {
+        self.left.retain(|it, _| account.is_some_and(|out| out != *it));
+    }
+
     /// Forgets what is too old.
     pub(super) fn forget(&mut self, now_us: u64, kept_us: u64) {
         while self.kept.front().is_some_and(|(at_us, _)| at_us.saturating_add(kept_us) <= now_us) {

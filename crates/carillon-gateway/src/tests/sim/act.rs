@@ -310,10 +310,14 @@ impl Sim {
     fn turn_out(&mut self, room: usize, account: Option<usize>, code: u64) {
         for client in 0..self.clients.len() {
             let it = &self.model.clients[client];
-            if it.seats[room].is_some() && account.is_none_or(|account| account == it.account) {
+            if account.is_some_and(|account| account != it.account) {
+                continue;
+            }
+            if it.seats[room].is_some() {
                 assert_eq!(self.heard[client][room].pop_front(), Some(Heard::TurnedOut(code)), "client {client}");
                 self.model.leave(client, room, (None, false));
             }
+            self.model.rooms[room].shut_out(client);
         }
         self.model.rooms[room].forget(account);
     }

@@ -502,6 +502,11 @@ impl Room {
     }
 
     /// Who has no connection there any more, but for a while counted on, is gone.
+    /// A client does not come back for what it misses.
+    pub(super) fn shut_out(&mut self, client: usize) {
+        self.left.remove(&client);
+    }
+
     pub(super) fn forget(&mut self, account: Option<usize>) {
         self.people.retain(|it, person| person.connections > 0 || account.is_some_and(|account| account != *it));
     }
