@@ -169,8 +169,8 @@ impl Pipeline {
                 if fingerprint != command.fingerprint {
                     return Ok(Slot::refused(Refusal::ClientIdReused));
                 }
-                if call.may.is_ok() {
-                    self.hand_out_again(&kept, decide::send_to_room(command, &call.facts)?).await?;
+                if let Ok(plan) = decide::send_to_room(command, &call.facts) {
+                    self.hand_out_again(&kept, plan).await?;
                 }
                 return Ok(Slot::Done(Ok(SentToRoom { first: kept.first, is_repeat: true })));
             }
