@@ -14,12 +14,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
-use super::{Caller, account_id, content, read, word};
+use super::{Caller, account_id, check_about, content, read, word};
 use crate::protocol::code::ErrorCode;
 use crate::shard::Shard;
 use crate::shard::query::Failed;
 
-const CLIENT_ID_BYTES_MAX: usize = 64;
 const EXT_CHARS_MAX: usize = 1_024;
 
 /// No backend's request id holds this, so that the two never meet in the store's memory of requests.
@@ -103,11 +102,7 @@ fn turn(shard: &Shard, account: AccountNo, client_id: String) -> Result<Turn<'_>
 
 fn command(shard: &Shard, caller: &Caller, request: Request) -> Result<Send, ErrorCode> {
     let Request { to, client_id, element, ext, subtype } = request;
-    let is_word =
-        (1..=CLIENT_ID_BYTES_MAX).contains(&client_id.len()) && client_id.bytes().all(|it| it.is_ascii_graphic());
-    if !is_word || ext.chars().count() > EXT_CHARS_MAX || subtype > Send::SUBTYPE_MAX {
-        return Err(ErrorCode::BAD_REQUEST);
-    }
+    check_about(&client_id, (&ext, EXT_CHARS_MAX), subtype)?;
     Ok(Send {
         sender: caller.id.clone(),
         from_backend: false,

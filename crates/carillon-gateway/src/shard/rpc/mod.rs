@@ -22,7 +22,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use carillon_core::command::AccountChange;
+use carillon_core::command::{AccountChange, Send};
 use carillon_core::model::{Account, App, Content, Message};
 use carillon_core::port::Role;
 use carillon_core::{AccountId, AccountNo, DeviceId, MessageId};
@@ -40,6 +40,8 @@ use super::{ConnId, Shard};
 use crate::envelope::Envelope;
 use crate::protocol::code::ErrorCode;
 use crate::protocol::command::RpcRequest;
+
+const CLIENT_ID_BYTES_MAX: usize = 64;
 
 /// Who asks.
 struct Caller {
@@ -131,6 +133,14 @@ struct Done {}
 /// What the caller says.
 fn read<T: DeserializeOwned>(data: &[u8]) -> Result<T, ErrorCode> {
     serde_json::from_slice(data).map_err(|_| ErrorCode::BAD_REQUEST)
+}
+
+/// Whether what a client says about its message is as it has to be; `ext` with how many characters it may have.
+fn check_about(client_id: &str, (ext, ext_chars_max): (&str, usize), subtype: u32) -> Result<(), ErrorCode> {
+    let is_word =
+        (1..=CLIENT_ID_BYTES_MAX).contains(&client_id.len()) && client_id.bytes().all(|it| it.is_ascii_graphic());
+    let is_good = is_word && ext.chars().count() <= ext_chars_max && subtype <= Send::SUBTYPE_MAX;
+    if is_good { Ok(()) } else { Err(ErrorCode::BAD_REQUEST) }
 }
 
 /// What a client's message says.

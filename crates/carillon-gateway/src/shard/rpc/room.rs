@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
-use super::{Caller, Done, content, read, word};
+use super::{Caller, Done, check_about, content, read, word};
 use crate::format;
 use crate::login::visitor::is_visitor;
 use crate::protocol::code::ErrorCode;
@@ -20,7 +20,6 @@ use crate::shard::query::Failed;
 use crate::shard::room::Update;
 use crate::shard::{ConnId, Shard};
 
-const CLIENT_ID_BYTES_MAX: usize = 64;
 const EXT_CHARS_MAX: usize = 4_096;
 /// The most that a page has.
 const LIMIT_MAX: usize = 100;
@@ -67,14 +66,7 @@ pub(super) async fn send(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<
 
 async fn try_send(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<SentToRoom, Failed> {
     let asked: Sending = read(data)?;
-    let is_word = (1..=CLIENT_ID_BYTES_MAX).contains(&asked.client_id.len())
-        && asked.client_id.bytes().all(|it| it.is_ascii_graphic());
-    if !is_word
-        || asked.ext.chars().count() > EXT_CHARS_MAX
-        || asked.subtype > carillon_core::command::Send::SUBTYPE_MAX
-    {
-        return Err(ErrorCode::BAD_REQUEST.into());
-    }
+    check_about(&asked.client_id, (&asked.ext, EXT_CHARS_MAX), asked.subtype)?;
     let room = own(shard, caller, &asked.room)?;
     let to = recipients(shard, caller, room, &asked)?;
     shard.charge_write(caller.account)?;
