@@ -57,8 +57,8 @@ impl Client {
     }
 }
 
-#[tokio::test]
-async fn a_broadcast_goes_at_once_to_the_platforms_that_it_is_for_and_to_who_names_none() {
+/// One on a phone, one that names no platform, and one in a browser.
+async fn on_platforms() -> (World, Vec<Client>) {
     let world = World::new().await;
     world.accounts(&["ann", "bob", "carl"]).await;
     let mut clients = Vec::new();
@@ -68,6 +68,12 @@ async fn a_broadcast_goes_at_once_to_the_platforms_that_it_is_for_and_to_who_nam
         world.settle(&mut client).await;
         clients.push(client);
     }
+    (world, clients)
+}
+
+#[tokio::test]
+async fn a_broadcast_goes_at_once_to_the_platforms_that_it_is_for_and_to_who_names_none() {
+    let (world, mut clients) = on_platforms().await;
     world.broadcast("for phones", false, &[Platform::Ios]).await;
     world.broadcast("for all", false, &Platform::ALL).await;
     for client in &mut clients[..2] {
@@ -97,15 +103,7 @@ async fn no_more_are_kept_than_the_gateway_is_set_to() {
 
 #[tokio::test]
 async fn a_broadcast_has_a_record_of_the_connections_that_it_was_for() {
-    let world = World::new().await;
-    world.accounts(&["ann", "bob", "carl"]).await;
-    let mut clients = Vec::new();
-    for (name, data) in [("ann", json!({"platform": "ios"})), ("carl", json!({})), ("bob", json!({"platform": "web"}))]
-    {
-        let mut client = world.back(name, data).await;
-        world.settle(&mut client).await;
-        clients.push(client);
-    }
+    let (world, _clients) = on_platforms().await;
     let command = command::Broadcast {
         from: Some(id("ann")),
         body: "for phones".into(),

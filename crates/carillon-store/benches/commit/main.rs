@@ -15,26 +15,20 @@ mod plan;
 mod ports;
 mod store;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use self::engine::Engine;
 use self::line::Line;
 use self::plan::RECIPIENTS;
+use self::ports::{directory, setting};
 use self::store::Bench;
 
 const CALLERS: [usize; 3] = [1, 8, 32];
 
 fn main() -> Result<()> {
-    // As a test it need only compile.
-    if !std::env::args().any(|argument| argument == "--bench") {
-        return Ok(());
-    }
-    let directory = match std::env::var_os("BENCH_DIR") {
-        Some(path) => tempfile::tempdir_in(PathBuf::from(path))?,
-        None => tempfile::tempdir()?,
-    };
+    let Some(directory) = directory()? else { return Ok(()) };
     let (accounts, entries) = (setting("BENCH_ACCOUNTS", 10_000)?.max(RECIPIENTS), setting("BENCH_ENTRIES", 0)?);
     let calls = setting("BENCH_CALLS", 320)?;
     println!("{accounts} accounts with {entries} entries, {calls} calls a line, {RECIPIENTS} recipients a call");
@@ -75,13 +69,6 @@ fn main() -> Result<()> {
         }
         Ok(())
     })
-}
-
-fn setting(name: &str, default: usize) -> Result<usize> {
-    match std::env::var(name) {
-        Ok(text) => text.parse().with_context(|| format!("{name} is a number")),
-        Err(_) => Ok(default),
-    }
 }
 
 fn copy_all(from: &Path, to: &Path) -> Result<()> {

@@ -8,10 +8,9 @@
 #[path = "../ports/mod.rs"]
 mod ports;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use carillon_core::command::{MembershipChange, RoomCardChange};
 use carillon_core::model::{AppSettings, Closing, NewApp, NewRoom, Profile, RoomInfo, RoomKey, RoomRole, Secret};
 use carillon_core::port::{Along, Clock, Member, MemberSpan, NewAccount, RoomStore as _, Store};
@@ -19,7 +18,7 @@ use carillon_core::{AccountId, AccountNo, AppId};
 use carillon_store::{EmbeddedConfig, EmbeddedStore};
 use tokio::task::JoinSet;
 
-use self::ports::{Nobody, RealClock};
+use self::ports::{Nobody, RealClock, directory, setting};
 
 const APP: AppId = AppId(1);
 /// The most that a page has.
@@ -28,14 +27,7 @@ const PAGE: usize = 100;
 const FILLERS: usize = 256;
 
 fn main() -> Result<()> {
-    // As a test it need only compile.
-    if !std::env::args().any(|argument| argument == "--bench") {
-        return Ok(());
-    }
-    let directory = match std::env::var_os("BENCH_DIR") {
-        Some(path) => tempfile::tempdir_in(PathBuf::from(path))?,
-        None => tempfile::tempdir()?,
-    };
+    let Some(directory) = directory()? else { return Ok(()) };
     let members = setting("BENCH_MEMBERS", 100_000)?.max(PAGE);
     let pages = setting("BENCH_PAGES", 500)?;
     println!("{members} fixed members, pages of {PAGE}, {pages} pages a line");
@@ -161,11 +153,4 @@ async fn settle(running: &mut JoinSet<Result<()>>, below: usize) -> Result<()> {
 
 fn print(what: &str, took_us: f64, one_page_us: f64) {
     println!("{what:>26}  {took_us:>10.0} us  {:>8.2} of one page", took_us / one_page_us);
-}
-
-fn setting(name: &str, default: usize) -> Result<usize> {
-    match std::env::var(name) {
-        Ok(text) => text.parse().with_context(|| format!("{name} is a number")),
-        Err(_) => Ok(default),
-    }
 }

@@ -1,11 +1,15 @@
-//! What the store needs from the world, for benches: a clock that measures real time, and nobody who is online.
+//! What benches of the store need from the world: a clock that measures real time, nobody who is online, a directory, and
+//! settings.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use anyhow::{Context as _, Result};
 use async_trait::async_trait;
 use carillon_core::model::{Broadcast, Committed, RoomCommitted};
 use carillon_core::port::{Clock, Fanout};
+use tempfile::TempDir;
 
 pub(crate) struct RealClock(Instant);
 
@@ -41,4 +45,22 @@ impl Fanout for Nobody {
     fn nobody(&self, _unregistered: usize) {}
 
     fn over_high_rate(&self, _is_refused: bool) {}
+}
+
+/// Where the bench may write, in `BENCH_DIR` if that is set. `None` where it is run as a test: then it need only compile.
+pub(crate) fn directory() -> Result<Option<TempDir>> {
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return Ok(None);
+    }
+    Ok(Some(match std::env::var_os("BENCH_DIR") {
+        Some(path) => tempfile::tempdir_in(PathBuf::from(path))?,
+        None => tempfile::tempdir()?,
+    }))
+}
+
+pub(crate) fn setting(name: &str, default: usize) -> Result<usize> {
+    match std::env::var(name) {
+        Ok(text) => text.parse().with_context(|| format!("{name} is a number")),
+        Err(_) => Ok(default),
+    }
 }
