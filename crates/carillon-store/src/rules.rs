@@ -2,7 +2,7 @@
 
 use carillon_core::command::MembershipChange;
 use carillon_core::model::{ApiKey, App, ClosingPolicy, CopyRef, Element, Membership, Message, NewRoom, Room, RoomKey};
-use carillon_core::port::{Conversation, CreateError, CreateRoomError, InboxEntry, Role, StoreError};
+use carillon_core::port::{Conversation, CreateError, InboxEntry, OpenRoomError, Role, StoreError};
 use carillon_core::{AccountNo, RoomNo};
 
 /// Refuses an app whose name or key is another one's.
@@ -55,12 +55,23 @@ impl Unread {
     }
 }
 
-/// The room under the number after `last`, which is also how many rooms the app has: only apps lose theirs.
-pub(crate) fn new_room(room: NewRoom, last: u64, rooms_max: u64) -> Result<Room, CreateRoomError> {
-    if rooms_max != 0 && last >= rooms_max {
-        return Err(CreateRoomError::TooMany);
+/// How many rooms of an app are open after one more is opened, of at most so many; 0 means any number.
+pub(crate) fn one_more_open(open: u64, rooms_max: u64) -> Result<u64, OpenRoomError> {
+    if rooms_max != 0 && open >= rooms_max { Err(OpenRoomError::TooMany) } else { Ok(open + 1) }
+}
+
+/// How many are open after a change of one room.
+pub(crate) fn open_after(open: u64, (before, after): (&Room, &Room), rooms_max: u64) -> Result<u64, OpenRoomError> {
+    match (before.open, after.open) {
+        (false, true) => one_more_open(open, rooms_max),
+        (true, false) => Ok(open.saturating_sub(1)),
+        (true, true) | (false, false) => Ok(open),
     }
-    let no = RoomNo::new(last + 1).ok_or(CreateRoomError::TooMany)?;
+}
+
+/// The room under the number after `last`.
+pub(crate) fn new_room(room: NewRoom, last: u64) -> Result<Room, OpenRoomError> {
+    let no = RoomNo::new(last + 1).ok_or(OpenRoomError::TooMany)?;
     let NewRoom { app, creator, creator_id, created_ms, info, tells_presence, closing } = room;
     let key = RoomKey { app, no };
     Ok(Room { key, creator, creator_id, created_ms, info, open: true, muted: false, tells_presence, closing })

@@ -3,7 +3,7 @@
 /// Times are in seconds; of limits, 0 means none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RoomSettings {
-    /// Rooms that the app may have, closed ones included.
+    /// Rooms of the app that may be open at a time.
     pub rooms_max: u64,
     /// How long a room's history keeps a message.
     pub history_retention_s: u64,

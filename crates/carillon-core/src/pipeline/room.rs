@@ -9,7 +9,7 @@ use crate::id::{AccountId, AccountNo, RoomNo};
 use crate::model::{
     Account, App, Membership, NewRoom, Room, RoomCard, RoomEvent, RoomKey, RoomMessage, RoomNotice, RoomRole,
 };
-use crate::port::{Along, CreateRoomError, Member, PageLimit, Remember, RoomMessageChange, RoomSpan, StoreError, Whom};
+use crate::port::{Along, Member, OpenRoomError, PageLimit, Remember, RoomMessageChange, RoomSpan, StoreError, Whom};
 
 mod broadcast;
 mod explain;
@@ -66,11 +66,7 @@ impl Pipeline {
             tells_presence: command.tells_presence,
             closing: command.closing.map(|it| it.from(now_ms)).unwrap_or_default(),
         };
-        let created = self.store.create_room(room, app.settings.rooms.rooms_max, remember).await;
-        created.map_err(|error| match error {
-            CreateRoomError::TooMany => Refusal::TooManyRooms,
-            CreateRoomError::Store(error) => Refusal::Store(error),
-        })
+        self.store.create_room(room, app.settings.rooms.rooms_max, remember).await.map_err(refusal)
     }
 
     /// The rooms, in the order of `nos`.
@@ -93,7 +89,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// As [`decide::check_room_change`] and [`decide::may_change_room`]; [`Refusal::AppDisabled`], [`Refusal::NoSuchRoom`],
-    /// [`Refusal::UnknownAccount`], [`Refusal::Store`].
+    /// [`Refusal::UnknownAccount`], [`Refusal::TooManyRooms`] for opening one, [`Refusal::Store`].
     pub async fn change_room(
         &self,
         app: &App,
@@ -112,7 +108,8 @@ impl Pipeline {
         let now_ms = self.clock.now_ms();
         let notice = decide::room_change_event(&change).map(|event| notify.of(event, now_ms));
         let along = Along { now_ms, notice, remember };
-        self.store.change_room(room.key, change, along).await?.ok_or(Refusal::NoSuchRoom)
+        let changed = self.store.change_room(room.key, change, app.settings.rooms.rooms_max, along).await;
+        changed.map_err(refusal)?.ok_or(Refusal::NoSuchRoom)
     }
 
     /// Does something to a member of a room, or to an account that may become one, and returns what is kept of it then.
@@ -288,6 +285,13 @@ pub struct RoomMessageAt {
     pub time_ms: u64,
     /// Its sender's id of it; without one any message of that time is meant.
     pub client_id: Option<String>,
+}
+
+fn refusal(error: OpenRoomError) -> Refusal {
+    match error {
+        OpenRoomError::TooMany => Refusal::TooManyRooms,
+        OpenRoomError::Store(error) => Refusal::Store(error),
+    }
 }
 
 impl Notify {

@@ -11,7 +11,7 @@ pub use clock::{Clock, FakeClock};
 pub use fanout::Fanout;
 pub use random::{Random, SeededRandom};
 pub use rooms::{
-    Along, CreateRoomError, Foreseen, ForeseenOf, Kept, LiveRooms, Member, MemberSpan, NotedInRoom, Planned, Present,
+    Along, Foreseen, ForeseenOf, Kept, LiveRooms, Member, MemberSpan, NotedInRoom, OpenRoomError, Planned, Present,
     RoomMessageChange, RoomPlan, RoomSending, RoomSpan, RoomStore, Trial, Which, Whom,
 };
 pub use sessions::{EndReason, SESSIONS_ACCOUNTS_MAX, Session, Sessions};

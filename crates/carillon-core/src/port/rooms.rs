@@ -12,10 +12,10 @@ use crate::model::{
     RoomRecord, RoomRole,
 };
 
-/// Why a room was not created. Nothing was written.
+/// Why a room was not opened. Nothing was written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CreateRoomError {
-    #[error("the app has as many rooms as it may have")]
+pub enum OpenRoomError {
+    #[error("the app has as many open rooms as it may have")]
     TooMany,
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -141,13 +141,13 @@ pub struct Member {
 #[async_trait]
 pub trait RoomStore: Send + Sync {
     /// Creates a room and gives it the next number of its app, which no room has had before, and makes its creator a
-    /// member. Closed rooms count among the `rooms_max` as well.
+    /// member. Of the app's rooms at most `rooms_max` are open; 0 means any number.
     async fn create_room(
         &self,
         room: NewRoom,
         rooms_max: u64,
         remember: Option<Remember<Room>>,
-    ) -> Result<Room, CreateRoomError>;
+    ) -> Result<Room, OpenRoomError>;
 
     /// The rooms, as the last commit left them.
     async fn rooms(&self, app: AppId, nos: &[RoomNo]) -> Result<Vec<Option<Room>>, StoreError>;
@@ -160,13 +160,15 @@ pub trait RoomStore: Send + Sync {
         named: &[AccountId],
     ) -> Result<RoomSending, StoreError>;
 
-    /// Changes a room and returns it as it is then; `None`, and nothing is written or told, when there is no such room.
+    /// Changes a room and returns it as it is then; `None`, and nothing is written or told, when there is no such room. A room
+    /// that is opened again needs a place among the `rooms_max`, as one that is created.
     async fn change_room(
         &self,
         room: RoomKey,
         change: RoomChange,
+        rooms_max: u64,
         along: Along<Room>,
-    ) -> Result<Option<Room>, StoreError>;
+    ) -> Result<Option<Room>, OpenRoomError>;
 
     /// The open rooms that close by themselves, of all apps.
     async fn closing_rooms(&self) -> Result<Vec<Room>, StoreError>;

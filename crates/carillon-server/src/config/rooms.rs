@@ -9,7 +9,7 @@ use super::app::DAY_S;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RoomsConfig {
-    /// Rooms that the app may have, closed ones included; 0 means any number.
+    /// Rooms of the app that may be open at a time; 0 means any number.
     pub rooms_max: Option<u64>,
     /// How long a room's history keeps a message, in days.
     pub history_retention_days: Option<u64>,

@@ -3,7 +3,7 @@
 use carillon_core::RoomNo;
 use carillon_core::command::{CloseAfter, MembershipChange, RoomChange};
 use carillon_core::model::{ClosingPolicy, Membership, Room, RoomEvent, RoomKey, RoomMessage, RoomNews};
-use carillon_core::port::{Along, CreateRoomError, Member, MemberSpan, RoomMessageChange, RoomSending, RoomSpan};
+use carillon_core::port::{Along, Member, MemberSpan, OpenRoomError, RoomMessageChange, RoomSending, RoomSpan};
 
 use super::*;
 use crate::fixture::{along, new_room, notice, room_key, room_plan, say};
@@ -20,6 +20,12 @@ impl Setup {
 
     async fn found(&self, room: RoomKey) -> Option<Room> {
         self.store.rooms(room.app, &[room.no]).await.unwrap().pop().unwrap()
+    }
+
+    async fn set_open(&self, room: RoomKey, open: bool, rooms_max: u64) -> Result<Option<Room>, OpenRoomError> {
+        let event = if open { RoomEvent::Opened } else { RoomEvent::Closed };
+        let change = RoomChange::SetOpen { open, closing: None };
+        self.store.change_room(room, change, rooms_max, along(notice(event))).await
     }
 
     /// The message's id and its place.
@@ -61,16 +67,10 @@ async fn rooms_get_the_next_numbers_of_their_app_as_far_as_it_may_have_rooms(it:
     let other = it.store.create_app(new_app("other")).await.unwrap().id;
     for (app, rooms_max, expected) in [(APP, 2, Some(1)), (APP, 2, Some(2)), (APP, 2, None), (APP, 0, Some(3))] {
         let created = it.store.create_room(new_room(app, "r"), rooms_max, None).await;
-        let expected = expected.map(|no| room_key(app, no)).ok_or(CreateRoomError::TooMany);
+        let expected = expected.map(|no| room_key(app, no)).ok_or(OpenRoomError::TooMany);
         assert_eq!(created.map(|it| it.key), expected);
     }
-    let close = RoomChange::SetOpen { open: false, closing: None };
-    it.store.change_room(room_key(APP, 1), close, along(None)).await.unwrap().unwrap();
-    assert_eq!(
-        it.store.create_room(new_room(APP, "r"), 3, None).await,
-        Err(CreateRoomError::TooMany),
-        "closed ones count"
-    );
+    it.set_open(room_key(APP, 1), false, 0).await.unwrap();
     let created = it.store.create_room(new_room(other, "theirs"), 1, None).await.unwrap();
     assert_eq!(created.key, room_key(other, 1));
     assert_eq!(it.found(created.key).await, Some(created));
@@ -81,7 +81,32 @@ async fn rooms_get_the_next_numbers_of_their_app_as_far_as_it_may_have_rooms(it:
         [Some(true), None, Some(false)]
     );
     let nowhere = it.store.create_room(new_room(AppId(9), "r"), 0, None).await;
-    assert_eq!(nowhere, Err(CreateRoomError::Store(StoreError::NoApp)));
+    assert_eq!(nowhere, Err(OpenRoomError::Store(StoreError::NoApp)));
+}
+
+async fn of_an_apps_rooms_only_open_ones_take_a_place_and_opening_one_again_needs_one(it: Setup) {
+    let open_of_2 = async || it.store.create_room(new_room(APP, "r"), 2, None).await.map(|it| it.key.no.get());
+    let (first, second, third) = (room_key(APP, 1), room_key(APP, 2), room_key(APP, 3));
+    assert_eq!((open_of_2().await, open_of_2().await), (Ok(1), Ok(2)));
+    assert_eq!(open_of_2().await, Err(OpenRoomError::TooMany));
+    // Closed twice, it frees one place.
+    for _ in 0..2 {
+        it.set_open(first, false, 2).await.unwrap();
+    }
+    assert_eq!(open_of_2().await, Ok(3));
+    assert_eq!(open_of_2().await, Err(OpenRoomError::TooMany));
+    assert_eq!(it.set_open(first, true, 2).await, Err(OpenRoomError::TooMany));
+    assert!(!it.found(first).await.unwrap().open, "nothing was written");
+    assert_eq!(it.told(), ["Closed muted=false", "Closed muted=false"]);
+    // What is open stays so, and changes, however few may be.
+    it.set_open(second, true, 1).await.unwrap();
+    it.store.change_room(second, RoomChange::SetMuted(true), 1, along(None)).await.unwrap();
+    it.set_open(third, false, 1).await.unwrap();
+    it.set_open(first, true, 2).await.unwrap();
+    assert_eq!(it.set_open(third, true, 2).await, Err(OpenRoomError::TooMany));
+    it.set_open(third, true, 0).await.unwrap();
+    let other = it.store.create_app(new_app("other")).await.unwrap().id;
+    it.store.create_room(new_room(other, "theirs"), 1, None).await.unwrap();
 }
 
 async fn what_was_said_of_two_rooms_with_the_same_number_stays_apart(it: Setup) {
@@ -100,7 +125,7 @@ async fn what_was_said_of_two_rooms_with_the_same_number_stays_apart(it: Setup) 
 async fn a_room_is_changed_and_whoever_hears_of_it_hears_in_the_order_of_commits(it: Setup) {
     let room = it.room().await;
     it.say(room, "before", NOW_MS).await;
-    let change = it.store.change_room(room, RoomChange::SetMuted(true), along(notice(RoomEvent::Muted(true))));
+    let change = it.store.change_room(room, RoomChange::SetMuted(true), 0, along(notice(RoomEvent::Muted(true))));
     let muted = change.await.unwrap().unwrap();
     assert!(muted.muted);
     assert_eq!(it.found(room).await, Some(muted));
@@ -108,9 +133,9 @@ async fn a_room_is_changed_and_whoever_hears_of_it_hears_in_the_order_of_commits
     let is_muted = it.heard.2.lock().unwrap().last().unwrap().room.muted;
     assert!(is_muted, "the room is as it is, and not as it was when the message was planned");
     // Twice the same: nothing is written, and it is told.
-    it.store.change_room(room, RoomChange::SetMuted(true), along(notice(RoomEvent::Muted(true)))).await.unwrap();
-    it.store.change_room(room, RoomChange::SetTellsPresence(false), along(None)).await.unwrap();
-    let none = it.store.change_room(room_key(APP, 9), RoomChange::SetMuted(true), along(notice(RoomEvent::Updated)));
+    it.store.change_room(room, RoomChange::SetMuted(true), 0, along(notice(RoomEvent::Muted(true)))).await.unwrap();
+    it.store.change_room(room, RoomChange::SetTellsPresence(false), 0, along(None)).await.unwrap();
+    let none = it.store.change_room(room_key(APP, 9), RoomChange::SetMuted(true), 0, along(notice(RoomEvent::Updated)));
     assert_eq!(none.await, Ok(None));
     assert_eq!(it.told(), ["before", "Muted(true) muted=true", "after", "Muted(true) muted=true"]);
 }
@@ -123,7 +148,7 @@ async fn open_rooms_that_close_by_themselves_are_listed(it: Setup) {
     };
     let set = async |room, policy| {
         let change = RoomChange::SetClosing(CloseAfter { policy, delay_s: 60 });
-        it.store.change_room(room, change, along(None)).await.unwrap().unwrap();
+        it.store.change_room(room, change, 0, along(None)).await.unwrap().unwrap();
     };
     let (first, second) = (it.room().await, it.room().await);
     let close_after = CloseAfter { policy: ClosingPolicy::AtTime, delay_s: 5 };
@@ -131,12 +156,12 @@ async fn open_rooms_that_close_by_themselves_are_listed(it: Setup) {
     let theirs = it.store.create_room(theirs, 0, None).await.unwrap().key;
     assert_eq!(closing().await, [(theirs, Some(NOW_MS))]);
     set(second, ClosingPolicy::WhenEmpty).await;
-    it.store.change_room(second, RoomChange::SetEmpty(false), Along::at(NOW_MS + 1)).await.unwrap();
+    it.store.change_room(second, RoomChange::SetEmpty(false), 0, Along::at(NOW_MS + 1)).await.unwrap();
     set(first, ClosingPolicy::AtTime).await;
     assert_eq!(closing().await, [(first, Some(NOW_MS)), (second, None), (theirs, Some(NOW_MS))]);
     set(first, ClosingPolicy::Never).await;
     let close = RoomChange::SetOpen { open: false, closing: None };
-    it.store.change_room(theirs, close, along(None)).await.unwrap();
+    it.store.change_room(theirs, close, 0, along(None)).await.unwrap();
     assert_eq!(closing().await, [(second, None)]);
 }
 
@@ -243,10 +268,10 @@ async fn calls_about_rooms_are_remembered_in_the_same_commit(it: Setup) {
         ..along(None)
     };
     let mute = with("mute", |it| it.muted.to_string());
-    it.store.change_room(room, RoomChange::SetMuted(true), mute).await.unwrap();
+    it.store.change_room(room, RoomChange::SetMuted(true), 0, mute).await.unwrap();
     assert_eq!(remembered("mute").await.as_deref(), Some("true"));
     let lost = with("lost", |_| "nothing".into());
-    assert_eq!(it.store.change_room(room_key(APP, 9), RoomChange::SetMuted(true), lost).await, Ok(None));
+    assert_eq!(it.store.change_room(room_key(APP, 9), RoomChange::SetMuted(true), 0, lost).await, Ok(None));
     assert_eq!(remembered("lost").await, None);
     let member = Member { room, account: BOB, id: id("bob") };
     let keep = Along {
@@ -302,7 +327,7 @@ async fn what_was_said_too_long_ago_goes_and_places_go_on(it: Setup) {
 async fn of_the_rooms_of_a_removed_app_nothing_is_left(it: Setup) {
     let room = it.room().await;
     let closing = RoomChange::SetClosing(CloseAfter { policy: ClosingPolicy::AtTime, delay_s: 1 });
-    it.store.change_room(room, closing, along(None)).await.unwrap();
+    it.store.change_room(room, closing, 0, along(None)).await.unwrap();
     it.say(room, "a", NOW_MS).await;
     it.store.remove_app(APP).await.unwrap();
     let is_gone = async || {
@@ -313,7 +338,8 @@ async fn of_the_rooms_of_a_removed_app_nothing_is_left(it: Setup) {
         assert_eq!(it.store.room_message(room, MessageId(1)).await, Ok(None));
         let said = say(&*it.store, room_plan(room, "b", NOW_MS), None).await;
         assert!(matches!(said, Err(StoreError::NoApp)));
-        let changed = it.store.change_room(room, RoomChange::SetMuted(true), along(notice(RoomEvent::Updated))).await;
+        let changed =
+            it.store.change_room(room, RoomChange::SetMuted(true), 0, along(notice(RoomEvent::Updated))).await;
         assert_eq!(changed, Ok(None));
         let gone = it.store.change_room_message(room, MessageId(1), RoomMessageChange::Remove, along(None)).await;
         assert_eq!(gone, Ok(false));
@@ -333,6 +359,7 @@ mod each {
     use super::super::Setup;
     on_each_engine! {
         rooms_get_the_next_numbers_of_their_app_as_far_as_it_may_have_rooms
+        of_an_apps_rooms_only_open_ones_take_a_place_and_opening_one_again_needs_one
         what_was_said_of_two_rooms_with_the_same_number_stays_apart
         a_room_is_changed_and_whoever_hears_of_it_hears_in_the_order_of_commits
         open_rooms_that_close_by_themselves_are_listed
@@ -368,8 +395,13 @@ async fn rooms_are_there_after_a_restart_and_their_places_go_on() {
     first.change_member(rooms[1], BOB, MembershipChange::SetMuted(true)).await;
     // All of the history of all of them goes; their places stay taken.
     assert_eq!(first.trim(NOW_MS + 600_000, 100).await.room_messages, 9);
+    first.set_open(rooms[2], false, 3).await.unwrap();
     first.store.close().await;
     let second = open();
+    let of_2 = second.store.create_room(new_room(APP, "lobby"), 2, None).await;
+    assert_eq!(of_2, Err(OpenRoomError::TooMany), "two are open");
+    second.set_open(rooms[2], true, 3).await.unwrap();
+    assert_eq!(second.store.create_room(new_room(APP, "lobby"), 3, None).await, Err(OpenRoomError::TooMany));
     for room in rooms {
         assert_eq!(second.found(room).await.unwrap().info.name, "lobby");
         assert_eq!(second.say(room, "b", NOW_MS).await.1, Some(4));

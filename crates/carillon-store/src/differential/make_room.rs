@@ -22,8 +22,8 @@ impl Make<'_> {
     /// A write that may share a group with others.
     pub(super) fn write_in_room(&mut self) -> Op {
         Op::Room(match self.rng.random_range(0..10) {
-            0 | 1 => RoomOp::Create(self.new_room(), self.rng.random_range(0..ROOMS).max(2), self.request()),
-            2 => RoomOp::Change(self.room(), self.room_change(), self.now_ms, self.told()),
+            0 | 1 => RoomOp::Create(self.new_room(), self.rooms_max(), self.request()),
+            2 => RoomOp::Change(self.room(), (self.room_change(), self.rooms_max()), self.now_ms, self.told()),
             3 | 4 => RoomOp::ChangeMembership(self.member(), self.membership_change(), self.now_ms, self.told()),
             5 => RoomOp::ChangeMessage(self.room(), self.message_id(), self.told()),
             _ => {
@@ -53,6 +53,10 @@ impl Make<'_> {
 
     fn room(&mut self) -> RoomKey {
         room_key(self.app(), self.rng.random_range(1..=ROOMS))
+    }
+
+    fn rooms_max(&mut self) -> u64 {
+        self.pick(&[0, 2, 3])
     }
 
     fn new_room(&mut self) -> NewRoom {

@@ -11,7 +11,7 @@ use super::make::ACCOUNTS;
 use super::op::{Request, asked};
 use crate::fixture::{ALL, notice, room_key};
 
-/// Rooms that an app has at most, and one that it never has.
+/// How many of an app's rooms are asked for; it may come to have more.
 pub(super) const ROOMS: u64 = 4;
 
 #[derive(Clone, Debug)]
@@ -19,7 +19,7 @@ pub(super) enum RoomOp {
     Create(NewRoom, u64, Option<Request>),
     Sending(RoomKey, AccountId, Vec<AccountId>),
     Rooms(AppId, Vec<RoomNo>),
-    Change(RoomKey, RoomChange, u64, Told),
+    Change(RoomKey, (RoomChange, u64), u64, Told),
     Closing,
     Memberships(RoomKey, Vec<AccountNo>),
     ChangeMembership(Member, MembershipChange, u64, Told),
@@ -50,8 +50,9 @@ impl RoomOp {
                 format!("{:?}", store.room_sending(room, &sender, &named).await)
             }
             Self::Rooms(app, nos) => format!("{:?}", store.rooms(app, &nos).await),
-            Self::Change(room, change, now_ms, told) => {
-                format!("{:?}", store.change_room(room, change, along(told, RoomEvent::Updated, now_ms)).await)
+            Self::Change(room, (change, rooms_max), now_ms, told) => {
+                let along = along(told, RoomEvent::Updated, now_ms);
+                format!("{:?}", store.change_room(room, change, rooms_max, along).await)
             }
             Self::Closing => format!("{:?}", store.closing_rooms().await),
             Self::Memberships(room, accounts) => format!("{:?}", store.memberships(room, &accounts).await),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use carillon_core::port::{Clock, CreateError, CreateRoomError, StoreError};
+use carillon_core::port::{Clock, CreateError, OpenRoomError, StoreError};
 
 use super::config::EmbeddedConfig;
 use super::db::Slot;
@@ -62,7 +62,7 @@ impl Failure for CreateError {
     }
 }
 
-impl Failure for CreateRoomError {
+impl Failure for OpenRoomError {
     fn of_store(&self) -> Option<&StoreError> {
         match self {
             Self::TooMany => None,

@@ -12,7 +12,7 @@ use carillon_core::model::{
     RoomRole,
 };
 use carillon_core::port::{
-    Along, CreateRoomError, Kept, Member, MemberSpan, PageLimit, Planned, Remember, RoomMessageChange, RoomPlan,
+    Along, Kept, Member, MemberSpan, OpenRoomError, PageLimit, Planned, Remember, RoomMessageChange, RoomPlan,
     RoomSending, RoomSpan, RoomStore, StoreError,
 };
 use carillon_core::{AccountId, AccountNo, AppId, MessageId, RoomNo};
@@ -24,8 +24,10 @@ use crate::rules;
 #[derive(Default)]
 pub(super) struct Rooms {
     all: BTreeMap<RoomKey, Room>,
-    /// The last number that a room of the app was given, which is also how many it has.
+    /// The last number that a room of the app was given.
     last: HashMap<AppId, u64>,
+    /// How many of the app's rooms are open.
+    open: HashMap<AppId, u64>,
     members: BTreeMap<(RoomKey, AccountNo), (AccountId, Membership)>,
     /// Fixed members, those who came last first.
     entries: BTreeSet<(RoomKey, Reverse<u64>, AccountNo)>,
@@ -44,13 +46,15 @@ impl RoomStore for MemoryStore {
         room: NewRoom,
         rooms_max: u64,
         remember: Option<Remember<Room>>,
-    ) -> Result<Room, CreateRoomError> {
+    ) -> Result<Room, OpenRoomError> {
         let mut state = self.lock();
         state.check(room.app)?;
         let rooms = &mut state.rooms;
+        let open = rules::one_more_open(rooms.open(room.app), rooms_max)?;
         let last = rooms.last.entry(room.app).or_default();
-        let room = rules::new_room(room, *last, rooms_max)?;
+        let room = rules::new_room(room, *last)?;
         *last = room.key.no.get();
+        rooms.open.insert(room.key.app, open);
         let creator = Membership { role: RoomRole::Creator, ..Membership::default() };
         let member = Member { room: room.key, account: room.creator, id: room.creator_id.clone() };
         rooms.keep(member, Some(creator));
@@ -86,13 +90,17 @@ impl RoomStore for MemoryStore {
         &self,
         room: RoomKey,
         change: RoomChange,
+        rooms_max: u64,
         along: Along<Room>,
-    ) -> Result<Option<Room>, StoreError> {
+    ) -> Result<Option<Room>, OpenRoomError> {
         let mut state = self.lock();
         let Along { now_ms, notice, remember } = along;
-        let Some(it) = state.rooms.all.get_mut(&room) else { return Ok(None) };
-        change.apply(it, now_ms);
-        let changed = it.clone();
+        let Some(mut changed) = state.rooms.all.get(&room).cloned() else { return Ok(None) };
+        change.apply(&mut changed, now_ms);
+        let rooms = &mut state.rooms;
+        let open = rules::open_after(rooms.open(room.app), (&rooms.all[&room], &changed), rooms_max)?;
+        rooms.open.insert(room.app, open);
+        rooms.all.insert(room, changed.clone());
         state.remember(room.app, remember, &changed);
         self.tell(&state, room, notice);
         Ok(Some(changed))
@@ -274,6 +282,10 @@ impl Rooms {
         self.entries.retain(|(.., of)| *of != account);
     }
 
+    fn open(&self, app: AppId) -> u64 {
+        self.open.get(&app).copied().unwrap_or_default()
+    }
+
     fn message(&self, room: RoomKey, id: MessageId) -> Option<&Arc<RoomMessage>> {
         self.history.get(&(room, *self.said_at.get(&(room, id))?, id))
     }
@@ -281,6 +293,7 @@ impl Rooms {
     pub(super) fn remove_app(&mut self, app: AppId) {
         self.all.retain(|key, _| key.app != app);
         self.last.remove(&app);
+        self.open.remove(&app);
         self.members.retain(|(key, _), _| key.app != app);
         self.entries.retain(|(key, ..)| key.app != app);
         self.history.retain(|(key, ..), _| key.app != app);

@@ -146,6 +146,31 @@ async fn what_makes_no_room_is_refused() {
 }
 
 #[tokio::test]
+async fn a_closed_room_frees_its_place_and_needs_one_to_be_opened_again() {
+    let backend = backend().await;
+    backend.set(|settings| settings.rooms.rooms_max = 1).await;
+    let create = async || backend.post(CREATE, &[("creator", "zoe"), ("name", "Hall")]).await;
+    let toggle = async |room, valid| {
+        let answer = backend.post(TOGGLE, &[("roomid", room), ("operator", "zoe"), ("valid", valid)]).await;
+        answer.split(r#","desc":{"#).next().unwrap().to_owned()
+    };
+    let mut answers = create().await + "\n";
+    answers += &(toggle("1", "false").await + "\n");
+    answers += &(create().await + "\n");
+    answers += &(toggle("1", "true").await + "\n");
+    answers += &(toggle("2", "false").await + "\n");
+    answers += &(toggle("1", "true").await + "\n");
+    assert_snapshot!(answers, @r#"
+    {"code":419,"desc":"too many rooms"}
+    {"code":200
+    {"code":200,"chatroom":{"roomid":2,"valid":true,"announcement":null,"queuelevel":0,"muted":false,"name":"Hall","broadcasturl":null,"ext":"","creator":"zoe"}}
+    {"code":419,"desc":"too many rooms"}
+    {"code":200
+    {"code":200
+    "#);
+}
+
+#[tokio::test]
 async fn a_room_is_read_with_how_many_are_there_on_request() {
     let backend = backend().await;
     backend.enter("ann", RoomRole::Guest, NOW_MS).await;

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use carillon_core::MessageId;
 use carillon_core::command::{MembershipChange, RoomChange};
 use carillon_core::model::{Membership, NewRoom, Room, RoomCommitted, RoomKey, RoomMessage, RoomNews, RoomRole};
-use carillon_core::port::{Along, CreateRoomError, Member, Planned, Remember, RoomMessageChange, RoomPlan, StoreError};
+use carillon_core::port::{Along, Member, OpenRoomError, Planned, Remember, RoomMessageChange, RoomPlan, StoreError};
+use carillon_core::{AppId, MessageId};
 
 use crate::embedded::format::room::{self as keys, RoomTag};
 use crate::embedded::format::{self, Tag};
@@ -21,13 +21,13 @@ pub(crate) fn create(
     new: NewRoom,
     rooms_max: u64,
     remember: Option<Remember<Room>>,
-) -> Result<Room, CreateRoomError> {
+) -> Result<Room, OpenRoomError> {
     group.check(new.app)?;
-    let last_key = keys::of_app(RoomTag::Last, new.app);
-    let last = group.room(&last_key)?.map_or(Ok(0), |value| seal::open_number(&last_key, &value))?;
-    let room = Arc::new(rules::new_room(new, last, rooms_max)?);
-    let value = seal::seal(&last_key, &room.key.no.get().to_be_bytes());
-    group.put_room(last_key, value);
+    let open = rules::one_more_open(number(group, RoomTag::Open, new.app)?, rooms_max)?;
+    let last = number(group, RoomTag::Last, new.app)?;
+    let room = Arc::new(rules::new_room(new, last)?);
+    put_number(group, RoomTag::Last, (room.key.app, room.key.no.get()));
+    put_number(group, RoomTag::Open, (room.key.app, open));
     let creator = Member { room: room.key, account: room.creator, id: room.creator_id.clone() };
     let as_creator = Membership { role: RoomRole::Creator, ..Membership::default() };
     put_member(group, &creator, None, Some(&as_creator));
@@ -40,8 +40,9 @@ pub(crate) fn change(
     group: &mut Group<'_>,
     key: RoomKey,
     change: RoomChange,
+    rooms_max: u64,
     along: Along<Room>,
-) -> Result<Option<Room>, StoreError> {
+) -> Result<Option<Room>, OpenRoomError> {
     let Along { now_ms, notice, remember } = along;
     if group.check(key.app).is_err() {
         return Ok(None);
@@ -50,12 +51,28 @@ pub(crate) fn change(
     let mut room = (*head.room).clone();
     change.apply(&mut room, now_ms);
     let room = Arc::new(room);
+    if room.open != head.room.open {
+        let open = number(group, RoomTag::Open, key.app)?;
+        put_number(group, RoomTag::Open, (key.app, rules::open_after(open, (&head.room, &room), rooms_max)?));
+    }
     if room != head.room {
         put(group, RoomHead { room: Arc::clone(&room), seq: head.seq }, rules::is_closing(&head.room));
     }
     group.remember(key.app, remember, &*room);
     group.tell(&room, notice);
     Ok(Some(Arc::unwrap_or_clone(room)))
+}
+
+/// A number that is kept of the app's rooms.
+fn number(group: &Group<'_>, tag: RoomTag, app: AppId) -> Result<u64, StoreError> {
+    let key = keys::of_app(tag, app);
+    group.room(&key)?.map_or(Ok(0), |value| seal::open_number(&key, &value))
+}
+
+fn put_number(group: &mut Group<'_>, tag: RoomTag, (app, number): (AppId, u64)) {
+    let key = keys::of_app(tag, app);
+    let value = seal::seal(&key, &number.to_be_bytes());
+    group.put_room(key, value);
 }
 
 /// Puts in the room, and whether it is one that closes by itself.

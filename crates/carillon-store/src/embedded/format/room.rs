@@ -29,6 +29,8 @@ pub(crate) enum RoomTag {
     /// Under the app: the last number that a room was given.
     Last = b'l',
     Member = b'm',
+    /// Under the app: how many of its rooms are open.
+    Open = b'o',
     Room = b'r',
     /// The last place in the history that was given.
     Seq = b's',

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use carillon_core::command::{MembershipChange, RoomChange};
 use carillon_core::model::{Membership, NewRoom, Room, RoomKey, RoomMessage, RoomRecord};
 use carillon_core::port::{
-    Along, CreateRoomError, Kept, Member, MemberSpan, PageLimit, Planned, Remember, RoomMessageChange, RoomSending,
+    Along, Kept, Member, MemberSpan, OpenRoomError, PageLimit, Planned, Remember, RoomMessageChange, RoomSending,
     RoomSpan, RoomStore, StoreError,
 };
 use carillon_core::{AccountId, AccountNo, AppId, MessageId, RoomNo};
@@ -24,7 +24,7 @@ impl RoomStore for EmbeddedStore {
         room: NewRoom,
         rooms_max: u64,
         remember: Option<Remember<Room>>,
-    ) -> Result<Room, CreateRoomError> {
+    ) -> Result<Room, OpenRoomError> {
         self.write(Kind::Grouped, move |group| apply::room::create(group, room, rooms_max, remember)).await
     }
 
@@ -49,9 +49,10 @@ impl RoomStore for EmbeddedStore {
         &self,
         room: RoomKey,
         change: RoomChange,
+        rooms_max: u64,
         along: Along<Room>,
-    ) -> Result<Option<Room>, StoreError> {
-        self.write(Kind::Grouped, move |group| apply::room::change(group, room, change, along)).await
+    ) -> Result<Option<Room>, OpenRoomError> {
+        self.write(Kind::Grouped, move |group| apply::room::change(group, room, change, rooms_max, along)).await
     }
 
     async fn closing_rooms(&self) -> Result<Vec<Room>, StoreError> {

@@ -3,9 +3,9 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use carillon_core::command::MembershipChange;
+use carillon_core::command::{MembershipChange, RoomChange};
 use carillon_core::model::{Fate, Membership, RoomCommitted, RoomKey, RoomRole};
-use carillon_core::port::{Along, FakeClock, Member, RoomSpan, RoomStore as _};
+use carillon_core::port::{Along, FakeClock, Member, OpenRoomError, RoomSpan, RoomStore as _};
 
 use super::*;
 use crate::embedded::format;
@@ -65,6 +65,22 @@ async fn a_message_whose_group_failed_takes_no_place_in_its_room() {
     let all = RoomSpan { from_ms: 0, to_ms: u64::MAX, newest_first: false, past: None };
     let said = store.room_history(room, all, ALL).await.unwrap();
     assert_eq!(said.iter().map(|it| (&it.client_id[..], it.seq)).collect::<Vec<_>>(), [("b", Some(1))]);
+}
+
+#[tokio::test]
+async fn a_room_whose_group_failed_takes_no_place_among_the_open_ones() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    store.create_app(new_app("shop")).await.unwrap();
+    let kept = store.create_room(new_room(APP, "kept"), 2, None).await.unwrap().key;
+    let worded = remember("r", NOW_MS + 1, |_| panic!("as a test"));
+    let panicked = store.create_room(new_room(APP, "lost"), 2, worded).await;
+    assert!(matches!(panicked, Err(OpenRoomError::Store(StoreError::Unknown(_)))), "{panicked:?}");
+    let close = RoomChange::SetOpen { open: false, closing: None };
+    let worded = Along { remember: remember("r", NOW_MS + 1, |_| panic!("as a test")), ..Along::at(NOW_MS) };
+    store.change_room(kept, close, 2, worded).await.unwrap_err();
+    store.create_room(new_room(APP, "second"), 2, None).await.unwrap();
+    assert_eq!(store.create_room(new_room(APP, "third"), 2, None).await, Err(OpenRoomError::TooMany));
 }
 
 /// Panics when it is told to.
