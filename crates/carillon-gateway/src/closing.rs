@@ -1,24 +1,45 @@
 //! Rooms that close by themselves: at their time, or some time after the last one went.
 //!
-//! The store keeps since when a room's delay runs, so a restart changes nothing but who is there: nobody.
+//! The store keeps since when a room's delay runs, so a restart changes nothing but who is there: nobody. Shards say who comes
+//! and goes; where that was not noted, a look at the rooms that wait finds out, so many at a time.
 
+use carillon_core::AppId;
 use carillon_core::command::{CloseAfter, Notify, RoomChange};
 use carillon_core::decide::Refusal;
-use carillon_core::model::{App, ClosingPolicy, Room};
-use carillon_core::port::{LiveRooms as _, StoreError};
+use carillon_core::model::{App, ClosingPolicy, Room, RoomKey};
+use carillon_core::port::{ClosingRooms, LiveRooms as _, StoreError};
 
 use crate::server::Gateway;
 
 /// Time between two looks at the rooms: how late one may close.
 const PAUSE_US: u64 = 5_000_000;
 
+/// Rooms that are read at a time: a few KB of numbers.
+const PAGE: usize = 1_000;
+
+/// After which room the look at those that wait goes on.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    app: AppId,
+    after: u64,
+}
+
+impl Place {
+    pub(crate) const START: Self = Self { app: AppId(0), after: 0 };
+}
+
 impl Gateway {
     /// Closes rooms when it is time, for as long as it is polled. It may be dropped at any time; the next one goes on.
     pub async fn close_rooms(&self) {
         let clock = &self.server.pipeline.clock;
+        let mut place = Place::START;
         loop {
-            if let Err(error) = self.close_due_rooms().await {
-                tracing::warn!(%error, "the rooms that are to close were not read; trying again later");
+            let looked = async {
+                self.close_due_rooms().await?;
+                self.look_at_waiting(&mut place, PAGE).await
+            };
+            if let Err(error) = looked.await {
+                tracing::warn!(%error, "the rooms that are to close were not all closed; trying again later");
             }
             clock.sleep_until_us(clock.monotonic_us().saturating_add(PAUSE_US)).await;
         }
@@ -29,39 +50,83 @@ impl Gateway {
     /// # Errors
     /// As [`carillon_core::port::RoomStore::closing_rooms`]. A room that could not be closed is tried again with the next call.
     pub async fn close_due_rooms(&self) -> Result<(), StoreError> {
-        for room in self.server.pipeline.store.closing_rooms().await? {
-            self.close_if_due(&room).await?;
-        }
-        Ok(())
-    }
-
-    /// Closes a room whose time has come as the list of rooms has it, and as it is now: others were closed since the list was
-    /// read, and it may have been told to stay.
-    pub(crate) async fn close_if_due(&self, listed: &Room) -> Result<(), StoreError> {
         let pipeline = &self.server.pipeline;
-        let app = pipeline.apps.get(listed.key.app).filter(|app| app.settings.rooms.delayed_closing);
-        let Some(app) = app else { return Ok(()) };
-        let due = |room: &Room| due(room, self.server.hub.head_count(room.key) == 0, pipeline.clock.now_ms());
-        if due(listed).is_none() {
-            return Ok(());
-        }
-        let room = pipeline.store.rooms(app.id, &[listed.key.no]).await?.pop().flatten().filter(|room| room.open);
-        let Some(room) = room else { return Ok(()) };
-        let Some(change) = due(&room) else { return Ok(()) };
-        if let Err(refusal) = self.change(&app, &room, change).await {
-            tracing::warn!(room = %room.key.no, %refusal, "a room was not closed in time: {refusal}");
+        for app in pipeline.apps.all().into_iter().filter(|app| closes_rooms(app)) {
+            loop {
+                let which = ClosingRooms::Due { by_ms: pipeline.clock.now_ms() };
+                let due = pipeline.store.closing_rooms(app.id, which, PAGE).await?;
+                let mut changed = 0;
+                for no in &due {
+                    changed += usize::from(self.close_if_due(RoomKey { app: app.id, no: *no }).await?);
+                }
+                if due.len() < PAGE || changed == 0 {
+                    break;
+                }
+            }
         }
         Ok(())
     }
 
-    async fn change(&self, app: &App, room: &Room, change: RoomChange) -> Result<(), Refusal> {
+    /// Has the delay begin of those rooms, among the next `limit` that wait for their members to go, where nobody is.
+    pub(crate) async fn look_at_waiting(&self, place: &mut Place, limit: usize) -> Result<(), StoreError> {
+        let pipeline = &self.server.pipeline;
+        let mut left = limit;
+        for app in pipeline.apps.all().into_iter().filter(|app| app.id >= place.app && closes_rooms(app)) {
+            let after = if app.id == place.app { place.after } else { 0 };
+            let waiting = pipeline.store.closing_rooms(app.id, ClosingRooms::Waiting { after }, left).await?;
+            let rooms = waiting.iter().map(|no| RoomKey { app: app.id, no: *no });
+            for room in rooms.filter(|room| self.server.hub.head_count(*room) == 0) {
+                self.close_if_due(room).await?;
+            }
+            left -= waiting.len();
+            if let Some(last) = waiting.last().filter(|_| left == 0) {
+                *place = Place { app: app.id, after: last.get() };
+                return Ok(());
+            }
+        }
+        *place = Place::START;
+        Ok(())
+    }
+
+    /// Does what is to be done about a room as it is now: since the list of rooms was read, others were closed, and it may have
+    /// been told to stay. Returns whether there was anything.
+    pub(crate) async fn close_if_due(&self, room: RoomKey) -> Result<bool, StoreError> {
+        let pipeline = &self.server.pipeline;
+        let Some(app) = pipeline.apps.get(room.app).filter(|app| closes_rooms(app)) else { return Ok(false) };
+        let found = match pipeline.store.rooms(app.id, &[room.no]).await {
+            Ok(mut found) => found.pop().flatten().filter(|room| room.open),
+            Err(StoreError::Damaged(what)) => {
+                tracing::error!(room = %room.no, what, "a room that may have to close cannot be read");
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        let Some(found) = found else { return Ok(false) };
+        let is_empty = self.server.hub.head_count(room) == 0;
+        match due(&found, is_empty, pipeline.clock.now_ms()) {
+            Some(change) => self.change(&app, &found, change).await,
+            None => Ok(false),
+        }
+    }
+
+    async fn change(&self, app: &App, room: &Room, change: RoomChange) -> Result<bool, StoreError> {
         let notify = Notify { operator: None, is_told: true, ext: String::new() };
         match self.server.pipeline.change_room(app, room.key.no, change, notify).await {
+            Ok(_) => Ok(true),
             // Somebody else closed it meanwhile.
-            Ok(_) | Err(Refusal::RoomIsSo | Refusal::NoSuchRoom) => Ok(()),
-            Err(refusal) => Err(refusal),
+            Err(Refusal::RoomIsSo | Refusal::NoSuchRoom) => Ok(false),
+            Err(Refusal::Store(error)) => Err(error),
+            Err(refusal) => {
+                tracing::warn!(room = %room.key.no, %refusal, "a room was not closed in time: {refusal}");
+                Ok(false)
+            }
         }
     }
+}
+
+/// Whether rooms of the app close by themselves.
+fn closes_rooms(app: &App) -> bool {
+    app.settings.rooms.delayed_closing && !app.settings.disabled
 }
 
 /// What is to be done about a room.

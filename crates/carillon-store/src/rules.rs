@@ -2,7 +2,7 @@
 
 use carillon_core::command::MembershipChange;
 use carillon_core::model::{ApiKey, App, ClosingPolicy, CopyRef, Element, Membership, Message, NewRoom, Room, RoomKey};
-use carillon_core::port::{Conversation, CreateError, InboxEntry, OpenRoomError, Role, StoreError};
+use carillon_core::port::{ClosingRooms, Conversation, CreateError, InboxEntry, OpenRoomError, Role, StoreError};
 use carillon_core::{AccountNo, RoomNo};
 
 /// Refuses an app whose name or key is another one's.
@@ -77,9 +77,21 @@ pub(crate) fn new_room(room: NewRoom, last: u64) -> Result<Room, OpenRoomError> 
     Ok(Room { key, creator, creator_id, created_ms, info, open: true, muted: false, tells_presence, closing })
 }
 
-/// Whether the room is one that closes by itself.
-pub(crate) fn is_closing(room: &Room) -> bool {
-    room.open && room.closing.policy != ClosingPolicy::Never
+/// Under which time rooms lie whose delay does not run: after all others.
+pub(crate) const WAITING_MS: u64 = u64::MAX;
+
+/// When the room closes by itself, or [`WAITING_MS`]; `None` where it does not.
+pub(crate) fn closing_ms(room: &Room) -> Option<u64> {
+    let closes = room.open && room.closing.policy != ClosingPolicy::Never;
+    closes.then(|| room.closing.due_ms().map_or(WAITING_MS, |due_ms| due_ms.min(WAITING_MS - 1)))
+}
+
+/// The first and the last of these rooms that there may be, by time and number, the ends included.
+pub(crate) fn ends(which: ClosingRooms) -> ((u64, u64), (u64, u64)) {
+    match which {
+        ClosingRooms::Due { by_ms } => ((0, 0), (by_ms.min(WAITING_MS - 1), u64::MAX)),
+        ClosingRooms::Waiting { after } => ((WAITING_MS, after.saturating_add(1)), (WAITING_MS, u64::MAX)),
+    }
 }
 
 /// What is kept of an account in a room after a change; `None` where nothing is.

@@ -7,7 +7,8 @@ use crate::command::{CreateRoom, EnterRoom, MembershipChange, Notify, RoomCardCh
 use crate::decide::{self, MemberAction, Refusal};
 use crate::id::{AccountId, AccountNo, RoomNo};
 use crate::model::{
-    Account, App, Membership, NewRoom, Room, RoomCard, RoomEvent, RoomKey, RoomMessage, RoomNotice, RoomRole,
+    Account, App, ClosingPolicy, Membership, NewRoom, Room, RoomCard, RoomEvent, RoomKey, RoomMessage, RoomNotice,
+    RoomRole,
 };
 use crate::port::{Along, Member, OpenRoomError, PageLimit, Remember, RoomMessageChange, RoomSpan, StoreError, Whom};
 
@@ -108,8 +109,14 @@ impl Pipeline {
         let now_ms = self.clock.now_ms();
         let notice = decide::room_change_event(&change).map(|event| notify.of(event, now_ms));
         let along = Along { now_ms, notice, remember };
-        let changed = self.store.change_room(room.key, change, app.settings.rooms.rooms_max, along).await;
-        changed.map_err(refusal)?.ok_or(Refusal::NoSuchRoom)
+        let begins_delay = matches!(change, RoomChange::SetClosing(it) if it.policy == ClosingPolicy::WhenEmpty);
+        let rooms_max = app.settings.rooms.rooms_max;
+        let changed = self.store.change_room(room.key, change, rooms_max, along).await.map_err(refusal)?;
+        if begins_delay && self.live.head_count(room.key) > 0 {
+            let not_yet = self.store.change_room(room.key, RoomChange::SetEmpty(false), rooms_max, Along::at(now_ms));
+            not_yet.await.map_err(refusal)?;
+        }
+        changed.ok_or(Refusal::NoSuchRoom)
     }
 
     /// Does something to a member of a room, or to an account that may become one, and returns what is kept of it then.

@@ -11,8 +11,8 @@ pub use clock::{Clock, FakeClock};
 pub use fanout::Fanout;
 pub use random::{Random, SeededRandom};
 pub use rooms::{
-    Along, Foreseen, ForeseenOf, Kept, LiveRooms, Member, MemberSpan, NotedInRoom, OpenRoomError, Planned, Present,
-    RoomMessageChange, RoomPlan, RoomSending, RoomSpan, RoomStore, Trial, Which, Whom,
+    Along, ClosingRooms, Foreseen, ForeseenOf, Kept, LiveRooms, Member, MemberSpan, NotedInRoom, OpenRoomError,
+    Planned, Present, RoomMessageChange, RoomPlan, RoomSending, RoomSpan, RoomStore, Trial, Which, Whom,
 };
 pub use sessions::{EndReason, SESSIONS_ACCOUNTS_MAX, Session, Sessions};
 pub use store::{

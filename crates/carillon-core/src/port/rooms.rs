@@ -106,6 +106,16 @@ impl RoomSpan {
     }
 }
 
+/// Which of an app's open rooms that close by themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClosingRooms {
+    /// Whose time has come by then, as [`crate::model::Closing::due_ms`] says; those first whose time came first.
+    Due { by_ms: u64 },
+    /// Whose delay does not run: they have to be empty, and were not when the store was told last. By number, those after
+    /// this one.
+    Waiting { after: u64 },
+}
+
 /// Which of a room's fixed members: those who came last first, and of those who came at one time the lower number first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemberSpan {
@@ -170,8 +180,8 @@ pub trait RoomStore: Send + Sync {
         along: Along<Room>,
     ) -> Result<Option<Room>, OpenRoomError>;
 
-    /// The open rooms that close by themselves, of all apps.
-    async fn closing_rooms(&self) -> Result<Vec<Room>, StoreError>;
+    /// Rooms that close by themselves, at most `limit`. It costs what it returns, however many there are.
+    async fn closing_rooms(&self, app: AppId, which: ClosingRooms, limit: usize) -> Result<Vec<RoomNo>, StoreError>;
 
     /// What is kept of each account; nothing of accounts that were removed.
     async fn memberships(&self, room: RoomKey, accounts: &[AccountNo]) -> Result<Vec<Membership>, StoreError>;

@@ -4,12 +4,13 @@ use carillon_core::RoomNo;
 use carillon_core::command::{CloseAfter, CreateRoom, RoomChange, RoomSend};
 use carillon_core::decide::MemberAction;
 use carillon_core::model::{App, AppSettings, ClosingPolicy, DropReason, Limits, Room, RoomInfo, RoomPriority};
-use carillon_core::port::{Clock as _, LiveRooms as _, Which, Whom};
+use carillon_core::port::{Clock as _, ClosingRooms, LiveRooms as _, Which, Whom};
 use serde_json::{Value, json};
 
 use super::room::{text, to_tags};
 use super::world::{Client, START_MS, World, id};
 use crate::GatewayConfig;
+use crate::closing::Place;
 
 impl World {
     /// A room that tells its members who comes and goes, in a world of one shard.
@@ -187,6 +188,7 @@ async fn a_delay_that_was_set_while_somebody_was_there_begins_when_the_room_is_e
     let mut ann = world.member("ann", no, Value::Null).await;
     let closing = CloseAfter { policy: ClosingPolicy::WhenEmpty, delay_s: 60 };
     world.change_room(no, RoomChange::SetClosing(closing)).await;
+    assert_eq!(world.closing(&room).await, (true, None));
     world.clock.advance_ms(60_000);
     world.gateway.close_due_rooms().await.unwrap();
     assert_eq!(world.closing(&room).await, (true, None));
@@ -195,6 +197,46 @@ async fn a_delay_that_was_set_while_somebody_was_there_begins_when_the_room_is_e
         world.settle(&mut ann).await;
     }
     assert_eq!(world.closing(&room).await, (true, Some(START_MS + 60_000)));
+}
+
+#[tokio::test]
+async fn a_room_whose_delay_ended_while_somebody_is_there_waits_until_it_is_empty() {
+    let (world, room) = World::hall(&["ann"]).await;
+    let no = room.key.no;
+    let _ann = world.member("ann", no, Value::Null).await;
+    let closing = CloseAfter { policy: ClosingPolicy::WhenEmpty, delay_s: 60 };
+    world.change_room(no, RoomChange::SetClosing(closing)).await;
+    // As if it had been noted that it is empty just before it was noted that she came.
+    world.change_room(no, RoomChange::SetEmpty(true)).await;
+    world.clock.advance_ms(60_000);
+    world.gateway.close_due_rooms().await.unwrap();
+    assert_eq!(world.closing(&room).await, (true, None));
+}
+
+#[tokio::test]
+async fn rooms_of_which_it_was_not_noted_that_they_are_empty_are_found_out_so_many_at_a_time() {
+    let (world, room) = World::hall(&["ann"]).await;
+    let mut rooms = vec![room];
+    while rooms.len() < 4 {
+        rooms.push(world.room("ann").await);
+    }
+    let _ann = world.member("ann", rooms[1].key.no, Value::Null).await;
+    for room in &rooms {
+        let closing = CloseAfter { policy: ClosingPolicy::WhenEmpty, delay_s: 60 };
+        world.change_room(room.key.no, RoomChange::SetClosing(closing)).await;
+        // As a process leaves it that is killed while somebody is there.
+        world.change_room(room.key.no, RoomChange::SetEmpty(false)).await;
+    }
+    let mut place = Place::START;
+    for (begun, is_round) in
+        [([true, false, false, false], false), ([true, false, true, false], false), ([true, false, true, true], true)]
+    {
+        world.gateway.look_at_waiting(&mut place, 1 + usize::from(begun[2])).await.unwrap();
+        for (room, is_begun) in rooms.iter().zip(begun) {
+            assert_eq!(world.closing(room).await.1.is_some(), is_begun, "{begun:?} {}", room.key.no);
+        }
+        assert_eq!(place == Place::START, is_round, "{place:?}");
+    }
 }
 
 #[tokio::test]
@@ -220,9 +262,10 @@ async fn a_room_that_was_told_to_stay_since_the_due_ones_were_listed_is_not_clos
     let soon = || RoomChange::SetClosing(CloseAfter { policy: ClosingPolicy::AtTime, delay_s: 1 });
     world.change_room(room.key.no, soon()).await;
     world.clock.advance_ms(1_000);
-    let listed = world.pipeline.store.closing_rooms().await.unwrap();
+    let by_now = ClosingRooms::Due { by_ms: world.clock.now_ms() };
+    assert_eq!(world.pipeline.store.closing_rooms(world.app.id, by_now, 9).await, Ok(vec![room.key.no]));
     world.change_room(room.key.no, soon()).await;
-    world.gateway.close_if_due(&listed[0]).await.unwrap();
+    assert_eq!(world.gateway.close_if_due(room.key).await, Ok(false));
     assert!(world.closing(&room).await.0);
     world.clock.advance_ms(1_000);
     world.gateway.close_due_rooms().await.unwrap();

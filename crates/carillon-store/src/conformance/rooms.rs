@@ -2,8 +2,10 @@
 
 use carillon_core::RoomNo;
 use carillon_core::command::{CloseAfter, MembershipChange, RoomChange};
-use carillon_core::model::{ClosingPolicy, Membership, Room, RoomEvent, RoomKey, RoomMessage, RoomNews};
-use carillon_core::port::{Along, Member, MemberSpan, OpenRoomError, RoomMessageChange, RoomSending, RoomSpan};
+use carillon_core::model::{ClosingPolicy, Membership, NewRoom, Room, RoomEvent, RoomKey, RoomMessage, RoomNews};
+use carillon_core::port::{
+    Along, ClosingRooms, Member, MemberSpan, OpenRoomError, RoomMessageChange, RoomSending, RoomSpan,
+};
 
 use super::*;
 use crate::fixture::{along, new_room, notice, room_key, room_plan, say};
@@ -140,29 +142,45 @@ async fn a_room_is_changed_and_whoever_hears_of_it_hears_in_the_order_of_commits
     assert_eq!(it.told(), ["before", "Muted(true) muted=true", "after", "Muted(true) muted=true"]);
 }
 
-async fn open_rooms_that_close_by_themselves_are_listed(it: Setup) {
+async fn open_rooms_that_close_by_themselves_are_found_by_when(it: Setup) {
+    let due = |by_ms| ClosingRooms::Due { by_ms };
+    let waiting = |after| ClosingRooms::Waiting { after };
+    let found = async |which, limit| {
+        let rooms = it.store.closing_rooms(APP, which, limit).await.unwrap();
+        rooms.iter().map(|no| no.get()).collect::<Vec<_>>()
+    };
+    let change = async |no, change, now_ms| {
+        it.store.change_room(room_key(APP, no), change, 0, Along::at(now_ms)).await.unwrap().unwrap();
+    };
+    let set = |policy, delay_s| RoomChange::SetClosing(CloseAfter { policy, delay_s });
+    for _ in 0..3 {
+        it.room().await;
+    }
+    let soon = CloseAfter { policy: ClosingPolicy::AtTime, delay_s: 5 }.from(NOW_MS);
+    it.store.create_room(NewRoom { closing: soon, ..new_room(APP, "soon") }, 0, None).await.unwrap();
+    change(1, set(ClosingPolicy::AtTime, 60), NOW_MS).await;
+    change(2, set(ClosingPolicy::WhenEmpty, 5), NOW_MS).await;
+    assert_eq!(found(due(NOW_MS + 4_999), 9).await, [0; 0]);
+    assert_eq!(found(due(NOW_MS + 5_000), 9).await, [2, 4]);
+    assert_eq!(found(due(u64::MAX), 9).await, [2, 4, 1]);
+    assert_eq!(found(due(u64::MAX), 2).await, [2, 4]);
+    // Somebody came: it is not known when it closes until they have gone.
+    change(2, RoomChange::SetEmpty(false), NOW_MS + 1).await;
+    change(3, set(ClosingPolicy::WhenEmpty, u64::MAX), NOW_MS).await;
+    change(3, RoomChange::SetEmpty(false), NOW_MS + 1).await;
+    assert_eq!((found(due(u64::MAX), 9).await, found(waiting(0), 9).await), (vec![4, 1], vec![2, 3]));
+    assert_eq!((found(waiting(0), 1).await, found(waiting(2), 9).await), (vec![2], vec![3]));
+    assert_eq!(found(waiting(u64::MAX), 9).await, [0; 0]);
+    change(2, RoomChange::SetEmpty(true), NOW_MS + 60_000).await;
+    change(3, RoomChange::SetEmpty(true), NOW_MS + 60_000).await;
+    assert_eq!(found(due(u64::MAX), 9).await, [4, 1, 2, 3], "also what is due at the end of time");
+    change(1, set(ClosingPolicy::Never, 0), NOW_MS).await;
+    it.set_open(room_key(APP, 4), false, 0).await.unwrap();
+    assert_eq!(found(due(u64::MAX), 9).await, [2, 3]);
+    it.set_open(room_key(APP, 4), true, 0).await.unwrap();
+    assert_eq!(found(due(u64::MAX), 9).await, [4, 2, 3]);
     let other = it.store.create_app(new_app("other")).await.unwrap().id;
-    let closing = async || {
-        let rooms = it.store.closing_rooms().await.unwrap();
-        rooms.iter().map(|it| (it.key, it.closing.since_ms)).collect::<Vec<_>>()
-    };
-    let set = async |room, policy| {
-        let change = RoomChange::SetClosing(CloseAfter { policy, delay_s: 60 });
-        it.store.change_room(room, change, 0, along(None)).await.unwrap().unwrap();
-    };
-    let (first, second) = (it.room().await, it.room().await);
-    let close_after = CloseAfter { policy: ClosingPolicy::AtTime, delay_s: 5 };
-    let theirs = carillon_core::model::NewRoom { closing: close_after.from(NOW_MS), ..new_room(other, "theirs") };
-    let theirs = it.store.create_room(theirs, 0, None).await.unwrap().key;
-    assert_eq!(closing().await, [(theirs, Some(NOW_MS))]);
-    set(second, ClosingPolicy::WhenEmpty).await;
-    it.store.change_room(second, RoomChange::SetEmpty(false), 0, Along::at(NOW_MS + 1)).await.unwrap();
-    set(first, ClosingPolicy::AtTime).await;
-    assert_eq!(closing().await, [(first, Some(NOW_MS)), (second, None), (theirs, Some(NOW_MS))]);
-    set(first, ClosingPolicy::Never).await;
-    let close = RoomChange::SetOpen { open: false, closing: None };
-    it.store.change_room(theirs, close, 0, along(None)).await.unwrap();
-    assert_eq!(closing().await, [(second, None)]);
+    assert_eq!(it.store.closing_rooms(other, due(u64::MAX), 9).await, Ok(vec![]));
 }
 
 async fn places_in_a_history_are_dense_and_what_is_no_part_of_it_has_none(it: Setup) {
@@ -332,7 +350,7 @@ async fn of_the_rooms_of_a_removed_app_nothing_is_left(it: Setup) {
     it.store.remove_app(APP).await.unwrap();
     let is_gone = async || {
         assert_eq!(it.found(room).await, None);
-        assert_eq!(it.store.closing_rooms().await, Ok(vec![]));
+        assert_eq!(it.store.closing_rooms(APP, ClosingRooms::Due { by_ms: u64::MAX }, 9).await, Ok(vec![]));
         assert_eq!(it.fixed(room).await, []);
         assert_eq!(it.history(room, FORWARD, ALL).await, [""; 0]);
         assert_eq!(it.store.room_message(room, MessageId(1)).await, Ok(None));
@@ -362,7 +380,7 @@ mod each {
         of_an_apps_rooms_only_open_ones_take_a_place_and_opening_one_again_needs_one
         what_was_said_of_two_rooms_with_the_same_number_stays_apart
         a_room_is_changed_and_whoever_hears_of_it_hears_in_the_order_of_commits
-        open_rooms_that_close_by_themselves_are_listed
+        open_rooms_that_close_by_themselves_are_found_by_when
         places_in_a_history_are_dense_and_what_is_no_part_of_it_has_none
         a_history_is_read_by_time_both_ways_and_keeps_its_limits
         a_message_to_a_room_is_remembered_in_the_same_commit

@@ -4,7 +4,7 @@ use carillon_core::command::{CloseAfter, MembershipChange, RoomCardChange, RoomC
 use carillon_core::model::{
     ClosingPolicy, NewRoom, Point, RoomCard, RoomInfo, RoomKey, RoomPriority, RoomRole, RoomTo,
 };
-use carillon_core::port::{Member, MemberSpan, RoomPlan, RoomSpan};
+use carillon_core::port::{ClosingRooms, Member, MemberSpan, RoomPlan, RoomSpan};
 use carillon_core::{AccountId, AccountNo, AppId};
 use rand::RngExt as _;
 
@@ -42,7 +42,7 @@ impl Make<'_> {
     pub(super) fn read_room(&mut self) -> Op {
         Op::Room(match self.rng.random_range(0..7) {
             0 => RoomOp::Rooms(self.app(), (0..3).map(|_| self.room().no).collect()),
-            1 => RoomOp::Closing,
+            1 => RoomOp::Closing(self.app(), self.closing_rooms(), self.rng.random_range(0..4)),
             2 => RoomOp::Memberships(self.room(), (0..3).map(|_| self.no()).collect()),
             3 => RoomOp::Fixed(self.room(), self.member_span(), self.rng.random_range(0..4)),
             4 => RoomOp::Message(self.room(), self.message_id()),
@@ -101,6 +101,14 @@ impl Make<'_> {
             3 => RoomChange::SetClosing(self.close_after()),
             4 => RoomChange::SetTellsPresence(self.rng.random()),
             _ => RoomChange::SetEmpty(self.rng.random()),
+        }
+    }
+
+    fn closing_rooms(&mut self) -> ClosingRooms {
+        if self.rng.random() {
+            ClosingRooms::Due { by_ms: self.pick(&[0, self.now_ms, self.now_ms + 500_000, u64::MAX]) }
+        } else {
+            ClosingRooms::Waiting { after: self.pick(&[0, 1, 2, u64::MAX]) }
         }
     }
 

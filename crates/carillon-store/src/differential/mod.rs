@@ -187,7 +187,7 @@ impl Pair {
     }
 
     async fn look_at_everything(&mut self) {
-        let mut ops = vec![Op::Apps, Op::Room(room::RoomOp::Closing)];
+        let mut ops = vec![Op::Apps];
         for app in latest(self.last_app).map(AppId) {
             let mut names = Vec::new();
             for no in (1..=ACCOUNTS).map(|serial| AccountNo::new(app, serial)) {

@@ -4,7 +4,9 @@ use std::fmt::Debug;
 
 use carillon_core::command::{MembershipChange, RoomChange};
 use carillon_core::model::{NewRoom, RoomCommitted, RoomEvent, RoomKey, RoomNews};
-use carillon_core::port::{Along, Member, MemberSpan, PageLimit, RoomMessageChange, RoomPlan, RoomSpan, Store};
+use carillon_core::port::{
+    Along, ClosingRooms, Member, MemberSpan, PageLimit, RoomMessageChange, RoomPlan, RoomSpan, Store,
+};
 use carillon_core::{AccountId, AccountNo, AppId, MessageId, RoomNo};
 
 use super::make::ACCOUNTS;
@@ -20,7 +22,7 @@ pub(super) enum RoomOp {
     Sending(RoomKey, AccountId, Vec<AccountId>),
     Rooms(AppId, Vec<RoomNo>),
     Change(RoomKey, (RoomChange, u64), u64, Told),
-    Closing,
+    Closing(AppId, ClosingRooms, usize),
     Memberships(RoomKey, Vec<AccountNo>),
     ChangeMembership(Member, MembershipChange, u64, Told),
     Fixed(RoomKey, MemberSpan, usize),
@@ -54,7 +56,7 @@ impl RoomOp {
                 let along = along(told, RoomEvent::Updated, now_ms);
                 format!("{:?}", store.change_room(room, change, rooms_max, along).await)
             }
-            Self::Closing => format!("{:?}", store.closing_rooms().await),
+            Self::Closing(app, which, limit) => format!("{:?}", store.closing_rooms(app, which, limit).await),
             Self::Memberships(room, accounts) => format!("{:?}", store.memberships(room, &accounts).await),
             Self::ChangeMembership(member, change, now_ms, told) => {
                 let event = RoomEvent::Kicked { account: member.account, id: member.id.clone() };
@@ -87,7 +89,9 @@ pub(super) fn everything_of(app: AppId) -> impl Iterator<Item = RoomOp> {
         let fixed = RoomOp::Fixed(room, MemberSpan::ALL, usize::MAX);
         [fixed, RoomOp::Memberships(room, accounts.clone()), RoomOp::History(room, all, ALL)]
     });
-    of_each.chain([RoomOp::Rooms(app, nos)])
+    let closing = [ClosingRooms::Due { by_ms: u64::MAX }, ClosingRooms::Waiting { after: 0 }];
+    let closing = closing.map(|which| RoomOp::Closing(app, which, usize::MAX));
+    of_each.chain(closing).chain([RoomOp::Rooms(app, nos)])
 }
 
 /// The id of a message that a room was told of.

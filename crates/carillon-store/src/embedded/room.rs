@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use carillon_core::model::{Membership, Room, RoomKey, RoomMessage};
-use carillon_core::port::{Kept, MemberSpan, PageLimit, RoomSending, RoomSpan, StoreError};
+use carillon_core::port::{ClosingRooms, Kept, MemberSpan, PageLimit, RoomSending, RoomSpan, StoreError};
 use carillon_core::{AccountId, AccountNo, AppId, MessageId, RoomNo};
 use fjall::{Guard, Readable as _, Snapshot};
 
@@ -12,8 +12,9 @@ use super::format::room::{self as keys, RoomTag};
 use super::format::{self, Tag};
 use super::record::{self, MemberRecord, RoomMessageRecord, RoomRecord};
 use super::state::RoomHead;
-use super::{reads, seal, state};
+use super::{reads, seal};
 use crate::page::PageFill;
+use crate::rules;
 
 /// What the writer needs to know of the room.
 pub(crate) fn head(db: &Db, key: RoomKey) -> Result<Option<RoomHead>, StoreError> {
@@ -55,17 +56,10 @@ pub(crate) fn sending(
     Ok(RoomSending { room: room(&snapshot, db, key)?, sender, membership: kept, recipients })
 }
 
-/// The open rooms that close by themselves.
-pub(crate) fn closing(db: &Db) -> Result<Vec<Room>, StoreError> {
-    let snapshot = db.database.snapshot();
-    let mut closing = Vec::new();
-    for app in state::apps(db)?.into_keys() {
-        for guard in snapshot.prefix(&db.rooms, keys::of_app(RoomTag::Closing, app)) {
-            let key = guard.key().map_err(unknown)?;
-            closing.extend(room(&snapshot, db, keys::parse_closing(&key).ok_or_else(bad_key)?)?);
-        }
-    }
-    Ok(closing)
+pub(crate) fn closing(db: &Db, app: AppId, which: ClosingRooms, limit: usize) -> Result<Vec<RoomNo>, StoreError> {
+    let (from, to) = rules::ends(which);
+    let rows = db.rooms.range(keys::closing(app, from)..=keys::closing(app, to)).take(limit);
+    rows.map(|guard| keys::parse_closing(&guard.key().map_err(unknown)?).ok_or_else(bad_key)).collect()
 }
 
 pub(crate) fn memberships(db: &Db, room: RoomKey, accounts: &[AccountNo]) -> Result<Vec<Membership>, StoreError> {

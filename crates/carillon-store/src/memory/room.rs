@@ -12,8 +12,8 @@ use carillon_core::model::{
     RoomRole,
 };
 use carillon_core::port::{
-    Along, Kept, Member, MemberSpan, OpenRoomError, PageLimit, Planned, Remember, RoomMessageChange, RoomPlan,
-    RoomSending, RoomSpan, RoomStore, StoreError,
+    Along, ClosingRooms, Kept, Member, MemberSpan, OpenRoomError, PageLimit, Planned, Remember, RoomMessageChange,
+    RoomPlan, RoomSending, RoomSpan, RoomStore, StoreError,
 };
 use carillon_core::{AccountId, AccountNo, AppId, MessageId, RoomNo};
 
@@ -28,6 +28,8 @@ pub(super) struct Rooms {
     last: HashMap<AppId, u64>,
     /// How many of the app's rooms are open.
     open: HashMap<AppId, u64>,
+    /// Open rooms that close by themselves, by when.
+    closing: BTreeSet<(AppId, u64, u64)>,
     members: BTreeMap<(RoomKey, AccountNo), (AccountId, Membership)>,
     /// Fixed members, those who came last first.
     entries: BTreeSet<(RoomKey, Reverse<u64>, AccountNo)>,
@@ -58,7 +60,7 @@ impl RoomStore for MemoryStore {
         let creator = Membership { role: RoomRole::Creator, ..Membership::default() };
         let member = Member { room: room.key, account: room.creator, id: room.creator_id.clone() };
         rooms.keep(member, Some(creator));
-        rooms.all.insert(room.key, room.clone());
+        rooms.put(room.clone());
         state.remember(room.key.app, remember, &room);
         Ok(room)
     }
@@ -100,15 +102,17 @@ impl RoomStore for MemoryStore {
         let rooms = &mut state.rooms;
         let open = rules::open_after(rooms.open(room.app), (&rooms.all[&room], &changed), rooms_max)?;
         rooms.open.insert(room.app, open);
-        rooms.all.insert(room, changed.clone());
+        rooms.put(changed.clone());
         state.remember(room.app, remember, &changed);
         self.tell(&state, room, notice);
         Ok(Some(changed))
     }
 
-    async fn closing_rooms(&self) -> Result<Vec<Room>, StoreError> {
+    async fn closing_rooms(&self, app: AppId, which: ClosingRooms, limit: usize) -> Result<Vec<RoomNo>, StoreError> {
+        let (from, to) = rules::ends(which);
         let state = self.lock();
-        Ok(state.rooms.all.values().filter(|room| rules::is_closing(room)).cloned().collect())
+        let rooms = state.rooms.closing.range((app, from.0, from.1)..=(app, to.0, to.1));
+        Ok(rooms.filter_map(|(.., no)| RoomNo::new(*no)).take(limit).collect())
     }
 
     async fn memberships(&self, room: RoomKey, accounts: &[AccountNo]) -> Result<Vec<Membership>, StoreError> {
@@ -282,6 +286,16 @@ impl Rooms {
         self.entries.retain(|(.., of)| *of != account);
     }
 
+    /// Puts in the room, in place of what it was.
+    fn put(&mut self, room: Room) {
+        let entry = |it: &Room| rules::closing_ms(it).map(|at_ms| (it.key.app, at_ms, it.key.no.get()));
+        if let Some(before) = self.all.get(&room.key).and_then(entry) {
+            self.closing.remove(&before);
+        }
+        self.closing.extend(entry(&room));
+        self.all.insert(room.key, room);
+    }
+
     fn open(&self, app: AppId) -> u64 {
         self.open.get(&app).copied().unwrap_or_default()
     }
@@ -294,6 +308,7 @@ impl Rooms {
         self.all.retain(|key, _| key.app != app);
         self.last.remove(&app);
         self.open.remove(&app);
+        self.closing.retain(|(of, ..)| *of != app);
         self.members.retain(|(key, _), _| key.app != app);
         self.entries.retain(|(key, ..)| key.app != app);
         self.history.retain(|(key, ..), _| key.app != app);

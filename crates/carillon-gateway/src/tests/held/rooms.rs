@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use carillon_core::command::{MembershipChange, RoomChange};
 use carillon_core::model::{Membership, NewRoom, Room, RoomKey, RoomMessage, RoomRecord};
 use carillon_core::port::{
-    Along, Kept, Member, MemberSpan, OpenRoomError, PageLimit, Planned, Remember, RoomMessageChange, RoomSending,
-    RoomSpan, RoomStore, StoreError,
+    Along, ClosingRooms, Kept, Member, MemberSpan, OpenRoomError, PageLimit, Planned, Remember, RoomMessageChange,
+    RoomSending, RoomSpan, RoomStore, StoreError,
 };
 use carillon_core::{AccountId, AccountNo, AppId, MessageId, RoomNo};
 
@@ -47,8 +47,8 @@ impl RoomStore for HeldStore {
         self.inner.change_room(room, change, rooms_max, along).await
     }
 
-    async fn closing_rooms(&self) -> Result<Vec<Room>, StoreError> {
-        self.inner.closing_rooms().await
+    async fn closing_rooms(&self, app: AppId, which: ClosingRooms, limit: usize) -> Result<Vec<RoomNo>, StoreError> {
+        self.inner.closing_rooms(app, which, limit).await
     }
 
     async fn memberships(&self, room: RoomKey, accounts: &[AccountNo]) -> Result<Vec<Membership>, StoreError> {

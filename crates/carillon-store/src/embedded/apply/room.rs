@@ -31,7 +31,7 @@ pub(crate) fn create(
     let creator = Member { room: room.key, account: room.creator, id: room.creator_id.clone() };
     let as_creator = Membership { role: RoomRole::Creator, ..Membership::default() };
     put_member(group, &creator, None, Some(&as_creator));
-    put(group, RoomHead { room: Arc::clone(&room), seq: 0 }, false);
+    put(group, RoomHead { room: Arc::clone(&room), seq: 0 }, None);
     group.remember(room.key.app, remember, &*room);
     Ok(Arc::unwrap_or_clone(room))
 }
@@ -56,7 +56,7 @@ pub(crate) fn change(
         put_number(group, RoomTag::Open, (key.app, rules::open_after(open, (&head.room, &room), rooms_max)?));
     }
     if room != head.room {
-        put(group, RoomHead { room: Arc::clone(&room), seq: head.seq }, rules::is_closing(&head.room));
+        put(group, RoomHead { room: Arc::clone(&room), seq: head.seq }, rules::closing_ms(&head.room));
     }
     group.remember(key.app, remember, &*room);
     group.tell(&room, notice);
@@ -75,18 +75,20 @@ fn put_number(group: &mut Group<'_>, tag: RoomTag, (app, number): (AppId, u64)) 
     group.put_room(key, value);
 }
 
-/// Puts in the room, and whether it is one that closes by itself.
-fn put(group: &mut Group<'_>, head: RoomHead, was_closing: bool) {
+/// Puts in the room, and where it is found by when it closes by itself, in place of when it did.
+fn put(group: &mut Group<'_>, head: RoomHead, before: Option<u64>) {
     let room = &*head.room;
     let key = keys::of_room(RoomTag::Room, room.key);
     let value = record::encode(&key, &RoomRecord::from(room));
     group.put_room(key, value);
-    let key = keys::closing(room.key);
-    if rules::is_closing(room) {
-        let value = seal::seal(&key, &[]);
-        group.put_room(key, value);
-    } else if was_closing {
-        group.remove_room(key);
+    let after = rules::closing_ms(room);
+    if before != after {
+        let key = |at_ms| keys::closing(room.key.app, (at_ms, room.key.no.get()));
+        before.into_iter().for_each(|at_ms| group.remove_room(key(at_ms)));
+        if let Some(key) = after.map(key) {
+            let value = seal::seal(&key, &[]);
+            group.put_room(key, value);
+        }
     }
     group.keep_room(head);
 }

@@ -16,7 +16,7 @@ use super::{low_bytes, number};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum RoomTag {
-    /// Under the app: a room that closes by itself.
+    /// Under the app: an open room that closes by itself, by when.
     Closing = b'c',
     /// A fixed member, by when it came.
     Entry = b'e',
@@ -47,14 +47,13 @@ pub(crate) fn of_room(tag: RoomTag, room: RoomKey) -> Vec<u8> {
     tagged(room.app, room.no.get(), tag)
 }
 
-pub(crate) fn closing(room: RoomKey) -> Vec<u8> {
-    [of_app(RoomTag::Closing, room.app), room.no.get().to_be_bytes().into()].concat()
+pub(crate) fn closing(app: AppId, (at_ms, no): (u64, u64)) -> Vec<u8> {
+    [of_app(RoomTag::Closing, app), at_ms.to_be_bytes().into(), no.to_be_bytes().into()].concat()
 }
 
 /// The room of a [`closing`] key.
-pub(crate) fn parse_closing(key: &[u8]) -> Option<RoomKey> {
-    let (head, no) = key.split_at_checked(ROOM + 1)?;
-    Some(RoomKey { app: app(head)?, no: RoomNo::new(number(no))? })
+pub(crate) fn parse_closing(key: &[u8]) -> Option<RoomNo> {
+    key.get(ROOM + 9..).filter(|no| no.len() == 8).and_then(|no| RoomNo::new(number(no)))
 }
 
 pub(crate) fn member(room: RoomKey, account: AccountNo) -> Vec<u8> {
