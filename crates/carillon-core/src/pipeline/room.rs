@@ -7,8 +7,8 @@ use crate::command::{CreateRoom, EnterRoom, MembershipChange, Notify, RoomCardCh
 use crate::decide::{self, MemberAction, Refusal};
 use crate::id::{AccountId, AccountNo, RoomNo};
 use crate::model::{
-    Account, App, ClosingPolicy, Membership, NewRoom, Room, RoomCard, RoomEvent, RoomKey, RoomMessage, RoomNotice,
-    RoomRole,
+    Account, App, ClosingPolicy, Kind, Membership, NewRoom, Room, RoomCard, RoomEvent, RoomKey, RoomMessage,
+    RoomNotice, RoomRole,
 };
 use crate::port::{Along, Member, OpenRoomError, PageLimit, Remember, RoomMessageChange, RoomSpan, StoreError, Whom};
 
@@ -267,6 +267,24 @@ impl Pipeline {
     ) -> Result<Vec<Arc<RoomMessage>>, Refusal> {
         let room = self.room(app, no).await?;
         Ok(self.store.room_history(room.key, span, limit).await?)
+    }
+
+    /// A part of a room's history, of messages of these kinds; of all where none is named.
+    ///
+    /// # Errors
+    /// As [`Pipeline::room_history`].
+    pub async fn room_history_of(
+        &self,
+        app: &App,
+        no: RoomNo,
+        (kinds, span): (&[Kind], RoomSpan),
+        limit: PageLimit,
+    ) -> Result<Vec<Arc<RoomMessage>>, Refusal> {
+        if kinds.is_empty() {
+            return self.room_history(app, no, span, limit).await;
+        }
+        let room = self.room(app, no).await?;
+        Ok(self.store.room_history_of(room.key, kinds, span, limit).await?)
     }
 
     /// The account, which must exist, and what is kept of it in the room.

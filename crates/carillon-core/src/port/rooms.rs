@@ -8,8 +8,8 @@ use super::store::{PageLimit, Remember, StoreError};
 use crate::command::{MembershipChange, RoomChange};
 use crate::id::{AccountId, AccountNo, AppId, DeviceId, MessageId, RoomNo};
 use crate::model::{
-    Account, Counts, Membership, NewRoom, Outcome, Room, RoomCard, RoomKey, RoomMessage, RoomNotice, RoomOutcomes,
-    RoomRecord, RoomRole,
+    Account, Counts, Kind, Membership, NewRoom, Outcome, Room, RoomCard, RoomKey, RoomMessage, RoomNotice,
+    RoomOutcomes, RoomRecord, RoomRole,
 };
 
 /// Why a room was not opened. Nothing was written.
@@ -214,6 +214,15 @@ pub trait RoomStore: Send + Sync {
     async fn room_history(
         &self,
         room: RoomKey,
+        span: RoomSpan,
+        limit: PageLimit,
+    ) -> Result<Vec<Arc<RoomMessage>>, StoreError>;
+
+    /// As [`RoomStore::room_history`], of messages of these kinds only. It costs what it returns, however many others there are.
+    async fn room_history_of(
+        &self,
+        room: RoomKey,
+        kinds: &[Kind],
         span: RoomSpan,
         limit: PageLimit,
     ) -> Result<Vec<Arc<RoomMessage>>, StoreError>;

@@ -2,7 +2,7 @@
 
 use carillon_core::RoomNo;
 use carillon_core::command::{CloseAfter, MembershipChange, RoomChange};
-use carillon_core::model::{ClosingPolicy, Membership, NewRoom, Room, RoomEvent, RoomKey, RoomMessage, RoomNews};
+use carillon_core::model::{ClosingPolicy, Kind, Membership, NewRoom, Room, RoomEvent, RoomKey, RoomMessage, RoomNews};
 use carillon_core::port::{
     Along, ClosingRooms, Member, MemberSpan, OpenRoomError, RoomMessageChange, RoomSending, RoomSpan,
 };
@@ -325,6 +325,40 @@ async fn a_page_of_a_history_goes_on_within_a_millisecond(it: Setup) {
     }
 }
 
+async fn of_a_history_what_is_of_some_kinds_is_read_by_itself(it: Setup) {
+    let (room, next) = (it.room().await, it.room().await);
+    let mut ids = Vec::new();
+    let (text, image, tip) = (Kind::Text, Kind::Image, Kind::Tip);
+    for (client_id, kind, time_ms) in
+        [("a", tip, 10), ("b", text, 20), ("c", image, 20), ("d", text, 20), ("e", image, 30), ("f", text, 40)]
+    {
+        let mut plan = room_plan(room, client_id, time_ms);
+        plan.message.content.kind = kind;
+        ids.push(say(&*it.store, plan, None).await.unwrap().id);
+    }
+    it.say(next, "next", 20).await;
+    let found = async |kinds: &[Kind], span: RoomSpan, entries| {
+        let limit = PageLimit { entries, bytes: usize::MAX };
+        let page = it.store.room_history_of(room, kinds, span, limit).await.unwrap();
+        page.iter().map(|it| it.client_id.clone()).collect::<String>()
+    };
+    assert_eq!(found(&[text], FORWARD, 9).await, "bdf");
+    assert_eq!(found(&[image, tip, image], FORWARD, 9).await, "ace");
+    assert_eq!(found(&[image, text], BACK, 9).await, "fedcb");
+    assert_eq!(found(&[image, text], BACK, 2).await, "fe");
+    assert_eq!((found(&[], FORWARD, 9).await, found(&[Kind::Audio], BACK, 9).await), (String::new(), String::new()));
+    let past = |at: usize| Some(ids[at]);
+    assert_eq!(found(&[image, text], RoomSpan { from_ms: 20, past: past(1), ..FORWARD }, 9).await, "cdef");
+    assert_eq!(found(&[image, text], RoomSpan { to_ms: 20, past: past(3), ..BACK }, 9).await, "cb");
+    assert_eq!(found(&[text], RoomSpan { from_ms: 21, to_ms: 40, ..FORWARD }, 9).await, "f");
+    assert_eq!(found(&[text], RoomSpan { from_ms: 40, to_ms: 21, ..FORWARD }, 9).await, "");
+    it.store.change_room_message(room, ids[2], RoomMessageChange::Remove, along(None)).await.unwrap();
+    assert_eq!(found(&[image, text], BACK, 9).await, "fedb");
+    // All go but the last one, in rounds of two rows.
+    assert_eq!(it.trim(600_030, 2).await.room_messages, 5);
+    assert_eq!(found(&[image, text, tip], FORWARD, 9).await, "f");
+}
+
 async fn what_was_said_too_long_ago_goes_and_places_go_on(it: Setup) {
     let (room, next) = (it.room().await, it.room().await);
     for (room, time_ms) in [(room, NOW_MS), (room, NOW_MS + 1), (next, NOW_MS), (room, NOW_MS + 60_000)] {
@@ -388,6 +422,7 @@ mod each {
         messages_are_written_all_or_none_and_their_request_is_remembered
         calls_about_rooms_are_remembered_in_the_same_commit
         a_page_of_a_history_goes_on_within_a_millisecond
+        of_a_history_what_is_of_some_kinds_is_read_by_itself
         what_was_said_too_long_ago_goes_and_places_go_on
         of_the_rooms_of_a_removed_app_nothing_is_left
     }

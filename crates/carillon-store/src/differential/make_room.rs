@@ -10,7 +10,7 @@ use rand::RngExt as _;
 
 use super::make::{ACCOUNTS, Make};
 use super::op::Op;
-use super::room::{ROOMS, RoomOp, Told};
+use super::room::{KINDS, ROOMS, RoomOp, Told};
 use crate::fixture::{id, new_room, room_key, room_plan};
 
 /// An account has one name as long as it is there.
@@ -40,13 +40,17 @@ impl Make<'_> {
     }
 
     pub(super) fn read_room(&mut self) -> Op {
-        Op::Room(match self.rng.random_range(0..7) {
+        Op::Room(match self.rng.random_range(0..8) {
             0 => RoomOp::Rooms(self.app(), (0..3).map(|_| self.room().no).collect()),
             1 => RoomOp::Closing(self.app(), self.closing_rooms(), self.rng.random_range(0..4)),
             2 => RoomOp::Memberships(self.room(), (0..3).map(|_| self.no()).collect()),
             3 => RoomOp::Fixed(self.room(), self.member_span(), self.rng.random_range(0..4)),
             4 => RoomOp::Message(self.room(), self.message_id()),
             5 => RoomOp::Sending(self.room(), self.name(), vec![self.name(), self.name()]),
+            6 => {
+                let kinds = (0..self.rng.random_range(0..3)).map(|_| self.pick(&KINDS)).collect();
+                RoomOp::HistoryOf(self.room(), kinds, self.room_span(), self.limit())
+            }
             _ => RoomOp::History(self.room(), self.room_span(), self.limit()),
         })
     }

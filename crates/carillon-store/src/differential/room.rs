@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use carillon_core::command::{MembershipChange, RoomChange};
-use carillon_core::model::{NewRoom, RoomCommitted, RoomEvent, RoomKey, RoomNews};
+use carillon_core::model::{Kind, NewRoom, RoomCommitted, RoomEvent, RoomKey, RoomNews};
 use carillon_core::port::{
     Along, ClosingRooms, Member, MemberSpan, PageLimit, RoomMessageChange, RoomPlan, RoomSpan, Store,
 };
@@ -15,6 +15,9 @@ use crate::fixture::{ALL, notice, room_key};
 
 /// How many of an app's rooms are asked for; it may come to have more.
 pub(super) const ROOMS: u64 = 4;
+
+/// Kinds that are asked for.
+pub(super) const KINDS: [Kind; 3] = [Kind::Custom, Kind::Text, Kind::Image];
 
 #[derive(Clone, Debug)]
 pub(super) enum RoomOp {
@@ -28,6 +31,7 @@ pub(super) enum RoomOp {
     Fixed(RoomKey, MemberSpan, usize),
     Say(Vec<(RoomPlan, Option<Request>)>, Option<Request>),
     History(RoomKey, RoomSpan, PageLimit),
+    HistoryOf(RoomKey, Vec<Kind>, RoomSpan, PageLimit),
     Message(RoomKey, MessageId),
     ChangeMessage(RoomKey, MessageId, Told),
 }
@@ -70,6 +74,9 @@ impl RoomOp {
                 format!("{:?}", store.commit_room_messages(messages, asked).await)
             }
             Self::History(room, span, limit) => format!("{:?}", store.room_history(room, span, limit).await),
+            Self::HistoryOf(room, kinds, span, limit) => {
+                format!("{:?}", store.room_history_of(room, &kinds, span, limit).await)
+            }
             Self::Message(room, id) => format!("{:?}", store.room_message(room, id).await),
             Self::ChangeMessage(room, id, told) => {
                 let along = along(told, RoomEvent::Opened, 0);
@@ -87,7 +94,8 @@ pub(super) fn everything_of(app: AppId) -> impl Iterator<Item = RoomOp> {
     let accounts: Vec<AccountNo> = (1..=ACCOUNTS).map(|serial| AccountNo::new(app, serial)).collect();
     let of_each = rooms.flat_map(move |room| {
         let fixed = RoomOp::Fixed(room, MemberSpan::ALL, usize::MAX);
-        [fixed, RoomOp::Memberships(room, accounts.clone()), RoomOp::History(room, all, ALL)]
+        let of_kinds = RoomOp::HistoryOf(room, KINDS.into(), all, ALL);
+        [fixed, RoomOp::Memberships(room, accounts.clone()), RoomOp::History(room, all, ALL), of_kinds]
     });
     let closing = [ClosingRooms::Due { by_ms: u64::MAX }, ClosingRooms::Waiting { after: 0 }];
     let closing = closing.map(|which| RoomOp::Closing(app, which, usize::MAX));

@@ -1,11 +1,12 @@
 //! Reading rooms: what they are, who belongs to them, and what was said there.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use carillon_core::model::{Membership, Room, RoomKey, RoomMessage};
+use carillon_core::model::{Kind, Membership, Room, RoomKey, RoomMessage};
 use carillon_core::port::{ClosingRooms, Kept, MemberSpan, PageLimit, RoomSending, RoomSpan, StoreError};
 use carillon_core::{AccountId, AccountNo, AppId, MessageId, RoomNo};
-use fjall::{Guard, Readable as _, Snapshot};
+use fjall::{Guard, Iter, Readable as _, Snapshot};
 
 use super::db::{Db, unknown};
 use super::format::room::{self as keys, RoomTag};
@@ -123,27 +124,70 @@ pub(crate) fn history(
     Ok(page)
 }
 
-pub(crate) fn message(db: &Db, room: RoomKey, id: MessageId) -> Result<Option<Arc<RoomMessage>>, StoreError> {
+/// The rows of each kind lie by time; so the next message is the first one of those that come next of each kind.
+pub(crate) fn history_of(
+    db: &Db,
+    room: RoomKey,
+    kinds: &[Kind],
+    (span, limit): (RoomSpan, PageLimit),
+) -> Result<Vec<Arc<RoomMessage>>, StoreError> {
+    let mut page = Vec::new();
+    let Some((from, to)) = span.ends() else { return Ok(page) };
     let snapshot = db.database.snapshot();
-    let Some(key) = said_key(&snapshot, db, room, id)? else { return Ok(None) };
-    let value = snapshot.get(&db.rooms, &key).map_err(unknown)?;
-    let value = value.ok_or_else(|| StoreError::Damaged("a room's message is not where it was".into()))?;
-    Ok(Some(Arc::new(record::decode::<RoomMessageRecord>(&key, &value)?.try_into()?)))
+    let next = |rows: &mut Iter| {
+        let guard = if span.newest_first { rows.next_back() } else { rows.next() };
+        guard.map(|it| keys::parse_of_kind(&it.key().map_err(unknown)?).ok_or_else(bad_key)).transpose()
+    };
+    let mut all = Vec::new();
+    for kind in kinds.iter().map(|kind| record::kind_byte(*kind)).collect::<BTreeSet<_>>() {
+        let mut rows = snapshot.range(&db.rooms, keys::of_kind(room, kind, from)..=keys::of_kind(room, kind, to));
+        all.extend(next(&mut rows)?.map(|first| (first, rows)));
+    }
+    let mut fill = PageFill::new(limit);
+    loop {
+        let order = |(place, _): &&mut ((u64, MessageId), Iter)| *place;
+        let first = if span.newest_first { all.iter_mut().max_by_key(order) } else { all.iter_mut().min_by_key(order) };
+        let Some((place, rows)) = first else { return Ok(page) };
+        let (read, following) = (*place, next(rows)?);
+        let message = said(&snapshot, db, room, read)?;
+        if !fill.admits_in_room(&message) {
+            return Ok(page);
+        }
+        page.push(Arc::new(message));
+        match following {
+            Some(following) => *place = following,
+            None => all.retain(|(place, _)| *place != read),
+        }
+    }
 }
 
-/// Under which key the message is.
-pub(crate) fn said_key(
+pub(crate) fn message(db: &Db, room: RoomKey, id: MessageId) -> Result<Option<Arc<RoomMessage>>, StoreError> {
+    let snapshot = db.database.snapshot();
+    let Some(time_ms) = said_ms(&snapshot, db, room, id)? else { return Ok(None) };
+    Ok(Some(Arc::new(said(&snapshot, db, room, (time_ms, id))?)))
+}
+
+/// The message that another row says is there.
+fn said(
     snapshot: &Snapshot,
     db: &Db,
     room: RoomKey,
-    id: MessageId,
-) -> Result<Option<Vec<u8>>, StoreError> {
+    (time_ms, id): (u64, MessageId),
+) -> Result<RoomMessage, StoreError> {
+    let key = keys::said(room, time_ms, id);
+    let value = snapshot.get(&db.rooms, &key).map_err(unknown)?;
+    let value = value.ok_or_else(|| StoreError::Damaged("a room's message is not where it was".into()))?;
+    record::decode::<RoomMessageRecord>(&key, &value)?.try_into()
+}
+
+/// When the message was said, if it is there.
+pub(crate) fn said_ms(snapshot: &Snapshot, db: &Db, room: RoomKey, id: MessageId) -> Result<Option<u64>, StoreError> {
     if id.0 >= MessageId::END {
         return Ok(None);
     }
     let key = keys::said_at(room, id);
     let value = snapshot.get(&db.rooms, &key).map_err(unknown)?;
-    value.map(|value| Ok(keys::said(room, seal::open_number(&key, &value)?, id))).transpose()
+    value.map(|value| seal::open_number(&key, &value)).transpose()
 }
 
 pub(crate) fn bad_key() -> StoreError {

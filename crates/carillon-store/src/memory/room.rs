@@ -8,8 +8,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use carillon_core::command::{MembershipChange, RoomChange};
 use carillon_core::model::{
-    Membership, NewRoom, Room, RoomCommitted, RoomHeading, RoomKey, RoomMessage, RoomNews, RoomNotice, RoomRecord,
-    RoomRole,
+    Kind, Membership, NewRoom, Room, RoomCommitted, RoomHeading, RoomKey, RoomMessage, RoomNews, RoomNotice,
+    RoomRecord, RoomRole,
 };
 use carillon_core::port::{
     Along, ClosingRooms, Kept, Member, MemberSpan, OpenRoomError, PageLimit, Planned, Remember, RoomMessageChange,
@@ -193,17 +193,17 @@ impl RoomStore for MemoryStore {
         span: RoomSpan,
         limit: PageLimit,
     ) -> Result<Vec<Arc<RoomMessage>>, StoreError> {
-        let state = self.lock();
-        let Some((from, to)) = span.ends() else { return Ok(Vec::new()) };
-        let within = (room, from.0, from.1)..=(room, to.0, to.1);
-        let messages = state.rooms.history.range(within).map(|(_, message)| message);
-        let mut fill = PageFill::new(limit);
-        let admits = |message: &&Arc<RoomMessage>| fill.admits_in_room(message);
-        Ok(if span.newest_first {
-            messages.rev().take_while(admits).cloned().collect()
-        } else {
-            messages.take_while(admits).cloned().collect()
-        })
+        Ok(self.lock().rooms.history(room, span, limit, |_| true))
+    }
+
+    async fn room_history_of(
+        &self,
+        room: RoomKey,
+        kinds: &[Kind],
+        span: RoomSpan,
+        limit: PageLimit,
+    ) -> Result<Vec<Arc<RoomMessage>>, StoreError> {
+        Ok(self.lock().rooms.history(room, span, limit, |kind| kinds.contains(&kind)))
     }
 
     async fn room_message(&self, room: RoomKey, id: MessageId) -> Result<Option<Arc<RoomMessage>>, StoreError> {
@@ -298,6 +298,26 @@ impl Rooms {
 
     fn open(&self, app: AppId) -> u64 {
         self.open.get(&app).copied().unwrap_or_default()
+    }
+
+    fn history(
+        &self,
+        room: RoomKey,
+        span: RoomSpan,
+        limit: PageLimit,
+        is_wanted: impl Fn(Kind) -> bool,
+    ) -> Vec<Arc<RoomMessage>> {
+        let Some((from, to)) = span.ends() else { return Vec::new() };
+        let within = (room, from.0, from.1)..=(room, to.0, to.1);
+        let messages = self.history.range(within).map(|(_, message)| message);
+        let messages = messages.filter(|it| is_wanted(it.content.kind));
+        let mut fill = PageFill::new(limit);
+        let admits = |message: &&Arc<RoomMessage>| fill.admits_in_room(message);
+        if span.newest_first {
+            messages.rev().take_while(admits).cloned().collect()
+        } else {
+            messages.take_while(admits).cloned().collect()
+        }
     }
 
     fn message(&self, room: RoomKey, id: MessageId) -> Option<&Arc<RoomMessage>> {

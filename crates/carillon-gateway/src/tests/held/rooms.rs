@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use carillon_core::command::{MembershipChange, RoomChange};
-use carillon_core::model::{Membership, NewRoom, Room, RoomKey, RoomMessage, RoomRecord};
+use carillon_core::model::{Kind, Membership, NewRoom, Room, RoomKey, RoomMessage, RoomRecord};
 use carillon_core::port::{
     Along, ClosingRooms, Kept, Member, MemberSpan, OpenRoomError, PageLimit, Planned, Remember, RoomMessageChange,
     RoomSending, RoomSpan, RoomStore, StoreError,
@@ -89,6 +89,16 @@ impl RoomStore for HeldStore {
         limit: PageLimit,
     ) -> Result<Vec<Arc<RoomMessage>>, StoreError> {
         self.inner.room_history(room, span, limit).await
+    }
+
+    async fn room_history_of(
+        &self,
+        room: RoomKey,
+        kinds: &[Kind],
+        span: RoomSpan,
+        limit: PageLimit,
+    ) -> Result<Vec<Arc<RoomMessage>>, StoreError> {
+        self.inner.room_history_of(room, kinds, span, limit).await
     }
 
     async fn room_message(&self, room: RoomKey, id: MessageId) -> Result<Option<Arc<RoomMessage>>, StoreError> {

@@ -1,7 +1,5 @@
 //! `POST /nimserver/history/queryChatroomMsg.action`: a room's messages from a time on, or up to one.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use carillon_core::model::{App, Kind, RoomKey, RoomMessage};
 use carillon_core::port::{PageLimit, RoomSpan};
@@ -16,8 +14,6 @@ use crate::netease::reply::{self, OK};
 use crate::netease::{Netease, body, chatroom};
 
 const LIMIT_MAX: u64 = 200;
-/// Read from the store at a time.
-const PAGE: usize = 500;
 
 #[derive(Serialize)]
 struct Reply<'a> {
@@ -48,7 +44,9 @@ struct Query {
 pub(in crate::netease) async fn run(netease: &Netease, app: &App, form: &Form) -> Result<Bytes, CallError> {
     let query = parse(form)?;
     netease.pipeline.member(app, RoomKey { app: app.id, no: query.room }, &query.account).await?;
-    let found = find(netease, app, &query).await?;
+    let limit = PageLimit { entries: query.limit, bytes: usize::MAX };
+    let asked = (&query.kinds[..], query.span);
+    let found = netease.pipeline.room_history_of(app, query.room, asked, limit).await?;
     let msgs: Vec<Row<'_>> = found.iter().filter_map(|message| Row::of(message)).collect();
     Ok(reply::json(&Reply { code: OK, size: msgs.len(), msgs }))
 }
@@ -70,31 +68,6 @@ fn parse(form: &Form) -> Result<Query, CallError> {
     let span = RoomSpan { from_ms, to_ms, newest_first, past: None };
     let limit = usize::try_from(limit).expect("it is at most 200");
     Ok(Query { room, account, span, limit, kinds: kinds(form)? })
-}
-
-/// Reads on until there are as many of the wanted kinds as are asked for.
-async fn find(netease: &Netease, app: &App, query: &Query) -> Result<Vec<Arc<RoomMessage>>, CallError> {
-    let mut found = Vec::new();
-    let mut span = query.span;
-    let entries = if query.kinds.is_empty() { query.limit } else { PAGE };
-    loop {
-        let limit = PageLimit { entries, bytes: usize::MAX };
-        let page = netease.pipeline.room_history(app, query.room, span, limit).await?;
-        let last = page.last().filter(|_| page.len() == entries).map(|it| (it.time_ms, it.id));
-        found.extend(page.into_iter().filter(|it| query.wants(it)));
-        let Some((edge_ms, id)) = last.filter(|_| found.len() < query.limit) else {
-            found.truncate(query.limit);
-            return Ok(found);
-        };
-        *(if span.newest_first { &mut span.to_ms } else { &mut span.from_ms }) = edge_ms;
-        span.past = Some(id);
-    }
-}
-
-impl Query {
-    fn wants(&self, message: &RoomMessage) -> bool {
-        self.kinds.is_empty() || self.kinds.contains(&message.content.kind)
-    }
 }
 
 impl<'a> Row<'a> {

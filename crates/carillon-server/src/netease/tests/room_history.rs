@@ -140,7 +140,7 @@ async fn pages_that_part_among_messages_of_one_time_repeat_those_and_lose_none()
 async fn messages_of_some_types_are_found_among_many_others() {
     let backend = backend().await;
     say(&backend, "first", "10", "tip", &[]).await;
-    // More than are read at a time, of one moment.
+    // Of one moment.
     for n in 0..1_100 {
         let fields = [("roomid", "1"), ("msgId", &format!("t{n}")), ("fromAccid", "ann"), ("msgType", "0")];
         backend.post("chatroom/sendMsg.action", &fields).await;

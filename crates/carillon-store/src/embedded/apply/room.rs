@@ -202,6 +202,9 @@ fn put_said(group: &mut Group<'_>, message: &RoomMessage) {
     group.put_said(&key, value);
     let key = keys::said_at(message.room, message.id);
     group.put_said(&key, seal::seal(&key, &message.time_ms.to_be_bytes()));
+    let kind = record::kind_byte(message.content.kind);
+    let key = keys::of_kind(message.room, kind, (message.time_ms, message.id));
+    group.put_said(&key, seal::seal(&key, &[]));
 }
 
 /// In a group of its own, because it looks for what other groups wrote.
@@ -216,11 +219,15 @@ pub(crate) fn change_message(
     }
     let Some(head) = group.room_head(key)? else { return Ok(false) };
     let snapshot = group.db.database.snapshot();
-    let Some(said) = room::said_key(&snapshot, group.db, key, id)? else { return Ok(false) };
+    let Some(time_ms) = room::said_ms(&snapshot, group.db, key, id)? else { return Ok(false) };
     match change {
         RoomMessageChange::Remove => {
-            group.remove(&group.db.rooms, &said);
+            group.remove(&group.db.rooms, &keys::said(key, time_ms, id));
             group.remove(&group.db.rooms, &keys::said_at(key, id));
+            // It is of one kind. To know of which, it would have to be read, and it may be damaged.
+            for kind in record::kind_bytes() {
+                group.remove(&group.db.rooms, &keys::of_kind(key, kind, (time_ms, id)));
+            }
         }
     }
     group.remember(key.app, along.remember, &());

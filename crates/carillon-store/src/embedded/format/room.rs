@@ -2,7 +2,7 @@
 //! no one room lies under the number 0, which is no room's.
 //!
 //! Histories lie by time, because they are asked for by time; the id tells apart what is of one millisecond, in the order
-//! of commits. Fixed members lie by when they came, the last one first, beside what is kept of them by account.
+//! of commits. They are asked for by kind, too, and a kind may be rare: so each message has a row under its kind. Fixed members lie by when they came, the last one first, beside what is kept of them by account.
 
 use std::ops::Bound;
 
@@ -24,6 +24,8 @@ pub(crate) enum RoomTag {
     KeptIn = b'k',
     /// What was said, by time.
     Said = b'h',
+    /// What was said, by its kind and then by time.
+    OfKind = b'j',
     /// When something was said, by its id.
     SaidAt = b'i',
     /// Under the app: the last number that a room was given.
@@ -101,6 +103,16 @@ pub(crate) fn said(room: RoomKey, time_ms: u64, id: MessageId) -> Vec<u8> {
 /// The id of a [`said`] key.
 pub(crate) fn parse_said(key: &[u8]) -> Option<MessageId> {
     key.get(ROOM + 9..).filter(|id| id.len() == 7).map(|id| MessageId(number(id)))
+}
+
+pub(crate) fn of_kind(room: RoomKey, kind: u8, (time_ms, id): (u64, MessageId)) -> Vec<u8> {
+    [of_room(RoomTag::OfKind, room), vec![kind], time_ms.to_be_bytes().into(), low_bytes::<7>(id.0).into()].concat()
+}
+
+/// Time and id of an [`of_kind`] key.
+pub(crate) fn parse_of_kind(key: &[u8]) -> Option<(u64, MessageId)> {
+    let (time_ms, id) = key.get(ROOM + 2..).filter(|it| it.len() == 15)?.split_at(8);
+    Some((number(time_ms), MessageId(number(id))))
 }
 
 pub(crate) fn said_at(room: RoomKey, id: MessageId) -> Vec<u8> {

@@ -91,6 +91,16 @@ const KINDS: [Kind; 12] = [
     Kind::Modified,
 ];
 
+/// Every kind's number in keys.
+pub(crate) fn kind_bytes() -> impl Iterator<Item = u8> {
+    KINDS.into_iter().map(kind_byte)
+}
+
+/// The kind's number in keys.
+pub(crate) fn kind_byte(kind: Kind) -> u8 {
+    u8::try_from(kind_number(kind)).expect("there are few")
+}
+
 pub(super) fn kind_number(kind: Kind) -> u32 {
     let place = KINDS.iter().position(|it| *it == kind).expect("every kind is listed");
     u32::try_from(place).expect("there are few")

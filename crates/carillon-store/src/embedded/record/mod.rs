@@ -20,7 +20,7 @@ use crate::rules;
 pub(crate) use account::AccountRecord;
 pub(crate) use app::AppRecord;
 pub(crate) use broadcast::{BroadcastRecord, SaidToAllRecord};
-pub(crate) use content::EditionRecord;
+pub(crate) use content::{EditionRecord, kind_byte, kind_bytes};
 pub(crate) use fate::NotedRecord;
 pub(crate) use message::MessageRecord;
 pub(crate) use room::{MemberRecord, RoomRecord};

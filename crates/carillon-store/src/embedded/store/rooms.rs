@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use carillon_core::command::{MembershipChange, RoomChange};
-use carillon_core::model::{Membership, NewRoom, Room, RoomKey, RoomMessage, RoomRecord};
+use carillon_core::model::{Kind, Membership, NewRoom, Room, RoomKey, RoomMessage, RoomRecord};
 use carillon_core::port::{
     Along, ClosingRooms, Kept, Member, MemberSpan, OpenRoomError, PageLimit, Planned, Remember, RoomMessageChange,
     RoomSending, RoomSpan, RoomStore, StoreError,
@@ -13,8 +13,10 @@ use carillon_core::{AccountId, AccountNo, AppId, MessageId, RoomNo};
 
 use super::EmbeddedStore;
 use crate::embedded::apply;
+use crate::embedded::db::Db;
 use crate::embedded::group::Group;
-use crate::embedded::threads::Kind;
+use crate::embedded::shared::Shared;
+use crate::embedded::threads;
 use crate::embedded::{records, room};
 
 #[async_trait]
@@ -25,7 +27,7 @@ impl RoomStore for EmbeddedStore {
         rooms_max: u64,
         remember: Option<Remember<Room>>,
     ) -> Result<Room, OpenRoomError> {
-        self.write(Kind::Grouped, move |group| apply::room::create(group, room, rooms_max, remember)).await
+        self.write(threads::Kind::Grouped, move |group| apply::room::create(group, room, rooms_max, remember)).await
     }
 
     async fn rooms(&self, app: AppId, nos: &[RoomNo]) -> Result<Vec<Option<Room>>, StoreError> {
@@ -52,7 +54,8 @@ impl RoomStore for EmbeddedStore {
         rooms_max: u64,
         along: Along<Room>,
     ) -> Result<Option<Room>, OpenRoomError> {
-        self.write(Kind::Grouped, move |group| apply::room::change(group, room, change, rooms_max, along)).await
+        self.write(threads::Kind::Grouped, move |group| apply::room::change(group, room, change, rooms_max, along))
+            .await
     }
 
     async fn closing_rooms(&self, app: AppId, which: ClosingRooms, limit: usize) -> Result<Vec<RoomNo>, StoreError> {
@@ -71,7 +74,7 @@ impl RoomStore for EmbeddedStore {
         along: Along<Membership>,
     ) -> Result<Membership, StoreError> {
         let write = move |group: &mut Group<'_>| apply::room::change_membership(group, &member, change, along);
-        self.write(Kind::Grouped, write).await
+        self.write(threads::Kind::Grouped, write).await
     }
 
     async fn fixed_members(&self, room: RoomKey, span: MemberSpan, limit: usize) -> Result<Vec<Kept>, StoreError> {
@@ -83,7 +86,7 @@ impl RoomStore for EmbeddedStore {
         messages: Vec<Planned>,
         remember: Option<Remember<Vec<Arc<RoomMessage>>>>,
     ) -> Result<Vec<Arc<RoomMessage>>, StoreError> {
-        self.write(Kind::Grouped, |group| apply::room::commit(group, messages, remember)).await
+        self.write(threads::Kind::Grouped, |group| apply::room::commit(group, messages, remember)).await
     }
 
     async fn room_record(&self, id: MessageId) -> Result<Option<RoomRecord>, StoreError> {
@@ -99,6 +102,18 @@ impl RoomStore for EmbeddedStore {
         self.read(room.app, Vec::new(), move |_, db| room::history(db, room, span, limit)).await
     }
 
+    async fn room_history_of(
+        &self,
+        room: RoomKey,
+        kinds: &[Kind],
+        span: RoomSpan,
+        limit: PageLimit,
+    ) -> Result<Vec<Arc<RoomMessage>>, StoreError> {
+        let kinds = kinds.to_vec();
+        let read = move |_: &Shared, db: &Db| room::history_of(db, room, &kinds, (span, limit));
+        self.read(room.app, Vec::new(), read).await
+    }
+
     async fn room_message(&self, room: RoomKey, id: MessageId) -> Result<Option<Arc<RoomMessage>>, StoreError> {
         self.read(room.app, None, move |_, db| room::message(db, room, id)).await
     }
@@ -110,6 +125,7 @@ impl RoomStore for EmbeddedStore {
         change: RoomMessageChange,
         along: Along<()>,
     ) -> Result<bool, StoreError> {
-        self.write(Kind::Alone, move |group| apply::room::change_message(group, (room, id), change, along)).await
+        self.write(threads::Kind::Alone, move |group| apply::room::change_message(group, (room, id), change, along))
+            .await
     }
 }
