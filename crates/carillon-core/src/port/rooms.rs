@@ -151,7 +151,7 @@ pub struct Member {
 #[async_trait]
 pub trait RoomStore: Send + Sync {
     /// Creates a room and gives it the next number of its app, which no room has had before, and makes its creator a
-    /// member. Of the app's rooms at most `rooms_max` are open; 0 means any number.
+    /// member, unless that was removed meanwhile. Of the app's rooms at most `rooms_max` are open; 0 means any number.
     async fn create_room(
         &self,
         room: NewRoom,

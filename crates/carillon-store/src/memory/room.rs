@@ -51,6 +51,7 @@ impl RoomStore for MemoryStore {
     ) -> Result<Room, OpenRoomError> {
         let mut state = self.lock();
         state.check(room.app)?;
+        let has_creator = state.by_no.contains_key(&room.creator);
         let rooms = &mut state.rooms;
         let open = rules::one_more_open(rooms.open(room.app), rooms_max)?;
         let last = rooms.last.entry(room.app).or_default();
@@ -59,7 +60,7 @@ impl RoomStore for MemoryStore {
         rooms.open.insert(room.key.app, open);
         let creator = Membership { role: RoomRole::Creator, ..Membership::default() };
         let member = Member { room: room.key, account: room.creator, id: room.creator_id.clone() };
-        rooms.keep(member, Some(creator));
+        rooms.keep(member, Some(creator).filter(|_| has_creator));
         rooms.put(room.clone());
         state.remember(room.key.app, remember, &room);
         Ok(room)

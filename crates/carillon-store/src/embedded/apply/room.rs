@@ -25,12 +25,16 @@ pub(crate) fn create(
     group.check(new.app)?;
     let open = rules::one_more_open(number(group, RoomTag::Open, new.app)?, rooms_max)?;
     let last = number(group, RoomTag::Last, new.app)?;
+    let has_creator = group.rest(&format::by_account(Tag::AccountById, new.creator))?.is_some();
     let room = Arc::new(rules::new_room(new, last)?);
     put_number(group, RoomTag::Last, (room.key.app, room.key.no.get()));
     put_number(group, RoomTag::Open, (room.key.app, open));
-    let creator = Member { room: room.key, account: room.creator, id: room.creator_id.clone() };
-    let as_creator = Membership { role: RoomRole::Creator, ..Membership::default() };
-    put_member(group, &creator, None, Some(&as_creator));
+    // Where the creator was removed meanwhile, what rooms keep of it was looked for already.
+    if has_creator {
+        let creator = Member { room: room.key, account: room.creator, id: room.creator_id.clone() };
+        let as_creator = Membership { role: RoomRole::Creator, ..Membership::default() };
+        put_member(group, &creator, None, Some(&as_creator));
+    }
     put(group, RoomHead { room: Arc::clone(&room), seq: 0 }, None);
     group.remember(room.key.app, remember, &*room);
     Ok(Arc::unwrap_or_clone(room))

@@ -336,6 +336,25 @@ async fn what_rooms_kept_of_a_removed_account_goes_in_rounds_also_across_restart
 }
 
 #[tokio::test]
+async fn a_room_keeps_nothing_of_a_creator_that_was_removed_before_the_room_was_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    store.create_app(new_app("shop")).await.unwrap();
+    let rows = || {
+        let slot = store.shared.slot.get().unwrap();
+        keys(&slot.as_ref().unwrap().rooms).len()
+    };
+    store.create_account(new_account(APP, "ann"), None).await.unwrap();
+    store.create_room(new_room(APP, "lobby"), 0, None).await.unwrap();
+    assert_eq!(rows(), 6, "the room, two numbers of its app, and three of its creator");
+    store.remove_account(APP, &id("ann"), 0).await.unwrap().unwrap();
+    while store.trim(NOW_MS, 100).await.unwrap().more {}
+    assert_eq!(rows(), 3);
+    store.create_room(new_room(APP, "hall"), 0, None).await.unwrap();
+    assert_eq!(rows(), 4);
+}
+
+#[tokio::test]
 async fn the_records_of_a_removed_app_go_in_rounds_also_across_restarts_and_none_stays() {
     let directory = tempfile::tempdir().unwrap();
     let mut store = open(directory.path());
