@@ -52,6 +52,8 @@ pub enum Refusal {
     NothingToResend,
     #[error("the sender's id was used for another message")]
     ClientIdReused,
+    #[error("the request's id was used for another request")]
+    RequestReused,
     #[error(transparent)]
     Store(#[from] StoreError),
 }

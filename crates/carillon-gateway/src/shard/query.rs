@@ -84,7 +84,7 @@ impl From<Refusal> for Failed {
             | Refusal::TooLong
             | Refusal::NoDelayedClosing
             | Refusal::NotAllowed => ErrorCode::NOT_AVAILABLE,
-            Refusal::AccountExists(_) => ErrorCode::INTERNAL,
+            Refusal::AccountExists(_) | Refusal::RequestReused => ErrorCode::INTERNAL,
         })
     }
 }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use carillon_core::RoomNo;
 use carillon_core::command::RoomSend;
+use carillon_core::decide::Refusal;
 use carillon_core::model::{AppSettings, RoomKey, RoomPriority};
 use carillon_core::pipeline::First;
 use carillon_core::port::Remember;
@@ -30,10 +31,15 @@ impl World {
     }
 
     async fn broadcast_to_rooms(&self) -> First {
+        self.try_broadcast("hi", [0; 32]).await.unwrap()
+    }
+
+    /// Under one and the same id of requests.
+    async fn try_broadcast(&self, client_id: &str, fingerprint: [u8; 32]) -> Result<First, Refusal> {
         let words = Box::new(|_: &First| Bytes::new());
-        let remember = Remember { request: "r".into(), fingerprint: [0; 32], expires_ms: START_MS + 9, answer: words };
-        let message = text(RoomNo::new(1).unwrap(), "ann", "hi");
-        self.pipeline.broadcast_to_rooms(&self.app, message, Some(remember)).await.unwrap()
+        let remember = Remember { request: "r".into(), fingerprint, expires_ms: START_MS + 9, answer: words };
+        let message = text(RoomNo::new(1).unwrap(), "ann", client_id);
+        self.pipeline.broadcast_to_rooms(&self.app, message, Some(remember)).await
     }
 
     /// The rooms that the shard has mail of, and whether it is a repeat.
@@ -58,6 +64,21 @@ async fn a_broadcast_that_is_asked_for_again_after_its_first_rooms_were_told_is_
     let mut mail = world.mail().await;
     mail.sort_unstable();
     assert_eq!(mail, (1..=1_002).map(|no| (no, no != 2)).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn the_request_of_a_broadcast_that_broke_off_is_not_another_ones() {
+    let world = World::with_rooms(1_001).await;
+    (1..=1_001).for_each(|no| world.put(no, Here { accounts: 1, ..Here::default() }));
+    world.broadcast_to_rooms().await;
+    assert_eq!(world.mail().await.len(), 1_001);
+    // As after an end that failed, and with other content under another id of the message, or the same.
+    for client_id in ["other", "hi"] {
+        assert_eq!(world.try_broadcast(client_id, [1; 32]).await, Err(Refusal::RequestReused));
+    }
+    world.broadcast_to_rooms().await;
+    let mail = world.mail().await;
+    assert!(mail.len() == 1_001 && mail.iter().all(|(_, is_repeat)| *is_repeat), "nothing but the repeat");
 }
 
 #[tokio::test]

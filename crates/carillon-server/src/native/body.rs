@@ -86,7 +86,9 @@ impl From<Refusal> for Problem {
             | Refusal::NoSuchRoom
             | Refusal::NotInRoom
             | Refusal::NothingToResend => StatusCode::NOT_FOUND,
-            Refusal::AccountExists(_) | Refusal::RoomIsSo | Refusal::ClientIdReused => StatusCode::CONFLICT,
+            Refusal::AccountExists(_) | Refusal::RoomIsSo | Refusal::ClientIdReused | Refusal::RequestReused => {
+                StatusCode::CONFLICT
+            }
             Refusal::TooManyCalls { .. } | Refusal::TooManyHighPriority => StatusCode::TOO_MANY_REQUESTS,
             Refusal::AppDisabled
             | Refusal::SwitchedOff(_)

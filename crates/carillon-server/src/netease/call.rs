@@ -240,7 +240,8 @@ impl Netease {
                 | Refusal::TooManyHighPriority
                 | Refusal::TooManyTags
                 | Refusal::NothingToResend
-                | Refusal::ClientIdReused,
+                | Refusal::ClientIdReused
+                | Refusal::RequestReused,
             ) => {}
         }
     }

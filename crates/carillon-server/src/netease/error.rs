@@ -12,6 +12,8 @@ use carillon_core::model::Operation;
 use carillon_core::port::StoreError;
 use carillon_core::room::Malformed;
 
+const REQUEST_REUSED: &str = "RequestId was used for another request";
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum CallError {
     Auth(AuthError),
@@ -163,7 +165,7 @@ impl CallError {
             Self::NotEnabled => (403, "func not enable".into()),
             Self::NeverLoggedIn(id) => (414, format!("{id} has never logged in")),
             Self::BadTime => (414, "bad time".into()),
-            Self::RequestReused => (431, "RequestId was used for another request".into()),
+            Self::RequestReused => (431, REQUEST_REUSED.into()),
             Self::Busy => (503, "server busy".into()),
             Self::Refused(refusal) => refused(refusal),
             Self::ToRoom(refusal) => refused_to_room(refusal),
@@ -198,6 +200,7 @@ fn refused(refusal: &Refusal) -> (u16, String) {
         Refusal::TooManyTags => (414, "too many tags".into()),
         Refusal::NothingToResend => (414, "parameter resendFlag should be used for RESEND!".into()),
         Refusal::ClientIdReused => (414, "msgId was used for another message".into()),
+        Refusal::RequestReused => (431, REQUEST_REUSED.into()),
         Refusal::Store(StoreError::Full) => (500, "no room to store: nothing was done".into()),
         Refusal::Store(StoreError::Unknown(_)) => {
             (500, "it is not known whether this was done: repeat it with the same RequestId".into())
@@ -306,6 +309,7 @@ mod tests {
             (Refusal::TooManyTags, 414, "too many tags"),
             (Refusal::NothingToResend, 414, "parameter resendFlag should be used for RESEND!"),
             (Refusal::ClientIdReused, 414, "msgId was used for another message"),
+            (Refusal::RequestReused, 431, "RequestId was used for another request"),
             (Refusal::Store(StoreError::Full), 500, "no room to store: nothing was done"),
             (
                 Refusal::Store(StoreError::Unknown("/var/lib/x: EIO".into())),

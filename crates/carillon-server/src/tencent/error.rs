@@ -163,7 +163,8 @@ fn of_refusal(refusal: &Refusal, service: Service) -> Code {
         | Refusal::NotAllowed
         | Refusal::TooManyHighPriority
         | Refusal::NothingToResend
-        | Refusal::ClientIdReused => service.internal(),
+        | Refusal::ClientIdReused
+        | Refusal::RequestReused => service.internal(),
     }
 }
 

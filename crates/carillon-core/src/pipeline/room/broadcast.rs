@@ -26,7 +26,8 @@ impl Pipeline {
     ///
     /// # Errors
     /// As [`decide::broadcast_to_room`], where it was not sent before; [`Refusal::AppDisabled`],
-    /// [`Refusal::UnknownAccount`], [`Refusal::ClientIdReused`]; [`Refusal::Store`], after which some rooms may have been told.
+    /// [`Refusal::UnknownAccount`], [`Refusal::ClientIdReused`], [`Refusal::RequestReused`] under the id of one that broke off;
+    /// [`Refusal::Store`], after which some rooms may have been told.
     pub async fn broadcast_to_rooms(
         &self,
         app: &App,
@@ -39,10 +40,14 @@ impl Pipeline {
         let _turn = self.turns.take(app.id, &key).await;
         let now_ms = self.clock.now_ms();
         let begun = remember.as_ref().map(Begun::of);
-        let is_again = match &begun {
-            Some(begun) => self.store.remembered(app.id, &begun.request, now_ms).await?.is_some(),
-            None => false,
+        let broken_off = match &begun {
+            Some(begun) => self.store.remembered(app.id, &begun.request, now_ms).await?,
+            None => None,
         };
+        let is_again = broken_off.is_some();
+        if broken_off.zip(begun.as_ref()).is_some_and(|(before, it)| before.fingerprint != it.fingerprint) {
+            return Err(Refusal::RequestReused);
+        }
         let is_new = message.resend == Resend::No && !is_again;
         let before = if is_new { None } else { self.kept(app, &key).await? };
         if before.as_ref().is_some_and(|(_, fingerprint)| *fingerprint != message.fingerprint) {
