@@ -353,18 +353,37 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Replaces an app. Where it lets nobody in without an account any more, who is there without one has to go.
+    /// Changes an app. Changes of one app follow each other, and each gets what the one before it left: otherwise one that keeps
+    /// the secrets as they were would bring back a secret that another one is replacing.
+    ///
+    /// # Errors
+    /// Those of `change`, after which nothing has changed, and as [`Store::replace_app`].
+    pub async fn change_app<E: From<CreateError>>(
+        &self,
+        app: AppId,
+        change: impl FnOnce(&mut App) -> Result<(), E>,
+    ) -> Result<Arc<App>, E> {
+        let _turn = self.turns.take(app, "\u{8}").await;
+        let stored = self.apps.get(app).ok_or(CreateError::Store(StoreError::NoApp))?;
+        let mut app = App::clone(&stored);
+        change(&mut app)?;
+        Ok(self.replace_app(app).await?)
+    }
+
+    /// Replaces an app, whatever it was: [`Pipeline::change_app`] is for who keeps some of it. Where it lets nobody in without an
+    /// account any more, who is there without one has to go.
     ///
     /// # Errors
     /// As [`Store::replace_app`].
-    pub async fn replace_app(&self, app: App) -> Result<(), CreateError> {
+    pub async fn replace_app(&self, app: App) -> Result<Arc<App>, CreateError> {
         self.store.replace_app(app.clone()).await?;
         let before = self.apps.get(app.id);
         let app = self.apps.put(app);
         if before.is_some_and(|it| it.settings.rooms.anonymous_enabled) && !app.settings.rooms.anonymous_enabled {
             self.sessions.end_visitors(app.id);
         }
-        Ok(self.create_operators(&app).await?)
+        self.create_operators(&app).await?;
+        Ok(app)
     }
 
     /// Removes an app with everything of it, and ends its sessions. Done again, it does nothing.

@@ -42,9 +42,11 @@ pub(crate) async fn seed(pipeline: &Pipeline, apps: &[AppConfig]) -> Result<Vec<
                 let added: Vec<ApiKey> = wanted.keys.iter().filter(|key| lacks_key(key)).cloned().collect();
                 differing.extend(differences(&stored, app, &wanted).into_iter().map(|key| format!("apps[{n}].{key}")));
                 if !added.is_empty() {
-                    let mut changed = (*stored).clone();
-                    changed.keys.extend(added);
-                    pipeline.replace_app(changed).await.map_err(|error| failed(&app.name, error))?;
+                    let add = |it: &mut App| {
+                        it.keys.extend(added);
+                        Ok(())
+                    };
+                    pipeline.change_app(stored.id, add).await.map_err(|error| failed(&app.name, error))?;
                     tracing::info!(app.name = app.name, "added a dialect to app {} from the configuration", app.name);
                 }
             }

@@ -81,7 +81,10 @@ pub enum DevicesConfig {
 
 /// Limits of an app's operations.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "is neither `unlimited` nor a table of operations, each `unlimited` or { calls, window_s, shut_out_s }"
+)]
 pub enum LimitsConfig {
     All(Unlimited),
     Each(BTreeMap<String, LimitConfig>),
@@ -140,6 +143,13 @@ impl AppConfig {
 }
 
 impl LimitsConfig {
+    /// The name of an operation whose window has no length: its calls could not be counted.
+    pub(super) fn without_window(&self) -> Option<&str> {
+        let Self::Each(each) = self else { return None };
+        let is_it = |limit: &LimitConfig| matches!(limit, LimitConfig::Sliding { window_s: 0, .. });
+        each.iter().find(|(_, limit)| is_it(limit)).map(|(name, _)| name.as_str())
+    }
+
     fn limits(&self) -> Result<Limits, String> {
         match self {
             Self::All(Unlimited::Unlimited) => Ok(Limits { unlimited: true, own: BTreeMap::new() }),

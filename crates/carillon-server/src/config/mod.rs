@@ -34,10 +34,10 @@ pub use log::{LogConfig, LogFormat};
 pub use net::Network;
 pub use netease::NeteaseSection;
 pub use rooms::RoomsConfig;
-pub(crate) use rooms::rooms_problem;
+use rooms::rooms_problem;
 pub use shutdown::ShutdownConfig;
 pub use store::{StoreEngine, StoreSection};
-pub(crate) use validate::app_problems;
+pub(crate) use validate::{app_problems, settings_problems};
 
 /// The whole configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

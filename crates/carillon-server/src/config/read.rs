@@ -47,7 +47,7 @@ fn value<T: DeserializeOwned>(value: Value, path: &str) -> Result<T, ConfigError
         let message = error.message().to_owned();
         unknown(&message, path).unwrap_or_else(|| ConfigError::BadValue {
             key: at_fault::<T>(&value, &keys, &message).map_or_else(|| path.to_owned(), |key| join(path, &key)),
-            reason: without_value(&message),
+            reason: in_words(&without_value(&message)),
         })
     })
 }
@@ -80,6 +80,19 @@ fn unknown(message: &str, path: &str) -> Option<ConfigError> {
 fn without_value(message: &str) -> String {
     match (message.find('"'), message.rfind('"')) {
         (Some(from), Some(to)) if from < to => format!("{}…{}", &message[..from], &message[to + 1..]),
+        _ => message.to_owned(),
+    }
+}
+
+/// What the libraries say in words of the language that this is written in, in those of whoever sets it.
+fn in_words(message: &str) -> String {
+    if message == "invalid socket address syntax" {
+        return "is no address and port, such as 0.0.0.0:8080; names are not looked up".to_owned();
+    }
+    match message.split_once("expected u").or(message.split_once("expected i")) {
+        Some((given, "8" | "16" | "32" | "64" | "size")) => {
+            format!("{given}expected a whole number, without quotes or unit")
+        }
         _ => message.to_owned(),
     }
 }

@@ -26,7 +26,17 @@ fn wrong_values_are_refused_with_their_key_and_never_quoted() {
     check_refused(
         "[http]\nconnections_max = \"s3cret\"",
         &[],
-        "`http.connections_max`: invalid type: string …, expected usize",
+        "`http.connections_max`: invalid type: string …, expected a whole number, without quotes or unit",
+    );
+    check_refused(
+        "listen = \"localhost:8080\"",
+        &[],
+        "`listen`: is no address and port, such as 0.0.0.0:8080; names are not looked up",
+    );
+    check_refused(
+        "[[apps]]\nlimits = \"none\"",
+        &[],
+        "`apps[0].limits`: is neither `unlimited` nor a table of operations, each `unlimited` or { calls, window_s, shut_out_s }",
     );
     check_refused(
         "[http]\ntrusted_proxies = [\"x\"]",
@@ -87,6 +97,43 @@ fn numbers_that_nothing_can_run_with_are_refused() {
         check_refused(&flow, &[], &reason);
     }
     check_refused(long, &[], "`netease.clock_window_s`: must be at most 31622400");
+    for key in ["gateway]\nshards", "store]\nreader_threads", "store]\nengine_threads"] {
+        let reason = format!("`{}`: must be at most 1024", key.replace("]\n", "."));
+        check_refused(&format!("[{key} = 100000"), &[], &reason);
+    }
+    let endless = short.replace(
+        "rooms.resend_window_s = 599",
+        "inbox_retention_days = 0\nlimits.mute_room = { calls = 1, window_s = 0, shut_out_s = 1 }",
+    );
+    let reason = "`apps[0].inbox_retention_days`: must not be 0\n`apps[0].limits`: `mute_room` has a window_s of 0";
+    check_refused(&endless, &[], reason);
+}
+
+#[test]
+fn a_word_that_is_no_level_is_not_taken_for_a_module_of_which_alone_is_logged() {
+    let reason = "`log.level`: is no level; use error, warn, info, debug or trace";
+    for level in ["inof", "loud", "info,carillon_store", ""] {
+        check_refused(&format!("[log]\nlevel = \"{level}\""), &[], reason);
+    }
+    for level in ["WARN", "info, carillon_store=debug", "carillon_store=trace", "off"] {
+        let config = Config::parse(&format!("[log]\nlevel = \"{level}\""), NONE).unwrap();
+        assert!(config.validate().is_ok(), "{level}");
+    }
+}
+
+#[test]
+fn addresses_that_nobody_could_connect_to_or_from_are_refused() {
+    for url in ["nonsense", "chat.example.com:443", "https://chat.example.com/", "ws:///connection"] {
+        let reason = "`gateway.url`: is no address such as wss://chat.example.com/connection/websocket";
+        check_refused(&format!("[gateway]\nurl = \"{url}\""), &[], reason);
+    }
+    for origin in ["shop.example.com", "https://shop.example.com/", "https://*.example.com", ""] {
+        let reason = "`gateway.origins[1]`: is no origin as browsers send it, such as https://shop.example.com, without a path or a \
+                      slash at its end; * stands for all";
+        check_refused(&format!("[gateway]\norigins = [\"*\", \"{origin}\"]"), &[], reason);
+    }
+    let fine = "[gateway]\nurl = \"wss://chat.example.com\"\norigins = [\"http://[::1]:3000\", \"capacitor://localhost\", \"file://\"]";
+    assert!(Config::parse(fine, NONE).unwrap().validate().is_ok());
 }
 
 #[test]

@@ -4,11 +4,17 @@ use std::collections::HashSet;
 
 use carillon_core::AccountId;
 use carillon_core::model::Operation;
+use http::Uri;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
-use super::{AppConfig, Config, ConfigError, TencentKeyConfig, rooms_problem};
+use super::{AppConfig, Config, ConfigError, LimitsConfig, TencentKeyConfig, rooms_problem};
 
 /// Longer times are mistakes, and would overflow sums.
 const YEAR_S: u64 = 366 * 86_400;
+
+/// More threads are mistakes: no machine has as many cores, and where the system gives no more the process would die half
+/// started.
+const THREADS_MAX: u64 = 1_024;
 
 /// A JWT's key must be at least as long as its hash (RFC 7518, section 3.2).
 pub(crate) const TOKEN_SECRET_BYTES_MIN: usize = 32;
@@ -24,12 +30,13 @@ impl Config {
         if self.admin_listen == Some(self.listen) && self.listen.port() != 0 {
             problems.push("`admin_listen`: is the same address as `listen`".to_owned());
         }
-        if self.log.level.parse::<tracing_subscriber::filter::Targets>().is_err() {
+        if !is_log_level(&self.log.level) {
             problems.push("`log.level`: is no level; use error, warn, info, debug or trace".to_owned());
         }
         self.check_not_zero(&mut problems);
-        self.check_bounds(&mut problems);
-        self.check_times(&mut problems);
+        self.check_minima(&mut problems);
+        self.check_maxima(&mut problems);
+        self.check_gateway_addresses(&mut problems);
         self.check_apps(&mut problems);
         if problems.is_empty() { Ok(()) } else { Err(ConfigError::Invalid(problems)) }
     }
@@ -89,7 +96,7 @@ impl Config {
         }
     }
 
-    fn check_bounds(&self, problems: &mut Vec<String>) {
+    fn check_minima(&self, problems: &mut Vec<String>) {
         for (key, value, min) in [
             ("http.head_bytes_max", self.http.head_bytes_max as u64, 8_192),
             ("store.memtable_bytes", self.store.memtable_bytes, 1 << 20),
@@ -102,9 +109,12 @@ impl Config {
         }
     }
 
-    fn check_times(&self, problems: &mut Vec<String>) {
+    fn check_maxima(&self, problems: &mut Vec<String>) {
         let (http, gateway, netease) = (&self.http, &self.gateway, &self.netease);
         for (key, value, max) in [
+            ("gateway.shards", gateway.shards as u64, THREADS_MAX),
+            ("store.reader_threads", self.store.reader_threads as u64, THREADS_MAX),
+            ("store.engine_threads", self.store.engine_threads as u64, THREADS_MAX),
             ("http.head_timeout_s", http.head_timeout_s, YEAR_S),
             ("http.write_timeout_s", http.write_timeout_s, YEAR_S),
             ("http.body_timeout_s", http.body_timeout_s, YEAR_S),
@@ -124,6 +134,21 @@ impl Config {
         ] {
             if value > max {
                 problems.push(format!("`{key}`: must be at most {max}"));
+            }
+        }
+    }
+
+    fn check_gateway_addresses(&self, problems: &mut Vec<String>) {
+        if !self.gateway.url.is_empty() && !is_websocket(&self.gateway.url) {
+            problems
+                .push("`gateway.url`: is no address such as wss://chat.example.com/connection/websocket".to_owned());
+        }
+        for (n, origin) in self.gateway.origins.iter().enumerate() {
+            if !is_origin(origin) {
+                problems.push(format!(
+                    "`gateway.origins[{n}]`: is no origin as browsers send it, such as https://shop.example.com, without a path \
+                     or a slash at its end; * stands for all"
+                ));
             }
         }
     }
@@ -170,11 +195,31 @@ pub(crate) fn app_problems(app: &AppConfig) -> Vec<(&'static str, String)> {
     if let Some(tencent) = &app.tencent {
         problems.extend(tencent_problems(tencent));
     }
+    problems.extend(settings_problems(app));
+    problems
+}
+
+/// Key and reason of each problem of what can be changed of an app.
+pub(crate) fn settings_problems(app: &AppConfig) -> Vec<(&'static str, String)> {
+    let mut problems = Vec::new();
+    let rooms_days = app.rooms.as_ref().and_then(|it| it.history_retention_days);
+    for (key, days) in [
+        ("inbox_retention_days", app.inbox_retention_days),
+        ("history_retention_days", app.history_retention_days),
+        ("rooms.history_retention_days", rooms_days),
+    ] {
+        // It would mean to keep nothing, and looks as if it meant to keep all.
+        if days == Some(0) {
+            problems.push((key, "must not be 0".to_owned()));
+        }
+    }
     problems.extend(rooms_problem(app.rooms.as_ref()));
     if let Err(name) = app.settings() {
         let known: Vec<&str> = Operation::ALL.into_iter().map(Operation::name).collect();
         problems.push(("limits", format!("`{name}` is no operation; there are {}", known.join(", "))));
     }
+    let endless = app.limits.as_ref().and_then(LimitsConfig::without_window);
+    problems.extend(endless.map(|name| ("limits", format!("`{name}` has a window_s of 0"))));
     problems
 }
 
@@ -205,6 +250,27 @@ fn check_app_name(name: &str) -> Result<(), &'static str> {
         return Err("must be 1 to 64 letters, digits, `-`, `_` and `.`, and start with a letter or digit");
     }
     Ok(())
+}
+
+/// Whether it is what the log can be set to. A lone word is a level: the library takes any other one for a module, and would then
+/// log nothing of all the rest.
+fn is_log_level(text: &str) -> bool {
+    // Nothing at all is a level to the library.
+    let is_level = |part: &str| part.contains('=') || (!part.is_empty() && part.trim().parse::<LevelFilter>().is_ok());
+    text.parse::<Targets>().is_ok() && text.split(',').all(is_level)
+}
+
+fn is_websocket(url: &str) -> bool {
+    let url: Option<Uri> = url.parse().ok();
+    url.is_some_and(|it| matches!(it.scheme_str(), Some("ws" | "wss")) && it.host().is_some())
+}
+
+/// Apps that show pages of their own have schemes of their own, too, and some send no host.
+fn is_origin(text: &str) -> bool {
+    let is_host = |host: &str| !host.contains(|it: char| it.is_whitespace() || "/?#*".contains(it));
+    text == "*"
+        || text == "null"
+        || text.split_once("://").is_some_and(|(scheme, host)| !scheme.is_empty() && is_host(host))
 }
 
 fn is_word(text: &str, max: usize) -> bool {

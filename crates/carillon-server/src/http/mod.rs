@@ -8,6 +8,7 @@ pub(crate) mod health;
 mod leave;
 pub(crate) mod listener;
 pub(crate) mod metrics;
+pub(crate) mod own_task;
 mod patient;
 pub(crate) mod peer;
 pub(crate) mod problem;

@@ -10,10 +10,10 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::Native;
-use super::body::{Body, app_not_stored};
+use super::body::Body;
 use crate::config::{
     AppConfig, DevicesConfig, LimitsConfig, NeteaseKeyConfig, RoomsConfig, TencentKeyConfig, app_problems,
-    rooms_problem,
+    settings_problems,
 };
 use crate::http::problem::Problem;
 use crate::{netease, seed, tencent};
@@ -109,7 +109,7 @@ pub(super) async fn create(
         return Err(Problem::bad_request(format!("`{key}`: {reason}")));
     }
     let app = seed::new_app(&config).map_err(|error| Problem::bad_request(error.to_string()))?;
-    let app = native.pipeline.create_app(app).await.map_err(app_not_stored)?;
+    let app = native.pipeline.create_app(app).await?;
     tracing::info!(app.name = app.name, "created app {}", app.name);
     Ok((StatusCode::CREATED, Json(Credentials::of(&app))))
 }
@@ -127,13 +127,15 @@ pub(super) async fn change(
     {
         return Err(Problem::bad_request("names and keys do not change, and secrets do by rotate-secret"));
     }
-    if let Some((key, reason)) = rooms_problem(wanted.rooms.as_ref()) {
+    if let Some((key, reason)) = settings_problems(&wanted).into_iter().next() {
         return Err(Problem::bad_request(format!("`{key}`: {reason}")));
     }
-    let mut app = (*native.app(&name)?).clone();
-    let settings = wanted.settings_over(app.settings);
-    app.settings = settings.map_err(|it| Problem::bad_request(format!("`limits`: `{it}` is no operation")))?;
-    native.pipeline.replace_app(app.clone()).await.map_err(app_not_stored)?;
+    let change = |app: &mut App| {
+        let settings = wanted.settings_over(std::mem::take(&mut app.settings));
+        app.settings = settings.map_err(|it| Problem::bad_request(format!("`limits`: `{it}` is no operation")))?;
+        Ok::<_, Problem>(())
+    };
+    let app = native.pipeline.change_app(native.app(&name)?.id, change).await?;
     tracing::info!(app.name = name, "changed settings of app {name}");
     Ok(Json(Listed::of(&app)))
 }
@@ -151,16 +153,18 @@ pub(super) async fn rotate_secret(
     Path(name): Path<String>,
     Body(Rotation { which }): Body<Rotation>,
 ) -> Result<Json<Credentials>, Problem> {
-    let mut app = (*native.app(&name)?).clone();
-    match which {
-        Which::Token => app.token_secret = Secret::new(native.pipeline.random.hex(32)),
-        Which::Netease => key_of(&mut app, netease::DIALECT)?.secret = Secret::new(native.pipeline.random.hex(16)),
-        Which::Tencent => key_of(&mut app, tencent::DIALECT)?.secret = Secret::new(native.pipeline.random.hex(32)),
-    }
-    let credentials = Credentials::of(&app);
-    native.pipeline.replace_app(app).await.map_err(app_not_stored)?;
+    let new = |bytes| Secret::new(native.pipeline.random.hex(bytes));
+    let change = |app: &mut App| {
+        match which {
+            Which::Token => app.token_secret = new(32),
+            Which::Netease => key_of(app, netease::DIALECT)?.secret = new(16),
+            Which::Tencent => key_of(app, tencent::DIALECT)?.secret = new(32),
+        }
+        Ok::<_, Problem>(())
+    };
+    let app = native.pipeline.change_app(native.app(&name)?.id, change).await?;
     tracing::info!(app.name = name, "replaced a secret of app {name}");
-    Ok(Json(credentials))
+    Ok(Json(Credentials::of(&app)))
 }
 
 fn key_of<'a>(app: &'a mut App, dialect: &str) -> Result<&'a mut ApiKey, Problem> {

@@ -1,9 +1,12 @@
 //! Bodies of requests: JSON, whatever the content type says, bounded in size and in time; nothing at all means an empty
-//! object. And what a refusal of the pipeline is in this API.
+//! object. A call whose body is there runs to its end. And what a refusal of the pipeline is in this API.
 
 use std::sync::Arc;
 
-use axum::extract::{FromRequest, Request};
+use axum::body::to_bytes;
+use axum::extract::{FromRequest, Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
 use bytes::Bytes;
 use carillon_core::decide::Refusal;
 use carillon_core::port::{CreateError, StoreError};
@@ -13,6 +16,7 @@ use serde::de::DeserializeOwned;
 use super::Native;
 use crate::config::HttpConfig;
 use crate::http::body::{self, BodyError};
+use crate::http::own_task;
 use crate::http::problem::Problem;
 
 /// What a body may cost.
@@ -28,16 +32,30 @@ impl From<&HttpConfig> for BodyLimits {
     }
 }
 
+/// Reads the body, and only then runs the call, in a task of its own: a caller that goes away must not leave a secret replaced
+/// on disk and not in memory.
+pub(super) async fn read_and_run(
+    State(native): State<Arc<Native>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let BodyLimits { bytes_max, timeout_s } = native.body_limits;
+    let (timeout_ms, clock) = (timeout_s.saturating_mul(1_000), &*native.pipeline.clock);
+    let (head, body) = request.into_parts();
+    let body = body::read(body, bytes_max, timeout_ms, clock).await?;
+    let call = own_task::spawn(next.run(Request::from_parts(head, body.into())));
+    call.await.map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the call panicked; the log says why"))
+}
+
 /// The body of a request.
 pub(super) struct Body<T>(pub(super) T);
 
 impl<T: DeserializeOwned> FromRequest<Arc<Native>> for Body<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, native: &Arc<Native>) -> Result<Self, Problem> {
-        let BodyLimits { bytes_max, timeout_s } = native.body_limits;
-        let (timeout_ms, clock) = (timeout_s.saturating_mul(1_000), &*native.pipeline.clock);
-        let bytes = body::read(request.into_body(), bytes_max, timeout_ms, clock).await?;
+    async fn from_request(request: Request, _: &Arc<Native>) -> Result<Self, Problem> {
+        // It was read and bounded before.
+        let bytes = to_bytes(request.into_body(), usize::MAX).await.map_err(|_| Problem::from(BodyError::Broken))?;
         let bytes = if bytes.is_empty() { Bytes::from_static(b"{}") } else { bytes };
         let refused = |error| Problem::bad_request(format!("the body is not what this takes: {}", reason(&error)));
         serde_json::from_slice(&bytes).map(Self).map_err(refused)
@@ -107,12 +125,14 @@ impl From<Refusal> for Problem {
     }
 }
 
-/// What a failed creation, or replacement, of an app means.
-pub(super) fn app_not_stored(error: CreateError) -> Problem {
-    match error {
-        CreateError::Exists => {
-            Problem::new(StatusCode::CONFLICT, "the app's name, or one of its keys, is another app's")
+/// What a failed creation, or change, of an app means. Those of accounts are refusals.
+impl From<CreateError> for Problem {
+    fn from(error: CreateError) -> Self {
+        match error {
+            CreateError::Exists => {
+                Self::new(StatusCode::CONFLICT, "the app's name, or one of its keys, is another app's")
+            }
+            CreateError::Store(error) => error.into(),
         }
-        CreateError::Store(error) => error.into(),
     }
 }

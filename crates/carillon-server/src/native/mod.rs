@@ -81,5 +81,6 @@ fn routes(native: Arc<Native>) -> Router {
         .method_not_allowed_fallback(|| async {
             Problem::new(http::StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method")
         })
+        .layer(from_fn_with_state(Arc::clone(&native), body::read_and_run))
         .with_state(native)
 }

@@ -28,8 +28,12 @@ struct Operator {
 impl Operator {
     /// Of a server with the app `shop`, whose only backend speaks a dialect that lower-cases names.
     async fn new() -> Self {
+        Self::with_engine(StoreEngine::Memory).await
+    }
+
+    async fn with_engine(engine: StoreEngine) -> Self {
         let data = TempDir::new().unwrap();
-        let store = StoreSection { engine: StoreEngine::Memory, ..StoreSection::default() };
+        let store = StoreSection { engine, ..StoreSection::default() };
         let config = Config { data: data.path().to_owned(), store, ..Config::default() };
         let clock = Arc::new(FakeClock::new(1_700_000_000_000));
         let ports = Ports { clock: clock.clone(), random: Arc::new(SeededRandom::new(7)) };
@@ -43,7 +47,15 @@ impl Operator {
     }
 
     async fn post_body(&self, path: &str, body: Body) -> (u16, Value) {
-        let request = Request::post(format!("/carillon/v1{path}")).body(body).unwrap();
+        self.call("POST", path, body).await
+    }
+
+    async fn patch(&self, path: &str, body: &Value) -> (u16, Value) {
+        self.call("PATCH", path, Body::from(body.to_string())).await
+    }
+
+    async fn call(&self, method: &str, path: &str, body: Body) -> (u16, Value) {
+        let request = Request::builder().method(method).uri(format!("/carillon/v1{path}")).body(body).unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
         let status = response.status().as_u16();
         let body = response.into_body().collect().await.unwrap().to_bytes();
@@ -213,5 +225,54 @@ async fn what_is_no_message_to_a_room_is_not_explained() {
     ] {
         let (found, why) = explain(body.clone()).await;
         assert!(found == status && why.contains(detail), "{body}: {found} {why}");
+    }
+}
+
+#[tokio::test]
+async fn changes_of_an_app_at_the_same_time_take_nothing_of_each_other_back() {
+    // Of this engine each change waits for the disk, so that the others begin meanwhile.
+    let operator = Operator::with_engine(StoreEngine::Embedded).await;
+    let (which, window, devices) =
+        (json!({ "which": "token" }), json!({ "recall_window_s": 7 }), json!({ "devices": "one" }));
+    let (rotated, limited, alone) = tokio::join!(
+        operator.post("/apps/shop/rotate-secret", &which),
+        operator.patch("/apps/shop", &window),
+        operator.patch("/apps/shop", &devices),
+    );
+    assert_eq!([rotated.0, limited.0, alone.0], [200; 3]);
+    let (_, credentials) = operator.call("GET", "/apps/shop/credentials", Body::empty()).await;
+    assert_eq!(credentials["token_secret"], rotated.1["token_secret"], "the secret that was replaced is void");
+    let (_, listed) = operator.call("GET", "/apps", Body::empty()).await;
+    assert_eq!(listed["apps"][0]["devices"], "one");
+}
+
+#[tokio::test]
+async fn a_call_whose_caller_goes_away_runs_to_its_end() {
+    let operator = Operator::with_engine(StoreEngine::Embedded).await;
+    let change = json!({ "devices": "one" });
+    let mut left = Box::pin(operator.patch("/apps/shop", &change));
+    assert!(left.as_mut().now_or_never().is_none());
+    drop(left);
+    let (_, app) = operator.patch("/apps/shop", &json!({ "recall_window_s": 7 })).await;
+    assert_eq!(app["devices"], "one");
+}
+
+#[tokio::test]
+async fn settings_that_nothing_can_run_with_are_refused_in_a_change_as_in_a_new_app() {
+    let operator = Operator::new().await;
+    for (settings, detail) in [
+        (json!({ "inbox_retention_days": 0 }), "`inbox_retention_days`: must not be 0"),
+        (json!({ "rooms": { "history_retention_days": 0 } }), "`rooms.history_retention_days`: must not be 0"),
+        (
+            json!({ "limits": { "send_message": { "calls": 5, "window_s": 0, "shut_out_s": 1 } } }),
+            "`limits`: `send_message` has a window_s of 0",
+        ),
+    ] {
+        let mut wanted = settings.clone();
+        wanted["name"] = "other".into();
+        for (status, problem) in [operator.post("/apps", &wanted).await, operator.patch("/apps/shop", &settings).await]
+        {
+            assert_eq!((status, &problem["detail"]), (400, &json!(detail)));
+        }
     }
 }

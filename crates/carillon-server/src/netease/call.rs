@@ -21,6 +21,7 @@ use super::running::{self, Entry};
 use super::{Netease, auth, chatroom, history, msg, read, user};
 use crate::dialect::metrics::Repeat;
 use crate::dialect::unknown;
+use crate::http::own_task;
 
 /// A call that was let in.
 #[derive(Clone)]
@@ -74,7 +75,7 @@ impl Netease {
         let body = read::read(body, &self.config, &*self.pipeline.clock).await?;
         let identity = id.map(|id| Identity::new(id, path, &body));
         let call = Call { app, endpoint, body };
-        let task = spawn(async move {
+        let task = own_task::spawn(async move {
             match identity {
                 Some(identity) => self.run_once(call, identity).await,
                 None => self.run(call, None).await,
@@ -245,9 +246,4 @@ impl Netease {
             ) => {}
         }
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the call's own handler joins it; only a client's leaving detaches it")]
-fn spawn<T: Send + 'static>(call: impl Future<Output = T> + Send + 'static) -> tokio::task::JoinHandle<T> {
-    tokio::spawn(call)
 }

@@ -23,6 +23,7 @@ use super::service::Service;
 use super::{DIALECT, Tencent, account, auth, mute, openim, presence, profile, recentcontact};
 use crate::dialect::unknown;
 use crate::http::body::{self, BodyError};
+use crate::http::own_task;
 use crate::http::peer::client_address;
 
 /// A call that was let in.
@@ -77,7 +78,7 @@ impl Tencent {
         };
         let (app, identifier) = app?;
         let body = self.read(body).await?;
-        let task = spawn(async move { self.run((app, identifier), endpoint, &body).await });
+        let task = own_task::spawn(async move { self.run((app, identifier), endpoint, &body).await });
         task.await.unwrap_or(Err(CallError::Panicked))
     }
 
@@ -153,9 +154,4 @@ impl Tencent {
             CallError::UnknownPath | CallError::Field(_) | CallError::Failed(_) | CallError::Refused(_) => {}
         }
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the call's own handler joins it; only a client's leaving detaches it")]
-fn spawn<T: Send + 'static>(call: impl Future<Output = T> + Send + 'static) -> tokio::task::JoinHandle<T> {
-    tokio::spawn(call)
 }

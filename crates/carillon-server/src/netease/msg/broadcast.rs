@@ -56,7 +56,8 @@ fn parse(form: &Form) -> Result<command::Broadcast, FieldError> {
 fn hours(form: &Form) -> Result<u64, FieldError> {
     let problem = Problem::NotBetween { min: 1, max: HOURS_MAX };
     match form.number("ttl")? {
-        None => Ok(DEFAULT_HOURS),
+        // Typed callers send 0 where they mean nothing.
+        None | Some(0) => Ok(DEFAULT_HOURS),
         Some(hours) if (1..=HOURS_MAX).contains(&hours) => Ok(hours),
         Some(_) => Err(FieldError { field: "ttl", problem }),
     }

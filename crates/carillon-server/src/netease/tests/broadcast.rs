@@ -33,6 +33,13 @@ async fn a_broadcast_has_a_sender_systems_and_a_time_to_live() {
 }
 
 #[tokio::test]
+async fn a_time_to_live_of_zero_is_none_that_is_given() {
+    let backend = Backend::unlimited().await;
+    let reply = backend.post(PATH, &[("body", "noon"), ("ttl", "0")]).await;
+    assert!(reply.contains(r#""expireTime":1700604800000"#), "{reply}");
+}
+
+#[tokio::test]
 async fn fields_that_mean_nothing_are_refused() {
     let backend = Backend::unlimited().await;
     backend.create(&["ann"]).await;
@@ -43,7 +50,6 @@ async fn fields_that_mean_nothing_are_refused() {
         &[("body", &*long)],
         &[("body", "b"), ("targetOs", r#"["ios","tv"]"#)],
         &[("body", "b"), ("targetOs", "ios")],
-        &[("body", "b"), ("ttl", "0")],
         &[("body", "b"), ("ttl", "8761")],
         &[("body", "b"), ("isOffline", "maybe")],
         &[("body", "b"), ("from", "a b")],
@@ -56,7 +62,6 @@ async fn fields_that_mean_nothing_are_refused() {
     {"code":414,"desc":"body is longer than 4096 characters"}
     {"code":414,"desc":"targetOs is not a JSON array of ios aos pc web mac"}
     {"code":414,"desc":"targetOs is not a JSON array of ios aos pc web mac"}
-    {"code":414,"desc":"ttl is not a whole number from 1 to 8760"}
     {"code":414,"desc":"ttl is not a whole number from 1 to 8760"}
     {"code":414,"desc":"isOffline is not true or false"}
     {"code":414,"desc":"from is not an accid (1 to 32 letters, digits, _ @ . -)"}

@@ -94,6 +94,7 @@ async fn messages_are_found_from_a_time_on_or_up_to_it() {
     let at = ("timetag", "1700000001000");
     assert_eq!(ids(&backend, &[at]).await, ["m1", "m0"]);
     assert_eq!(ids(&backend, &[at, ("reverse", "2"), ("limit", "1")]).await, ["m1"]);
+    assert_eq!(ids(&backend, &[at, ("reverse", "0")]).await, ["m1", "m0"], "0 is no direction that is given");
     assert_eq!(ids(&backend, &[at, ("reverse", "1")]).await, ["m1", "m2", "m3"]);
     assert_eq!(ids(&backend, &[at, ("reverse", "1"), ("limit", "2")]).await, ["m1", "m2"]);
     assert_eq!(ids(&backend, &[("timetag", "0")]).await, ["m3", "m2", "m1", "m0"], "0 is no anchor");
