@@ -23,7 +23,7 @@ pub struct StoreSection {
     pub read_queue_max: usize,
     /// Cache of the engine's blocks, in bytes.
     pub cache_bytes: u64,
-    /// Cache of decoded messages, in bytes of their stored size.
+    /// Cache of decoded messages, in bytes: about what they take in memory.
     pub message_cache_bytes: u64,
     /// Accounts whose facts are cached; above it those used least are forgotten, and read again.
     pub facts_cache_accounts: usize,

@@ -18,7 +18,7 @@ pub struct EmbeddedConfig {
     pub reserve_bytes: u64,
     /// Cache of the engine's blocks, in bytes.
     pub cache_bytes: u64,
-    /// Cache of decoded messages, in bytes of their stored size.
+    /// Cache of decoded messages, in bytes: about what they take in memory.
     pub message_cache_bytes: u64,
     /// Accounts whose facts are cached.
     pub facts_cache_accounts: usize,
