@@ -38,7 +38,10 @@ pub struct EmbeddedConfig {
     pub journal_bytes_max: u64,
     /// Open files of the engine; at least 10.
     pub open_files_max: usize,
-    /// Threads of the engine that write tables out and merge those on disk. With one, nothing is written out during a merge.
+    /// Threads of the engine that write tables out and merge those on disk. With one, nothing is written out during a merge. The
+    /// first one never merges where there are more, but hands what it is told to merge back to the queue: with all others busy,
+    /// it gets the same again at once, and turns round at the cost of a core. So there are more than merges want; how many
+    /// of them run is bounded elsewhere.
     pub engine_threads: usize,
 }
 
@@ -63,7 +66,7 @@ impl Default for EmbeddedConfig {
             memtable_bytes: 32 * MIB,
             journal_bytes_max: 256 * MIB,
             open_files_max: 256,
-            engine_threads: 3,
+            engine_threads: 8,
         }
     }
 }
