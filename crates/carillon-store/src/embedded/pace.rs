@@ -8,8 +8,8 @@
 //! Of many merges at once only some run: the engine has more threads than it needs for them (`engine_threads`), and all of them
 //! together would take the cores away from whom they serve. The others rest, each with its tables, until one ends.
 //!
-//! A merge that rests for a group still gets an eighth of a core. Where that is not enough, tables pile up, and it does not rest until they
-//! are merged: reads would get slow, and in the end the engine stops writes.
+//! A merge that rests for a group still gets an eighth of a core. Where that is not enough, tables pile up, and it does not rest
+//! until they are merged: reads would get slow, and in the end the engine stops writes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -28,6 +28,9 @@ const RESTS_MAX: u32 = 4;
 const RUNNING_MAX: usize = 2;
 
 const REST: Duration = Duration::from_micros(100);
+
+/// Between two looks of a merge that waits for a place: others may run for seconds, and closing the engine waits for this.
+const WAIT: Duration = Duration::from_millis(10);
 
 /// New tables of a keyspace that have not been merged yet, at which merges do not rest. The engine slows writes down at 20.
 const BEHIND: usize = 12;
@@ -124,7 +127,7 @@ impl CompactionFilter for Merge {
             self.rows = 0;
             // Those that run end, as they wait for nobody who rests: so this ends, too, and so does closing the engine.
             while self.must_wait() {
-                std::thread::sleep(REST);
+                std::thread::sleep(WAIT);
             }
             let mut rests = 0;
             while rests < RESTS_MAX && self.pace.may_rest() {

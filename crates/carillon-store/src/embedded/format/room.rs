@@ -2,7 +2,8 @@
 //! no one room lies under the number 0, which is no room's.
 //!
 //! Histories lie by time, because they are asked for by time; the id tells apart what is of one millisecond, in the order
-//! of commits. They are asked for by kind, too, and a kind may be rare: so each message has a row under its kind. Fixed members lie by when they came, the last one first, beside what is kept of them by account.
+//! of commits. They are asked for by kind, too, and a kind may be rare: so each message has a row under its kind. Fixed members
+//! lie by when they came, the last one first, beside what is kept of them by account.
 
 use std::ops::Bound;
 
