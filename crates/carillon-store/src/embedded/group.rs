@@ -113,7 +113,7 @@ impl<'a> Group<'a> {
             return (told, outcome);
         }
         self.state.groups = groups;
-        self.state.keep_heads(self.heads);
+        self.state.heads.keep(groups, self.heads);
         self.state.keep_pointed(self.pointed);
         self.state.keep_rooms(self.room_heads);
         (told, Ok(()))
@@ -212,9 +212,9 @@ impl<'a> Group<'a> {
     /// Makes sure that [`Group::next_offset`] knows the account.
     pub(crate) fn load_head(&mut self, account: AccountNo) -> Result<(), StoreError> {
         if !self.heads.contains_key(&account) {
-            let head = match self.state.head(account) {
+            let head = match self.state.heads.get(account) {
                 Some(head) => head,
-                None => super::inbox::top(self.db, account)?,
+                None => super::inbox::top(&self.db.database.snapshot(), self.db, account)?,
             };
             self.heads.insert(account, head);
         }

@@ -38,11 +38,11 @@ pub(crate) fn state(
 }
 
 /// The highest offset that the account was given: what a commit needs of the state, for half of the work.
-pub(crate) fn top(db: &Db, account: AccountNo) -> Result<Offset, StoreError> {
+pub(crate) fn top(snapshot: &Snapshot, db: &Db, account: AccountNo) -> Result<Offset, StoreError> {
     let all = format::inbox(account, Offset::ZERO)..=format::inbox(account, format::OFFSET_MAX);
-    match db.inbox.range(all).next_back() {
+    match snapshot.range(&db.inbox, all).next_back() {
         Some(last) => offset(&last.key().map_err(unknown)?),
-        None => trimmed_top(&db.database.snapshot(), db, account),
+        None => trimmed_top(snapshot, db, account),
     }
 }
 

@@ -13,6 +13,7 @@ mod format;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod group;
+mod heads;
 mod home;
 mod inbox;
 mod leftover;

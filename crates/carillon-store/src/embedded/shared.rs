@@ -7,6 +7,7 @@ use carillon_core::port::{Clock, CreateError, OpenRoomError, StoreError};
 use super::config::EmbeddedConfig;
 use super::db::Slot;
 use super::facts::Facts;
+use super::heads::Heads;
 use super::home::Home;
 use super::messages::Messages;
 use super::metrics::StoreMetrics;
@@ -24,6 +25,7 @@ pub(crate) struct Shared {
     pub(crate) space: Space,
     pub(crate) pace: Arc<Pace>,
     pub(crate) facts: Facts,
+    pub(crate) heads: Arc<Heads>,
     pub(crate) messages: Messages,
     pub(crate) removed: Removed,
     pub(crate) metrics: Arc<StoreMetrics>,

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use carillon_core::model::{App, Room, RoomKey};
 use carillon_core::port::StoreError;
-use carillon_core::{AccountNo, AppId, MessageId, Offset};
+use carillon_core::{AccountNo, AppId, MessageId};
 use quick_cache::unsync::Cache;
 
 use super::config::EmbeddedConfig;
 use super::db::{Db, unknown};
 use super::format::{self, Tag};
+use super::heads::Heads;
 use super::record::{self, AppRecord};
 use super::seal;
 use super::trim::{Bounds, Cursor};
@@ -34,7 +35,7 @@ pub(crate) struct State {
     pub(crate) cursor: Option<Cursor>,
     /// The bounds of the last cycle that ended.
     pub(crate) trimmed_to: Bounds,
-    heads: Cache<AccountNo, Offset>,
+    pub(crate) heads: Arc<Heads>,
     /// Conversations, lower account first, that have their pointers.
     pointed: Cache<(AccountNo, AccountNo), ()>,
     rooms: Cache<RoomKey, RoomHead>,
@@ -49,7 +50,7 @@ pub(crate) struct RoomHead {
 }
 
 impl State {
-    pub(crate) fn load(db: &Db, config: &EmbeddedConfig) -> Result<Self, StoreError> {
+    pub(crate) fn load(db: &Db, config: &EmbeddedConfig, heads: &Arc<Heads>) -> Result<Self, StoreError> {
         let number = |tag, first| {
             let key = format::rest(tag);
             let value = db.rest.get(&key).map_err(unknown)?;
@@ -63,7 +64,7 @@ impl State {
         let (apps, next_id, settled) = (apps(db)?, MessageId(next_id), MessageId(settled));
         // Whoever knew what became of these is gone.
         let gaps = if settled < next_id { vec![(settled, next_id)] } else { Vec::new() };
-        let heads = Cache::new(config.heads_cache_accounts);
+        heads.forget_all(groups);
         let pointed = Cache::new(config.conversations_cache);
         let rooms = Cache::new(config.rooms_cache);
         let last_app = number(Tag::LastApp, 0)?;
@@ -80,20 +81,10 @@ impl State {
             broadcasts_kept_max: config.broadcasts_kept_max,
             cursor: None,
             trimmed_to: Bounds::new(),
-            heads,
+            heads: Arc::clone(heads),
             pointed,
             rooms,
         })
-    }
-
-    pub(crate) fn head(&self, account: AccountNo) -> Option<Offset> {
-        self.heads.get(&account).copied()
-    }
-
-    pub(crate) fn keep_heads(&mut self, heads: HashMap<AccountNo, Offset>) {
-        for (account, head) in heads {
-            self.heads.insert(account, head);
-        }
     }
 
     pub(crate) fn is_pointed(&self, low: AccountNo, high: AccountNo) -> bool {

@@ -20,6 +20,7 @@ use super::db::{Db, Slot};
 use super::facts::Facts;
 use super::format::{self, Tag};
 use super::group::Group;
+use super::heads::Heads;
 use super::home::{Home, OpenError};
 use super::inbox::{self, Reader};
 use super::leftover::Leftovers;
@@ -56,7 +57,8 @@ impl EmbeddedStore {
         let home = Home::open(path)?;
         let pace = Arc::default();
         let db = Db::open(&home.engine(), &config, &pace)?;
-        let state = State::load(&db, &config).map_err(|error| OpenError::Damaged(error.to_string()))?;
+        let heads = Arc::new(Heads::new(config.heads_cache_accounts));
+        let state = State::load(&db, &config, &heads).map_err(|error| OpenError::Damaged(error.to_string()))?;
         home.synced.lost(state.groups).map_or(Ok(()), |lost| Err(OpenError::Damaged(lost)))?;
         let removed = Removed::default();
         removed.load(&db).map_err(|error| OpenError::Damaged(error.to_string()))?;
@@ -66,6 +68,7 @@ impl EmbeddedStore {
             pace,
             home,
             facts: Facts::new(config.facts_cache_accounts),
+            heads,
             messages: Messages::new(config.message_cache_bytes),
             removed,
             metrics: StoreMetrics::new(),
@@ -220,11 +223,13 @@ impl Store for EmbeddedStore {
         let mut facts = self.shared.facts.get(app, ids);
         let unknown: Vec<(usize, AccountId)> =
             ids.iter().cloned().enumerate().filter(|(at, _)| facts[*at].is_none()).collect();
-        if unknown.is_empty() {
+        // Whoever asks is about to send something to these, and the writer would have to look that up while others wait for it.
+        let headless = self.shared.heads.missing(facts.iter().flatten().map(|facts| facts.no));
+        if unknown.is_empty() && headless.is_empty() {
             return Ok(facts);
         }
         let read = move |shared: &Shared, db: &Db| {
-            let version = shared.facts.version();
+            let (version, since) = (shared.facts.version(), shared.heads.since());
             // After the version: if the app is removed from here on, nothing of it is cached.
             if shared.removed.holds(app) {
                 return Ok(Vec::new());
@@ -237,6 +242,10 @@ impl Store for EmbeddedStore {
                 }
             }
             shared.facts.put(version, app, found.iter().map(|(_, id, facts)| (id.clone(), *facts)));
+            let nos = found.iter().map(|(_, _, facts)| facts.no).chain(headless);
+            for no in nos {
+                shared.heads.put(since, no, inbox::top(&snapshot, db, no)?);
+            }
             Ok(found)
         };
         for (at, _, found) in self.threads.read(read).await? {

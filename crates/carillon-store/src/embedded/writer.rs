@@ -202,7 +202,7 @@ impl Writer {
             shared.messages.clear();
             let db = Db::open(&shared.home.engine(), &shared.config, &shared.pace)
                 .map_err(|error| StoreError::Unknown(error.to_string()))?;
-            let loaded = State::load(&db, &shared.config)?;
+            let loaded = State::load(&db, &shared.config, &shared.heads)?;
             shared.home.synced.lost(loaded.groups).map_or(Ok(()), |lost| Err(StoreError::Damaged(lost)))?;
             shared.removed.load(&db)?;
             untold = broadcasts_from(shared, &db, &loaded, self.told)?;
