@@ -6,6 +6,7 @@
 mod batches;
 mod entry;
 mod objects;
+mod quotes;
 mod repeats;
 mod report;
 mod source;

@@ -9,6 +9,7 @@ use anyhow::{Context as _, bail};
 use csv_core::ReadRecordResult;
 
 use super::entry::{Entry, FIELDS, Field};
+use super::quotes::Quotes;
 use super::source::{LINE_BYTES_MAX, Line};
 
 /// More than there are fields, so that a line with too many values is not taken for one with enough.
@@ -29,6 +30,9 @@ impl<R: BufRead> Table<R> {
     }
 
     fn entry(&self) -> Result<Entry, String> {
+        if self.records.quotes.are_misplaced() {
+            return Err("in a value in quotation marks, a quotation mark is not doubled".to_owned());
+        }
         let (found, expected) = (self.records.count, self.columns.len());
         if found != expected {
             return Err(format!("its values are {found}, and the names in the file's first line {expected}"));
@@ -79,6 +83,7 @@ fn columns<'a>(names: impl Iterator<Item = &'a [u8]>) -> anyhow::Result<Vec<Fiel
 struct Records<R> {
     input: R,
     parser: csv_core::Reader,
+    quotes: Quotes,
     /// The line of the next byte.
     line: u64,
     /// The line that the record begins at.
@@ -94,7 +99,7 @@ struct Records<R> {
 impl<R: BufRead> Records<R> {
     fn new(input: R) -> Self {
         let (parser, text) = (csv_core::Reader::new(), vec![0; LINE_BYTES_MAX].into());
-        Self { input, parser, line: 1, begin: 1, text, ends: [0; VALUES_MAX], count: 0 }
+        Self { input, parser, quotes: Quotes::default(), line: 1, begin: 1, text, ends: [0; VALUES_MAX], count: 0 }
     }
 
     /// Reads a record, and tells the line that it begins at; `None` at the end.
@@ -103,13 +108,17 @@ impl<R: BufRead> Records<R> {
         if !self.skip_line_ends()? {
             return Ok(None);
         }
-        self.begin = self.line;
+        (self.begin, self.quotes) = (self.line, Quotes::default());
         let (mut bytes, mut ends) = (0, 0);
         loop {
             let piece = self.input.fill_buf()?;
+            if piece.is_empty() && self.quotes.are_open() {
+                bail!("the file ends in it: a quotation mark is not closed");
+            }
             let (result, read, written, ended) =
                 self.parser.read_record(piece, &mut self.text[bytes..], &mut self.ends[ends..]);
             self.line += line_ends(&piece[..read]);
+            self.quotes.pass(&piece[..read]);
             self.input.consume(read);
             (bytes, ends, self.count) = (bytes + written, ends + ended, self.count + ended);
             match result {
@@ -221,6 +230,34 @@ mod tests {
         assert!(table.next().unwrap().is_ok());
         let error = table.next().unwrap().err().unwrap();
         assert!(error.to_string().contains("begins at line 3"), "{error}");
+    }
+
+    #[test]
+    fn a_quotation_mark_that_is_not_closed_takes_no_lines_into_a_value() {
+        for text in ["accid,name\nann,a\nbob,\"B\ncarl,c\n", "accid,name\nann,a\nbob,\"B\"\""] {
+            for capacity in [1, 64] {
+                let mut table = Table::new(BufReader::with_capacity(capacity, text.as_bytes())).unwrap();
+                assert!(table.next().unwrap().is_ok());
+                let error = format!("{:#}", table.next().unwrap().err().unwrap());
+                assert!(error.contains("begins at line 3") && error.contains("not closed"), "{error}");
+            }
+        }
+        assert!(Table::new(&b"accid,\"name\nann,a"[..]).is_err());
+    }
+
+    #[test]
+    fn a_quotation_mark_that_is_not_doubled_refuses_its_record() {
+        let text = "accid,name\nann,\"A\"x\nbob,\"B\" \ncarl,5\"\ndora,\"\"\"\"\neve,\"E\"";
+        let refused = || Err("in a value in quotation marks, a quotation mark is not doubled".to_owned());
+        let found = lines(text.as_bytes());
+        let expected = [
+            (2, refused()),
+            (3, refused()),
+            (4, Ok("carl".to_owned())),
+            (5, Ok("dora".to_owned())),
+            (6, Ok("eve".to_owned())),
+        ];
+        assert_eq!(found, expected);
     }
 
     #[test]
