@@ -85,8 +85,7 @@ impl Shard {
         } else if let Some(request) = command.presence.take_if(|it| it.channel != INBOX) {
             self.ask(id, command.id, Query::Presence(request.channel));
         } else if let Some(request) = command.publish.or(command.presence).or(command.sub_refresh) {
-            let error = if request.channel == INBOX { ErrorCode::NOT_AVAILABLE } else { ErrorCode::UNKNOWN_CHANNEL };
-            self.fail(id, command.id, error);
+            self.fail(id, command.id, self.not_offered(id, &request.channel));
         } else if let Some(request) = command.history {
             self.ask(id, command.id, Query::History(request));
         } else if let Some(request) = command.rpc {
@@ -94,6 +93,12 @@ impl Shard {
         } else {
             self.close_and_send(id, Close::BAD_REQUEST);
         }
+    }
+
+    /// Why a channel does not do something that none of them does: where the connection is in it, there is such a channel.
+    pub(super) fn not_offered(&self, id: ConnId, channel: &str) -> ErrorCode {
+        let is_in = channel == INBOX || self.own_room(id, channel).is_some();
+        if is_in { ErrorCode::NOT_AVAILABLE } else { ErrorCode::UNKNOWN_CHANNEL }
     }
 
     fn take_pong(self: &Rc<Self>, id: ConnId, command: &Command) {

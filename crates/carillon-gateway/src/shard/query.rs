@@ -170,7 +170,7 @@ impl Shard {
 
     async fn history(&self, id: ConnId, command: u32, request: HistoryRequest) -> Result<Reply, Failed> {
         if request.channel != INBOX {
-            return Err(ErrorCode::UNKNOWN_CHANNEL.into());
+            return Err(self.not_offered(id, &request.channel).into());
         }
         let account = self.with(id, |it| it.account).ok_or(ErrorCode::INTERNAL)?;
         let store = &self.server.pipeline.store;

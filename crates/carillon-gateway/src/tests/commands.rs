@@ -43,6 +43,27 @@ async fn what_is_not_offered_is_refused_with_its_code() {
 }
 
 #[tokio::test]
+async fn what_no_room_does_is_not_available_to_its_members_and_of_others_there_is_no_such_channel() {
+    let world = World::new().await;
+    world.accounts(&["ann", "bob"]).await;
+    let room = world.room("ann").await.key.no;
+    let channel = format!("room:{room}");
+    let mut ann = world.member("ann", room, Value::Null).await;
+    let mut bob = world.connected("bob", "phone").await;
+    let table = [
+        json!({"id": 7, "publish": {"channel": channel, "data": {}}}),
+        json!({"id": 7, "history": {"channel": channel}}),
+        json!({"id": 7, "sub_refresh": {"channel": channel, "token": "T"}}),
+    ];
+    for command in table {
+        for (client, code) in [(&mut ann, 108), (&mut bob, 102)] {
+            client.say(&command).await;
+            assert_eq!(client.next().await["error"]["code"], code, "{command}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn unsubscribe_ping_and_presence_stats_are_answered() {
     let (world, mut ann) = with_ann().await;
     let _other = world.connected("ann", "web").await;
