@@ -88,6 +88,9 @@ async fn a_table_is_imported_line_by_line_and_a_second_run_finds_it_done() {
     assert_eq!(again.err, "0 created, 0 updated, 3 unchanged, 0 differing, 4 refused\n");
     assert_eq!(again.out, first.out, "whoever lost the tokens gets them again");
     assert_eq!(std::fs::read_to_string(refused).unwrap(), REFUSED);
+    let emptied = there.import(&[&file, "--refused", &file]).await;
+    assert!(emptied.code == Some(1) && emptied.err.contains("would empty it"), "{}", emptied.err);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), TABLE);
     there.server.kill().await;
 }
 

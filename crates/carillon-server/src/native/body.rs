@@ -42,7 +42,14 @@ pub(super) async fn read_and_run(
     let BodyLimits { bytes_max, timeout_s } = native.body_limits;
     let (timeout_ms, clock) = (timeout_s.saturating_mul(1_000), &*native.pipeline.clock);
     let (head, body) = request.into_parts();
-    let body = body::read(body, bytes_max, timeout_ms, clock).await?;
+    let body = body::read(body, bytes_max, timeout_ms, clock).await.map_err(|error| match error {
+        BodyError::TooLarge => {
+            let detail = format!("the body is longer than {bytes_max} bytes, which is `body_bytes_max` in `[http]`");
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+        }
+        BodyError::TooSlow => Problem::new(StatusCode::REQUEST_TIMEOUT, "the body took too long to arrive"),
+        BodyError::Broken => broken_off(),
+    })?;
     let call = own_task::spawn(next.run(Request::from_parts(head, body.into())));
     call.await.map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the call panicked; the log says why"))
 }
@@ -55,7 +62,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Native>> for Body<T> {
 
     async fn from_request(request: Request, _: &Arc<Native>) -> Result<Self, Problem> {
         // It was read and bounded before.
-        let bytes = to_bytes(request.into_body(), usize::MAX).await.map_err(|_| Problem::from(BodyError::Broken))?;
+        let bytes = to_bytes(request.into_body(), usize::MAX).await.map_err(|_| broken_off())?;
         let bytes = if bytes.is_empty() { Bytes::from_static(b"{}") } else { bytes };
         let refused = |error| Problem::bad_request(format!("the body is not what this takes: {}", reason(&error)));
         serde_json::from_slice(&bytes).map(Self).map_err(refused)
@@ -71,14 +78,8 @@ pub(super) fn reason(error: &serde_json::Error) -> String {
     }
 }
 
-impl From<BodyError> for Problem {
-    fn from(error: BodyError) -> Self {
-        match error {
-            BodyError::TooLarge => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large"),
-            BodyError::TooSlow => Self::new(StatusCode::REQUEST_TIMEOUT, "the body took too long to arrive"),
-            BodyError::Broken => Self::bad_request("the body broke off"),
-        }
-    }
+fn broken_off() -> Problem {
+    Problem::bad_request("the body broke off")
 }
 
 impl From<StoreError> for Problem {

@@ -187,7 +187,10 @@ async fn a_batch_is_refused_as_a_whole_where_it_is_too_large_or_for_no_app() {
 async fn a_body_that_is_too_large_or_does_not_arrive_in_time_is_refused_and_does_nothing() {
     let operator = Operator::new().await;
     let (status, problem) = operator.post("/apps", &json!({ "name": "x".repeat(65_536) })).await;
-    assert_eq!((status, &problem["detail"]), (413, &json!("the body is too large")));
+    assert_eq!(
+        (status, &problem["detail"]),
+        (413, &json!("the body is longer than 65536 bytes, which is `body_bytes_max` in `[http]`"))
+    );
     let start = stream::iter([Ok::<_, Infallible>(r#"{"name":"late"}"#)]);
     let call = operator.post_body("/apps", Body::from_stream(start.chain(stream::pending())));
     // Runs until it waits for more.

@@ -12,9 +12,9 @@ mod report;
 mod source;
 mod table;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use futures_util::stream::{self, StreamExt as _};
 use serde_json::json;
@@ -58,6 +58,9 @@ pub(super) struct Accounts {
 impl Import {
     pub(super) async fn run(self, place: &Place) -> anyhow::Result<Outcome> {
         let Self::Accounts(accounts) = self;
+        if accounts.refused.as_deref().is_some_and(|refused| are_same(&accounts.file, refused)) {
+            bail!("--refused names the file that is imported, and would empty it: name another one");
+        }
         let source = Source::open(&accounts.file)?;
         let admin = Admin::open(place).await?;
         let done = accounts.on(&admin, source).await;
@@ -95,6 +98,11 @@ impl Accounts {
         })?;
         Ok(outcome)
     }
+}
+
+/// Whether both are one file; what is not there yet is no other one.
+fn are_same(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
 /// The native API has one name of its own for a field of the file.

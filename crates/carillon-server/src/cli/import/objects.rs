@@ -1,9 +1,10 @@
 //! JSON lines: an object in each line. Empty lines are skipped.
 
-use std::collections::BTreeMap;
+use std::fmt;
 use std::io::{BufRead, Read as _};
 
 use anyhow::Context as _;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -51,20 +52,50 @@ impl<R: BufRead> Iterator for Objects<R> {
     }
 }
 
+/// The members of an object as they are written: a map would keep the last one of a name, and say nothing.
+struct Members(Vec<(String, Box<RawValue>)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(InOrder)
+    }
+}
+
+struct InOrder;
+
+impl<'de> Visitor<'de> for InOrder {
+    type Value = Members;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
+        }
+        Ok(Members(members))
+    }
+}
+
 fn entry(line: &[u8]) -> Result<Entry, String> {
     if line.len() > LINE_BYTES_MAX {
         return Err(format!("it is longer than {LINE_BYTES_MAX} bytes"));
     }
     // Serde's words may quote a value, which may be a secret.
-    let object: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(line)
+    let Members(members) = serde_json::from_slice(line)
         .map_err(|error| format!("it is not a JSON object in one line: look at column {}", error.column()))?;
-    let mut fields = Vec::with_capacity(object.len());
-    for (key, value) in object {
+    let mut fields: Vec<(Field, String)> = Vec::with_capacity(members.len());
+    for (key, value) in members {
         let Some(field) = Field::named(&key) else {
             return Err(format!("it has {key:?}, which is no field of an account: those are {FIELDS}"));
         };
         // What nothing keeps may be anything.
         if field != Field::Ignored {
+            if fields.iter().any(|(named, _)| *named == field) {
+                return Err(format!("it has {key} twice"));
+            }
             fields.push((field, text(&key, &value)?));
         }
     }
@@ -127,6 +158,13 @@ mod tests {
             (10, Ok(json!({ "account": "eve", "ex": r#"{"uid":123456789012345678901, "level":3}"# })))
         );
         assert!(found[6].1.as_ref().unwrap_err().contains("has \"mute\""));
+    }
+
+    #[test]
+    fn a_line_that_names_a_field_twice_is_refused() {
+        let text = "{\"accid\":\"ann\",\"name\":\"A\",\"accid\":\"bob\"}\n{\"accid\":\"carl\",\"bid\":1,\"bid\":2}";
+        let expected = [(1, Err("it has accid twice".to_owned())), (2, Ok(json!({ "account": "carl" })))];
+        assert_eq!(lines(text), expected);
     }
 
     #[test]
