@@ -2,7 +2,7 @@
 //!
 //! One writer thread (`writer`) syncs groups of writes (`group`, `apply`); a few reader threads (`threads`) read from
 //! snapshots (`inbox`, `reads`, `room`). `trim` and `removed` take away what is not kept, `leftover` frees what the engine has
-//! replaced, `pace` has merges give way to writes. What lies on disk is in `format`, `seal` and `record`.
+//! replaced, `pace` has merges give way to writes, and `writeback` has tables go to disk a little at a time. What lies on disk is in `format`, `seal` and `record`.
 
 mod apply;
 mod config;
@@ -34,6 +34,7 @@ mod store;
 mod synced;
 mod threads;
 mod trim;
+mod writeback;
 mod writer;
 
 pub use config::EmbeddedConfig;

@@ -14,6 +14,7 @@ use super::metrics::StoreMetrics;
 use super::pace::Pace;
 use super::removed::Removed;
 use super::space::Space;
+use super::writeback::Writeback;
 
 /// Dropped, and with it the directory unlocked, when the store and its threads are gone.
 pub(crate) struct Shared {
@@ -24,6 +25,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) space: Space,
     pub(crate) pace: Arc<Pace>,
+    pub(crate) writeback: Writeback,
     pub(crate) facts: Facts,
     pub(crate) heads: Arc<Heads>,
     pub(crate) messages: Messages,

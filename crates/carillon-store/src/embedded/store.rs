@@ -31,6 +31,7 @@ use super::shared::{Failure, Shared};
 use super::space::Space;
 use super::state::{self, State};
 use super::threads::{Kind, Threads};
+use super::writeback::Writeback;
 use super::writer::Writer;
 use super::{conversation, reads, records, trim};
 
@@ -60,12 +61,15 @@ impl EmbeddedStore {
         let heads = Arc::new(Heads::new(config.heads_cache_accounts));
         let state = State::load(&db, &config, &heads).map_err(|error| OpenError::Damaged(error.to_string()))?;
         home.synced.lost(state.groups).map_or(Ok(()), |lost| Err(OpenError::Damaged(lost)))?;
+        let io = |error| OpenError::Io { path: path.into(), error };
+        let writeback = Writeback::start(home.engine()).map_err(io)?;
         let removed = Removed::default();
         removed.load(&db).map_err(|error| OpenError::Damaged(error.to_string()))?;
         let shared = Arc::new(Shared {
             slot: Slot::new(db),
             space: Space::new(home.path.clone(), config.reserve_bytes, Arc::clone(&clock)),
             pace,
+            writeback,
             home,
             facts: Facts::new(config.facts_cache_accounts),
             heads,
@@ -75,7 +79,6 @@ impl EmbeddedStore {
             config,
             clock,
         });
-        let io = |error| OpenError::Io { path: path.into(), error };
         let leftovers = Leftovers::start().map_err(io)?;
         let writer = |jobs| Writer::new(Arc::clone(&shared), fanout, leftovers, state, jobs);
         let threads = Threads::start(&shared, writer).map_err(io)?;

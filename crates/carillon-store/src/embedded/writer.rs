@@ -101,6 +101,7 @@ impl Writer {
             let db = slot.as_ref().expect("a slot that was got is full");
             self.leftovers.look(db);
             shared.pace.look(&db.keyspaces());
+            shared.writeback.wake();
             let _merges_rest = shared.pace.write();
             self.apply(db, first, room)
         };
