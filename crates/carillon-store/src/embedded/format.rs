@@ -1,4 +1,4 @@
-//! The keys of the disk format, version 4: big-endian, so that the engine's order is ours.
+//! The keys of the disk format, version 5: big-endian, so that the engine's order is ours.
 //!
 //! Five keyspaces: `inbox`, `history` and `bodies` hold what is many, `rooms` all of each room together (`format/room.rs`),
 //! `rest` everything else under a tag byte.
@@ -9,10 +9,10 @@ use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 
 pub(crate) mod room;
 
-pub(crate) const VERSION: u32 = 4;
+pub(crate) const VERSION: u32 = 5;
 
 /// The oldest version that is read. Those before it were never released.
-pub(crate) const OLDEST_VERSION: u32 = 4;
+pub(crate) const OLDEST_VERSION: u32 = 5;
 
 /// Marks say what was the first id of a minute: age is known that exactly.
 pub(crate) const MINUTE_MS: u64 = 60_000;

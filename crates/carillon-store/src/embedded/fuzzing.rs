@@ -16,7 +16,7 @@ const KEY: &[u8] = b"key";
 pub fn record(input: &[u8]) {
     let Some((kind, bytes)) = input.split_first() else { return };
     match kind % 9 {
-        0 => round_trip(bytes, |account: &Account| AccountRecord::from(account)),
+        0 => round_trip(bytes, |account: &Account| AccountRecord::new(account, false)),
         1 => round_trip(bytes, |app: &App| AppRecord::from(app)),
         2 => round_trip(bytes, |message: &Message| MessageRecord::new(message, 0, &fates())),
         3 => round_trip(bytes, |request: &RequestRecord| request.clone()),

@@ -144,14 +144,14 @@ mod tests {
         assert!(Home::open(&path).is_ok(), "its own format is opened again");
         for (text, expected) in [
             (
-                ours.replace("format 4", "format 5"),
-                "has format 5, and this server knows formats up to 4: run a newer server",
+                ours.replace("format 5", "format 6"),
+                "has format 6, and this server knows formats up to 5: run a newer server",
             ),
             (
-                ours.replace("format 4", "format 3"),
-                "has format 3, which no released server wrote: choose another data directory",
+                ours.replace("format 5", "format 4"),
+                "has format 4, which no released server wrote: choose another data directory",
             ),
-            (ours.replace("format 4", "format four"), "does not say which format it has"),
+            (ours.replace("format 5", "format five"), "does not say which format it has"),
             ("something else\n".to_owned(), "does not say which format it has"),
             (String::new(), "does not say which format it has"),
         ] {

@@ -59,10 +59,11 @@ pub(crate) fn facts(
     app: AppId,
     id: &AccountId,
 ) -> Result<Option<AccountFacts>, StoreError> {
-    let Some(account) = account(snapshot, db, app, id)? else { return Ok(None) };
-    let Account { no, blocked, muted, signed_since_ms, .. } = account;
-    let mut own = snapshot.prefix(&db.rest, format::by_account(Tag::Blocked, no));
-    let has_blocklist = own.next().map(fjall::Guard::key).transpose().map_err(unknown)?.is_some();
+    let key = format::account(app, id);
+    let Some(value) = snapshot.get(&db.rest, &key).map_err(unknown)? else { return Ok(None) };
+    let record = record::decode::<AccountRecord>(&key, &value)?;
+    let has_blocklist = record.has_blocklist;
+    let Account { no, blocked, muted, signed_since_ms, .. } = record.try_into()?;
     Ok(Some(AccountFacts { no, blocked, muted, has_blocklist, signed_since_ms }))
 }
 

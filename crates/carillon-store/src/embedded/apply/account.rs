@@ -57,7 +57,7 @@ pub(crate) fn create(
     if !account.id.is_folded() {
         set(group, format::folded_name(app, &account.id), true);
     }
-    put(group, &account);
+    put(group, &account, false);
     group.remember(app, remember, &account);
     Ok(account)
 }
@@ -72,7 +72,9 @@ pub(crate) fn change(
     if group.check(app).is_err() {
         return Ok(None);
     }
-    let Some(mut account) = read(group, app, id)? else { return Ok(None) };
+    let Some(record) = read_record(group, app, id)? else { return Ok(None) };
+    let mut has_blocklist = record.has_blocklist;
+    let mut account = Account::try_from(record)?;
     match change {
         AccountChange::SetToken(token) => account.token = token,
         AccountChange::SetBlocked(blocked) => account.blocked = blocked,
@@ -85,13 +87,14 @@ pub(crate) fn change(
         AccountChange::SetBlocklisted { other, on } => {
             let Some(other) = read(group, app, &other)? else { return Ok(None) };
             set(group, format::related(Tag::Blocked, account.no, other.no), on);
+            has_blocklist = on || group.has_prefix(&format::by_account(Tag::Blocked, account.no))?;
         }
         AccountChange::SetSilenced { other, on } => {
             let Some(other) = read(group, app, &other)? else { return Ok(None) };
             set(group, format::related(Tag::Silenced, account.no, other.no), on);
         }
     }
-    put(group, &account);
+    put(group, &account, has_blocklist);
     group.remember(app, remember, &account);
     Ok(Some(account))
 }
@@ -136,17 +139,18 @@ fn set(group: &mut Group<'_>, key: Vec<u8>, on: bool) {
 }
 
 fn read(group: &Group<'_>, app: AppId, id: &AccountId) -> Result<Option<Account>, StoreError> {
-    let key = format::account(app, id);
-    match group.rest(&key)? {
-        Some(value) => Ok(Some(record::decode::<AccountRecord>(&key, &value)?.try_into()?)),
-        None => Ok(None),
-    }
+    read_record(group, app, id)?.map(Account::try_from).transpose()
 }
 
-fn put(group: &mut Group<'_>, account: &Account) {
+fn read_record(group: &Group<'_>, app: AppId, id: &AccountId) -> Result<Option<AccountRecord>, StoreError> {
+    let key = format::account(app, id);
+    group.rest(&key)?.map(|value| record::decode(&key, &value)).transpose()
+}
+
+fn put(group: &mut Group<'_>, account: &Account, has_blocklist: bool) {
     let app = account.no.app();
     let key = format::account(app, &account.id);
-    let value = record::encode(&key, &AccountRecord::from(account));
+    let value = record::encode(&key, &AccountRecord::new(account, has_blocklist));
     group.put_rest(key, value);
     group.changed.push((app, account.id.clone()));
 }

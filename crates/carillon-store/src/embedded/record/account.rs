@@ -63,10 +63,13 @@ pub(crate) struct AccountRecord {
     muted_communities_until_ms: u64,
     #[prost(btree_map = "string, string", tag = "26")]
     tags: BTreeMap<String, String>,
+    /// Whether it has a blocklist, so that nobody must look whether there is any row of one.
+    #[prost(bool, tag = "27")]
+    pub(crate) has_blocklist: bool,
 }
 
-impl From<&Account> for AccountRecord {
-    fn from(account: &Account) -> Self {
+impl AccountRecord {
+    pub(crate) fn new(account: &Account, has_blocklist: bool) -> Self {
         let Account { no, id, token, profile, blocked, muted, muted_in, .. } = account.clone();
         let Account { do_not_disturb, has_logged_in, signed_since_ms, created_ms, .. } = *account;
         let Profile { name, icon, sign, email, birth, mobile, gender, ex, tags } = profile;
@@ -102,6 +105,7 @@ impl From<&Account> for AccountRecord {
             do_not_disturb,
             has_logged_in,
             signed_since_ms,
+            has_blocklist,
         }
     }
 }
