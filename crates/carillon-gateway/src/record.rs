@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use carillon_core::MessageId;
 use carillon_core::model::{Broadcast, Committed, Noted, RoomNews, RoomOutcomes};
-use carillon_core::port::{NotedCopies, NotedInRoom, Settled};
+use carillon_core::port::{NotedCopies, NotedInRoom, Settled, StoreError};
 use tokio::sync::Notify;
 
 use crate::server::Gateway;
@@ -327,26 +327,32 @@ impl Gateway {
         loop {
             self.server.hub.tallies.bell.notified().await;
             clock.sleep_until_us(clock.monotonic_us().saturating_add(PAUSE_US)).await;
-            while !self.write_records().await {
+            // Told of once, however often it is tried: a disk may be full for hours.
+            let mut is_told = false;
+            while let Err(error) = self.write_records().await {
+                if !is_told {
+                    tracing::warn!(%error, "what became of messages was not written; trying again until it is");
+                    is_told = true;
+                }
                 clock.sleep_until_us(clock.monotonic_us().saturating_add(PAUSE_US)).await;
+            }
+            if is_told {
+                tracing::info!("what became of messages is written again");
             }
         }
     }
 
-    /// Writes what became of the messages that were handed out, in the order of commits up to the first that was not; whether
-    /// all of it is on disk.
-    pub async fn write_records(&self) -> bool {
+    /// Writes what became of the messages that were handed out, in the order of commits up to the first that was not. What is
+    /// not on disk after an error is written by the next call.
+    pub async fn write_records(&self) -> Result<(), StoreError> {
         let tallies = &self.server.hub.tallies;
         loop {
             let (settled, entries) = tallies.full();
             if entries == 0 {
-                return true;
+                return Ok(());
             }
             let end = settled.end;
-            if let Err(error) = self.server.pipeline.store.settle(settled).await {
-                tracing::warn!(%error, "what became of messages was not written; trying again later");
-                return false;
-            }
+            self.server.pipeline.store.settle(settled).await?;
             tallies.forget(entries, end);
         }
     }

@@ -185,7 +185,9 @@ impl Server {
             tracing::warn!("the deadline cut connections that had not ended");
         }
         self.background.shutdown().await;
-        self.gateway.write_records().await;
+        if let Err(error) = self.gateway.write_records().await {
+            tracing::warn!(%error, "what became of the last messages was not written: their records say that it is unknown");
+        }
         self.pipeline.store.close().await;
         if let Err(error) = std::fs::remove_file(self.data.join("server.json")) {
             tracing::warn!(%error, "server.json was not removed");

@@ -115,7 +115,7 @@ async fn a_broadcast_has_a_record_of_the_connections_that_it_was_for() {
     let kept = world.keep("for all").await;
     for (spoken, from, delivered) in [(&named, Some(id("ann")), 2), (&kept, None, 3)] {
         let record = loop {
-            assert!(world.gateway.write_records().await);
+            assert_eq!(world.gateway.write_records().await, Ok(()));
             let record = world.pipeline.store.broadcast_record(spoken.id).await.unwrap().unwrap();
             if record.is_complete {
                 break record;

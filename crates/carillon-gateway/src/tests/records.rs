@@ -19,7 +19,7 @@ impl World {
     /// The record of a message, once it is complete.
     async fn complete(&self, message: MessageId) -> Record {
         loop {
-            assert!(self.gateway.write_records().await);
+            assert_eq!(self.gateway.write_records().await, Ok(()));
             let record = self.store_record(message).await;
             if record.is_complete {
                 return record;

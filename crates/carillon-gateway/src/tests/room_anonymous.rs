@@ -84,7 +84,7 @@ async fn a_member_without_an_account_hears_what_is_said_and_counts_and_may_say_n
         assert_eq!(client.said(room.no).await, "hello");
     }
     let record = loop {
-        assert!(world.gateway.write_records().await);
+        assert_eq!(world.gateway.write_records().await, Ok(()));
         let record = world.pipeline.store.room_record(sent).await.unwrap().unwrap();
         if record.is_complete {
             break record;

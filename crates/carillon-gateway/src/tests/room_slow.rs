@@ -81,7 +81,7 @@ async fn records_say_of_a_member_that_was_too_slow_what_it_got_and_what_it_did_n
         assert_eq!(carl.said(room).await, n.to_string());
         world.settle(&mut carl).await;
         // All that can be known of the others by now is written, so that the rest has to be added.
-        world.gateway.write_records().await;
+        assert_eq!(world.gateway.write_records().await, Ok(()));
     }
     let mut got = 0;
     loop {
@@ -94,7 +94,7 @@ async fn records_say_of_a_member_that_was_too_slow_what_it_got_and_what_it_did_n
     }
     assert!(0 < got && got < said.len(), "{got} of {}", said.len());
     world.settle(&mut carl).await;
-    assert!(world.gateway.write_records().await);
+    assert_eq!(world.gateway.write_records().await, Ok(()));
     let slow = DropReason::SlowConnection;
     let no = world.account_of("bob").await.no;
     for (n, id) in said.iter().enumerate() {

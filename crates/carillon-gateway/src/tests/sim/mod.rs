@@ -180,7 +180,7 @@ impl Sim {
         let changed: Vec<u64> = self.records.iter().filter(|(_, it)| it.1).map(|(id, _)| *id).collect();
         let (world, ids) = (Rc::clone(&self.world), changed.clone());
         let found = self.executor.run(async move {
-            assert!(world.gateway.write_records().await);
+            assert_eq!(world.gateway.write_records().await, Ok(()));
             let mut found = Vec::new();
             for id in ids {
                 found.push(world.pipeline.store.room_record(MessageId(id)).await.unwrap().expect("it has a record"));
