@@ -1,8 +1,9 @@
 //! The embedded engine: everything in one directory, on a log-structured store in this process.
 //!
 //! One writer thread (`writer`) syncs groups of writes (`group`, `apply`); a few reader threads (`threads`) read from
-//! snapshots (`inbox`, `reads`, `room`). `trim` and `removed` take away what is not kept, `leftover` frees what the engine has
-//! replaced, `pace` has merges give way to writes, and `writeback` has tables go to disk a little at a time. What lies on disk is in `format`, `seal` and `record`.
+//! snapshots (`inbox`, `reads`, `room`), and look up beforehand what the writer will need (`heads`). `trim` and `removed` take
+//! away what is not kept, `leftover` frees what the engine has replaced, `pace` has merges give way to writes, and `writeback`
+//! has tables go to disk a little at a time. What lies on disk is in `format`, `seal` and `record`.
 
 mod apply;
 mod config;
