@@ -100,6 +100,8 @@ impl Pipeline {
     ) -> Result<Room, Refusal> {
         check_enabled(app)?;
         let Asked { notify, remember } = asked.into();
+        // One after the other: whether a room may be opened or closed is told by what the change before made of it.
+        let _turn = self.turns.take(app.id, &format!("\u{9}{no}")).await;
         let room = self.room(app, no).await?;
         decide::check_room_change(app, &room, &change)?;
         if let Some(operator) = &notify.operator {

@@ -10,7 +10,8 @@ use super::*;
 
 const BYTES_NEVER_FREE: u64 = u64::MAX;
 
-async fn embedded(path: &Path, reserve_bytes: u64) -> Backend {
+/// Of this engine each read and write waits for a thread, so that other calls go on meanwhile.
+pub(super) async fn embedded(path: &Path, reserve_bytes: u64) -> Backend {
     let seen = Arc::new(Recorder::default());
     let clock: Arc<dyn Clock> = Arc::new(FakeClock::new(NOW_MS));
     let config = EmbeddedConfig { reserve_bytes, ..EmbeddedConfig::default() };

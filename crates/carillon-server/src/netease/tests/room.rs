@@ -238,3 +238,17 @@ async fn the_calls_of_rooms_have_limits_of_their_own() {
     backend.clock.advance_ms(10_000);
     assert!(backend.post(GET, &[("roomid", "1")]).await.starts_with(r#"{"code":404"#));
 }
+
+#[tokio::test]
+async fn of_two_that_close_a_room_at_the_same_time_one_is_told_that_it_is_closed() {
+    let data = tempfile::tempdir().unwrap();
+    let backend = failures::embedded(data.path(), 0).await;
+    backend.create(&["zoe"]).await;
+    backend.post(CREATE, &[("creator", "zoe"), ("name", "Lobby")]).await;
+    let fields = [("roomid", "1"), ("operator", "zoe"), ("valid", "false")];
+    let (first, second) = tokio::join!(backend.post(TOGGLE, &fields), backend.post(TOGGLE, &fields));
+    let third = backend.post(TOGGLE, &fields).await;
+    assert!(first.starts_with(r#"{"code":200,"#), "{first}");
+    assert_eq!(second, third);
+    assert!(!third.contains(r#""code":200"#), "{third}");
+}
