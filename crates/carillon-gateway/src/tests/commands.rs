@@ -30,6 +30,7 @@ async fn what_is_not_offered_is_refused_with_its_code() {
         (json!({"sub_refresh": {"channel": "room:1", "token": "T"}}), 102),
         (json!({"rpc": {"method": "no.such", "data": {}}}), 104),
         (json!({"rpc": {"method": "message.original", "data": {"id": 7}}}), 107),
+        (json!({"rpc": {"method": "message.original", "data": ["7"]}}), 107),
         (json!({"rpc": {"method": "message.original", "data": {"id": "7"}}}), 1000),
     ];
     for (place, (mut command, code)) in table.into_iter().enumerate() {

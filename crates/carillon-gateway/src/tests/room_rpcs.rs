@@ -67,6 +67,10 @@ async fn messages_of_members_go_where_their_own_tags_say_unless_they_say_otherwi
     carl.rpc("room.update", json!({"room": name, "tags": ["red"], "nick": "C"})).await.unwrap();
     bob.rpc("room.send", hello(&name, "later")).await.unwrap();
     assert_eq!(carl.said(room).await, "later");
+    for other in [format!("0{name}"), format!("+{name}"), format!(" {name}")] {
+        let found = carl.rpc("room.members", json!({"room": other})).await;
+        assert_eq!(found, Err((1006, "no such room".into())), "a room has one name: {other}");
+    }
     let members = carl.rpc("room.members", json!({"room": name, "limit": 3})).await.unwrap();
     assert_eq!((&members["online"], members["members"].as_array().unwrap().len()), (&json!(3), 3));
     let own = members["members"].as_array().unwrap().iter().find(|it| it["account"] == "carl").unwrap();

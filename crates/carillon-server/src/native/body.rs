@@ -64,6 +64,10 @@ impl<T: DeserializeOwned> FromRequest<Arc<Native>> for Body<T> {
         // It was read and bounded before.
         let bytes = to_bytes(request.into_body(), usize::MAX).await.map_err(|_| broken_off())?;
         let bytes = if bytes.is_empty() { Bytes::from_static(b"{}") } else { bytes };
+        // Serde would take a list for an object whose fields come in their order.
+        if !bytes.trim_ascii_start().starts_with(b"{") {
+            return Err(Problem::bad_request("the body is not what this takes: send a JSON object"));
+        }
         let refused = |error| Problem::bad_request(format!("the body is not what this takes: {}", reason(&error)));
         serde_json::from_slice(&bytes).map(Self).map_err(refused)
     }

@@ -205,6 +205,17 @@ async fn a_body_that_is_too_large_or_does_not_arrive_in_time_is_refused_and_does
 }
 
 #[tokio::test]
+async fn a_list_is_no_object_and_is_refused() {
+    let operator = Operator::new().await;
+    for body in ["[]", r#"["ann"]"#, " [\"ann\"]", "7", "null"] {
+        let (status, problem) = operator.post_body("/apps/shop/accounts", Body::from(body)).await;
+        let detail = &problem["detail"];
+        assert_eq!((status, detail), (400, &json!("the body is not what this takes: send a JSON object")), "{body}");
+    }
+    assert_eq!(operator.post("/apps/shop/accounts", &json!({ "account": "ann" })).await.0, 201);
+}
+
+#[tokio::test]
 async fn what_is_no_message_to_a_room_is_not_explained() {
     let operator = Operator::new().await;
     let explain = async |body: Value| {

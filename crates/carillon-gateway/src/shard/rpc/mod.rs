@@ -130,8 +130,11 @@ impl Shard {
 #[derive(Serialize)]
 struct Done {}
 
-/// What the caller says.
+/// What the caller says: an object. Serde would take a list for one whose fields come in their order.
 fn read<T: DeserializeOwned>(data: &[u8]) -> Result<T, ErrorCode> {
+    if !data.trim_ascii_start().starts_with(b"{") {
+        return Err(ErrorCode::BAD_REQUEST);
+    }
     serde_json::from_slice(data).map_err(|_| ErrorCode::BAD_REQUEST)
 }
 

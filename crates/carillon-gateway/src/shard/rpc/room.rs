@@ -200,7 +200,8 @@ pub(super) async fn update(shard: &Shard, caller: &Caller, data: &[u8]) -> Resul
 /// The room, if the caller is in it.
 fn own(shard: &Shard, caller: &Caller, room: &str) -> Result<RoomKey, ErrorCode> {
     let id: ConnId = caller.connection;
-    let no: RoomNo = room.parse().ok().and_then(RoomNo::new).ok_or(ErrorCode::ROOM_NOT_FOUND)?;
+    let no: RoomNo =
+        room.parse().ok().and_then(RoomNo::new).filter(|no| no.to_string() == room).ok_or(ErrorCode::ROOM_NOT_FOUND)?;
     let room = RoomKey { app: caller.app.id, no };
     if shard.is_member(id, room) { Ok(room) } else { Err(ErrorCode::ROOM_NOT_FOUND) }
 }
