@@ -35,7 +35,7 @@ use pace::Pace;
 use people::People;
 use returning::Returning;
 use round::Round;
-pub(super) use subscribe::room_of;
+pub(super) use subscribe::{room_named, room_of};
 pub(super) use update::Update;
 
 /// A connection's places in rooms, as the connection knows them.

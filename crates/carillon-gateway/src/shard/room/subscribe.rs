@@ -64,7 +64,11 @@ const TEXT_CHARS_MAX: usize = 4_096;
 
 /// The room that a channel names.
 pub(in crate::shard) fn room_of(channel: &str, app: AppId) -> Option<RoomKey> {
-    let digits = channel.strip_prefix(CHANNEL)?;
+    room_named(channel.strip_prefix(CHANNEL)?, app)
+}
+
+/// The room of this number.
+pub(in crate::shard) fn room_named(digits: &str, app: AppId) -> Option<RoomKey> {
     // One room has one name: no sign, no zeros in front.
     let no: u64 = digits.parse().ok().filter(|no: &u64| no.to_string() == digits)?;
     Some(RoomKey { app, no: RoomNo::new(no)? })

@@ -7,7 +7,7 @@ use carillon_core::model::{Moderation, RoomCard, RoomKey, RoomPriority};
 use carillon_core::pipeline::SentToRoom;
 use carillon_core::port::{LiveRooms as _, PageLimit, RoomSpan, Which, Whom};
 use carillon_core::room::{AbandonRatio, Expression};
-use carillon_core::{AccountId, MessageId, RoomNo};
+use carillon_core::{AccountId, MessageId};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
@@ -17,7 +17,7 @@ use crate::format;
 use crate::login::visitor::is_visitor;
 use crate::protocol::code::ErrorCode;
 use crate::shard::query::Failed;
-use crate::shard::room::Update;
+use crate::shard::room::{Update, room_named};
 use crate::shard::{ConnId, Shard};
 
 const EXT_CHARS_MAX: usize = 4_096;
@@ -200,10 +200,7 @@ pub(super) async fn update(shard: &Shard, caller: &Caller, data: &[u8]) -> Resul
 /// The room, if the caller is in it.
 fn own(shard: &Shard, caller: &Caller, room: &str) -> Result<RoomKey, ErrorCode> {
     let id: ConnId = caller.connection;
-    let no: RoomNo =
-        room.parse().ok().and_then(RoomNo::new).filter(|no| no.to_string() == room).ok_or(ErrorCode::ROOM_NOT_FOUND)?;
-    let room = RoomKey { app: caller.app.id, no };
-    if shard.is_member(id, room) { Ok(room) } else { Err(ErrorCode::ROOM_NOT_FOUND) }
+    room_named(room, caller.app.id).filter(|room| shard.is_member(id, *room)).ok_or(ErrorCode::ROOM_NOT_FOUND)
 }
 
 fn raw(data: Vec<u8>) -> Box<RawValue> {
