@@ -15,11 +15,18 @@ use super::seal;
 use crate::rules::ordered;
 
 pub(crate) fn account(snapshot: &Snapshot, db: &Db, app: AppId, id: &AccountId) -> Result<Option<Account>, StoreError> {
+    account_record(snapshot, db, app, id)?.map(Account::try_from).transpose()
+}
+
+fn account_record(
+    snapshot: &Snapshot,
+    db: &Db,
+    app: AppId,
+    id: &AccountId,
+) -> Result<Option<AccountRecord>, StoreError> {
     let key = format::account(app, id);
-    match snapshot.get(&db.rest, &key).map_err(unknown)? {
-        Some(value) => Ok(Some(record::decode::<AccountRecord>(&key, &value)?.try_into()?)),
-        None => Ok(None),
-    }
+    let value = snapshot.get(&db.rest, &key).map_err(unknown)?;
+    value.map(|value| record::decode(&key, &value)).transpose()
 }
 
 pub(crate) fn account_by_no(snapshot: &Snapshot, db: &Db, no: AccountNo) -> Result<Option<Account>, StoreError> {
@@ -59,9 +66,7 @@ pub(crate) fn facts(
     app: AppId,
     id: &AccountId,
 ) -> Result<Option<AccountFacts>, StoreError> {
-    let key = format::account(app, id);
-    let Some(value) = snapshot.get(&db.rest, &key).map_err(unknown)? else { return Ok(None) };
-    let record = record::decode::<AccountRecord>(&key, &value)?;
+    let Some(record) = account_record(snapshot, db, app, id)? else { return Ok(None) };
     let has_blocklist = record.has_blocklist;
     let Account { no, blocked, muted, signed_since_ms, .. } = record.try_into()?;
     Ok(Some(AccountFacts { no, blocked, muted, has_blocklist, signed_since_ms }))
