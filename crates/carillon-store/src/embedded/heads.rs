@@ -74,8 +74,7 @@ impl Heads {
     pub(crate) fn forget_all(&self, groups: u64) {
         let mut known = self.lock();
         known.heads.clear();
-        known.groups = groups;
-        known.forgotten = known.forgotten.max(groups);
+        (known.groups, known.forgotten) = (groups, groups);
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {

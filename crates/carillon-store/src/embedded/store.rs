@@ -226,7 +226,7 @@ impl Store for EmbeddedStore {
         let mut facts = self.shared.facts.get(app, ids);
         let unknown: Vec<(usize, AccountId)> =
             ids.iter().cloned().enumerate().filter(|(at, _)| facts[*at].is_none()).collect();
-        // Whoever asks is about to send something to these, and the writer would have to look that up while others wait for it.
+        // Most who ask send something next, and the writer would have to look that up while others wait for it.
         let headless = self.shared.heads.missing(facts.iter().flatten().map(|facts| facts.no));
         if unknown.is_empty() && headless.is_empty() {
             return Ok(facts);

@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
@@ -31,19 +31,19 @@ pub(crate) struct Writeback {
 }
 
 impl Writeback {
-    /// Starts the thread, for an engine in this directory.
+    /// Starts the thread, for the open engine of this directory.
     pub(crate) fn start(engine: PathBuf) -> io::Result<Self> {
         let (commits, committed) = sync_channel(1);
-        let look = move || look_at(&engine, &committed);
+        let mut folders = keyspaces(&engine)?;
+        let look = move || look_at(&mut folders, &committed);
         let thread = std::thread::Builder::new().name("store-writeback".into()).spawn(look)?;
         Ok(Self { commits: Some(commits), thread: Some(thread) })
     }
 
     /// Only commits make the engine write tables. Cheap: to be called with each.
     pub(crate) fn wake(&self) {
-        if let Some(Err(TrySendError::Disconnected(()))) = self.commits.as_ref().map(|it| it.try_send(())) {
-            tracing::debug!("nobody hands tables to the disk any more");
-        }
+        // Where there is no room, it is about to look.
+        let _ = self.commits.as_ref().map(|it| it.try_send(()));
     }
 }
 
@@ -57,13 +57,11 @@ impl Drop for Writeback {
 }
 
 /// Looks at tables after each commit, and on while any grows.
-fn look_at(engine: &Path, committed: &Receiver<()>) {
-    let mut folders: Vec<Folder> = Vec::new();
+fn look_at(folders: &mut [Folder], committed: &Receiver<()>) {
     while committed.recv().is_ok() {
         loop {
-            find(engine, &mut folders);
             let mut grows = false;
-            for folder in &mut folders {
+            for folder in &mut *folders {
                 grows |= folder.look();
             }
             std::thread::sleep(TICK);
@@ -76,15 +74,10 @@ fn look_at(engine: &Path, committed: &Receiver<()>) {
     }
 }
 
-/// Adds the keyspaces that are new.
-fn find(engine: &Path, folders: &mut Vec<Folder>) {
-    if !folders.is_empty() {
-        return;
-    }
-    let Ok(keyspaces) = fs::read_dir(engine.join("keyspaces")) else { return };
-    for keyspace in keyspaces.flatten() {
-        folders.push(Folder { path: keyspace.path().join("tables"), ..Folder::default() });
-    }
+/// Where the engine keeps tables. It makes all keyspaces when it is first opened.
+fn keyspaces(engine: &Path) -> io::Result<Vec<Folder>> {
+    let keyspaces = fs::read_dir(engine.join("keyspaces"))?;
+    keyspaces.map(|it| Ok(Folder { path: it?.path().join("tables"), ..Folder::default() })).collect()
 }
 
 /// The tables of a keyspace.
