@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use carillon_core::port::FakeClock;
 use carillon_testkit::{AppFile, TestServer, soon};
-use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::limits::clock;
@@ -130,13 +130,31 @@ async fn scripts_of_origins_that_may_connect_can_read_the_answers_and_no_others(
     }
     for path in ["connection/http_stream", "connection/sse", "emulation"] {
         let ask = |origin| {
-            let request = Client::new().request(reqwest::Method::OPTIONS, format!("{}/{path}", server.url));
+            let request = Client::new().request(Method::OPTIONS, format!("{}/{path}", server.url));
             request.header("Origin", origin).header("Access-Control-Request-Method", "POST").send()
         };
         assert_eq!(ask("https://evil.example").await.unwrap().status(), 403);
         let good = ask("https://app.example").await.unwrap();
         assert_eq!(good.status(), 204);
         assert_eq!(good.headers()["access-control-allow-headers"], "Content-Type");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_with_another_method_is_told_which_ones_there_are() {
+    let server = TestServer::start().await;
+    for (path, method, allowed) in [
+        ("connection/websocket", Method::POST, "GET"),
+        ("connection/http_stream", Method::GET, "POST, OPTIONS"),
+        ("connection/sse", Method::PUT, "GET, POST, OPTIONS"),
+        ("emulation", Method::GET, "POST, OPTIONS"),
+    ] {
+        let refused = Client::new().request(method, format!("{}/{path}", server.url)).send().await.unwrap();
+        assert_eq!(
+            (refused.status().as_u16(), &refused.headers()["allow"]),
+            (405, &allowed.parse().unwrap()),
+            "{path}"
+        );
     }
 }
 

@@ -32,6 +32,8 @@ pub struct Handshake<'a> {
 pub struct HandshakeRefusal {
     pub status: StatusCode,
     pub message: &'static str,
+    /// Where the status is 405: the methods that the address takes, as the header `Allow` has them.
+    pub allow: Option<&'static str>,
 }
 
 /// A connection that may open. Holds its place until it is served or dropped.
@@ -49,7 +51,12 @@ pub(crate) struct Asked {
 }
 
 pub(crate) const fn refuse(status: StatusCode, message: &'static str) -> HandshakeRefusal {
-    HandshakeRefusal { status, message }
+    HandshakeRefusal { status, message, allow: None }
+}
+
+/// The answer to another method than those in `allow` (RFC 9110, section 15.5.6).
+pub(crate) const fn refuse_method(allow: &'static str, message: &'static str) -> HandshakeRefusal {
+    HandshakeRefusal { status: StatusCode::METHOD_NOT_ALLOWED, message, allow: Some(allow) }
 }
 
 impl HandshakeRefusal {
@@ -82,7 +89,7 @@ pub(crate) fn check(request: &Handshake<'_>) -> Result<Asked, HandshakeRefusal> 
 
 fn check_upgrade<'a>(request: &Handshake<'a>) -> Result<&'a HeaderValue, HandshakeRefusal> {
     if request.method != Method::GET {
-        return Err(refuse(StatusCode::METHOD_NOT_ALLOWED, "a WebSocket connection is opened with GET"));
+        return Err(refuse_method("GET", "a WebSocket connection is opened with GET"));
     }
     if !has_token(request.headers, &header::CONNECTION, "upgrade")
         || !has_token(request.headers, &header::UPGRADE, "websocket")

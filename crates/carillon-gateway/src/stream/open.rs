@@ -7,7 +7,7 @@ use http::{Method, StatusCode};
 use super::Stream;
 use super::frames::{event_stream, http_stream};
 use crate::admission::Slot;
-use crate::handshake::{Handshake, HandshakeRefusal, refuse};
+use crate::handshake::{Handshake, HandshakeRefusal, refuse, refuse_method};
 use crate::login::stage::{self, Stranger};
 use crate::protocol::Encoding;
 use crate::server::Gateway;
@@ -95,9 +95,8 @@ fn check(kind: StreamKind, request: &Handshake<'_>) -> Result<(&'static dyn Wire
             let connect = Bytes::from(connect.ok_or(missing)?.into_owned());
             Ok((wire, Some(connect)))
         }
-        StreamKind::HttpStream | StreamKind::Sse => {
-            Err(refuse(StatusCode::METHOD_NOT_ALLOWED, "this opens a stream, with POST; or, as SSE, with GET"))
-        }
+        StreamKind::HttpStream => Err(refuse_method("POST, OPTIONS", "this opens a stream, with POST")),
+        StreamKind::Sse => Err(refuse_method("GET, POST, OPTIONS", "this opens a stream, with GET or POST")),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
+use carillon_gateway::HandshakeRefusal;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
@@ -9,6 +10,7 @@ use serde::Serialize;
 pub(crate) struct Problem {
     pub(crate) status: StatusCode,
     pub(crate) detail: String,
+    allow: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -22,7 +24,12 @@ struct Body<'a> {
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into() }
+        Self { status, detail: detail.into(), allow: None }
+    }
+
+    /// To another method than those that `allow` lists.
+    pub(crate) fn method(allow: &'static str, detail: impl Into<String>) -> Self {
+        Self { allow: Some(allow), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, detail) }
     }
 
     pub(crate) fn not_found(detail: impl Into<String>) -> Self {
@@ -41,7 +48,16 @@ impl IntoResponse for Problem {
         let mut response = (self.status, Json(body)).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        if let Some(allow) = self.allow {
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
+        }
         response
+    }
+}
+
+impl From<HandshakeRefusal> for Problem {
+    fn from(it: HandshakeRefusal) -> Self {
+        Self { allow: it.allow, ..Self::new(it.status, it.message) }
     }
 }
 

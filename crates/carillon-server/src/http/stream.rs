@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use bytes::Bytes;
 use carillon_core::port::Clock;
-use carillon_gateway::{Gateway, Handshake, HandshakeRefusal, StreamKind};
+use carillon_gateway::{Gateway, Handshake, StreamKind};
 use http::{HeaderValue, Method, StatusCode, header};
 
 use super::body::{self, BodyError};
@@ -79,7 +79,7 @@ async fn sse(
 
 async fn commands(State(it): State<Arc<Streams>>, request: Request) -> Result<StatusCode, Problem> {
     if request.method() != Method::POST {
-        return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "commands are sent with POST"));
+        return Err(Problem::method("POST, OPTIONS", "commands are sent with POST"));
     }
     let (parts, body) = request.into_parts();
     let body = it.read(body).await?;
@@ -127,11 +127,5 @@ impl Streams {
             BodyError::TooSlow => Problem::new(StatusCode::REQUEST_TIMEOUT, "the body took too long to arrive"),
             BodyError::Broken => Problem::bad_request("the body broke off"),
         })
-    }
-}
-
-impl From<HandshakeRefusal> for Problem {
-    fn from(it: HandshakeRefusal) -> Self {
-        Self::new(it.status, it.message)
     }
 }

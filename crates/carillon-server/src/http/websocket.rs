@@ -50,7 +50,7 @@ async fn open(
     };
     let accepted = match it.gateway.handshake(&handshake) {
         Ok(accepted) => accepted,
-        Err(refusal) => return Problem::new(refusal.status, refusal.message).into_response(),
+        Err(refusal) => return Problem::from(refusal).into_response(),
     };
     // A request in HTTP/1.0 cannot be upgraded.
     let Some(upgrade) = upgrade else {

@@ -129,7 +129,7 @@ fn read(app: &App, entries: &[Box<RawValue>]) -> Vec<Result<CreateAccount, Strin
 
 /// A call that did not come to its end, because an entry did not.
 fn broken_off(refusal: Refusal) -> Problem {
-    let Problem { status, detail } = refusal.into();
+    let Problem { status, detail, .. } = refusal.into();
     let others = "Others may be done: repeat the call, and they count as unchanged";
     Problem::new(status, format!("of one entry: {detail}. {others}"))
 }

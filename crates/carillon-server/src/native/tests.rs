@@ -216,6 +216,22 @@ async fn a_list_is_no_object_and_is_refused() {
 }
 
 #[tokio::test]
+async fn another_method_is_answered_with_those_that_there_are() {
+    let operator = Operator::new().await;
+    for (method, path, allowed) in [
+        ("PUT", "/apps", "GET,HEAD,POST"),
+        ("GET", "/apps/shop", "DELETE,PATCH"),
+        ("GET", "/explain", "POST"),
+        ("POST", "/server", "GET,HEAD"),
+    ] {
+        let request = Request::builder().method(method).uri(format!("/carillon/v1{path}")).body(Body::empty()).unwrap();
+        let response = operator.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), 405, "{path}");
+        assert_eq!(response.headers()["allow"], allowed, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_message_to_a_room_is_not_explained() {
     let operator = Operator::new().await;
     let explain = async |body: Value| {
