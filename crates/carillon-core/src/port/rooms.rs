@@ -54,8 +54,8 @@ impl<T> Along<T> {
 /// What has to be known to decide on a message to a room.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RoomSending {
-    pub room: Option<Room>,
-    pub sender: Option<Account>,
+    pub room: Option<Arc<Room>>,
+    pub sender: Option<Arc<Account>>,
     /// What is kept of the sender.
     pub membership: Membership,
     /// The numbers of those accounts that were named, in their order; names that are no accounts' are left out.

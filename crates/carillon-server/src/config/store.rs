@@ -33,6 +33,9 @@ pub struct StoreSection {
     pub conversations_cache: usize,
     /// Rooms that the writer has at hand; above it those used least are forgotten, and read again.
     pub rooms_cache: usize,
+    /// Senders to rooms of which is known what their messages are decided on; above it those used least are forgotten, and read
+    /// again.
+    pub senders_cache: usize,
     /// How long the records of messages are kept, in seconds: what became of each copy.
     pub record_retention_s: u64,
     /// Broadcasts of each app that are kept for who connects later; above it the oldest is forgotten.
@@ -76,6 +79,7 @@ impl Default for StoreSection {
             heads_cache_accounts: it.heads_cache_accounts,
             conversations_cache: it.conversations_cache,
             rooms_cache: it.rooms_cache,
+            senders_cache: it.senders_cache,
             record_retention_s: it.record_retention_s,
             broadcasts_kept_max: it.broadcasts_kept_max,
             memtable_bytes: it.memtable_bytes,
@@ -103,6 +107,7 @@ impl From<&StoreSection> for EmbeddedConfig {
             heads_cache_accounts: it.heads_cache_accounts,
             conversations_cache: it.conversations_cache,
             rooms_cache: it.rooms_cache,
+            senders_cache: it.senders_cache,
             record_retention_s: it.record_retention_s,
             broadcasts_kept_max: it.broadcasts_kept_max,
             memtable_bytes: it.memtable_bytes,

@@ -71,6 +71,7 @@ impl Config {
             ("store.conversations_cache", self.store.conversations_cache == 0),
             ("store.engine_threads", self.store.engine_threads == 0),
             ("store.rooms_cache", self.store.rooms_cache == 0),
+            ("store.senders_cache", self.store.senders_cache == 0),
             ("store.broadcasts_kept_max", self.store.broadcasts_kept_max == 0),
             ("store.trim_interval_s", self.store.trim_interval_s == 0),
             ("store.trim_records_max", self.store.trim_records_max == 0),

@@ -257,6 +257,36 @@ async fn what_a_message_is_decided_on_is_read_at_once(it: Setup) {
     assert_eq!(nothing, expected);
 }
 
+async fn what_a_message_is_decided_on_follows_every_change_however_often_it_was_read(it: Setup) {
+    let room = it.room().await;
+    let seen = async || {
+        let bob = id("bob");
+        let [first, again] =
+            [it.store.room_sending(room, &bob, &[]).await, it.store.room_sending(room, &bob, &[]).await];
+        assert_eq!(first, again);
+        let RoomSending { room, sender, membership, .. } = first.unwrap();
+        (room.map(|it| (it.muted, it.open)), sender.map(|it| (it.no, it.blocked)), membership.muted)
+    };
+    let bob = |blocked| Some((BOB, blocked));
+    assert_eq!(seen().await, (Some((false, true)), bob(false), false));
+    it.store.change_room(room, RoomChange::SetMuted(true), 0, along(None)).await.unwrap();
+    assert_eq!(seen().await, (Some((true, true)), bob(false), false));
+    it.change_member(room, BOB, MembershipChange::SetMuted(true)).await;
+    assert_eq!(seen().await, (Some((true, true)), bob(false), true));
+    it.set_open(room, false, 0).await.unwrap();
+    assert_eq!(seen().await, (Some((true, false)), bob(false), true));
+    it.store.change_account(APP, &id("bob"), AccountChange::SetBlocked(true), None).await.unwrap();
+    assert_eq!(seen().await, (Some((true, false)), bob(true), true));
+    it.say(room, "a", NOW_MS).await;
+    assert_eq!(seen().await, (Some((true, false)), bob(true), true));
+    it.store.remove_account(APP, &id("bob"), NOW_MS).await.unwrap();
+    assert_eq!(seen().await, (Some((true, false)), None, false));
+    let anew = it.store.create_account(new_account(APP, "bob"), None).await.unwrap().no;
+    assert_eq!(seen().await, (Some((true, false)), Some((anew, false)), false));
+    it.store.remove_app(APP).await.unwrap();
+    assert_eq!(seen().await, (None, None, false));
+}
+
 async fn messages_are_written_all_or_none_and_their_request_is_remembered(it: Setup) {
     let (one, two) = (it.room().await, it.room().await);
     let plan = |room, client_id| (room_plan(room, client_id, NOW_MS), None);
@@ -419,6 +449,7 @@ mod each {
         a_history_is_read_by_time_both_ways_and_keeps_its_limits
         a_message_to_a_room_is_remembered_in_the_same_commit
         what_a_message_is_decided_on_is_read_at_once
+        what_a_message_is_decided_on_follows_every_change_however_often_it_was_read
         messages_are_written_all_or_none_and_their_request_is_remembered
         calls_about_rooms_are_remembered_in_the_same_commit
         a_page_of_a_history_goes_on_within_a_millisecond

@@ -46,7 +46,10 @@ impl Make<'_> {
             2 => RoomOp::Memberships(self.room(), (0..3).map(|_| self.no()).collect()),
             3 => RoomOp::Fixed(self.room(), self.member_span(), self.rng.random_range(0..4)),
             4 => RoomOp::Message(self.room(), self.message_id()),
-            5 => RoomOp::Sending(self.room(), self.name(), vec![self.name(), self.name()]),
+            5 => {
+                let named = if self.rng.random() { vec![self.name(), self.name()] } else { Vec::new() };
+                RoomOp::Sending(self.room(), self.name(), named)
+            }
             6 => {
                 let kinds = (0..self.rng.random_range(0..3)).map(|_| self.pick(&KINDS)).collect();
                 RoomOp::HistoryOf(self.room(), kinds, self.room_span(), self.limit())

@@ -244,6 +244,7 @@ fn open(
         heads_cache_accounts: rng.random_range(1..10),
         conversations_cache: rng.random_range(1..10),
         rooms_cache: rng.random_range(1..4),
+        senders_cache: rng.random_range(1..4),
         record_retention_s: RECORD_RETENTION_S,
         memtable_bytes: 1 << 20,
         ..EmbeddedConfig::default()

@@ -28,6 +28,8 @@ pub struct EmbeddedConfig {
     pub conversations_cache: usize,
     /// Rooms that the writer has at hand, with the last place in their history.
     pub rooms_cache: usize,
+    /// Senders to rooms of which is known what their messages are decided on.
+    pub senders_cache: usize,
     /// Time for which records of messages are kept, in seconds.
     pub record_retention_s: u64,
     /// Broadcasts of each app that are kept for who connects later; above it the oldest is forgotten.
@@ -61,6 +63,7 @@ impl Default for EmbeddedConfig {
             heads_cache_accounts: 1_000_000,
             conversations_cache: 1_000_000,
             rooms_cache: 10_000,
+            senders_cache: 10_000,
             record_retention_s: 86_400,
             broadcasts_kept_max: Broadcast::KEPT_MAX,
             memtable_bytes: 32 * MIB,
@@ -84,6 +87,7 @@ impl EmbeddedConfig {
             &mut self.conversations_cache,
             &mut self.engine_threads,
             &mut self.rooms_cache,
+            &mut self.senders_cache,
         ] {
             *at_least_one = (*at_least_one).max(1);
         }

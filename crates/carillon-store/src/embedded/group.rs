@@ -40,6 +40,8 @@ pub(crate) struct Group<'a> {
     pub(crate) news: Vec<News>,
     /// Accounts whose facts have changed.
     pub(crate) changed: Vec<(AppId, AccountId)>,
+    /// Rooms that are not what they were, or keep something else of a member. What is said there is no change.
+    pub(crate) changed_rooms: Vec<RoomKey>,
     /// Apps that were removed.
     pub(crate) removed: Vec<AppId>,
     /// Removed apps of which nothing is left.
@@ -64,6 +66,7 @@ impl<'a> Group<'a> {
             room_heads: HashMap::new(),
             news: Vec::new(),
             changed: Vec::new(),
+            changed_rooms: Vec::new(),
             removed: Vec::new(),
             cleared: Vec::new(),
             #[cfg(test)]
@@ -105,8 +108,8 @@ impl<'a> Group<'a> {
         self.rest.write(&mut batch);
         self.rooms.write(&mut batch);
         let outcome = batch.commit().map_err(unknown);
-        let Self { news, changed, removed, cleared, .. } = self;
-        let told = Told { news, changed, removed, cleared };
+        let Self { news, changed, changed_rooms, removed, cleared, .. } = self;
+        let told = Told { news, changed, changed_rooms, removed, cleared };
         #[cfg(test)]
         let outcome = if self.breaks { Err(StoreError::Unknown("as a test".into())) } else { outcome };
         if outcome.is_err() {
@@ -264,6 +267,7 @@ pub(crate) struct Told {
     /// In the order of commits.
     pub(crate) news: Vec<News>,
     pub(crate) changed: Vec<(AppId, AccountId)>,
+    pub(crate) changed_rooms: Vec<RoomKey>,
     pub(crate) removed: Vec<AppId>,
     pub(crate) cleared: Vec<AppId>,
 }

@@ -1,9 +1,10 @@
 //! The embedded engine: everything in one directory, on a log-structured store in this process.
 //!
 //! One writer thread (`writer`) syncs groups of writes (`group`, `apply`); a few reader threads (`threads`) read from
-//! snapshots (`inbox`, `reads`, `room`), and look up beforehand what the writer will need (`heads`). `trim` and `removed` take
-//! away what is not kept, `leftover` frees what the engine has replaced, `pace` has merges give way to writes, and `writeback`
-//! has tables go to disk a little at a time. What lies on disk is in `format`, `seal` and `record`.
+//! snapshots (`inbox`, `reads`, `room`), and look up beforehand what the writer will need (`heads`). What was read lately is kept
+//! in step with commits (`facts`, `senders`, `messages`). `trim` and `removed` take away what is not kept, `leftover` frees what
+//! the engine has replaced, `pace` has merges give way to writes, and `writeback` has tables go to disk a little at a time. What
+//! lies on disk is in `format`, `seal` and `record`.
 
 mod apply;
 mod config;
@@ -28,6 +29,7 @@ mod records;
 mod removed;
 mod room;
 mod seal;
+mod senders;
 mod shared;
 mod space;
 mod state;

@@ -54,7 +54,8 @@ pub(crate) fn sending(
     for id in named {
         recipients.extend(reads::account(&snapshot, db, key.app, id)?.map(|it| it.no));
     }
-    Ok(RoomSending { room: room(&snapshot, db, key)?, sender, membership: kept, recipients })
+    let room = room(&snapshot, db, key)?.map(Arc::new);
+    Ok(RoomSending { room, sender: sender.map(Arc::new), membership: kept, recipients })
 }
 
 pub(crate) fn closing(db: &Db, app: AppId, which: ClosingRooms, limit: usize) -> Result<Vec<RoomNo>, StoreError> {

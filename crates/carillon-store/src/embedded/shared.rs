@@ -13,6 +13,7 @@ use super::messages::Messages;
 use super::metrics::StoreMetrics;
 use super::pace::Pace;
 use super::removed::Removed;
+use super::senders::Senders;
 use super::space::Space;
 use super::writeback::Writeback;
 
@@ -29,6 +30,7 @@ pub(crate) struct Shared {
     pub(crate) facts: Facts,
     pub(crate) heads: Arc<Heads>,
     pub(crate) messages: Messages,
+    pub(crate) senders: Senders,
     pub(crate) removed: Removed,
     pub(crate) metrics: Arc<StoreMetrics>,
 }

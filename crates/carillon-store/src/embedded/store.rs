@@ -27,6 +27,7 @@ use super::leftover::Leftovers;
 use super::messages::Messages;
 use super::metrics::{RecordKind, StoreMetrics};
 use super::removed::Removed;
+use super::senders::Senders;
 use super::shared::{Failure, Shared};
 use super::space::Space;
 use super::state::{self, State};
@@ -74,6 +75,7 @@ impl EmbeddedStore {
             facts: Facts::new(config.facts_cache_accounts),
             heads,
             messages: Messages::new(config.message_cache_bytes),
+            senders: Senders::new(config.senders_cache),
             removed,
             metrics: StoreMetrics::new(),
             config,

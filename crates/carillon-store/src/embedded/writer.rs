@@ -165,8 +165,10 @@ impl Writer {
         self.shared.removed.tell(&told.removed, &told.cleared);
         if told.removed.is_empty() {
             self.shared.facts.forget(&told.changed);
+            self.shared.senders.forget(&told.changed, &told.changed_rooms);
         } else {
             self.shared.facts.forget_all();
+            self.shared.senders.forget_all();
         }
         for news in &told.news {
             match news {
@@ -200,6 +202,7 @@ impl Writer {
         self.leftovers.forget();
         shared.slot.reopen(|| {
             shared.facts.forget_all();
+            shared.senders.forget_all();
             shared.messages.clear();
             let db = Db::open(&shared.home.engine(), &shared.config, &shared.pace)
                 .map_err(|error| StoreError::Unknown(error.to_string()))?;

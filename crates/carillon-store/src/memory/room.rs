@@ -82,10 +82,10 @@ impl RoomStore for MemoryStore {
         let sender = account(sender).and_then(|no| state.by_no.get(&no)).cloned();
         let kept = sender.as_ref().and_then(|it| state.rooms.members.get(&(room, it.no)));
         Ok(RoomSending {
-            room: state.rooms.all.get(&room).cloned(),
+            room: state.rooms.all.get(&room).cloned().map(Arc::new),
             membership: kept.map(|(_, kept)| kept.clone()).unwrap_or_default(),
             recipients: named.iter().filter_map(account).collect(),
-            sender,
+            sender: sender.map(Arc::new),
         })
     }
 

@@ -24,7 +24,7 @@ pub struct SentToRoom {
 /// What was read, once for all messages of a call, and when.
 pub(super) struct Seen {
     room: Option<Arc<Room>>,
-    sender: Option<Account>,
+    sender: Option<Arc<Account>>,
     membership: Membership,
     recipients: Vec<AccountNo>,
     now_ms: u64,
@@ -33,7 +33,7 @@ pub(super) struct Seen {
 impl Seen {
     pub(super) fn facts<'a>(&'a self, app: &'a App) -> RoomFacts<'a> {
         let Self { room, sender, membership, recipients, now_ms } = self;
-        RoomFacts { app, room: room.as_ref(), sender: sender.as_ref(), membership, recipients, now_ms: *now_ms }
+        RoomFacts { app, room: room.as_ref(), sender: sender.as_deref(), membership, recipients, now_ms: *now_ms }
     }
 }
 
@@ -146,7 +146,6 @@ impl Pipeline {
         let key = RoomKey { app: app.id, no: room };
         let RoomSending { room, sender, mut membership, recipients } =
             self.store.room_sending(key, sender, named).await?;
-        let room = room.map(Arc::new);
         // Who is there shows what it says of itself now.
         if let Some(card) = sender.as_ref().and_then(|it| self.live.card(key, it.no)) {
             membership.card = card.over(&membership.card);

@@ -82,6 +82,7 @@ fn put_number(group: &mut Group<'_>, tag: RoomTag, (app, number): (AppId, u64)) 
 /// Puts in the room, and where it is found by when it closes by itself, in place of when it did.
 fn put(group: &mut Group<'_>, head: RoomHead, before: Option<u64>) {
     let room = &*head.room;
+    group.changed_rooms.push(room.key);
     let key = keys::of_room(RoomTag::Room, room.key);
     let value = record::encode(&key, &RoomRecord::from(room));
     group.put_room(key, value);
@@ -126,6 +127,7 @@ pub(crate) fn change_membership(
 /// Puts in what is kept of an account, in place of what was, and where it is found by when it came and by the account.
 fn put_member(group: &mut Group<'_>, member: &Member, before: Option<&Membership>, after: Option<&Membership>) {
     let Member { room, account, id } = member;
+    group.changed_rooms.push(*room);
     let (key, kept_in) = (keys::member(*room, *account), keys::kept_in(*account, room.no));
     match after {
         Some(after) => {

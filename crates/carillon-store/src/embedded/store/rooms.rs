@@ -41,10 +41,29 @@ impl RoomStore for EmbeddedStore {
         sender: &AccountId,
         named: &[AccountId],
     ) -> Result<RoomSending, StoreError> {
-        let (sender, named) = (sender.clone(), named.to_vec());
         let nothing =
             RoomSending { room: None, sender: None, membership: Membership::default(), recipients: Vec::new() };
-        self.read(room.app, nothing, move |_, db| room::sending(db, room, &sender, &named)).await
+        if !named.is_empty() {
+            let (sender, named) = (sender.clone(), named.to_vec());
+            return self.read(room.app, nothing, move |_, db| room::sending(db, room, &sender, &named)).await;
+        }
+        if !self.threads.is_open() {
+            return Err(StoreError::Closed);
+        }
+        if self.shared.removed.holds(room.app) {
+            return Ok(nothing);
+        }
+        if let Some(known) = self.shared.senders.get(room, sender) {
+            return Ok(known);
+        }
+        let sender = sender.clone();
+        let read = move |shared: &Shared, db: &Db| {
+            let since = shared.senders.stamps(room, &sender);
+            let found = room::sending(db, room, &sender, &[])?;
+            shared.senders.put(since, room, sender, &found);
+            Ok(found)
+        };
+        self.read(room.app, nothing, read).await
     }
 
     async fn change_room(
