@@ -100,10 +100,11 @@ fn check(kind: StreamKind, request: &Handshake<'_>) -> Result<(&'static dyn Wire
     }
 }
 
-/// JSON, unless the body is said to be bytes.
+/// JSON, unless the body is said to be bytes: in large or small letters, with or without parameters.
 pub(super) fn encoding(headers: &HeaderMap) -> Encoding {
-    let kind = headers.get(header::CONTENT_TYPE);
-    if kind.is_some_and(|it| it == "application/octet-stream") { Encoding::Protobuf } else { Encoding::Json }
+    let said = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    let kind = said.split_once(';').map_or(said, |(kind, _)| kind).trim();
+    if kind.eq_ignore_ascii_case("application/octet-stream") { Encoding::Protobuf } else { Encoding::Json }
 }
 
 fn headers(kind: StreamKind, encoding: Encoding) -> HeaderMap {

@@ -275,11 +275,24 @@ async fn a_stream_that_nobody_reads_is_closed_and_the_others_get_everything() {
 
 #[tokio::test]
 async fn protobuf_is_streamed_where_the_body_is_said_to_be_bytes() {
+    protobuf_is_streamed("application/octet-stream").await;
+}
+
+#[tokio::test]
+async fn a_content_type_may_have_parameters_and_capitals() {
+    for content_type in
+        ["application/octet-stream; charset=x", "Application/Octet-Stream", "APPLICATION/octet-stream ;a=b"]
+    {
+        protobuf_is_streamed(content_type).await;
+    }
+}
+
+async fn protobuf_is_streamed(content_type: &'static str) {
     use prost::Message as _;
     let world = World::new().await;
     world.accounts(&["shop", "ann"]).await;
     let mut headers = HeaderMap::new();
-    headers.insert("content-type", HeaderValue::from_static("application/octet-stream"));
+    headers.insert("content-type", HeaderValue::from_static(content_type));
     let accepted = world.gateway.stream(StreamKind::HttpStream, &request(&Method::POST, &headers, None)).unwrap();
     assert_eq!(accepted.headers["content-type"], "application/octet-stream");
     let connect = crate::protocol::command::ConnectRequest {
