@@ -253,6 +253,29 @@ async fn what_is_for_named_members_or_said_at_a_point_reaches_these_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn all_members_of_a_room_are_read_page_by_page() {
+    let (server, room) = with_room().await;
+    let names = ["ann", "bob", "carl"];
+    let mut there = Vec::new();
+    for name in names {
+        there.push(member(&server, name, &room, json!({})).await);
+    }
+    let (mut asked, mut all) = (json!({"room": room, "limit": 1}), Vec::new());
+    loop {
+        let mut page = there[0].0.rpc("room.members", asked.clone()).await.unwrap();
+        all.extend(page["members"].as_array().unwrap().iter().map(|it| it["account"].as_str().unwrap().to_owned()));
+        assert!(all.len() <= names.len(), "nobody comes twice: {all:?}");
+        let past = page["past"].take();
+        if past.is_null() {
+            break;
+        }
+        asked["past"] = past;
+    }
+    all.sort_unstable();
+    assert_eq!(all, names);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_has_no_account_is_in_rooms_where_the_app_has_it_so_and_hears_what_is_said() {
     let app = AppFile::default();
     let lines = format!("{}[apps.rooms]\nanonymous_enabled = true\n", app.lines);

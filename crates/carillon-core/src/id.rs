@@ -64,8 +64,13 @@ impl AccountNo {
 
     /// The `serial`-th account of `app`. Serials are below 2^40.
     pub fn new(app: AppId, serial: u64) -> Self {
-        assert!(app.0 < AppId::END && serial < 1 << Self::SERIAL_BITS, "an id outgrew the disk format");
-        Self((u64::from(app.0) << Self::SERIAL_BITS) | serial)
+        Self::try_new(app, serial).expect("ids do not outgrow the disk format")
+    }
+
+    /// As [`AccountNo::new`]; `None` for what cannot be.
+    pub fn try_new(app: AppId, serial: u64) -> Option<Self> {
+        let is_one = app.0 < AppId::END && serial < 1 << Self::SERIAL_BITS;
+        is_one.then_some(Self((u64::from(app.0) << Self::SERIAL_BITS) | serial))
     }
 
     pub fn app(self) -> AppId {

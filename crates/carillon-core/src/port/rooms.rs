@@ -116,7 +116,7 @@ pub enum ClosingRooms {
     Waiting { after: u64 },
 }
 
-/// Which of a room's fixed members: those who came last first, and of those who came at one time the lower number first.
+/// Which of a room's members: those who came last first, and of those who came at one time the lower number first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemberSpan {
     /// Who came then or before, in ms since 1970; who never came, came at 0.
@@ -243,10 +243,10 @@ pub trait RoomStore: Send + Sync {
 /// Whom a question about a room's members is about.
 #[derive(Clone, Debug)]
 pub enum Whom {
-    /// At most this many of these, those who came last first, and none who came later than that, in ms since 1970.
+    /// At most this many of these within the span.
     Latest {
         which: Which,
-        before_ms: u64,
+        span: MemberSpan,
         limit: usize,
     },
     These(Vec<AccountNo>),

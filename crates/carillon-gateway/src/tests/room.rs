@@ -5,7 +5,7 @@ use carillon_core::command::{CreateRoom, Notify, Resend, RoomChange, RoomInfoCha
 use carillon_core::decide::MemberAction;
 use carillon_core::model::{Content, DropReason, Element, Kind, Moderation, Point, Room, RoomInfo, RoomPriority};
 use carillon_core::pipeline::SentToRoom;
-use carillon_core::port::{LiveRooms as _, Which, Whom};
+use carillon_core::port::{LiveRooms as _, MemberSpan, Which, Whom};
 use carillon_core::room::AbandonRatio;
 use serde_json::{Value, json};
 
@@ -142,7 +142,7 @@ async fn who_enters_is_told_of_the_room_of_itself_and_how_many_are_there() {
     let hub = &world.gateway.server.hub;
     let key = world.pipeline.room(&world.app, room).await.unwrap().key;
     assert_eq!(hub.head_count(key), 2);
-    let present = hub.present(key, Whom::Latest { which: Which::All, before_ms: u64::MAX, limit: 10 }).await;
+    let present = hub.present(key, Whom::Latest { which: Which::All, span: MemberSpan::ALL, limit: 10 }).await;
     let present: Vec<_> = present.iter().map(|it| (it.id.as_str(), it.connections)).collect();
     assert_eq!(present, [("ann", 1), ("bob", 2)]);
     let carl = world.account_of("carl").await.no;

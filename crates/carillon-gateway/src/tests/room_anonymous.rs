@@ -4,7 +4,7 @@ use carillon_core::AccountNo;
 use carillon_core::command::{Broadcast, RoomChange};
 use carillon_core::decide::MemberAction;
 use carillon_core::model::{App, DropReason, Outcome, Platform};
-use carillon_core::port::{ForeseenOf, LiveRooms as _, Which, Whom};
+use carillon_core::port::{ForeseenOf, LiveRooms as _, MemberSpan, Which, Whom};
 use serde_json::{Value, json};
 
 use super::login::jwt;
@@ -75,7 +75,7 @@ async fn a_member_without_an_account_hears_what_is_said_and_counts_and_may_say_n
     let other = two.enter(room.no, Value::Null).await.unwrap();
     assert_ne!(other["member"]["account"], own.as_str());
     assert_eq!((other["online"].as_u64(), world.gateway.server.hub.head_count(room)), (Some(2), 2));
-    let whom = Whom::Latest { which: Which::All, before_ms: u64::MAX, limit: 9 };
+    let whom = Whom::Latest { which: Which::All, span: MemberSpan::ALL, limit: 9 };
     let present = world.gateway.server.hub.present(room, whom).await;
     assert!(present.iter().any(|it| it.id.as_str() == own && it.card.nick == "Guest"));
 

@@ -4,7 +4,7 @@ use carillon_core::RoomNo;
 use carillon_core::command::{CloseAfter, CreateRoom, RoomChange, RoomSend};
 use carillon_core::decide::MemberAction;
 use carillon_core::model::{App, AppSettings, ClosingPolicy, DropReason, Limits, Room, RoomInfo, RoomPriority};
-use carillon_core::port::{Clock as _, ClosingRooms, LiveRooms as _, Which, Whom};
+use carillon_core::port::{Clock as _, ClosingRooms, LiveRooms as _, MemberSpan, Which, Whom};
 use serde_json::{Value, json};
 
 use super::room::{text, to_tags};
@@ -279,7 +279,8 @@ async fn who_is_there_is_asked_for_by_whether_it_stays_a_member() {
     let room = world.room("ann").await.key;
     let hub = &world.gateway.server.hub;
     let latest = async |which, before_ms, limit| {
-        let present = hub.present(room, Whom::Latest { which, before_ms, limit }).await;
+        let present =
+            hub.present(room, Whom::Latest { which, span: MemberSpan { to_ms: before_ms, past: None }, limit }).await;
         present.iter().map(|it| it.id.to_string()).collect::<Vec<_>>()
     };
     let mut clients = Vec::new();

@@ -139,6 +139,65 @@ async fn pages_of_a_history_part_among_messages_of_one_time_and_lose_and_repeat_
 }
 
 #[tokio::test]
+async fn pages_of_members_part_among_those_of_one_time_and_whoever_stays_comes_once() {
+    let world = World::with(GatewayConfig { shards: 3, ..GatewayConfig::default() }).await;
+    let names: Vec<String> = (0..9).map(|at| format!("m{at}")).collect();
+    world.accounts(&names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    world.accounts(&["ann", "late"]).await;
+    let room = world.room("ann").await.key.no;
+    let mut there = Vec::new();
+    for (at, name) in names.iter().enumerate() {
+        there.push(world.member(name, room, Value::Null).await);
+        world.clock.advance_ms(u64::from(at % 4 == 0));
+    }
+    let mut asker = there.pop().unwrap();
+    for limit in [1, 2, 3, 5, 9] {
+        // So that it has not asked too often.
+        world.clock.advance_ms(1_000);
+        let mut asked = json!({"room": room.to_string(), "limit": limit});
+        let mut all = Vec::new();
+        loop {
+            let page = asker.rpc("room.members", asked.clone()).await.unwrap();
+            all.extend(page["members"].as_array().unwrap().iter().map(|it| it["account"].as_str().unwrap().to_owned()));
+            let Some(past) = page.get("past") else { break };
+            assert_eq!(page["members"].as_array().unwrap().len(), limit);
+            asked["past"] = past.clone();
+            // Comes and goes between two pages.
+            world.member("late", room, Value::Null).await.leave(room).await;
+        }
+        all.sort_unstable();
+        assert_eq!(all, names, "in pages of {limit}");
+    }
+    for past in ["", "1", "-", "1-", "1-x", "1--1", "1-1099511627776", "18446744073709551616-1"] {
+        let found = asker.rpc("room.members", json!({"room": room.to_string(), "past": past})).await;
+        assert_eq!(found, Err((107, "bad request".into())), "{past}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_members_goes_on_after_one_that_has_gone_and_with_what_the_first_was_asked_for() {
+    let world = World::new().await;
+    world.accounts(&["ann", "bob", "carl", "dora"]).await;
+    let room = world.room("ann").await.key.no;
+    let mut ann = world.member("ann", room, Value::Null).await;
+    let mut bob = world.member("bob", room, Value::Null).await;
+    let _carl = world.member("carl", room, Value::Null).await;
+    let mut page = async |asked: Value| {
+        let page = ann.rpc("room.members", asked).await.unwrap();
+        let names: Vec<_> = page["members"].as_array().unwrap().iter().map(|it| it["account"].to_string()).collect();
+        (names.join(" "), page["past"].clone())
+    };
+    let asked = |past: &Value| json!({"room": room.to_string(), "before": START_MS, "limit": 1, "past": past});
+    let (first, past) = page(asked(&Value::Null)).await;
+    let (second, past) = page(asked(&past)).await;
+    assert_eq!((first.as_str(), second.as_str()), (r#""ann""#, r#""bob""#));
+    bob.leave(room).await;
+    world.clock.advance_ms(1);
+    let _dora = world.member("dora", room, Value::Null).await;
+    assert_eq!(page(asked(&past)).await, (r#""carl""#.into(), Value::Null));
+}
+
+#[tokio::test]
 async fn a_reconnect_keeps_what_was_changed_and_not_what_was_said_at_first() {
     let world = World::new().await;
     world.accounts(&["ann", "bob"]).await;

@@ -86,13 +86,13 @@ impl LiveRooms for Recorder {
         let all = self.present.lock().unwrap();
         let here = all.iter().filter(|(key, _)| *key == room).map(|(_, it)| it.clone());
         match whom {
-            Whom::Latest { which, before_ms, limit } => {
+            Whom::Latest { which, span, limit } => {
                 let is_one = |it: &Present| match which {
                     Which::All => true,
                     Which::Fixed => it.is_fixed(),
                     Which::Guests => !it.is_fixed(),
                 };
-                here.filter(|it| it.entered_ms <= before_ms && is_one(it)).take(limit).collect()
+                here.filter(|it| it.entered_ms <= span.to_ms && is_one(it)).take(limit).collect()
             }
             Whom::These(accounts) => here.filter(|it| accounts.contains(&it.account)).collect(),
         }

@@ -3,11 +3,12 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::sync::Arc;
 
 use carillon_core::command::{Notify, RoomChange};
 use carillon_core::model::{ClosingPolicy, Room, RoomCard, RoomKey, RoomRole};
-use carillon_core::port::{Present, Which, Whom};
+use carillon_core::port::{MemberSpan, Present, Which, Whom};
 use carillon_core::room::{Expression, Reach, Tags};
 use carillon_core::{AccountNo, DeviceId};
 
@@ -176,9 +177,10 @@ impl People {
         };
         match whom {
             Whom::These(accounts) => of(&mut accounts.iter()),
-            Whom::Latest { which, before_ms, limit } => {
+            Whom::Latest { which, span: MemberSpan { to_ms, past }, limit } => {
+                let from = past.map_or(Included(AccountNo(0)), Excluded).map(|account| (Reverse(*to_ms), account));
                 let latest = |all: &ByEntry| -> Vec<(Reverse<u64>, AccountNo)> {
-                    all.range((Reverse(*before_ms), AccountNo(0))..).take(*limit).copied().collect()
+                    all.range((from, Unbounded)).take(*limit).copied().collect()
                 };
                 let mut found = match which {
                     Which::Fixed => latest(&self.fixed),

@@ -1,7 +1,7 @@
 //! Who is in a room, told to whoever asks: from memory. Members may ask; for others there is no such room.
 
 use carillon_core::model::RoomKey;
-use carillon_core::port::{LiveRooms as _, Which, Whom};
+use carillon_core::port::{LiveRooms as _, MemberSpan, Which, Whom};
 
 use super::subscribe::room_of;
 use crate::format;
@@ -39,7 +39,7 @@ impl Shard {
     /// the name of an account, so it is under what no name can be.
     pub(in crate::shard) async fn presence(&self, id: ConnId, command: u32, channel: &str) -> Result<Reply, Failed> {
         let room = self.own_room(id, channel).ok_or(ErrorCode::UNKNOWN_CHANNEL)?;
-        let whom = Whom::Latest { which: Which::All, before_ms: u64::MAX, limit: PRESENCE_MAX + 1 };
+        let whom = Whom::Latest { which: Which::All, span: MemberSpan::ALL, limit: PRESENCE_MAX + 1 };
         let present = self.server.hub.present(room, whom).await;
         if present.len() > PRESENCE_MAX {
             return Err(ErrorCode::LIMIT_EXCEEDED.into());

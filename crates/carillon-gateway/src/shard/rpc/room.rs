@@ -5,9 +5,9 @@ use bytes::Bytes;
 use carillon_core::command::{Resend, RoomRecipients, RoomSend};
 use carillon_core::model::{Moderation, RoomCard, RoomKey, RoomPriority};
 use carillon_core::pipeline::SentToRoom;
-use carillon_core::port::{LiveRooms as _, PageLimit, RoomSpan, Which, Whom};
+use carillon_core::port::{LiveRooms as _, MemberSpan, PageLimit, RoomSpan, Which, Whom};
 use carillon_core::room::{AbandonRatio, Expression};
-use carillon_core::{AccountId, MessageId};
+use carillon_core::{AccountId, AccountNo, MessageId};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
@@ -129,7 +129,7 @@ struct Page {
     before: Option<u64>,
     /// Of messages, those of then or later, oldest first.
     after: Option<u64>,
-    /// The last message of the page before, which was sent at that time: only what follows it.
+    /// Only what follows the page before: of messages, its last one, which was sent at that time; of members, what it said.
     past: Option<String>,
     limit: Option<usize>,
 }
@@ -138,6 +138,9 @@ struct Page {
 struct Members {
     online: usize,
     members: Vec<Box<RawValue>>,
+    /// Where there are more: how to ask for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    past: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -146,16 +149,30 @@ struct Messages {
 }
 
 pub(super) async fn members(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<Bytes, Failed> {
-    let Page { room, before, after: None, past: None, limit } = read(data)? else {
+    let Page { room, before, after: None, past, limit } = read(data)? else {
         return Err(ErrorCode::BAD_REQUEST.into());
     };
     let room = own(shard, caller, &room)?;
+    let span = past.map_or(Ok(MemberSpan::ALL), |it| members_past(caller, &it))?;
+    // So that a page goes on with what the first one was asked for, too.
+    let span = before.filter(|it| *it < span.to_ms).map_or(span, |to_ms| MemberSpan { to_ms, past: None });
     let limit = limit.unwrap_or(LIMIT_MAX).clamp(1, LIMIT_MAX);
     let hub = &shard.server.hub;
-    let latest = Whom::Latest { which: Which::All, before_ms: before.unwrap_or(u64::MAX), limit };
-    let present = hub.present(room, latest).await;
+    let mut present = hub.present(room, Whom::Latest { which: Which::All, span, limit: limit + 1 }).await;
+    let has_more = present.len() > limit;
+    present.truncate(limit);
+    let past = present.last().filter(|_| has_more).map(|it| format!("{}-{}", it.entered_ms, it.account.serial()));
     let members = present.iter().map(|it| raw(format::room_member(it))).collect();
-    Ok(word(&Members { online: hub.head_count(room), members }))
+    Ok(word(&Members { online: hub.head_count(room), members, past }))
+}
+
+/// The members after the last one of a page, whom that page named by when it came and by its number: it may be gone by now,
+/// and others may have come in the same millisecond.
+fn members_past(caller: &Caller, past: &str) -> Result<MemberSpan, ErrorCode> {
+    let numbers = past.split_once('-').and_then(|(ms, serial)| Some((ms.parse().ok()?, serial.parse().ok()?)));
+    let (to_ms, serial) = numbers.ok_or(ErrorCode::BAD_REQUEST)?;
+    let account = AccountNo::try_new(caller.app.id, serial).ok_or(ErrorCode::BAD_REQUEST)?;
+    Ok(MemberSpan { to_ms, past: Some(account) })
 }
 
 pub(super) async fn history(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<Bytes, Failed> {

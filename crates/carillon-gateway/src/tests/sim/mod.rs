@@ -19,7 +19,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use carillon_core::model::{AppSettings, DropReason, Outcome, RoomKey, RoomOutcomes, RoomSettings};
-use carillon_core::port::{LiveRooms as _, PageLimit, RoomSpan, Which, Whom};
+use carillon_core::port::{LiveRooms as _, MemberSpan, PageLimit, RoomSpan, Which, Whom};
 use carillon_core::{AccountNo, MessageId};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -212,7 +212,7 @@ impl Sim {
                 .gateway
                 .server
                 .hub
-                .present(key, Whom::Latest { which: Which::All, before_ms: u64::MAX, limit: 100 })
+                .present(key, Whom::Latest { which: Which::All, span: MemberSpan::ALL, limit: 100 })
                 .await;
             let span = RoomSpan { from_ms: 0, to_ms: u64::MAX, newest_first: false, past: None };
             let limit = PageLimit { entries: usize::MAX, bytes: usize::MAX };

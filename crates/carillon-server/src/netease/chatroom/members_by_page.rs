@@ -36,9 +36,10 @@ pub(in crate::netease) async fn run(netease: &Netease, app: &App, form: &Form) -
     let now_ms = netease.pipeline.clock.now_ms();
     let before_ms = form.number("endtime")?.filter(|time_ms| *time_ms != 0).unwrap_or(now_ms);
     let room = netease.pipeline.room(app, no).await?.key;
-    let mut members = there(netease, room, Whom::Latest { which, before_ms, limit }).await?;
+    let span = MemberSpan { to_ms: before_ms, past: None };
+    let mut members = there(netease, room, Whom::Latest { which, span, limit }).await?;
     if and_away {
-        add_kept(netease, room, (before_ms, limit), &mut members).await?;
+        add_kept(netease, room, (span, limit), &mut members).await?;
     }
     let rows = members.into_values().take(limit).map(|it| it.row(room, now_ms));
     Ok(query_members::reply(rows.collect()))
@@ -61,10 +62,10 @@ async fn there(netease: &Netease, room: RoomKey, whom: Whom) -> Result<ByEntry, 
 async fn add_kept(
     netease: &Netease,
     room: RoomKey,
-    (before_ms, limit): (u64, usize),
+    (mut span, limit): (MemberSpan, usize),
     members: &mut ByEntry,
 ) -> Result<(), StoreError> {
-    let mut span = MemberSpan { to_ms: before_ms, past: None };
+    let before_ms = span.to_ms;
     loop {
         let page = netease.pipeline.store.fixed_members(room, span, limit).await?;
         let end = page.last().filter(|_| page.len() == limit);
