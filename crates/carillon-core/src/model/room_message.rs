@@ -146,6 +146,8 @@ pub enum RoomEvent {
         client_id: String,
         sent_ms: u64,
         sender: AccountId,
+        /// Whom it was for, where it named them: nobody else learns of it.
+        only: Option<Vec<AccountNo>>,
     },
 }
 

@@ -10,15 +10,17 @@ use crate::model::{
     Account, App, ClosingPolicy, Kind, Membership, NewRoom, Room, RoomCard, RoomEvent, RoomKey, RoomMessage,
     RoomNotice, RoomRole,
 };
-use crate::port::{Along, Member, OpenRoomError, PageLimit, Remember, RoomMessageChange, RoomSpan, StoreError, Whom};
+use crate::port::{Along, Member, OpenRoomError, PageLimit, Remember, RoomSpan, StoreError, Whom};
 
 mod broadcast;
 mod explain;
 mod first;
 mod send;
+mod withdraw;
 
 pub use first::First;
 pub use send::SentToRoom;
+pub use withdraw::RoomMessageAt;
 
 /// Whom a change of a room tells, and the request that asks for it.
 pub struct Asked<T> {
@@ -210,52 +212,6 @@ impl Pipeline {
         Ok(Entered { role: RoomRole::Anonymous, room, card: command.card, membership, now_ms })
     }
 
-    /// Withdraws a message from a room's history and, where they are told, from those who have it; `false`, with nothing done, where it is not
-    /// there.
-    ///
-    /// # Errors
-    /// [`Refusal::AppDisabled`], [`Refusal::NoSuchRoom`], [`Refusal::UnknownAccount`], [`Refusal::Store`].
-    pub async fn withdraw_from_room(
-        &self,
-        app: &App,
-        no: RoomNo,
-        find: &RoomMessageAt,
-        asked: impl Into<Asked<()>>,
-    ) -> Result<bool, Refusal> {
-        check_enabled(app)?;
-        let Asked { notify, remember } = asked.into();
-        let room = self.room(app, no).await?;
-        let sender = self.known(app, &find.sender).await?;
-        let Some(message) = self.find_in_room(room.key, sender.no, find).await? else { return Ok(false) };
-        // Else it might be handed out again after it was taken back.
-        let _turn = self.turns.take(app.id, &send::word(no, &sender.id, &message.client_id)).await;
-        let event = RoomEvent::Recalled {
-            message: message.id,
-            client_id: message.client_id.clone(),
-            sent_ms: message.time_ms,
-            sender: sender.id,
-        };
-        let now_ms = self.clock.now_ms();
-        // Where nobody is told, too: it is not to be handed to members that come back.
-        let along = Along { now_ms, notice: Some(notify.of(event, now_ms)), remember };
-        Ok(self.store.change_room_message(room.key, message.id, RoomMessageChange::Remove, along).await?)
-    }
-
-    async fn find_in_room(
-        &self,
-        room: RoomKey,
-        sender: AccountNo,
-        find: &RoomMessageAt,
-    ) -> Result<Option<Arc<RoomMessage>>, StoreError> {
-        let span = RoomSpan { from_ms: find.time_ms, to_ms: find.time_ms, newest_first: false, past: None };
-        let limit = PageLimit { entries: usize::MAX, bytes: usize::MAX };
-        let of_that_time = self.store.room_history(room, span, limit).await?;
-        let is_it = |it: &Arc<RoomMessage>| {
-            it.sender.no == sender && find.client_id.as_ref().is_none_or(|client_id| *client_id == it.client_id)
-        };
-        Ok(of_that_time.into_iter().find(is_it))
-    }
-
     /// A part of a room's history.
     ///
     /// # Errors
@@ -302,16 +258,6 @@ impl Pipeline {
     async fn membership(&self, room: RoomKey, account: AccountNo) -> Result<Membership, StoreError> {
         Ok(self.store.memberships(room, &[account]).await?.pop().unwrap_or_default())
     }
-}
-
-/// Which message of a room's history.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RoomMessageAt {
-    pub sender: AccountId,
-    /// When it was accepted, in ms since 1970.
-    pub time_ms: u64,
-    /// Its sender's id of it; without one any message of that time is meant.
-    pub client_id: Option<String>,
 }
 
 fn refusal(error: OpenRoomError) -> Refusal {

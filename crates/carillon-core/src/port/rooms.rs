@@ -230,6 +230,10 @@ pub trait RoomStore: Send + Sync {
     /// The message with this id in the room's history.
     async fn room_message(&self, room: RoomKey, id: MessageId) -> Result<Option<Arc<RoomMessage>>, StoreError>;
 
+    /// Tells a room of what changes nothing in its history, and has `noted` remembered in the same commit; `false`, and nothing is
+    /// written or told, when there is no such room.
+    async fn note_in_room(&self, room: RoomKey, noted: Remember<()>, along: Along<()>) -> Result<bool, StoreError>;
+
     /// Changes a message in the room's history; `false`, and nothing is written or told, when it is not there.
     async fn change_room_message(
         &self,

@@ -134,7 +134,7 @@ pub(crate) fn room_event<'a>(room: &'a Room, notice: &'a RoomNotice) -> Vec<u8> 
             Event { seconds: Some(*seconds), ..of("member_muted", Some(id.as_str())) }
         }
         RoomEvent::Kicked { id, .. } => of("member_kicked", Some(id.as_str())),
-        RoomEvent::Recalled { message, client_id, sent_ms, sender } => {
+        RoomEvent::Recalled { message, client_id, sent_ms, sender, only: _ } => {
             let message = Recalled { id: message.to_string(), client_id, time: *sent_ms, sender: sender.as_str() };
             Event { message: Some(message), ..of("recalled", None) }
         }

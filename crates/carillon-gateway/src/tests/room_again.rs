@@ -13,7 +13,7 @@ impl World {
     /// With ann's room, and bob in it.
     async fn with_bob() -> (Self, RoomNo, super::world::Client) {
         let world = Self::new().await;
-        world.accounts(&["ann", "bob", "carl"]).await;
+        world.accounts(&["ann", "bob", "carl", "dora"]).await;
         let room = world.room("ann").await.key.no;
         let bob = world.member("bob", room, Value::Null).await;
         (world, room, bob)
@@ -39,6 +39,76 @@ async fn a_message_that_was_taken_back_is_not_handed_out_again() {
         assert!(repeat.is_repeat && repeat.first == sent.first);
         world.say(text(room, "ann", &format!("next{n}"))).await;
         assert_eq!(carl.said(room).await, format!("next{n}"));
+    }
+}
+
+#[tokio::test]
+async fn what_is_in_no_history_is_taken_back_as_long_as_it_is_remembered_and_is_not_handed_out_again() {
+    let (world, room, mut bob) = World::with_bob().await;
+    let message = RoomSend { in_history: false, ..text(room, "ann", "m") };
+    let sent = world.say(message.clone()).await;
+    assert_eq!(bob.said(room).await, "m");
+    let withdraw = async |time_ms, client_id: &str| {
+        let find = RoomMessageAt { sender: id("ann"), time_ms, client_id: Some(client_id.into()) };
+        world.pipeline.withdraw_from_room(&world.app, room, &find, FROM_BACKEND).await
+    };
+    let sent_ms = sent.first.time_ms;
+    assert_eq!((withdraw(sent_ms + 1, "of m").await, withdraw(sent_ms, "m").await), (Ok(false), Ok(false)));
+    assert_eq!(withdraw(sent_ms, "of m").await, Ok(true));
+    let told = bob.told(room).await;
+    let what = json!({"id": sent.first.id.to_string(), "client_id": "of m", "time": sent_ms, "sender": "ann"});
+    assert_eq!((&told["event"], &told["message"]), (&json!("recalled"), &what));
+    assert_eq!(withdraw(sent_ms, "of m").await, Ok(false), "it is gone already");
+    let mut carl = world.member("carl", room, Value::Null).await;
+    let repeat = world.say(again(&message)).await;
+    assert!(repeat.is_repeat && repeat.first == sent.first);
+    let last = world.say(RoomSend { in_history: false, ..text(room, "ann", "last") }).await.first;
+    assert_eq!([carl.said(room).await, bob.said(room).await], ["last", "last"]);
+    world.clock.advance_ms(world.app.settings.rooms.resend_window_s * 1_000);
+    assert_eq!(withdraw(last.time_ms, "of last").await, Ok(false), "nothing is known of it any more");
+}
+
+#[tokio::test]
+async fn that_a_message_to_named_members_was_taken_back_they_only_are_told() {
+    let (world, room, mut bob) = World::with_bob().await;
+    let mut carl = world.member("carl", room, Value::Null).await;
+    let to = RoomRecipients::Accounts(vec![id("bob")]);
+    let sent = world.say(RoomSend { to, ..text(room, "ann", "for bob") }).await;
+    let find = RoomMessageAt { sender: id("ann"), time_ms: sent.first.time_ms, client_id: Some("of for bob".into()) };
+    assert_eq!(world.pipeline.withdraw_from_room(&world.app, room, &find, FROM_BACKEND).await, Ok(true));
+    world.say(text(room, "ann", "next")).await;
+    assert_eq!(bob.said(room).await, "for bob");
+    assert_eq!(bob.told(room).await["event"], "recalled");
+    assert_eq!([bob.said(room).await, carl.said(room).await], ["next", "next"]);
+}
+
+#[tokio::test]
+async fn a_message_to_all_rooms_is_taken_back_in_the_room_that_is_named_and_not_repeated_there() {
+    let (world, first, mut bob) = World::with_bob().await;
+    let second = world.room("ann").await.key.no;
+    let mut carl = world.member("carl", second, Value::Null).await;
+    // It is remembered in one way for the first room that hears it, and in another way for the others.
+    for (taken, stays) in [(first, second), (second, first)] {
+        let client_id = format!("m{taken}");
+        let to_all = RoomSend { in_history: false, ..text(taken, "ann", &client_id) };
+        let sent = world.pipeline.broadcast_to_rooms(&world.app, to_all.clone(), None).await.unwrap();
+        let of_room = [(first, bob.told(first).await), (second, carl.told(second).await)];
+        let find =
+            RoomMessageAt { sender: id("ann"), time_ms: sent.time_ms, client_id: Some(to_all.client_id.clone()) };
+        for is_there in [true, false] {
+            let was_there = world.pipeline.withdraw_from_room(&world.app, taken, &find, FROM_BACKEND).await;
+            assert_eq!(was_there, Ok(is_there));
+        }
+        let recalled = if taken == first { bob.told(first).await } else { carl.told(second).await };
+        let told = &of_room.iter().find(|(room, _)| *room == taken).unwrap().1;
+        assert_eq!((&recalled["event"], &recalled["message"]["id"]), (&json!("recalled"), &told["id"]));
+        // Who came later has not had it, and gets it where it stands.
+        let mut dora = world.connected("dora", "phone").await;
+        dora.enter(taken, Value::Null).await.unwrap();
+        dora.enter(stays, Value::Null).await.unwrap();
+        assert_eq!(world.pipeline.broadcast_to_rooms(&world.app, again(&to_all), None).await, Ok(sent));
+        assert_eq!(dora.said(stays).await, client_id);
+        world.settle(&mut dora).await;
     }
 }
 

@@ -231,6 +231,22 @@ async fn a_history_is_read_by_time_both_ways_and_keeps_its_limits(it: Setup) {
     assert_eq!(it.history(room_key(APP, 9), FORWARD, ALL).await, [""; 0]);
 }
 
+async fn what_is_noted_in_a_room_is_remembered_with_the_request_and_told_and_nothing_where_there_is_no_room(it: Setup) {
+    let room = it.room().await;
+    let note = async |room, ids: [&str; 2]| {
+        let [noted, asked] = ids.map(|id| remember(id, NOW_MS + 10, |(): &()| "done".into()));
+        let along = Along { remember: asked, ..along(notice(RoomEvent::Updated)) };
+        it.store.note_in_room(room, noted.unwrap(), along).await
+    };
+    let is_known = async |id| it.store.remembered(APP, id, NOW_MS + 9).await.unwrap().is_some();
+    assert_eq!(note(room, ["a", "b"]).await, Ok(true));
+    assert!(is_known("a").await && is_known("b").await);
+    assert_eq!(note(room_key(APP, 9), ["c", "d"]).await, Ok(false));
+    assert_eq!(note(room_key(AppId(9), 1), ["c", "d"]).await, Ok(false));
+    assert!(!is_known("c").await && !is_known("d").await);
+    assert_eq!(it.told(), ["Updated muted=false"]);
+}
+
 async fn a_message_to_a_room_is_remembered_in_the_same_commit(it: Setup) {
     let room = it.room().await;
     let asked = remember("r", NOW_MS + 10, |it: &RoomMessage| format!("{} {:?}", it.id, it.seq));
@@ -447,6 +463,7 @@ mod each {
         open_rooms_that_close_by_themselves_are_found_by_when
         places_in_a_history_are_dense_and_what_is_no_part_of_it_has_none
         a_history_is_read_by_time_both_ways_and_keeps_its_limits
+        what_is_noted_in_a_room_is_remembered_with_the_request_and_told_and_nothing_where_there_is_no_room
         a_message_to_a_room_is_remembered_in_the_same_commit
         what_a_message_is_decided_on_is_read_at_once
         what_a_message_is_decided_on_follows_every_change_however_often_it_was_read

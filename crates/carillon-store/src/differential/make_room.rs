@@ -26,6 +26,10 @@ impl Make<'_> {
             2 => RoomOp::Change(self.room(), (self.room_change(), self.rooms_max()), self.now_ms, self.told()),
             3 | 4 => RoomOp::ChangeMembership(self.member(), self.membership_change(), self.now_ms, self.told()),
             5 => RoomOp::ChangeMessage(self.room(), self.message_id(), self.told()),
+            6 => match self.request() {
+                Some(noted) => RoomOp::Note(self.room(), noted, self.told()),
+                None => RoomOp::Message(self.room(), self.message_id()),
+            },
             _ => {
                 // Of one app, as all of what one call says.
                 let app = self.app();

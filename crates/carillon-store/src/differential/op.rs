@@ -80,7 +80,7 @@ impl Op {
         } else if let Self::Rewrite(..)
         | Self::Settle(_)
         | Self::Broadcast(..)
-        | Self::Room(RoomOp::Say(..) | RoomOp::ChangeMessage(..)) = &self
+        | Self::Room(RoomOp::Say(..) | RoomOp::ChangeMessage(..) | RoomOp::Note(..)) = &self
         {
             self = Self::Apps;
         }

@@ -34,6 +34,7 @@ pub(super) enum RoomOp {
     HistoryOf(RoomKey, Vec<Kind>, RoomSpan, PageLimit),
     Message(RoomKey, MessageId),
     ChangeMessage(RoomKey, MessageId, Told),
+    Note(RoomKey, Request, Told),
 }
 
 /// Whether a change is told, and what it is remembered by.
@@ -81,6 +82,10 @@ impl RoomOp {
             Self::ChangeMessage(room, id, told) => {
                 let along = along(told, RoomEvent::Opened, 0);
                 format!("{:?}", store.change_room_message(room, id, RoomMessageChange::Remove, along).await)
+            }
+            Self::Note(room, noted, told) => {
+                let noted = asked(Some(noted), |it| format!("{it:?}")).expect("it is asked for");
+                format!("{:?}", store.note_in_room(room, noted, along(told, RoomEvent::Opened, 0)).await)
             }
         }
     }

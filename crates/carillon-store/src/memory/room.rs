@@ -211,6 +211,17 @@ impl RoomStore for MemoryStore {
         Ok(self.lock().rooms.message(room, id).cloned())
     }
 
+    async fn note_in_room(&self, room: RoomKey, noted: Remember<()>, along: Along<()>) -> Result<bool, StoreError> {
+        let mut state = self.lock();
+        if !state.rooms.all.contains_key(&room) {
+            return Ok(false);
+        }
+        state.remember(room.app, Some(noted), &());
+        state.remember(room.app, along.remember, &());
+        self.tell(&state, room, along.notice);
+        Ok(true)
+    }
+
     async fn change_room_message(
         &self,
         room: RoomKey,

@@ -26,10 +26,12 @@ pub(super) struct Kept {
     pub(super) room: RoomNo,
     /// Then it is there as long as it stands.
     pub(super) in_history: bool,
+    /// Of one that is not: whether it was taken back.
+    pub(super) is_withdrawn: bool,
     role: RoomRole,
     /// Of the sender's card, besides what the caller was told.
     card_ext: String,
-    to: RoomTo,
+    pub(super) to: RoomTo,
 }
 
 const HIGH: u8 = 1;
@@ -38,6 +40,7 @@ const IN_HISTORY: u8 = 4;
 const TAGS: u8 = 8;
 const POINT: u8 = 16;
 const ACCOUNTS: u8 = 32;
+const WITHDRAWN: u8 = 64;
 
 const ROLES: [RoomRole; 5] =
     [RoomRole::Guest, RoomRole::Fixed, RoomRole::Manager, RoomRole::Creator, RoomRole::Anonymous];
@@ -79,10 +82,15 @@ impl Kept {
             first: First::of(message),
             room: message.room.no,
             in_history: message.seq.is_some(),
+            is_withdrawn: false,
             role: message.sender.role,
             card_ext: message.sender.card.ext.clone(),
             to: message.to.clone(),
         }
+    }
+
+    pub(super) fn withdrawn(self) -> Self {
+        Self { is_withdrawn: true, ..self }
     }
 
     /// The first message, made of one that says the same.
@@ -98,7 +106,7 @@ impl Kept {
     }
 
     pub(super) fn encode(&self) -> Bytes {
-        let Self { first, room, in_history, role, card_ext, to } = self;
+        let Self { first, room, in_history, is_withdrawn, role, card_ext, to } = self;
         let mut out = BytesMut::new();
         out.put_u64(first.id.0);
         out.put_u64(first.time_ms);
@@ -113,7 +121,8 @@ impl Kept {
                 | flag(*in_history, IN_HISTORY)
                 | flag(tags.is_some(), TAGS)
                 | flag(point.is_some(), POINT)
-                | flag(accounts.is_some(), ACCOUNTS),
+                | flag(accounts.is_some(), ACCOUNTS)
+                | flag(*is_withdrawn, WITHDRAWN),
         );
         let place = ROLES.iter().position(|it| it == role).expect("all roles are there");
         out.put_u8(u8::try_from(place).expect("there are few roles"));
@@ -148,7 +157,8 @@ impl Kept {
             RoomTo::Members { tags, point }
         };
         let first = First { id, time_ms, high: has(HIGH), abandoned: has(ABANDONED), nick, avatar };
-        Some(Self { first, room, in_history: has(IN_HISTORY), role, card_ext, to })
+        let (in_history, is_withdrawn) = (has(IN_HISTORY), has(WITHDRAWN));
+        Some(Self { first, room, in_history, is_withdrawn, role, card_ext, to })
     }
 }
 
@@ -201,12 +211,13 @@ mod tests {
         fn what_is_remembered_is_what_was_told_and_to_whom_it_went(
             first in first(),
             room in 1_u64..1_000,
-            in_history: bool,
+            [in_history, is_withdrawn]: [bool; 2],
             role in 0..ROLES.len(),
             card_ext: String,
             to in to(),
         ) {
-            let kept = Kept { first, room: RoomNo::new(room).unwrap(), in_history, role: ROLES[role], card_ext, to };
+            let (room, role) = (RoomNo::new(room).unwrap(), ROLES[role]);
+            let kept = Kept { first, room, in_history, is_withdrawn, role, card_ext, to };
             prop_assert_eq!(Kept::decode(&kept.encode()), Some(kept));
         }
 

@@ -198,13 +198,17 @@ impl Pipeline {
 
     /// Has the first sending of a message remembered under its sender's id of it.
     pub(super) fn remember_first(&self, app: &App, key: String, fingerprint: [u8; 32]) -> Remember<RoomMessage> {
-        let window_ms = app.settings.rooms.resend_window_s.saturating_mul(1_000);
         Remember {
             request: key,
             fingerprint,
-            expires_ms: self.clock.now_ms().saturating_add(window_ms),
+            expires_ms: self.resend_until_ms(app),
             answer: Box::new(|message: &RoomMessage| Kept::of(message).encode()),
         }
+    }
+
+    /// Until when a message that is sent now may be sent again.
+    pub(super) fn resend_until_ms(&self, app: &App) -> u64 {
+        self.clock.now_ms().saturating_add(app.settings.rooms.resend_window_s.saturating_mul(1_000))
     }
 
     /// Takes a message of high priority out of the room's rate of them. That spares the room, so what is for a few named
@@ -232,6 +236,9 @@ impl Pipeline {
     /// as it stands.
     pub(super) async fn hand_out_again(&self, kept: &Kept, plan: RoomPlan) -> Result<(), StoreError> {
         let RoomPlan { room, message, .. } = plan;
+        if kept.is_withdrawn {
+            return Ok(());
+        }
         let message = if kept.in_history {
             let Some(message) = self.store.room_message(room.key, kept.first.id).await? else { return Ok(()) };
             message

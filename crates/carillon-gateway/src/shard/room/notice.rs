@@ -72,7 +72,8 @@ impl Shard {
             }
         });
         if notice.is_told {
-            self.tell_members(mail, |_, _| true);
+            let only = if let RoomEvent::Recalled { only, .. } = &notice.event { only.as_ref() } else { None };
+            self.tell_members(mail, |members, place| only.is_none_or(|it| it.contains(&members.account(place))));
         }
         self.follow(key, &notice.event);
     }

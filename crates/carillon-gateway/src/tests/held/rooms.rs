@@ -105,6 +105,10 @@ impl RoomStore for HeldStore {
         self.inner.room_message(room, id).await
     }
 
+    async fn note_in_room(&self, room: RoomKey, noted: Remember<()>, along: Along<()>) -> Result<bool, StoreError> {
+        self.inner.note_in_room(room, noted, along).await
+    }
+
     async fn change_room_message(
         &self,
         room: RoomKey,

@@ -207,11 +207,7 @@ impl Sim {
                     }
                 }
                 (Call::Recall { room, .. }, Answer::Recalled(answer)) => {
-                    let history = &mut self.model.rooms[room].history;
-                    let place = history.iter().position(|it| it.id == past.id);
-                    assert_eq!(answer, Ok(place.is_some()));
-                    place.map(|it| history.remove(it));
-                    self.model.rooms[room].urgent.retain(|it| it.id != past.id || place.is_none());
+                    assert_eq!(answer, Ok(self.model.recall(room, &past)));
                 }
                 _ => unreachable!("each call has its answer"),
             }
@@ -224,7 +220,8 @@ impl Sim {
     fn past(&self, call: &Call) -> Past {
         let nothing = Past { id: 0, sender: 0, client_id: String::new(), time_ms: 0 };
         let Call::Recall { room, place } = call else { return nothing };
-        self.model.rooms[*room].history.get(*place).cloned().unwrap_or(nothing)
+        let live = &self.model.rooms[*room];
+        live.history.iter().chain(&live.passing).nth(*place).cloned().unwrap_or(nothing)
     }
 
     fn wait(&mut self, ms: u64) {

@@ -41,6 +41,9 @@ pub(super) struct Room {
     left: HashMap<usize, Left>,
     high_ms: Vec<u64>,
     pub(super) history: Vec<Past>,
+    /// What was said to everybody and is in no history. What is for few is taken back for few, and others do not see where that
+    /// parts what was said before from what was said later.
+    pub(super) passing: Vec<Past>,
 }
 
 #[derive(Clone)]
@@ -131,6 +134,8 @@ pub(super) struct First {
     pub(super) saying: Saying,
     /// Whether it was in the history.
     was_kept: bool,
+    /// Whether it was taken back, if it was not.
+    is_withdrawn: bool,
     expires_ms: u64,
 }
 
@@ -337,7 +342,8 @@ impl Model {
             if first.saying.asked != saying.asked {
                 return may.and(Err(Refusal::ClientIdReused));
             }
-            let stands = !first.was_kept || self.rooms[saying.room].history.iter().any(|it| it.id == first.id);
+            let is_in_history = || self.rooms[saying.room].history.iter().any(|it| it.id == first.id);
+            let stands = if first.was_kept { is_in_history() } else { !first.is_withdrawn };
             return Ok(Sent::Again(first.clone(), may.is_ok() && stands));
         }
         may?;
@@ -363,11 +369,14 @@ impl Model {
         let live = &mut self.rooms[saying.room];
         let Saying { room, sender, client_id, .. } = saying.clone();
         let was_kept = saying.in_history && !saying.is_abandoned() && matches!(saying.to, To::Members { .. });
+        let past = Past { id, sender, client_id: client_id.clone(), time_ms };
         if was_kept {
-            live.history.push(Past { id, sender, client_id: client_id.clone(), time_ms });
+            live.history.push(past);
+        } else if !saying.is_abandoned() && matches!(saying.to, To::Members { .. }) {
+            live.passing.push(past);
         }
         let expires_ms = time_ms + self.settings.resend_window_s * 1_000;
-        let first = First { id, time_ms, is_high, saying: saying.clone(), was_kept, expires_ms };
+        let first = First { id, time_ms, is_high, saying: saying.clone(), was_kept, is_withdrawn: false, expires_ms };
         self.known.insert((room, sender, client_id), first);
         if live.is_over() {
             return 0;
@@ -379,6 +388,21 @@ impl Model {
             live.urgent.push(Urgent { at_us, no, id, saying: saying.clone() });
         }
         no
+    }
+
+    /// Whether a message can be taken back; then it is.
+    pub(super) fn recall(&mut self, room: usize, past: &Past) -> bool {
+        let (now_ms, live) = (self.now_ms(), &mut self.rooms[room]);
+        let place = live.history.iter().position(|it| it.id == past.id);
+        let known = self.known.get_mut(&(room, past.sender, past.client_id.clone()));
+        let known = known.filter(|it| it.id == past.id && it.expires_ms > now_ms && !it.was_kept && !it.is_withdrawn);
+        let is_done = place.is_some() || known.is_some();
+        place.map(|it| live.history.remove(it));
+        if let Some(known) = known {
+            (known.is_withdrawn, known.expires_ms) = (true, now_ms + self.settings.resend_window_s * 1_000);
+        }
+        live.urgent.retain(|it| it.id != past.id || !is_done);
+        is_done
     }
 
     /// What is sent again: whether members know whether they have had it, and its number. If they do not, it counts as one
@@ -494,6 +518,7 @@ impl Room {
             left: HashMap::new(),
             high_ms: Vec::new(),
             history: Vec::new(),
+            passing: Vec::new(),
         }
     }
 

@@ -68,7 +68,7 @@ pub(super) enum Call {
         account: usize,
         action: MemberAction,
     },
-    /// Takes back what is at this place of the room's history.
+    /// Takes back what is at this place of the room's history, and behind it of what is in none.
     Recall {
         room: usize,
         place: usize,
@@ -122,7 +122,10 @@ fn calls(rng: &mut StdRng, model: &Model, serial: &mut u32) -> Vec<Call> {
             2..4 => Call::Open { room, on: true },
             4..6 => Call::Mute { room, on },
             6..14 => Call::Member { room, account, action: action(rng, on) },
-            14..18 => Call::Recall { room, place: rng.random_range(0..model.rooms[room].history.len() + 1) },
+            14..18 => {
+                let said = model.rooms[room].history.len() + model.rooms[room].passing.len();
+                Call::Recall { room, place: rng.random_range(0..=said) }
+            }
             _ => Call::Send(saying(rng, model, room, serial)),
         });
     }

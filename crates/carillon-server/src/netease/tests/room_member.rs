@@ -269,6 +269,31 @@ async fn members_are_read_by_name_and_who_is_none_is_left_out() {
 }
 
 #[tokio::test]
+async fn what_is_in_no_history_is_taken_back_by_its_id_and_not_deleted() {
+    let backend = backend().await;
+    let fields = [("roomid", "1"), ("msgId", "m1"), ("fromAccid", "ann"), ("msgType", "0"), ("attach", "hi")];
+    let ways: [(&str, &[(&str, &str)]); 3] =
+        [("sendMsg", &[("skipHistory", "1")]), ("sendMsgToSomeone", &[("toAccids", r#"["bob"]"#)]), ("broadcast", &[])];
+    backend.enter("bob", RoomRole::Guest, NOW_MS).await;
+    for (call, more) in ways {
+        backend.clock.advance_ms(1);
+        let of_call = fields.iter().filter(|(name, _)| call != "broadcast" || *name != "roomid").copied();
+        let fields: Vec<_> = of_call.chain(more.iter().copied()).collect();
+        let sent: serde_json::Value =
+            serde_json::from_str(&backend.post(&format!("chatroom/{call}.action"), &fields).await).unwrap();
+        let time = sent["desc"]["time"].as_str().unwrap();
+        let find = [("roomid", "1"), ("msgTimetag", time), ("fromAcc", "ann")];
+        let recall = [&find[..], &[("msgId", "m1"), ("operatorAcc", "carl")]].concat();
+        let gone = r#"{"code":414,"desc":"some param not match message"}"#;
+        assert_eq!(backend.post(DELETE, &find).await, gone, "{call}");
+        assert_eq!(backend.post_as(call, RECALL, &recall).await, r#"{"code":200}"#, "{call}");
+        assert_eq!(backend.post_as(call, RECALL, &recall).await, r#"{"code":200}"#, "the same request of {call}");
+        assert_eq!(backend.post(RECALL, &recall).await, gone, "{call}");
+    }
+    assert_eq!(backend.events().len(), ways.len());
+}
+
+#[tokio::test]
 async fn a_message_is_taken_back_or_deleted_once() {
     let backend = backend().await;
     for id in ["m1", "m2"] {

@@ -213,6 +213,22 @@ fn put_said(group: &mut Group<'_>, message: &RoomMessage) {
     group.put_said(&key, seal::seal(&key, &[]));
 }
 
+pub(crate) fn note(
+    group: &mut Group<'_>,
+    key: RoomKey,
+    noted: Remember<()>,
+    along: Along<()>,
+) -> Result<bool, StoreError> {
+    if group.check(key.app).is_err() {
+        return Ok(false);
+    }
+    let Some(head) = group.room_head(key)? else { return Ok(false) };
+    group.remember(key.app, Some(noted), &());
+    group.remember(key.app, along.remember, &());
+    group.tell(&head.room, along.notice);
+    Ok(true)
+}
+
 /// In a group of its own, because it looks for what other groups wrote.
 pub(crate) fn change_message(
     group: &mut Group<'_>,

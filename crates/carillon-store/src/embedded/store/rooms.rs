@@ -137,6 +137,10 @@ impl RoomStore for EmbeddedStore {
         self.read(room.app, None, move |_, db| room::message(db, room, id)).await
     }
 
+    async fn note_in_room(&self, room: RoomKey, noted: Remember<()>, along: Along<()>) -> Result<bool, StoreError> {
+        self.write(threads::Kind::Grouped, move |group| apply::room::note(group, room, noted, along)).await
+    }
+
     async fn change_room_message(
         &self,
         room: RoomKey,
