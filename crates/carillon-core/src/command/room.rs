@@ -34,6 +34,10 @@ pub enum RoomChange {
     },
     SetMuted(bool),
     SetClosing(CloseAfter),
+    /// To close some time after it became empty, of a room in which somebody is: the delay does not run yet.
+    SetClosingOnceEmpty {
+        delay_s: u64,
+    },
     SetTellsPresence(bool),
     /// The last member went, or the first one came.
     SetEmpty(bool),
@@ -53,6 +57,9 @@ impl RoomChange {
             }
             Self::SetMuted(on) => room.muted = on,
             Self::SetClosing(closing) => room.closing = closing.from(now_ms),
+            Self::SetClosingOnceEmpty { delay_s } => {
+                room.closing = Closing { policy: ClosingPolicy::WhenEmpty, delay_s, since_ms: None };
+            }
             Self::SetTellsPresence(on) => room.tells_presence = on,
             Self::SetEmpty(is_empty) => {
                 if room.closing.policy == ClosingPolicy::WhenEmpty {

@@ -17,6 +17,9 @@ pub fn check_room_change(app: &App, room: &Room, change: &RoomChange) -> Result<
             if room.open == *open { Err(Refusal::RoomIsSo) } else { Ok(()) }
         }
         RoomChange::SetClosing(closing) => check_closing(app, Some(*closing)),
+        RoomChange::SetClosingOnceEmpty { delay_s } => {
+            check_closing(app, Some(CloseAfter { policy: ClosingPolicy::WhenEmpty, delay_s: *delay_s }))
+        }
         RoomChange::SetInfo(_)
         | RoomChange::SetMuted(_)
         | RoomChange::SetTellsPresence(_)
@@ -52,7 +55,10 @@ pub fn room_change_event(change: &RoomChange) -> Option<RoomEvent> {
         RoomChange::SetOpen { open: true, .. } => Some(RoomEvent::Opened),
         RoomChange::SetOpen { open: false, .. } => Some(RoomEvent::Closed),
         RoomChange::SetMuted(on) => Some(RoomEvent::Muted(*on)),
-        RoomChange::SetClosing(_) | RoomChange::SetTellsPresence(_) | RoomChange::SetEmpty(_) => None,
+        RoomChange::SetClosing(_)
+        | RoomChange::SetClosingOnceEmpty { .. }
+        | RoomChange::SetTellsPresence(_)
+        | RoomChange::SetEmpty(_) => None,
     }
 }
 
@@ -93,6 +99,8 @@ mod tests {
             }
         }
         assert_eq!(check(false, &RoomChange::SetClosing(LATER)), Err(Refusal::NoDelayedClosing));
+        let once_empty = RoomChange::SetClosingOnceEmpty { delay_s: 60 };
+        assert_eq!((check(true, &once_empty), check(false, &once_empty)), (Ok(()), Err(Refusal::NoDelayedClosing)));
     }
 
     #[test]

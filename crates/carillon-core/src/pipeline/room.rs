@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Pipeline, check_enabled};
-use crate::command::{CreateRoom, EnterRoom, MembershipChange, Notify, RoomCardChange, RoomChange};
+use crate::command::{CloseAfter, CreateRoom, EnterRoom, MembershipChange, Notify, RoomCardChange, RoomChange};
 use crate::decide::{self, MemberAction, Refusal};
 use crate::id::{AccountId, AccountNo, RoomNo};
 use crate::model::{
@@ -113,13 +113,16 @@ impl Pipeline {
         let now_ms = self.clock.now_ms();
         let notice = decide::room_change_event(&change).map(|event| notify.of(event, now_ms));
         let along = Along { now_ms, notice, remember };
-        let begins_delay = matches!(change, RoomChange::SetClosing(it) if it.policy == ClosingPolicy::WhenEmpty);
+        // Where the last one goes or the first one comes meanwhile, those who look for rooms that are to close find out.
+        let change = if let RoomChange::SetClosing(CloseAfter { policy: ClosingPolicy::WhenEmpty, delay_s }) = change
+            && self.live.head_count(room.key) > 0
+        {
+            RoomChange::SetClosingOnceEmpty { delay_s }
+        } else {
+            change
+        };
         let rooms_max = app.settings.rooms.rooms_max;
         let changed = self.store.change_room(room.key, change, rooms_max, along).await.map_err(refusal)?;
-        if begins_delay && self.live.head_count(room.key) > 0 {
-            let not_yet = self.store.change_room(room.key, RoomChange::SetEmpty(false), rooms_max, Along::at(now_ms));
-            not_yet.await.map_err(refusal)?;
-        }
         changed.ok_or(Refusal::NoSuchRoom)
     }
 

@@ -3,7 +3,9 @@
 use carillon_core::RoomNo;
 use carillon_core::command::{CloseAfter, CreateRoom, RoomChange, RoomSend};
 use carillon_core::decide::MemberAction;
-use carillon_core::model::{App, AppSettings, ClosingPolicy, DropReason, Limits, Room, RoomInfo, RoomPriority};
+use carillon_core::model::{
+    App, AppSettings, Closing, ClosingPolicy, DropReason, Limits, Room, RoomInfo, RoomPriority,
+};
 use carillon_core::port::{Clock as _, ClosingRooms, LiveRooms as _, MemberSpan, Which, Whom};
 use serde_json::{Value, json};
 
@@ -187,7 +189,9 @@ async fn a_delay_that_was_set_while_somebody_was_there_begins_when_the_room_is_e
     let no = room.key.no;
     let mut ann = world.member("ann", no, Value::Null).await;
     let closing = CloseAfter { policy: ClosingPolicy::WhenEmpty, delay_s: 60 };
-    world.change_room(no, RoomChange::SetClosing(closing)).await;
+    let changed = world.change_room(no, RoomChange::SetClosing(closing)).await;
+    let expected = Closing { policy: ClosingPolicy::WhenEmpty, delay_s: 60, since_ms: None };
+    assert_eq!(changed.closing, expected, "at no moment the delay ran");
     assert_eq!(world.closing(&room).await, (true, None));
     world.clock.advance_ms(60_000);
     world.gateway.close_due_rooms().await.unwrap();

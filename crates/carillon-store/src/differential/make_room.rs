@@ -98,7 +98,7 @@ impl Make<'_> {
     }
 
     fn room_change(&mut self) -> RoomChange {
-        match self.rng.random_range(0..6) {
+        match self.rng.random_range(0..7) {
             0 => RoomChange::SetInfo(RoomInfoChange {
                 name: self.maybe(|it| it.text(9)),
                 announcement: self.maybe(|it| it.text(9)),
@@ -111,6 +111,7 @@ impl Make<'_> {
             2 => RoomChange::SetMuted(self.rng.random()),
             3 => RoomChange::SetClosing(self.close_after()),
             4 => RoomChange::SetTellsPresence(self.rng.random()),
+            5 => RoomChange::SetClosingOnceEmpty { delay_s: self.rng.random_range(0..1_000) },
             _ => RoomChange::SetEmpty(self.rng.random()),
         }
     }
