@@ -5,11 +5,19 @@ use carillon_core::decide::MemberAction;
 use serde_json::{Value, json};
 
 use super::room::{text, to_tags};
-use super::world::{START_MS, World};
+use super::world::{Client, START_MS, World};
 use crate::GatewayConfig;
 
 fn hello(room: &str, client_id: &str) -> Value {
     json!({"room": room, "client_id": client_id, "element": {"type": "text", "text": client_id}})
+}
+
+/// What a member is answered that sends what it hears itself, too.
+async fn said_by(client: &mut Client, message: Value) -> Value {
+    client.say(&json!({"id": 7, "rpc": {"method": "room.send", "data": message}})).await;
+    let (one, two) = (client.next().await, client.next().await);
+    let mut reply = if one["id"] == 7 { one } else { two };
+    reply["rpc"]["data"].take()
 }
 
 #[tokio::test]
@@ -23,9 +31,7 @@ async fn a_member_sends_to_the_room_and_its_repeat_reaches_nobody_twice() {
     assert_eq!(bob.rpc("room.send", hello(&name, "a")).await, Err((1006, "no such room".into())));
     assert_eq!(bob.rpc("room.send", hello("999", "a")).await, Err((1006, "no such room".into())));
     bob.enter(room, json!({"nick": "Bo"})).await.unwrap();
-    bob.say(&json!({"id": 7, "rpc": {"method": "room.send", "data": hello(&name, "a")}})).await;
-    let (one, two) = (bob.next().await, bob.next().await);
-    let answer = if one["id"] == 7 { &one } else { &two }["rpc"]["data"].clone();
+    let answer = said_by(&mut bob, hello(&name, "a")).await;
     let told = ann.told(room).await;
     assert_eq!((&told["id"], &told["client_id"], &told["time"]), (&answer["id"], &json!("a"), &json!(START_MS)));
     assert_eq!(bob.rpc("room.send", hello(&name, "a")).await, Ok(answer));
@@ -33,6 +39,31 @@ async fn a_member_sends_to_the_room_and_its_repeat_reaches_nobody_twice() {
     world.act(room, "bob", MemberAction::MuteFor(60)).await;
     assert_eq!(bob.told(room).await["event"], "member_muted");
     assert_eq!(bob.rpc("room.send", hello(&name, "b")).await, Err((1002, "account is muted".into())));
+}
+
+#[tokio::test]
+async fn a_repeat_before_its_sender_is_in_the_room_again_gets_the_first_answer_and_nobody_hears_it() {
+    let world = World::new().await;
+    world.accounts(&["ann", "bob", "carl"]).await;
+    let room = world.room("ann").await.key.no;
+    let name = room.to_string();
+    let mut bob = world.member("bob", room, Value::Null).await;
+    let first = said_by(&mut bob, hello(&name, "a")).await;
+    bob.leave(room).await;
+    let mut late = world.member("carl", room, Value::Null).await;
+    assert_eq!(bob.rpc("room.send", hello(&name, "a")).await, Ok(first));
+    let mut other = hello(&name, "a");
+    other["ext"] = json!("other");
+    assert_eq!(bob.rpc("room.send", other).await, Err((1004, "client_id was used for another message".into())));
+    let nowhere = Err((1006, "no such room".into()));
+    for no in [&*name, "999", "x", "0"] {
+        assert_eq!(bob.rpc("room.send", hello(no, "b")).await, nowhere, "{no}");
+    }
+    // What others were answered is theirs.
+    let mut ann = world.connected("ann", "phone").await;
+    assert_eq!(ann.rpc("room.send", hello(&name, "a")).await, nowhere);
+    world.say(text(room, "ann", "next")).await;
+    assert_eq!(late.said(room).await, "next");
 }
 
 #[tokio::test]

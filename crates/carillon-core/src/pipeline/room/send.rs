@@ -67,6 +67,27 @@ impl Pipeline {
         outcomes.pop().expect("one message has one outcome")
     }
 
+    /// What a sender was answered for a message under this id, if it sent one; nothing is handed out. Where its first try
+    /// still runs, this waits for it.
+    ///
+    /// # Errors
+    /// [`Refusal::AppDisabled`], [`Refusal::ClientIdReused`], [`Refusal::Store`].
+    pub async fn sent_to_room(
+        &self,
+        app: &App,
+        no: RoomNo,
+        (sender, sender_id): (AccountNo, &AccountId),
+        (client_id, fingerprint): (&str, [u8; 32]),
+    ) -> Result<Option<First>, Refusal> {
+        check_enabled(app)?;
+        let _turn = self.turns.take(app.id, &word(no, sender_id, client_id)).await;
+        match self.kept(app, &Kept::key(no, sender, client_id)).await? {
+            Some((kept, known)) if known == fingerprint => Ok(Some(kept.first)),
+            Some(_) => Err(Refusal::ClientIdReused),
+            None => Ok(None),
+        }
+    }
+
     /// Sends messages of one sender to the same members of one room, in one commit. Each has an outcome of its own. Where
     /// none is committed, nothing is remembered.
     ///

@@ -67,7 +67,12 @@ pub(super) async fn send(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<
 async fn try_send(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<SentToRoom, Failed> {
     let asked: Sending = read(data)?;
     check_about(&asked.client_id, (&asked.ext, EXT_CHARS_MAX), asked.subtype)?;
-    let room = own(shard, caller, &asked.room)?;
+    let room = match own(shard, caller, &asked.room) {
+        Ok(room) => room,
+        Err(error) => {
+            return sent_before(shard, caller, (&asked, Sha256::digest(data).into())).await?.ok_or(error.into());
+        }
+    };
     let to = recipients(shard, caller, room, &asked)?;
     shard.charge_write(caller.account)?;
     let command = RoomSend {
@@ -91,6 +96,20 @@ async fn try_send(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<SentToR
         environment: String::new(),
     };
     Ok(shard.server.pipeline.send_to_room(&caller.app, command).await?)
+}
+
+/// Who lost its connection with the answer repeats before it has entered again. What itself was told once it may be told
+/// again, wherever it is; and of a room to which it has sent nothing it learns nothing.
+async fn sent_before(
+    shard: &Shard,
+    caller: &Caller,
+    (asked, fingerprint): (&Sending, [u8; 32]),
+) -> Result<Option<SentToRoom>, Failed> {
+    let Some(room) = room_named(&asked.room, caller.app.id) else { return Ok(None) };
+    shard.charge_write(caller.account)?;
+    let (sender, message) = ((caller.account, &caller.id), (&asked.client_id[..], fingerprint));
+    let first = shard.server.pipeline.sent_to_room(&caller.app, room.no, sender, message).await?;
+    Ok(first.map(|first| SentToRoom { first, is_repeat: true }))
 }
 
 /// Where the sender says nothing, its messages go where its notices go.
