@@ -363,6 +363,13 @@ impl Model {
         if saying.is_refused_if_frequent { Err(Refusal::TooManyHighPriority) } else { Ok(Sent::New { is_high: false }) }
     }
 
+    /// What its sender is answered who is not in the room: the id of what it sent before, or an error's code.
+    pub(super) fn answer(&self, saying: &Saying) -> Result<u64, u64> {
+        let known = self.known.get(&(saying.room, saying.sender, saying.client_id.clone()));
+        let first = known.filter(|it| it.expires_ms > self.now_ms()).ok_or(1006_u64)?;
+        if first.saying.asked == saying.asked { Ok(first.id) } else { Err(1004) }
+    }
+
     /// A message was committed under this id. Returns its number in its room.
     pub(super) fn commit(&mut self, saying: &Saying, id: u64, is_high: bool) -> u64 {
         let (time_ms, at_us) = (self.now_ms(), self.now_us);
