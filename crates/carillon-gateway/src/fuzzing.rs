@@ -13,6 +13,7 @@ use tungstenite::{Error, Message, WebSocket};
 
 use crate::login::LoginData;
 use crate::protocol::code::Close;
+use crate::protocol::json::object;
 use crate::protocol::{Command, Encoding};
 use crate::token::Jwt;
 use crate::ws::read::{Incoming, Reader};
@@ -124,7 +125,7 @@ fn follow(command: &Command) {
         if let Some(jwt) = Jwt::parse(&connect.token) {
             assert!(!jwt.is_signed_with("a secret that nobody can have guessed"));
         }
-        let data: LoginData = serde_json::from_slice(&connect.data).unwrap_or_default();
+        let data: LoginData = object(&connect.data).unwrap_or_default();
         if let Some(Ok(device)) = data.device.as_deref().map(DeviceId::new) {
             assert_eq!(data.device.as_deref(), Some(device.as_str()));
         }

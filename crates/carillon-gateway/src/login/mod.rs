@@ -21,6 +21,7 @@ pub use verify::{Identity, LoginAttempt, LoginData, TokenVerifier, Verdict};
 use crate::envelope::INBOX;
 use crate::protocol::code::{Close, ErrorCode};
 use crate::protocol::command::ConnectRequest;
+use crate::protocol::json::object;
 use crate::server::Server;
 
 /// Why somebody was not let in.
@@ -95,7 +96,7 @@ fn read_data(data: &[u8]) -> Result<LoginData, Denied> {
     if data.is_empty() {
         return Ok(LoginData::default());
     }
-    serde_json::from_slice(data).map_err(|_| Denied::Error(ErrorCode::BAD_REQUEST))
+    object(data).map_err(Denied::Error)
 }
 
 /// What the SDK knows is newer than what the app gave it once.

@@ -8,6 +8,7 @@ use carillon_core::model::App;
 use serde::Deserialize;
 
 use super::SavedPosition;
+use crate::protocol::json::member;
 use crate::server::Server;
 use crate::token::Jwt;
 
@@ -23,6 +24,7 @@ pub struct LoginData {
     /// What the client runs on.
     pub platform: Option<String>,
     /// Where the app's last run ended.
+    #[serde(deserialize_with = "member")]
     pub inbox: Option<SavedPosition>,
     /// The newest kept broadcast that the app has handled.
     pub broadcast: Option<String>,

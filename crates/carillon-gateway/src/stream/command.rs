@@ -8,6 +8,7 @@ use super::open::encoding;
 use super::sessions::{NotTaken, Session};
 use crate::handshake::{HandshakeRefusal, refuse};
 use crate::protocol::Encoding;
+use crate::protocol::json::object;
 use crate::server::Gateway;
 use crate::ws::client;
 
@@ -55,7 +56,7 @@ impl Gateway {
     fn take(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), (&'static str, StatusCode, &'static str)> {
         let server = &self.server;
         let request = match encoding(headers) {
-            Encoding::Json => serde_json::from_slice::<EmulationRequest>(body).ok(),
+            Encoding::Json => object::<EmulationRequest>(body).ok(),
             Encoding::Protobuf => EmulationRequest::decode(body).ok(),
         };
         let malformed = ("malformed", StatusCode::BAD_REQUEST, "the body is no session, node and data");

@@ -417,7 +417,10 @@ async fn what_is_no_room_that_one_may_enter_looks_like_what_there_is_not() {
         json!({"tags": [""]}),
         json!({"nick": 7}),
         json!({"other": 1}),
+        json!([]),
+        json!(["nick", "", "", [], "", null, null]),
         json!({"location": {"x": 1}}),
+        json!({"location": [1, 2, 3]}),
         json!({"location": {"x": 1, "y": 1}, "distance": -1}),
         json!({"notifyTargetTags": "x"}),
     ];

@@ -191,6 +191,7 @@ async fn what_is_no_stream_and_no_command_is_refused() {
     for (body, status) in [
         (json!(null), 400),
         (json!({}), 404),
+        (json!([ann.node, ann.session, "{}"]), 400),
         (body(json!(7)), 400),
         (body(json!("x".repeat(501))), 413),
         (body(json!("{}")), 0),

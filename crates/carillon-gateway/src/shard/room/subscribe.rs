@@ -21,6 +21,7 @@ use crate::login::visitor::is_visitor;
 use crate::protocol::Reply;
 use crate::protocol::code::ErrorCode;
 use crate::protocol::command::SubscribeRequest;
+use crate::protocol::json::{member, object};
 use crate::protocol::reply::RoomResult;
 use crate::rooms::{CHANNEL, RoomMail};
 use crate::shard::connection::Connection;
@@ -36,6 +37,7 @@ pub(super) struct Asked {
     ext: String,
     tags: Vec<String>,
     notify_target_tags: String,
+    #[serde(deserialize_with = "member")]
     location: Option<Location>,
     distance: Option<f64>,
 }
@@ -292,8 +294,7 @@ fn take_entry(
 
 fn read(data: &[u8]) -> Result<Chosen, ErrorCode> {
     let wrong = ErrorCode::BAD_REQUEST;
-    let asked: Asked =
-        if data.is_empty() { Asked::default() } else { serde_json::from_slice(data).map_err(|_| wrong)? };
+    let asked: Asked = if data.is_empty() { Asked::default() } else { object(data)? };
     let Asked { nick, avatar, ext, tags, notify_target_tags, location, distance } = asked;
     check_card(&nick, &avatar, &ext)?;
     let tags = Tags::new(&tags).map_err(|_| wrong)?;

@@ -11,6 +11,7 @@ use super::people::Latest;
 use super::subscribe::{Location, check_card, expression, reach};
 use super::{Place, Rooms, Seat};
 use crate::protocol::code::ErrorCode;
+use crate::protocol::json::member;
 use crate::shard::{ConnId, Shard, State};
 
 #[derive(Deserialize)]
@@ -22,6 +23,7 @@ pub(in crate::shard) struct Update {
     ext: Option<String>,
     tags: Option<Vec<String>>,
     notify_target_tags: Option<String>,
+    #[serde(default, deserialize_with = "member")]
     location: Option<Location>,
     distance: Option<f64>,
     /// Whether a fixed member's nick, avatar and ext are kept for when it is away.

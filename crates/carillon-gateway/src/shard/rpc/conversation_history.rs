@@ -6,8 +6,9 @@ use carillon_core::port::{PageLimit, Span, View};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{Caller, account_id, message_id, read, shown, word};
+use super::{Caller, account_id, message_id, shown, word};
 use crate::protocol::code::ErrorCode;
+use crate::protocol::json::object;
 use crate::shard::Shard;
 use crate::shard::query::Failed;
 
@@ -31,7 +32,7 @@ struct Answer {
 }
 
 pub(super) async fn run(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<Bytes, Failed> {
-    let request: Request = read(data)?;
+    let request: Request = object(data)?;
     let mut span = span(&request)?;
     let other = account_id(caller, &request.with)?;
     let limit = request.limit.unwrap_or(LIMIT_MAX).clamp(1, LIMIT_MAX);

@@ -6,7 +6,8 @@ use carillon_core::pipeline::Listed;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{Caller, message_id, read, shown, word};
+use super::{Caller, message_id, shown, word};
+use crate::protocol::json::object;
 use crate::shard::Shard;
 use crate::shard::query::Failed;
 
@@ -38,7 +39,7 @@ struct Entry {
 }
 
 pub(super) async fn run(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<Bytes, Failed> {
-    let Request { before, limit } = if data.is_empty() { Request::default() } else { read(data)? };
+    let Request { before, limit } = if data.is_empty() { Request::default() } else { object(data)? };
     let before = before.map_or(Ok(MessageId(MessageId::END)), |it| message_id(&it))?;
     let limit = limit.unwrap_or(LIMIT_MAX).clamp(1, LIMIT_MAX);
     let (list, next) = {

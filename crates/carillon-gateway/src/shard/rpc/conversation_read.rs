@@ -4,7 +4,8 @@ use bytes::Bytes;
 use carillon_core::command::{MarkRead, Through};
 use serde::{Deserialize, Serialize};
 
-use super::{Caller, account_id, message_id, read, word};
+use super::{Caller, account_id, message_id, word};
+use crate::protocol::json::object;
 use crate::shard::Shard;
 use crate::shard::query::Failed;
 
@@ -21,7 +22,7 @@ struct Answer {
 }
 
 pub(super) async fn run(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<Bytes, Failed> {
-    let Request { with, through } = read(data)?;
+    let Request { with, through } = object(data)?;
     let (other, through) = (account_id(caller, &with)?, Through::Id(message_id(&through)?));
     shard.charge_write(caller.account)?;
     let command = MarkRead { reader: caller.id.clone(), other, through };

@@ -5,8 +5,9 @@ use carillon_core::command::AccountChange;
 use carillon_core::model::Account;
 use serde::{Deserialize, Serialize};
 
-use super::{Caller, read, word};
+use super::{Caller, word};
 use crate::protocol::code::ErrorCode;
+use crate::protocol::json::object;
 use crate::shard::Shard;
 use crate::shard::query::Failed;
 
@@ -31,7 +32,7 @@ pub(super) async fn get(shard: &Shard, caller: &Caller) -> Result<Bytes, Failed>
 
 /// Backends may set it only for accounts that have logged in, as whoever calls this has.
 pub(super) async fn set(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<Bytes, Failed> {
-    let Request { on } = read(data)?;
+    let Request { on } = object(data)?;
     Ok(answer(&shard.change(caller, AccountChange::SetDoNotDisturb(on)).await?))
 }
 

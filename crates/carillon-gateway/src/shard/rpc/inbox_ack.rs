@@ -4,8 +4,9 @@ use bytes::Bytes;
 use carillon_core::Offset;
 use serde::Deserialize;
 
-use super::{Caller, Done, read, word};
+use super::{Caller, Done, word};
 use crate::protocol::code::ErrorCode;
+use crate::protocol::json::object;
 use crate::shard::Shard;
 use crate::shard::query::Failed;
 
@@ -16,7 +17,7 @@ struct Request {
 }
 
 pub(super) async fn run(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<Bytes, Failed> {
-    let Request { offset } = read(data)?;
+    let Request { offset } = object(data)?;
     let device = caller.device.clone().ok_or(ErrorCode::NOT_AVAILABLE)?;
     shard.charge_write(caller.account)?;
     let pipeline = &shard.server.pipeline;

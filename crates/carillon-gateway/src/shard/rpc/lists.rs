@@ -10,8 +10,9 @@ use carillon_core::{AccountId, AccountNo};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
-use super::{Caller, Done, account_id, read, word};
+use super::{Caller, Done, account_id, word};
 use crate::protocol::code::ErrorCode;
+use crate::protocol::json::object;
 use crate::shard::Shard;
 use crate::shard::query::Failed;
 
@@ -97,7 +98,7 @@ pub(super) async fn remove(shard: &Shard, caller: &Caller, data: &[u8], list: Li
 }
 
 fn other(caller: &Caller, data: &[u8]) -> Result<AccountId, ErrorCode> {
-    let Request { account } = read(data)?;
+    let Request { account } = object(data)?;
     account_id(caller, &account)
 }
 

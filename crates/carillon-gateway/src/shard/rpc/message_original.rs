@@ -6,9 +6,10 @@ use carillon_core::MessageId;
 use carillon_core::model::Message;
 use serde::{Deserialize, Serialize};
 
-use super::{Caller, message_id, read, word};
+use super::{Caller, message_id, word};
 use crate::format;
 use crate::protocol::code::ErrorCode;
+use crate::protocol::json::object;
 use crate::shard::Shard;
 use crate::shard::query::Failed;
 
@@ -25,7 +26,7 @@ struct Answer<'a> {
 }
 
 pub(super) async fn run(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<Bytes, Failed> {
-    let request: Request = read(data)?;
+    let request: Request = object(data)?;
     let message = message_id(&request.id)?;
     let pipeline = &shard.server.pipeline;
     let _permit = shard.may_read().await;

@@ -6,8 +6,9 @@ use carillon_core::command::{MessageTo, Withdraw};
 use carillon_core::model::{Message, Push};
 use serde::Deserialize;
 
-use super::{Caller, Done, account_id, message_id, read, word};
+use super::{Caller, Done, account_id, message_id, word};
 use crate::protocol::code::ErrorCode;
+use crate::protocol::json::object;
 use crate::shard::Shard;
 use crate::shard::query::Failed;
 
@@ -27,7 +28,7 @@ struct Request {
 }
 
 pub(super) async fn run(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<Bytes, Failed> {
-    let request: Request = read(data)?;
+    let request: Request = object(data)?;
     let id = message_id(&request.id)?;
     if request.note.chars().count() > NOTE_CHARS_MAX || request.attachment.chars().count() > ATTACHMENT_CHARS_MAX {
         return Err(ErrorCode::BAD_REQUEST.into());

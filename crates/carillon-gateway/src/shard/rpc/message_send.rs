@@ -14,8 +14,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
-use super::{Caller, account_id, check_about, content, read, word};
+use super::{Caller, account_id, check_about, content, word};
 use crate::protocol::code::ErrorCode;
+use crate::protocol::json::object;
 use crate::shard::Shard;
 use crate::shard::query::Failed;
 
@@ -68,7 +69,7 @@ pub(super) async fn run(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<B
 
 /// The answer, and what became of the message.
 async fn try_send(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<(Bytes, &'static str), Failed> {
-    let request: Request = read(data)?;
+    let request: Request = object(data)?;
     let client_id = request.client_id.clone();
     let command = command(shard, caller, request)?;
     let key = format!("{MARK}{}{MARK}{client_id}", caller.account);

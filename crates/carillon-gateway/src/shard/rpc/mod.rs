@@ -26,7 +26,6 @@ use carillon_core::command::{AccountChange, Send};
 use carillon_core::model::{Account, App, Content, Message};
 use carillon_core::port::Role;
 use carillon_core::{AccountId, AccountNo, DeviceId, MessageId};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -40,6 +39,7 @@ use super::{ConnId, Shard};
 use crate::envelope::Envelope;
 use crate::protocol::code::ErrorCode;
 use crate::protocol::command::RpcRequest;
+use crate::protocol::json::object;
 
 const CLIENT_ID_BYTES_MAX: usize = 64;
 
@@ -130,14 +130,6 @@ impl Shard {
 #[derive(Serialize)]
 struct Done {}
 
-/// What the caller says: an object. Serde would take a list for one whose fields come in their order.
-fn read<T: DeserializeOwned>(data: &[u8]) -> Result<T, ErrorCode> {
-    if !data.trim_ascii_start().starts_with(b"{") {
-        return Err(ErrorCode::BAD_REQUEST);
-    }
-    serde_json::from_slice(data).map_err(|_| ErrorCode::BAD_REQUEST)
-}
-
 /// Whether what a client says about its message is as it has to be; `ext` with how many characters it may have.
 fn check_about(client_id: &str, (ext, ext_chars_max): (&str, usize), subtype: u32) -> Result<(), ErrorCode> {
     let is_word =
@@ -180,7 +172,7 @@ fn read_names(shard: &Shard, data: &[u8]) -> Result<Vec<String>, ErrorCode> {
     struct Request {
         accounts: Vec<String>,
     }
-    let Request { accounts } = read(data)?;
+    let Request { accounts } = object(data)?;
     if accounts.len() > shard.server.config.asked_accounts_max { Err(ErrorCode::LIMIT_EXCEEDED) } else { Ok(accounts) }
 }
 

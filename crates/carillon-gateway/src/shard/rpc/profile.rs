@@ -5,8 +5,9 @@ use carillon_core::command::{AccountChange, ProfileChange};
 use carillon_core::model::{Account, Gender};
 use serde::{Deserialize, Serialize};
 
-use super::{Caller, read, word};
+use super::{Caller, word};
 use crate::protocol::code::ErrorCode;
+use crate::protocol::json::object;
 use crate::shard::Shard;
 use crate::shard::query::Failed;
 
@@ -70,7 +71,7 @@ pub(super) async fn get(shard: &Shard, caller: &Caller) -> Result<Bytes, Failed>
 }
 
 pub(super) async fn set(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<Bytes, Failed> {
-    let change: Change = read(data)?;
+    let change: Change = object(data)?;
     change.check()?;
     let account = shard.change(caller, AccountChange::SetProfile(change.into())).await?;
     Ok(word(&Own::of(&account)))

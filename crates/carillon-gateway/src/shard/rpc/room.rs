@@ -12,10 +12,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
-use super::{Caller, Done, check_about, content, read, word};
+use super::{Caller, Done, check_about, content, word};
 use crate::format;
 use crate::login::visitor::is_visitor;
 use crate::protocol::code::ErrorCode;
+use crate::protocol::json::object;
 use crate::shard::query::Failed;
 use crate::shard::room::{Update, room_named};
 use crate::shard::{ConnId, Shard};
@@ -65,7 +66,7 @@ pub(super) async fn send(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<
 }
 
 async fn try_send(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<SentToRoom, Failed> {
-    let asked: Sending = read(data)?;
+    let asked: Sending = object(data)?;
     check_about(&asked.client_id, (&asked.ext, EXT_CHARS_MAX), asked.subtype)?;
     let room = match own(shard, caller, &asked.room) {
         Ok(room) => room,
@@ -168,7 +169,7 @@ struct Messages {
 }
 
 pub(super) async fn members(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<Bytes, Failed> {
-    let Page { room, before, after: None, past, limit } = read(data)? else {
+    let Page { room, before, after: None, past, limit } = object(data)? else {
         return Err(ErrorCode::BAD_REQUEST.into());
     };
     let room = own(shard, caller, &room)?;
@@ -195,7 +196,7 @@ fn members_past(caller: &Caller, past: &str) -> Result<MemberSpan, ErrorCode> {
 }
 
 pub(super) async fn history(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<Bytes, Failed> {
-    let Page { room, before, after, past, limit } = read(data)?;
+    let Page { room, before, after, past, limit } = object(data)?;
     let room = own(shard, caller, &room)?;
     let past = past.map(|id| id.parse().map(MessageId).map_err(|_| ErrorCode::BAD_REQUEST)).transpose()?;
     if past.is_some() && before.is_none() && after.is_none() {
@@ -215,7 +216,7 @@ pub(super) async fn history(shard: &Shard, caller: &Caller, data: &[u8]) -> Resu
 }
 
 pub(super) async fn update(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<Bytes, Failed> {
-    let update: Update = read(data)?;
+    let update: Update = object(data)?;
     let room = own(shard, caller, &update.room)?;
     shard.charge_write(caller.account)?;
     let card = update.card();
