@@ -1,9 +1,10 @@
 //! What a connection leaves behind in its shard: nothing. And which of two logins stays, whichever comes first.
 
-use carillon_core::DeviceId;
+use carillon_core::command::RoomChange;
 use carillon_core::model::{Account, App, AppSettings, DropReason};
 use carillon_core::port::Clock as _;
-use serde_json::json;
+use carillon_core::{DeviceId, RoomNo};
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -341,27 +342,83 @@ async fn of_messages_that_shared_a_write_a_member_has_those_of_which_its_socket_
         .await;
 }
 
+/// A shard that nobody runs, a room, and so many members of it that all have had their answers.
+async fn with_members(count: usize) -> (World, Rc<Shard>, RoomNo, Vec<Client>) {
+    let config = GatewayConfig { shards: 1, ..GatewayConfig::default() };
+    let world = World::idle(config, AppSettings::default(), 7).await;
+    let account = world.account("m0").await;
+    let room = world.room("m0").await.key.no;
+    let shard = idle_shard(&world, &account);
+    let mut members = Vec::new();
+    for n in 0..count {
+        if n > 0 {
+            world.account(&format!("m{n}")).await;
+        }
+        let mut member = world.connecting(&format!("m{n}"), json!({})).await;
+        answer(&shard, &mut member).await;
+        member.say(&json!({"id": 2, "subscribe": {"channel": format!("room:{room}")}})).await;
+        answer(&shard, &mut member).await;
+        members.push(member);
+    }
+    (world, shard, room, members)
+}
+
+#[tokio::test]
+async fn a_room_that_closes_turns_its_members_out_some_at_a_time_and_the_rest_before_it_is_anything_else() {
+    const MEMBERS: usize = 100;
+    LocalSet::new()
+        .run_until(async {
+            let (world, shard, room, mut members) = with_members(MEMBERS).await;
+            let set_open = async |open| {
+                world.change_room(room, RoomChange::SetOpen { open, closing: None }).await;
+                shard.sort(shard.mailbox.look());
+            };
+            let there = || usize::try_from(world.metrics.rooms.members.get()).unwrap();
+            set_open(false).await;
+            assert_eq!((there(), shard.next_round_us()), (MEMBERS, Some(0)), "nobody has gone yet");
+            shard.go_round();
+            let left = there();
+            assert!(left > 0 && left < MEMBERS, "{left} are left");
+            // Who goes by itself meanwhile is not told to.
+            let mut first = members.remove(0);
+            first.take_now();
+            first.say(&json!({"id": 3, "unsubscribe": {"channel": format!("room:{room}")}})).await;
+            answer(&shard, &mut first).await;
+            while shard.next_round_us().is_some() {
+                shard.go_round();
+            }
+            assert_eq!(there(), 0);
+            let told = |line: &serde_json::Value| {
+                let push = &line["push"];
+                (push["pub"]["data"]["event"].clone(), push["unsubscribe"]["code"].clone())
+            };
+            let expected = [(json!("closed"), Value::Null), (Value::Null, json!(2100))];
+            for member in &mut members {
+                assert_eq!(member.take_now().iter().map(told).collect::<Vec<_>>(), expected);
+            }
+            assert!(!first.take_now().iter().any(|it| told(it).1 == 2100));
+
+            // All come back, and it is closed and opened.
+            set_open(true).await;
+            for member in &mut members {
+                member.say(&json!({"id": 4, "subscribe": {"channel": format!("room:{room}")}})).await;
+                answer(&shard, member).await;
+            }
+            set_open(false).await;
+            shard.go_round();
+            assert!(there() > 0);
+            set_open(true).await;
+            assert_eq!(there(), 0, "who was there when it closed is not there when it is open again");
+        })
+        .await;
+}
+
 #[tokio::test]
 async fn after_a_long_turn_that_messages_shared_a_room_rests_and_what_comes_meanwhile_waits_for_its_end() {
     const MEMBERS: usize = 65;
     LocalSet::new()
         .run_until(async {
-            let config = GatewayConfig { shards: 1, ..GatewayConfig::default() };
-            let world = World::idle(config, AppSettings::default(), 7).await;
-            let account = world.account("m0").await;
-            let room = world.room("m0").await.key.no;
-            let shard = idle_shard(&world, &account);
-            let mut members = Vec::new();
-            for n in 0..MEMBERS {
-                if n > 0 {
-                    world.account(&format!("m{n}")).await;
-                }
-                let mut member = world.connecting(&format!("m{n}"), json!({})).await;
-                answer(&shard, &mut member).await;
-                member.say(&json!({"id": 2, "subscribe": {"channel": format!("room:{room}")}})).await;
-                answer(&shard, &mut member).await;
-                members.push(member);
-            }
+            let (world, shard, room, mut members) = with_members(MEMBERS).await;
             let say = async |what: &str| {
                 world.say(text(room, "m0", what)).await;
                 shard.sort(shard.mailbox.look());

@@ -32,7 +32,7 @@ impl World {
         self.pipeline.send_to_room(&self.app, command).await.unwrap()
     }
 
-    pub(super) async fn change_room(&self, room: RoomNo, change: RoomChange) -> Room {
+    pub(crate) async fn change_room(&self, room: RoomNo, change: RoomChange) -> Room {
         self.pipeline.change_room(&self.app, room, change, FROM_BACKEND).await.unwrap()
     }
 

@@ -53,6 +53,7 @@ impl Shard {
 
     /// Chooses who gets a message, and puts it on its way.
     fn admit(&self, key: RoomKey, mail: &Arc<RoomMail>) {
+        self.turn_out_rest(key);
         let (Some(message), Some(app)) = (mail.message(), self.server.pipeline.apps.get(key.app)) else {
             // Of an app that is gone nobody is left.
             return self.settle([(Arc::clone(mail), RoomOutcomes::default())]);
@@ -90,15 +91,20 @@ impl Shard {
         }
     }
 
-    /// When the next round goes on; `None` where nothing is on its way to members.
+    /// When the next round goes on; `None` where nothing is on its way to members, and nobody has to go.
     pub(in crate::shard) fn next_round_us(&self) -> Option<u64> {
         let state = self.state.borrow();
-        let Rooms { rounds, resting, .. } = &state.rooms;
-        if rounds.is_empty() { resting.peek().map(|Reverse((until_us, _))| *until_us) } else { Some(0) }
+        let Rooms { rounds, resting, going, .. } = &state.rooms;
+        if rounds.is_empty() && going.is_empty() {
+            resting.peek().map(|Reverse((until_us, _))| *until_us)
+        } else {
+            Some(0)
+        }
     }
 
     /// Hands out for a moment: rooms take turns.
     pub(in crate::shard) fn go_round(&self) {
+        self.turn_out_some();
         let mut left = STRIDE;
         while left > 0 {
             let now_us = self.server.pipeline.clock.monotonic_us();

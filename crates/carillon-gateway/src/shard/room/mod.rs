@@ -1,7 +1,7 @@
 //! The rooms of a shard: which of its connections are in which of them.
 //!
 //! [`subscribe`] lets connections in, [`deliver`] chooses who gets a message, a [`round`] hands it out at its [`pace`], [`notice`] does what follows from
-//! what happens to a room, [`people`] knows the accounts that are there, [`presence`] tells who they are, [`skipped`] what
+//! what happens to a room, [`turn_out`] takes out who may not stay, [`people`] knows the accounts that are there, [`presence`] tells who they are, [`skipped`] what
 //! they missed, [`returning`] hands it to those who come back, [`explain`] tells who would get a message, [`update`] changes what they say of themselves.
 //!
 //! Invariant: a member's place in [`Members`] is its place in `connections`, too, and its connection's seat names it.
@@ -16,6 +16,7 @@ mod returning;
 mod round;
 mod skipped;
 mod subscribe;
+mod turn_out;
 mod update;
 
 use std::cmp::Reverse;
@@ -29,7 +30,9 @@ use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
 use slab::Slab;
 
+use super::ConnId;
 use super::connection::Connection;
+use crate::protocol::code::Removal;
 use crate::rooms::{self, RoomMail};
 use pace::Pace;
 use people::People;
@@ -69,6 +72,8 @@ pub(super) struct Rooms {
     rounds: VecDeque<RoomKey>,
     /// Those that rest, by until when, in µs.
     resting: BinaryHeap<Reverse<(u64, RoomKey)>>,
+    /// The rooms of which members are still to go; each gets its turn.
+    going: VecDeque<RoomKey>,
 }
 
 /// A room that connections of this shard are in, or on their way into.
@@ -88,6 +93,8 @@ struct Room {
     people: People,
     returning: Returning,
     entering: usize,
+    /// Who is still to go, where everybody has to, and why.
+    going: Option<(Vec<ConnId>, Removal)>,
     /// Whether a member may have missed something that it is still to be told of.
     has_skipped: bool,
     /// How often something happened that says who may come in, or what they are told then.
@@ -105,6 +112,7 @@ impl Rooms {
             rng: SmallRng::seed_from_u64(u64::from_le_bytes(seed)),
             rounds: VecDeque::new(),
             resting: BinaryHeap::new(),
+            going: VecDeque::new(),
         }
     }
 }

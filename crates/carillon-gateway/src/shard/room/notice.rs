@@ -2,40 +2,24 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use carillon_core::AccountNo;
 use carillon_core::model::{RoomCommitted, RoomEvent, RoomKey, RoomNews, RoomOutcomes};
 use carillon_core::room::Members;
 
 use super::Rooms;
-use super::people::Leaving;
-use crate::protocol::code::{Close, Removal};
-use crate::protocol::reply::{Push, Unsubscribe};
-use crate::rooms::{Moved, News, RoomMail, channel, push};
-use crate::shard::{ConnId, Shard};
-use crate::wire::{WIRES, Wire};
-
-/// The frames of something that is the same for all, made when the first connection of a wire needs them.
-pub(super) struct Frames<F> {
-    make: F,
-    made: [Option<Bytes>; WIRES],
-}
-
-impl<F: Fn(&'static dyn Wire) -> Bytes> Frames<F> {
-    pub(super) fn new(make: F) -> Self {
-        Self { make, made: Default::default() }
-    }
-
-    pub(super) fn get(&mut self, wire: &'static dyn Wire) -> &[u8] {
-        self.made[wire.place()].get_or_insert_with(|| (self.make)(wire))
-    }
-}
+use crate::protocol::code::Removal;
+use crate::rooms::{Moved, News, RoomMail};
+use crate::shard::Shard;
 
 impl Shard {
     /// Takes in what is no message.
     pub(super) fn hear(&self, mail: &Arc<RoomMail>) {
         match &mail.news {
-            News::Committed(committed) => self.notice(mail, committed),
+            News::Committed(committed) => {
+                self.turn_out_rest(mail.room);
+                self.notice(mail, committed);
+            }
+            // Who has to go does not care who else does.
+            News::Moved(_) if self.is_turned_out(mail.room) => {}
             News::Moved(Moved { account, tags, data: _ }) => {
                 let is_meant = |members: &Members, place| {
                     members.account(place) != *account && tags.as_ref().is_none_or(|it| it.matches(members.tags(place)))
@@ -107,34 +91,5 @@ impl Shard {
             meant += 1;
         }
         live.put_on_its_way(mail, bit, (meant, RoomOutcomes::default()), rounds);
-    }
-
-    /// Takes an account, or everybody, out of a room, and says why.
-    fn turn_out(&self, room: RoomKey, account: Option<AccountNo>, why: Removal) {
-        let gone: Vec<ConnId> = {
-            let state = self.state.borrow();
-            let Some(live) = state.rooms.by_key.get(&room) else { return };
-            let members = live.connections.iter().enumerate();
-            let members = members.filter(|(member, _)| account.is_none_or(|it| live.members.account(*member) == it));
-            members.map(|(_, &place)| ConnId { place, serial: state.connections[place].serial() }).collect()
-        };
-        let unsubscribe = Unsubscribe { code: why.code, reason: why.reason.into() };
-        let mut frames = Frames::new(|wire| {
-            push(Push { channel: channel(room), unsubscribe: Some(unsubscribe.clone()), ..Push::default() }, wire)
-        });
-        let queue_bytes_max = self.server.config.send_queue_bytes_max;
-        for id in gone {
-            self.leave(id, room, Leaving::TurnedOut);
-            let handed = self.with(id, |it| it.hand(frames.get(it.wire), queue_bytes_max));
-            if matches!(handed, Some(Err(_))) {
-                self.close_and_send(id, Close::SLOW);
-            }
-        }
-        // Those, too, whose connections are lost.
-        self.change_room(room, |live| {
-            live.people.forget(account);
-            live.returning.turn_out(account);
-        });
-        self.report(room);
     }
 }

@@ -150,6 +150,8 @@ impl Shard {
     /// Makes a member of a connection that was let in, if it still wants that. Returns what it is told.
     fn seat(&self, id: ConnId, entry: u64, entered: Entered, chosen: Chosen) -> Result<Vec<u8>, ErrorCode> {
         let room = entered.room.key;
+        // It is open again, which this shard may not have heard yet.
+        self.turn_out_rest(room);
         let now_us = self.server.pipeline.clock.monotonic_us();
         let mut state = self.state.borrow_mut();
         let State { connections, rooms, .. } = &mut *state;
