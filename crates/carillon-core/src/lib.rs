@@ -15,6 +15,7 @@ pub mod limit;
 pub mod model;
 pub mod pipeline;
 pub mod port;
+pub mod prefix;
 pub mod room;
 pub mod turns;
 

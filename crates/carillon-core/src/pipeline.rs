@@ -16,6 +16,7 @@ use crate::port::{
     Clock, CreateError, EndReason, Fanout, InboxPlan, LiveRooms, NewAccount, Random, Remember, Sessions, Store,
     StoreError,
 };
+use crate::prefix;
 use crate::turns::{Turn, Turns};
 
 mod broadcast;
@@ -232,7 +233,7 @@ impl Pipeline {
         if change.tags.is_empty() {
             return Ok(None);
         }
-        let turn = self.turns.take(app.id, &format!("\u{3}{}", id.as_str())).await;
+        let turn = self.turns.take(app.id, &format!("{}{}", prefix::ACCOUNT_TAGS, id.as_str())).await;
         if let Some(account) = self.store.account(app.id, id).await? {
             let mut profile = account.profile;
             change.clone().apply(&mut profile);
@@ -363,7 +364,7 @@ impl Pipeline {
         app: AppId,
         change: impl FnOnce(&mut App) -> Result<(), E>,
     ) -> Result<Arc<App>, E> {
-        let _turn = self.turns.take(app, "\u{8}").await;
+        let _turn = self.turns.take(app, &prefix::APP.to_string()).await;
         let stored = self.apps.get(app).ok_or(CreateError::Store(StoreError::NoApp))?;
         let mut app = App::clone(&stored);
         change(&mut app)?;

@@ -8,6 +8,7 @@ use crate::decide::{self, EventFacts, Refusal, SeenBy};
 use crate::id::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 use crate::model::{Account, App, Committed, Message};
 use crate::port::{Change, Conversation, CopyPlace, PageLimit, Remember, Span, StoreError, View};
+use crate::prefix;
 use crate::turns::Turn;
 
 /// What one read of a conversation takes: what is looked for is nearly always among the newest, and each message is read whole.
@@ -208,7 +209,7 @@ impl Pipeline {
 
     /// Of commands that change one copy each sees what the one before it did.
     async fn turn_of(&self, app: &App, place: CopyPlace) -> Turn<'_> {
-        self.turns.take(app.id, &format!("\u{4}{}", place.copy)).await
+        self.turns.take(app.id, &format!("{}{}", prefix::COPY, place.copy)).await
     }
 
     async fn seen_by(&self, place: CopyPlace) -> Result<SeenBy, StoreError> {

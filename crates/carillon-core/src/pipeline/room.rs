@@ -11,6 +11,7 @@ use crate::model::{
     RoomNotice, RoomRole,
 };
 use crate::port::{Along, Member, OpenRoomError, PageLimit, Remember, RoomSpan, StoreError, Whom};
+use crate::prefix;
 
 mod broadcast;
 mod explain;
@@ -103,7 +104,7 @@ impl Pipeline {
         check_enabled(app)?;
         let Asked { notify, remember } = asked.into();
         // One after the other: whether a room may be opened or closed is told by what the change before made of it.
-        let _turn = self.turns.take(app.id, &format!("\u{9}{no}")).await;
+        let _turn = self.turns.take(app.id, &format!("{}{no}", prefix::ROOM)).await;
         let room = self.room(app, no).await?;
         decide::check_room_change(app, &room, &change)?;
         if let Some(operator) = &notify.operator {

@@ -171,7 +171,7 @@ async fn what_is_taken_back_while_a_modification_waits_is_not_modified_nor_the_o
         let command = Modify { message: which(copy), content: None, ext: Some(ext.into()), bytes_max: 100 };
         world.pipeline.modify(&world.app, command)
     };
-    let word = |copy: u64| format!("\u{4}{copy}");
+    let word = |copy: u64| format!("{}{copy}", carillon_core::prefix::COPY);
     let turn = world.pipeline.turns.take(world.app.id, &word(2)).await;
     let waiting = modify(2, "late");
     let taken_back = async {

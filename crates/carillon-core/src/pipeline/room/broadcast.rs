@@ -12,6 +12,7 @@ use crate::id::MessageId;
 use crate::model::{Account, App, Membership, Room, RoomMessage};
 use crate::pipeline::{Pipeline, check_enabled};
 use crate::port::{Planned, Remember};
+use crate::prefix;
 
 /// Rooms that are looked up at a time.
 const PAGE: usize = 1_000;
@@ -161,8 +162,7 @@ struct Begun {
 
 impl Begun {
     fn of(whole: &Remember<First>) -> Self {
-        // A backend's own ids of requests are printable.
-        let request = format!("\u{7}{}", whole.request);
+        let request = format!("{}{}", prefix::ROOM_BROADCAST_BEGUN, whole.request);
         Self { request, fingerprint: whole.fingerprint, expires_ms: whole.expires_ms }
     }
 

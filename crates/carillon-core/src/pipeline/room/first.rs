@@ -4,6 +4,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use crate::id::{AccountNo, MessageId, RoomNo};
 use crate::model::{Point, RoomCard, RoomMessage, RoomRole, RoomTo};
+use crate::prefix;
 
 /// What the caller was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,21 +59,21 @@ impl First {
     }
 }
 
-/// By what first sendings are remembered: each begins with a character that no request id of a backend has.
+/// By what first sendings are remembered: each begins with a prefix, which no request id of a backend has.
 impl Kept {
     /// Two senders may give two messages the same id.
     pub(super) fn key(room: RoomNo, sender: AccountNo, client_id: &str) -> String {
-        format!("\u{5}{room} {} {client_id}", sender.serial())
+        format!("{}{room} {} {client_id}", prefix::ROOM_MESSAGE, sender.serial())
     }
 
     /// Of what is said to all rooms, in the first of them.
     pub(super) fn key_of_broadcast(sender: AccountNo, client_id: &str) -> String {
-        format!("\u{6}first {} {client_id}", sender.serial())
+        format!("{}first {} {client_id}", prefix::ROOM_BROADCAST, sender.serial())
     }
 
     /// In each of the others.
     pub(super) fn key_of_broadcast_in(room: RoomNo, sender: AccountNo, client_id: &str) -> String {
-        format!("\u{6}{room} {} {client_id}", sender.serial())
+        format!("{}{room} {} {client_id}", prefix::ROOM_BROADCAST, sender.serial())
     }
 }
 

@@ -11,6 +11,7 @@ use crate::id::{AccountId, AccountNo, RoomNo};
 use crate::model::{Account, App, Limit, Membership, Room, RoomCommitted, RoomKey, RoomMessage, RoomNews, RoomTo};
 use crate::pipeline::{Pipeline, check_enabled};
 use crate::port::{Planned, Remember, RoomPlan, RoomSending, StoreError};
+use crate::prefix;
 use crate::turns::Turn;
 
 /// What became of a message to a room.
@@ -275,7 +276,7 @@ impl Pipeline {
 
 /// Whose turn it is that sends a message to a room, or takes it back.
 pub(super) fn word(room: RoomNo, sender: &AccountId, client_id: &str) -> String {
-    format!("\u{5}{room} {sender} {client_id}")
+    format!("{}{room} {sender} {client_id}", prefix::ROOM_MESSAGE)
 }
 
 impl Slot {

@@ -10,6 +10,7 @@ use carillon_core::command::{Recipients, Send, Terms};
 use carillon_core::model::{CopyOptions, Moderation, Push};
 use carillon_core::pipeline::Sent;
 use carillon_core::port::Remember;
+use carillon_core::prefix::CLIENT_MESSAGE;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
@@ -21,9 +22,6 @@ use crate::shard::Shard;
 use crate::shard::query::Failed;
 
 const EXT_CHARS_MAX: usize = 1_024;
-
-/// No backend's request id holds this, so that the two never meet in the store's memory of requests.
-const MARK: char = '\u{1}';
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -72,7 +70,7 @@ async fn try_send(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<(Bytes,
     let request: Request = object(data)?;
     let client_id = request.client_id.clone();
     let command = command(shard, caller, request)?;
-    let key = format!("{MARK}{}{MARK}{client_id}", caller.account);
+    let key = format!("{CLIENT_MESSAGE}{}{CLIENT_MESSAGE}{client_id}", caller.account);
     let _turn = turn(shard, caller.account, client_id)?;
     let fingerprint: [u8; 32] = Sha256::digest(data).into();
     let pipeline = &shard.server.pipeline;

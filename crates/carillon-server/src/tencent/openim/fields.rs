@@ -3,7 +3,7 @@
 
 use carillon_core::command::{Once, Recipients, Send, Terms};
 use carillon_core::model::{Content, CopyOptions, Moderation};
-use carillon_core::{AccountId, AccountNo};
+use carillon_core::{AccountId, AccountNo, prefix};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -129,8 +129,8 @@ pub(super) fn message(
     Ok(Outgoing { command, key, once })
 }
 
-/// A word that all these make the same, and that is no id of a request. Accounts are in it by their numbers, so that it is
-/// another one when a name is given again.
+/// A word that all these make the same. Accounts are in it by their numbers, so that it is another one when a name is given
+/// again.
 pub(super) fn once_key(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
@@ -138,7 +138,7 @@ pub(super) fn once_key(parts: &[&str]) -> String {
         hash.update(part);
     }
     let hex: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("\u{2}{hex}")
+    format!("{}{hex}", prefix::ONCE)
 }
 
 /// Where the sender finds the message.
