@@ -10,20 +10,20 @@ use serde_json::{Value, json};
 use super::limits::clock;
 
 /// A stream that is open, and what came that was not looked at yet.
-struct Stream {
+pub(crate) struct Stream {
     response: Response,
     bytes: Vec<u8>,
 }
 
 impl Stream {
-    async fn open(request: RequestBuilder) -> Self {
+    pub(crate) async fn open(request: RequestBuilder) -> Self {
         let response = soon("the stream opens", request.send()).await.unwrap();
         assert_eq!(response.status(), 200);
         Self { response, bytes: Vec::new() }
     }
 
     /// The next message; `None` at the end.
-    async fn next(&mut self) -> Option<Value> {
+    pub(crate) async fn next(&mut self) -> Option<Value> {
         loop {
             while let Some(at) = self.bytes.iter().position(|it| *it == b'\n') {
                 let line: Vec<u8> = self.bytes.drain(..=at).collect();
@@ -37,27 +37,50 @@ impl Stream {
     }
 }
 
-fn connect(server: &TestServer, account: &str) -> String {
-    json!({"id": 1, "connect": {"token": server.app.token(account, None)}}).to_string()
+/// How a stream is opened.
+#[derive(Clone, Copy)]
+pub(crate) enum Open {
+    HttpStream,
+    Sse,
+}
+
+impl Open {
+    /// The request, with its connect command, to a server with that base URL.
+    pub(crate) fn request(self, url: &str, connect: &Value) -> RequestBuilder {
+        let connect = connect.to_string();
+        match self {
+            Self::HttpStream => {
+                let request = Client::new().post(format!("{url}/connection/http_stream"));
+                request.header("Content-Type", "application/json").body(connect)
+            }
+            Self::Sse => {
+                let url = format!("{url}/connection/sse");
+                Client::new().get(reqwest::Url::parse_with_params(&url, [("cf_connect", connect)]).unwrap())
+            }
+        }
+    }
+}
+
+fn connect(server: &TestServer, account: &str) -> Value {
+    json!({"id": 1, "connect": {"token": server.app.token(account, None)}})
 }
 
 fn http_stream(server: &TestServer, account: &str) -> RequestBuilder {
-    let request = Client::new().post(format!("{}/connection/http_stream", server.url));
-    request.header("Content-Type", "application/json").body(connect(server, account))
+    Open::HttpStream.request(&server.url, &connect(server, account))
 }
 
 fn sse(server: &TestServer, account: &str) -> RequestBuilder {
-    let url = format!("{}/connection/sse", server.url);
-    Client::new().get(reqwest::Url::parse_with_params(&url, [("cf_connect", connect(server, account))]).unwrap())
+    Open::Sse.request(&server.url, &connect(server, account))
 }
 
-async fn say(server: &TestServer, reply: &Value, command: &Value) -> StatusCode {
+/// Sends a command to the server with that base URL, in the session that the connect reply names.
+pub(crate) async fn say(url: &str, reply: &Value, command: &Value) -> StatusCode {
     let body = json!({
         "session": reply["connect"]["session"],
         "node": reply["connect"]["node"],
         "data": command.to_string(),
     });
-    let request = Client::new().post(format!("{}/emulation", server.url));
+    let request = Client::new().post(format!("{url}/emulation"));
     request.body(body.to_string()).send().await.unwrap().status()
 }
 
@@ -75,7 +98,7 @@ async fn a_stream_brings_what_was_missed_and_what_is_sent_and_answers_commands()
         server.backend.send_text("ann", &["bob"], "live").await;
         assert_eq!(stream.next().await.unwrap()["push"]["pub"]["offset"], 2 * round + 2);
         let rpc = json!({"id": 2, "rpc": {"method": "no.such", "data": {}}});
-        assert_eq!(say(&server, &reply, &rpc).await, 204);
+        assert_eq!(say(&server.url, &reply, &rpc).await, 204);
         assert_eq!(stream.next().await.unwrap()["error"]["code"], 104);
     }
 }
