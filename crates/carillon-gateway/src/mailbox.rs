@@ -69,6 +69,8 @@ pub(crate) struct Mailbox {
 struct State {
     mail: Mail,
     seen_ends: HashSet<(AccountNo, EndReason)>,
+    /// News of rooms that the shard took and holds.
+    held_rooms: usize,
     /// Whether the shard is about to end, so that nothing more may come.
     closed: bool,
 }
@@ -106,12 +108,18 @@ impl Mailbox {
     /// go; each is a call that was answered, and so as many as calls may be.
     pub(crate) fn room(&self, mail: &Arc<RoomMail>) -> bool {
         self.change(|state| {
-            let fits = (state.mail.rooms.len() < self.len_max || mail.is_notice()) && !state.closed;
+            let waiting = state.mail.rooms.len() + state.held_rooms;
+            let fits = (waiting < self.len_max || mail.is_notice()) && !state.closed;
             if fits {
                 state.mail.rooms.push(Arc::clone(mail));
             }
             fits
         })
+    }
+
+    /// So many news of rooms that the shard took still wait there.
+    pub(crate) fn hold(&self, rooms: usize) {
+        self.lock().held_rooms = rooms;
     }
 
     pub(crate) fn end(&self, account: AccountNo, reason: EndReason) {

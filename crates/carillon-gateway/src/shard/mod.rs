@@ -277,6 +277,7 @@ impl Shard {
     }
 
     async fn say_goodbye(&self) {
+        self.finish_held();
         self.all().into_iter().for_each(|id| self.close(id, Close::SHUTDOWN));
         let clock = &self.server.pipeline.clock;
         let until_us = clock.monotonic_us() + self.server.config.close_timeout_ms * 1_000;

@@ -1,7 +1,8 @@
 //! What a connection leaves behind in its shard: nothing. And which of two logins stays, whichever comes first.
 
 use carillon_core::command::RoomChange;
-use carillon_core::model::{Account, App, AppSettings, DropReason};
+use carillon_core::decide::MemberAction;
+use carillon_core::model::{Account, App, AppSettings, DropReason, Limits};
 use carillon_core::port::Clock as _;
 use carillon_core::{DeviceId, RoomNo};
 use serde_json::{Value, json};
@@ -344,8 +345,9 @@ async fn of_messages_that_shared_a_write_a_member_has_those_of_which_its_socket_
 
 /// A shard that nobody runs, a room, and so many members of it that all have had their answers.
 async fn with_members(count: usize) -> (World, Rc<Shard>, RoomNo, Vec<Client>) {
-    let config = GatewayConfig { shards: 1, ..GatewayConfig::default() };
-    let world = World::idle(config, AppSettings::default(), 7).await;
+    let config = GatewayConfig { shards: 1, shard_queue_len_max: 100, ..GatewayConfig::default() };
+    let limits = Limits { unlimited: true, ..Limits::default() };
+    let world = World::idle(config, AppSettings { limits, ..AppSettings::default() }, 7).await;
     let account = world.account("m0").await;
     let room = world.room("m0").await.key.no;
     let shard = idle_shard(&world, &account);
@@ -361,6 +363,48 @@ async fn with_members(count: usize) -> (World, Rc<Shard>, RoomNo, Vec<Client>) {
         members.push(member);
     }
     (world, shard, room, members)
+}
+
+#[tokio::test]
+async fn what_finds_no_place_among_what_is_on_its_way_waits_in_its_order_and_as_many_fewer_wait_outside() {
+    LocalSet::new()
+        .run_until(async {
+            let (world, shard, room, mut members) = with_members(3).await;
+            let say = async |n: usize| world.say(text(room, "m0", &format!("t{n}"))).await;
+            for n in 0..70 {
+                say(n).await;
+            }
+            world.act(room, "m1", MemberAction::SetMuted(true)).await;
+            say(70).await;
+            shard.sort(shard.mailbox.look());
+            let none = members.iter_mut().all(|member| member.take_now().is_empty());
+            assert!(none, "whatever waits, others have their turn before it is handed out");
+            // Of 100, the seven messages and the notice count that found no place.
+            let fitting = (71..200).take_while(|_| world.metrics.rooms.overruns.get() == 0);
+            let mut fitted = 0;
+            for n in fitting {
+                say(n).await;
+                fitted = n - 70;
+            }
+            assert_eq!(fitted, 100 - 8 + 1, "the last one found no place");
+            while shard.next_round_us().is_some() {
+                world.clock.advance_ms(10);
+                shard.sort(shard.mailbox.look());
+                shard.go_round();
+            }
+            let what = |line: serde_json::Value| {
+                let data = &line["push"]["pub"]["data"];
+                let said = data["event"].as_str().or(data["elements"][0]["text"].as_str());
+                said.unwrap_or_else(|| panic!("neither: {line}")).to_owned()
+            };
+            let numbered = |range: std::ops::Range<usize>| range.map(|n| format!("t{n}"));
+            let expected: Vec<_> =
+                numbered(0..70).chain(["member_muted".to_owned()]).chain(numbered(70..70 + fitted)).collect();
+            for member in &mut members {
+                assert_eq!(member.take_now().into_iter().map(what).collect::<Vec<_>>(), expected);
+            }
+        })
+        .await;
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ impl World {
         self.pipeline.change_room(&self.app, room, change, FROM_BACKEND).await.unwrap()
     }
 
-    pub(super) async fn act(&self, room: RoomNo, name: &str, action: MemberAction) {
+    pub(crate) async fn act(&self, room: RoomNo, name: &str, action: MemberAction) {
         self.pipeline.act_on_member(&self.app, room, (&id(name), action), FROM_BACKEND).await.unwrap();
     }
 

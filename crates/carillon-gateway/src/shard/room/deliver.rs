@@ -38,39 +38,50 @@ impl Shard {
     pub(in crate::shard) fn hand_out_rooms(&self, mut mail: Vec<Arc<RoomMail>>) {
         mail.sort_by_key(|it| it.room);
         for of_room in mail.chunk_by_mut(|one, two| one.room == two.room) {
-            for run in of_room.chunk_by_mut(|one, two| one.message().is_some() && two.message().is_some()) {
-                let room = run[0].room;
-                if run[0].message().is_none() {
-                    run.iter().for_each(|mail| self.hear(mail));
-                    continue;
-                }
-                // What is chosen first is held against flow limits first.
-                run.sort_by_key(|it| Reverse(it.urgency()));
-                run.iter().for_each(|mail| self.admit(room, mail));
+            let room = of_room[0].room;
+            let mut held = self.take_held(room);
+            if held.is_empty() {
+                self.take_news(room, of_room);
+            } else {
+                held.extend_from_slice(of_room);
+                self.take_news(room, &mut held);
             }
         }
     }
 
+    /// Takes in what is new in a room, in its order, as far as there are bits for it; the rest is held until some have arrived.
+    pub(super) fn take_news(&self, room: RoomKey, mail: &mut [Arc<RoomMail>]) {
+        let mut done = 0;
+        'all: for run in mail.chunk_by_mut(|one, two| one.message().is_some() && two.message().is_some()) {
+            // What is chosen first is held against flow limits first.
+            run.sort_by_key(|it| Reverse(it.urgency()));
+            for mail in &*run {
+                let Some(bit) = self.free_bit(room) else { break 'all };
+                if mail.message().is_some() {
+                    self.admit(room, mail, bit)
+                } else {
+                    self.hear(mail, bit)
+                }
+                done += 1;
+            }
+        }
+        self.hold(room, &mail[done..]);
+    }
+
     /// Chooses who gets a message, and puts it on its way.
-    fn admit(&self, key: RoomKey, mail: &Arc<RoomMail>) {
+    fn admit(&self, key: RoomKey, mail: &Arc<RoomMail>, bit: u64) {
         self.turn_out_rest(key);
         let (Some(message), Some(app)) = (mail.message(), self.server.pipeline.apps.get(key.app)) else {
             // Of an app that is gone nobody is left.
             return self.settle([(Arc::clone(mail), RoomOutcomes::default())]);
         };
-        let bit = self.free_bit(key);
         let counts = self.choose(mail, message, &rules(&app), bit);
         self.count_room(&counts);
     }
 
-    /// A bit for one more that is on its way in a room. Where all are taken, those have to arrive first.
-    pub(super) fn free_bit(&self, room: RoomKey) -> u64 {
-        let free = self.state.borrow().rooms.by_key.get(&room).map_or(Some(1), |live| live.round.free_bit());
-        free.unwrap_or_else(|| {
-            let mut all = usize::MAX;
-            self.hand_on(room, &mut all);
-            1
-        })
+    /// A bit for one more that is on its way in a room; `None` where some of those that are have to arrive first.
+    fn free_bit(&self, room: RoomKey) -> Option<u64> {
+        self.state.borrow().rooms.by_key.get(&room).map_or(Some(1), |live| live.round.free_bit())
     }
 
     fn count_room(&self, counts: &Counts) {
@@ -117,6 +128,7 @@ impl Shard {
             };
             let Some(room) = next else { return };
             self.hand_on(room, &mut left);
+            self.go_on_with_held(room);
             self.queue_again(room);
         }
     }
@@ -213,7 +225,7 @@ impl Shard {
     }
 
     /// Hands to at most `left` members of a room what is on its way to them.
-    fn hand_on(&self, key: RoomKey, left: &mut usize) {
+    pub(super) fn hand_on(&self, key: RoomKey, left: &mut usize) {
         let (mut counts, mut slow) = (Counts::default(), Vec::new());
         {
             let mut state = self.state.borrow_mut();

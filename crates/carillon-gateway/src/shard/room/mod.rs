@@ -1,6 +1,6 @@
 //! The rooms of a shard: which of its connections are in which of them.
 //!
-//! [`subscribe`] lets connections in, [`deliver`] chooses who gets a message, a [`round`] hands it out at its [`pace`], [`notice`] does what follows from
+//! [`subscribe`] lets connections in, [`deliver`] chooses who gets a message, a [`round`] hands it out at its [`pace`], [`held`] is what finds no place there, [`notice`] does what follows from
 //! what happens to a room, [`turn_out`] takes out who may not stay, [`people`] knows the accounts that are there, [`presence`] tells who they are, [`skipped`] what
 //! they missed, [`returning`] hands it to those who come back, [`explain`] tells who would get a message, [`update`] changes what they say of themselves.
 //!
@@ -8,6 +8,7 @@
 
 mod deliver;
 mod explain;
+mod held;
 mod notice;
 mod pace;
 mod people;
@@ -74,6 +75,8 @@ pub(super) struct Rooms {
     resting: BinaryHeap<Reverse<(u64, RoomKey)>>,
     /// The rooms of which members are still to go; each gets its turn.
     going: VecDeque<RoomKey>,
+    /// How many news are held, of all rooms.
+    held: usize,
 }
 
 /// A room that connections of this shard are in, or on their way into.
@@ -93,6 +96,8 @@ struct Room {
     people: People,
     returning: Returning,
     entering: usize,
+    /// News that wait for those that are on their way.
+    held: Vec<Arc<RoomMail>>,
     /// Who is still to go, where everybody has to, and why.
     going: Option<(Vec<ConnId>, Removal)>,
     /// Whether a member may have missed something that it is still to be told of.
@@ -113,6 +118,7 @@ impl Rooms {
             rounds: VecDeque::new(),
             resting: BinaryHeap::new(),
             going: VecDeque::new(),
+            held: 0,
         }
     }
 }
@@ -137,7 +143,11 @@ impl Room {
     }
 
     fn is_empty(&self) -> bool {
-        self.members.is_empty() && self.entering == 0 && self.people.is_empty() && self.returning.accounts() == 0
+        self.members.is_empty()
+            && self.entering == 0
+            && self.people.is_empty()
+            && self.returning.accounts() == 0
+            && self.held.is_empty()
     }
 
     /// What the hub is to know.

@@ -12,11 +12,11 @@ use crate::shard::Shard;
 
 impl Shard {
     /// Takes in what is no message.
-    pub(super) fn hear(&self, mail: &Arc<RoomMail>) {
+    pub(super) fn hear(&self, mail: &Arc<RoomMail>, bit: u64) {
         match &mail.news {
             News::Committed(committed) => {
                 self.turn_out_rest(mail.room);
-                self.notice(mail, committed);
+                self.notice(mail, committed, bit);
             }
             // Who has to go does not care who else does.
             News::Moved(_) if self.is_turned_out(mail.room) => {}
@@ -24,12 +24,12 @@ impl Shard {
                 let is_meant = |members: &Members, place| {
                     members.account(place) != *account && tags.as_ref().is_none_or(|it| it.matches(members.tags(place)))
                 };
-                self.tell_members(mail, is_meant);
+                self.tell_members(mail, bit, is_meant);
             }
         }
     }
 
-    fn notice(&self, mail: &Arc<RoomMail>, committed: &RoomCommitted) {
+    fn notice(&self, mail: &Arc<RoomMail>, committed: &RoomCommitted, bit: u64) {
         let RoomNews::Notice(notice) = &committed.news else { return };
         let key = committed.room.key;
         self.change_room(key, |room| {
@@ -57,7 +57,7 @@ impl Shard {
         });
         if notice.is_told {
             let only = if let RoomEvent::Recalled { only, .. } = &notice.event { only.as_ref() } else { None };
-            self.tell_members(mail, |members, place| only.is_none_or(|it| it.contains(&members.account(place))));
+            self.tell_members(mail, bit, |members, place| only.is_none_or(|it| it.contains(&members.account(place))));
         }
         self.follow(key, &notice.event);
     }
@@ -80,8 +80,7 @@ impl Shard {
     }
 
     /// Puts it on its way to all connections in its room that `is_meant` takes, by their places, behind the messages that are.
-    fn tell_members(&self, mail: &Arc<RoomMail>, is_meant: impl Fn(&Members, usize) -> bool) {
-        let bit = self.free_bit(mail.room);
+    fn tell_members(&self, mail: &Arc<RoomMail>, bit: u64, is_meant: impl Fn(&Members, usize) -> bool) {
         let mut state = self.state.borrow_mut();
         let Rooms { by_key, rounds, .. } = &mut state.rooms;
         let Some(live) = by_key.get_mut(&mail.room) else { return };

@@ -21,6 +21,8 @@ const PRESENCE_MAX: usize = 200;
 
 impl Shard {
     pub(in crate::shard) fn tell_present(&self, ask: RoomAsk) {
+        // Whoever was told to go before this was asked is not there.
+        self.finish_notices(ask.room);
         let state = self.state.borrow();
         let present = state.rooms.by_key.get(&ask.room).map(|live| live.people.who(&ask.whom));
         // Whoever asked may have gone.

@@ -65,6 +65,11 @@ impl Round {
         (place < ITEMS_MAX).then(|| 1 << place)
     }
 
+    /// Whether there is place for many more messages: for each one that arrives, those that wait are not looked at.
+    pub(super) fn has_much_place(&self) -> bool {
+        self.items.len() <= ITEMS_MAX as usize / 2
+    }
+
     /// The member is to get the message with this bit, which is added thereafter.
     #[inline]
     pub(super) fn mark(&mut self, member: usize, bit: u64) {

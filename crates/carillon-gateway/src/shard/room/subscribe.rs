@@ -151,6 +151,7 @@ impl Shard {
     fn seat(&self, id: ConnId, entry: u64, entered: Entered, chosen: Chosen) -> Result<Vec<u8>, ErrorCode> {
         let room = entered.room.key;
         // It is open again, which this shard may not have heard yet.
+        self.finish_notices(room);
         self.turn_out_rest(room);
         let now_us = self.server.pipeline.clock.monotonic_us();
         let mut state = self.state.borrow_mut();
