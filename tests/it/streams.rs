@@ -6,6 +6,8 @@ use carillon_core::port::FakeClock;
 use carillon_testkit::{AppFile, TestServer, soon};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use super::limits::clock;
 
@@ -134,6 +136,77 @@ async fn a_stop_tells_streams_to_come_back_and_does_not_wait_for_a_deadline() {
     for mut stream in streams {
         assert_eq!(stream.next().await.unwrap()["push"]["disconnect"]["code"], 3001);
         assert_eq!(stream.next().await, None);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_a_stop_waits_for_a_request_streams_take_commands_as_websockets_do() {
+    // Its clock stands still, so no deadline ever comes.
+    let mut server = TestServer::on_clock("", AppFile::default(), clock()).await;
+    server.backend.create_accounts(&["ann", "bob"]).await;
+    let mut ann = server.connect("ann").await;
+    ann.subscribed().await;
+    let mut streams = Vec::new();
+    for open in [http_stream(&server, "bob"), sse(&server, "bob")] {
+        let mut stream = Stream::open(open).await;
+        let reply = stream.next().await.unwrap();
+        streams.push((stream, reply));
+    }
+    let mut request = Slow::begin(&server).await;
+    let url = server.url.clone();
+    let meanwhile = async {
+        // Who was let in right before gets no answer.
+        while !Client::new().get(format!("{url}/metrics")).send().await.is_ok_and(|it| it.status() == 503) {}
+        assert_eq!(Client::new().get(format!("{url}/healthz")).send().await.unwrap().status(), 200);
+        assert_eq!(Client::new().get(format!("{url}/readyz")).send().await.unwrap().status(), 503);
+        ann.rpc("conversation.list", json!({})).await.unwrap();
+        for (stream, reply) in &mut streams {
+            let list = json!({"id": 2, "rpc": {"method": "conversation.list", "data": {}}});
+            assert_eq!(say(&url, reply, &list).await, 204);
+            assert!(stream.next().await.unwrap()["rpc"].is_object());
+        }
+        request.end().await;
+        for (stream, _) in &mut streams {
+            assert_eq!(stream.next().await.unwrap()["push"]["disconnect"]["code"], 3001);
+            assert_eq!(stream.next().await, None);
+        }
+    };
+    tokio::join!(server.stop(), meanwhile);
+}
+
+/// A request whose body has not arrived yet, while its handler waits for it.
+struct Slow(TcpStream);
+
+impl Slow {
+    async fn begin(server: &TestServer) -> Self {
+        let mut socket = TcpStream::connect(server.url.strip_prefix("http://").unwrap()).await.unwrap();
+        let mut head = "POST /nimserver/user/create.action HTTP/1.1\r\nHost: x\r\n".to_owned();
+        for (name, value) in server.backend.signed_headers() {
+            head += &format!("{name}: {value}\r\n");
+        }
+        head += "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n";
+        socket.write_all(head.as_bytes()).await.unwrap();
+        let mut slow = Self(socket);
+        slow.answers("100").await;
+        slow
+    }
+
+    /// Sends the body, and takes the answer.
+    async fn end(&mut self) {
+        self.0.write_all(b"accid=carl").await.unwrap();
+        self.answers("200").await;
+    }
+
+    async fn answers(&mut self, status: &str) {
+        let start = format!("HTTP/1.1 {status}");
+        let mut answer = vec![0; start.len()];
+        soon("an answer comes", self.0.read_exact(&mut answer)).await.unwrap();
+        assert_eq!(answer, start.as_bytes());
+        if status == "100" {
+            let mut rest = [0; 13];
+            self.0.read_exact(&mut rest).await.unwrap();
+            assert_eq!(&rest, b" Continue\r\n\r\n");
+        }
     }
 }
 

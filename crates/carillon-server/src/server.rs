@@ -98,15 +98,18 @@ impl Server {
         let (public, admin) = routers(&config, &wired, &readiness, native, &admin_token);
 
         let logins = Arc::new(Tasks::default());
-        let public = public.merge(connections(&config, &wired.gateway, &ports.clock, &logins));
+        let (connections, commands) = connections(&config, &wired.gateway, &ports.clock, &logins);
+        let stopping = || health::router(readiness.clone()).fallback(problem::stopping);
+        let (public, admin) = ((public.merge(connections), stopping().merge(commands)), (admin, stopping()));
         let (stop, stopped) = watch::channel(false);
         let mut listeners = JoinSet::new();
         let (addr, admin_addr) = (sockets.addr, sockets.admin_addr);
-        for (socket, router) in [(Some(sockets.public), public), (sockets.admin, admin)] {
+        for (socket, (router, stopping)) in [(Some(sockets.public), public), (sockets.admin, admin)] {
             let Some(socket) = socket else { continue };
             let listener = Listener {
                 socket,
                 router,
+                stopping,
                 config: config.http.clone(),
                 addresses: addresses(&config),
                 metrics: wired.http_metrics.clone(),
@@ -160,9 +163,8 @@ impl Server {
         &self.admin_token
     }
 
-    /// Stops in order: not ready, no new connections, accepted requests finish, clients are told to
-    /// reconnect, the store closes. What has not finished at
-    /// the deadline is cut.
+    /// Stops in order: not ready, no new requests but the commands of streams, accepted requests finish, clients are told to
+    /// reconnect, the store closes. What has not finished at the deadline is cut.
     pub async fn stop(mut self) {
         tracing::info!("stopping");
         self.readiness.drain();
@@ -203,19 +205,20 @@ impl Server {
     }
 }
 
-/// Where clients of the gateway connect, whichever transport they use.
-fn connections(config: &Config, gateway: &Gateway, clock: &Arc<dyn Clock>, tasks: &Arc<Tasks>) -> Router {
+/// Where clients of the gateway connect, whichever transport they use; and where those with a stream send commands, who do so
+/// for as long as those with a socket may.
+fn connections(config: &Config, gateway: &Gateway, clock: &Arc<dyn Clock>, tasks: &Arc<Tasks>) -> (Router, Router) {
     let trusted_proxies = &config.http.trusted_proxies;
     let websocket =
         Websocket { gateway: gateway.clone(), trusted_proxies: trusted_proxies.clone(), tasks: tasks.clone() };
-    let streams = Streams {
+    let streams = Arc::new(Streams {
         gateway: gateway.clone(),
         trusted_proxies: trusted_proxies.clone(),
         tasks: tasks.clone(),
         clock: clock.clone(),
         body_timeout_ms: config.gateway.login_timeout_ms,
-    };
-    websocket::router(websocket).merge(stream::router(streams))
+    });
+    (websocket::router(websocket).merge(stream::router(&streams)), stream::commands_router(&streams))
 }
 
 /// The counts of one listener.

@@ -8,7 +8,7 @@ pub struct ShutdownConfig {
     /// How long accepted requests and connections get to finish, in seconds; then they are cut. The store is always closed
     /// in order.
     pub deadline_s: u64,
-    /// How long `/readyz` says 503 before new connections are refused, in seconds, so that load balancers notice.
+    /// How long `/readyz` says 503 before new requests are refused, in seconds, so that load balancers notice.
     pub notice_s: u64,
 }
 

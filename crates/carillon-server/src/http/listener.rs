@@ -32,6 +32,8 @@ const ACCEPT_PAUSE_US: u64 = 50_000;
 pub(crate) struct Listener {
     pub(crate) socket: TcpListener,
     pub(crate) router: Router,
+    /// What is still answered while requests that have begun finish.
+    pub(crate) stopping: Router,
     pub(crate) config: HttpConfig,
     pub(crate) addresses: Arc<Addresses>,
     pub(crate) metrics: Arc<HttpMetrics>,
@@ -41,27 +43,41 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// Accepts until `stop` says so, then lets every request that has begun finish. Returns when all connections have
-    /// ended; dropped, it cuts them.
-    pub(crate) async fn run(self, mut stop: watch::Receiver<bool>) {
+    /// Accepts until `stop` says so, then lets every request that has begun finish. Who comes meanwhile gets one answer of
+    /// `stopping`, and is not waited for. Returns when all other connections have ended; dropped, it cuts them.
+    pub(crate) async fn run(self, stop: watch::Receiver<bool>) {
+        let (mut connections, mut late) = (JoinSet::new(), JoinSet::new());
+        let mut stopping = stop.clone();
         let places = Arc::new(Semaphore::new(self.config.connections_max));
-        let mut connections = JoinSet::new();
+        // Each of these may be dropped: a connection belongs to its set as soon as it is accepted.
+        tokio::select! {
+            () = self.accept(&self.router, (&places, &mut connections), Some(&stop)) => {}
+            () = stopped(&mut stopping) => {}
+        }
+        // The others may have all places, and need theirs until they end.
+        let places = Arc::new(Semaphore::new(self.config.connections_max));
+        tokio::select! {
+            () = self.accept(&self.stopping, (&places, &mut late), None) => {}
+            () = async { while connections.join_next().await.is_some() {} } => {}
+        }
+    }
+
+    /// Accepts for as long as it is polled. Without a `stop`, each connection takes one request.
+    async fn accept(
+        &self,
+        router: &Router,
+        (places, connections): (&Arc<Semaphore>, &mut JoinSet<()>),
+        stop: Option<&watch::Receiver<bool>>,
+    ) {
         loop {
             while connections.try_join_next().is_some() {}
             if places.available_permits() == 0 {
                 self.metrics.limit_reached.inc();
             }
-            // Both branches may be dropped: a place that is not used is given back, a connection that is not accepted
-            // stays in the system's queue.
-            let next = async {
-                let place = places.clone().acquire_owned().await.expect("nobody closes it");
-                (place, self.socket.accept().await)
-            };
-            let (place, accepted) = tokio::select! {
-                it = next => it,
-                () = stopped(&mut stop) => break,
-            };
-            match accepted {
+            // It may be dropped anywhere: a place that is not used is given back, a connection that is not accepted stays in
+            // the system's queue.
+            let place = places.clone().acquire_owned().await.expect("nobody closes it");
+            match self.socket.accept().await {
                 Ok((stream, peer)) => {
                     self.metrics.accepted.inc();
                     // One answer to all of them would cost more than they do.
@@ -69,7 +85,7 @@ impl Listener {
                         self.metrics.refused.inc();
                         continue;
                     };
-                    let served = self.serve(stream, peer, stop.clone());
+                    let served = self.serve((stream, peer), router, stop.cloned());
                     connections.spawn(async move {
                         served.await;
                         drop((place, own));
@@ -78,20 +94,19 @@ impl Listener {
                 Err(error) => self.accept_failed(&error).await,
             }
         }
-        drop(self.socket);
-        while connections.join_next().await.is_some() {}
     }
 
     fn serve(
         &self,
-        stream: TcpStream,
-        peer: SocketAddr,
-        mut stop: watch::Receiver<bool>,
+        (stream, peer): (TcpStream, SocketAddr),
+        router: &Router,
+        mut stop: Option<watch::Receiver<bool>>,
     ) -> impl Future<Output = ()> + Send + 'static {
         let open = Counted::new(self.metrics.clone());
         let mut builder = http1::Builder::new();
         builder
             .timer(TokioTimer::new())
+            .keep_alive(stop.is_some())
             .header_read_timeout(Duration::from_secs(self.config.head_timeout_s))
             .max_buf_size(self.config.head_bytes_max)
             .max_headers(self.config.headers_max);
@@ -99,7 +114,7 @@ impl Listener {
         let (clock, metrics) = (self.clock.clone(), self.metrics.clone());
         let (leave, streams) = (Leave::default(), self.streams.clone());
         let leaving = leave.clone();
-        let router = self.router.clone().map_request(move |mut request: http::Request<hyper::body::Incoming>| {
+        let router = router.clone().map_request(move |mut request: http::Request<hyper::body::Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
             request.extensions_mut().insert(leave.clone());
             request.map(axum::body::Body::new)
@@ -111,7 +126,6 @@ impl Listener {
             let service = TowerToHyperService::new(router);
             let connection = builder.serve_connection(TokioIo::new(socket), service).with_upgrades();
             let mut connection = Box::pin(connection);
-            let mut stopping = false;
             // Polling the connection by reference, so that losing a race drops nothing of it.
             loop {
                 tokio::select! {
@@ -120,8 +134,8 @@ impl Listener {
                         streams.spawn(async { note(connection.await) });
                         break;
                     }
-                    () = stopped(&mut stop), if !stopping => {
-                        stopping = true;
+                    () = stopped_if_told(&mut stop) => {
+                        stop = None;
                         connection.as_mut().graceful_shutdown();
                     }
                 }
@@ -146,6 +160,14 @@ fn note(ended: Result<(), hyper::Error>) {
 /// Returns once `stop` says so, or its sender is gone.
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stopped| *stopped).await;
+}
+
+/// As [`stopped`]; never, without a `stop`.
+async fn stopped_if_told(stop: &mut Option<watch::Receiver<bool>>) {
+    match stop {
+        Some(stop) => stopped(stop).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// One in the gauge of connections, for as long as it lives.

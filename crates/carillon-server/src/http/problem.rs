@@ -61,6 +61,11 @@ impl From<HandshakeRefusal> for Problem {
     }
 }
 
+/// The answer to all that is not done any more.
+pub(crate) async fn stopping() -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the server is shutting down")
+}
+
 /// The answer of a path that nothing is at.
 pub(crate) async fn nothing_here() -> Problem {
     Problem::not_found("nothing is at this path")

@@ -35,14 +35,21 @@ pub(crate) struct Streams {
     pub(crate) body_timeout_ms: u64,
 }
 
-pub(crate) fn router(streams: Streams) -> Router {
-    let streams = Arc::new(streams);
+pub(crate) fn router(streams: &Arc<Streams>) -> Router {
     Router::new()
         .route("/connection/http_stream", any(http_stream))
         .route("/connection/sse", any(sse))
+        .layer(from_fn_with_state(streams.clone(), for_scripts))
+        .with_state(streams.clone())
+        .merge(commands_router(streams))
+}
+
+/// Only what streams that are open need.
+pub(crate) fn commands_router(streams: &Arc<Streams>) -> Router {
+    Router::new()
         .route("/emulation", any(commands))
         .layer(from_fn_with_state(streams.clone(), for_scripts))
-        .with_state(streams)
+        .with_state(streams.clone())
 }
 
 /// Lets scripts of origins that may connect read the answers, and answers what their browsers ask before.
