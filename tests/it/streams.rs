@@ -254,6 +254,20 @@ async fn whoever_asks_with_another_method_is_told_which_ones_there_are() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_does_not_ask_for_a_websocket_is_told_which_one_there_is() {
+    let server = TestServer::start().await;
+    let url = format!("{}/connection/websocket", server.url);
+    let old = Client::new().get(&url).header("Connection", "Upgrade").header("Upgrade", "websocket");
+    for request in [Client::new().get(&url), old.header("Sec-WebSocket-Version", "8")] {
+        let refused = request.send().await.unwrap();
+        assert_eq!(refused.status(), 426);
+        for (name, value) in [("upgrade", "websocket"), ("connection", "Upgrade"), ("sec-websocket-version", "13")] {
+            assert_eq!(refused.headers().get(name), Some(&value.parse().unwrap()), "{name}");
+        }
+    }
+}
+
 async fn metric(server: &TestServer, name: &str) -> i64 {
     let (_, page) = server.get("/metrics").await;
     let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));

@@ -12,7 +12,7 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use carillon_gateway::{Accepted, Gateway, Handshake};
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -50,16 +50,28 @@ async fn open(
     };
     let accepted = match it.gateway.handshake(&handshake) {
         Ok(accepted) => accepted,
-        Err(refusal) => return Problem::from(refusal).into_response(),
+        Err(refusal) => return refused(refusal.into()),
     };
     // A request in HTTP/1.0 cannot be upgraded.
     let Some(upgrade) = upgrade else {
-        return Problem::new(StatusCode::UPGRADE_REQUIRED, "this takes HTTP/1.1").into_response();
+        return refused(Problem::new(StatusCode::UPGRADE_REQUIRED, "this takes HTTP/1.1"));
     };
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     *response.headers_mut() = accepted.headers.clone();
     it.tasks.spawn(hand_over(it.gateway.clone(), accepted, upgrade));
+    response
+}
+
+/// Who has to upgrade is told what to (RFC 9110, section 15.5.22), and in which version (RFC 6455, section 4.4).
+fn refused(problem: Problem) -> Response {
+    let mut response = problem.into_response();
+    if response.status() == StatusCode::UPGRADE_REQUIRED {
+        let headers = response.headers_mut();
+        headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    }
     response
 }
 
