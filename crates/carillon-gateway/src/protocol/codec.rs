@@ -23,7 +23,13 @@ impl Encoding {
         let mut commands = Vec::new();
         match self {
             Self::Json => {
-                for command in serde_json::Deserializer::from_slice(payload).into_iter::<Command>() {
+                let mut read = serde_json::Deserializer::from_slice(payload).into_iter::<Command>();
+                loop {
+                    // Serde would take a list for a command, and an empty one for a pong.
+                    if payload[read.byte_offset()..].trim_ascii_start().starts_with(b"[") {
+                        return Err(Malformed);
+                    }
+                    let Some(command) = read.next() else { break };
                     commands.push(command.map_err(|_| Malformed)?);
                     check_count(&commands, max)?;
                 }
@@ -89,7 +95,7 @@ mod tests {
 
     #[test]
     fn frames_that_hold_no_commands_are_malformed() {
-        for bad in ["", "\n", "x", "{\"id\":-1}", "{} {", "7", "{\"connect\":{\"token\":1}}"] {
+        for bad in ["", "\n", "x", "[]", "{} [7]", "{\"id\":-1}", "{} {", "7", "{\"connect\":{\"token\":1}}"] {
             assert_eq!(Encoding::Json.decode(bad.as_bytes(), 10), Err(Malformed), "{bad}");
         }
         for bad in [&b""[..], b"\x05", b"\x02\xff\xff", b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"] {
