@@ -23,7 +23,7 @@ pub(in crate::cli) struct Idle {
     /// Logins at a time
     #[arg(long, value_name = "N", default_value_t = 100)]
     at_once: usize,
-    /// Time between the last login and the look at the server's memory, in seconds
+    /// Time before each of the two looks at the server's memory, ahead of the first login and after the last, in seconds
     #[arg(long, value_name = "S", default_value_t = 5)]
     rest: u64,
 }
@@ -63,10 +63,12 @@ impl Idle {
     pub(super) async fn measure(&self, world: &World) -> anyhow::Result<()> {
         world.make_accounts(self.connections).await?;
         world.fill(self.connections, self.entries).await?;
+        // What the preparations left lying is not to be given back while connections are counted.
+        self.wait(world).await;
         let before = world.usage().await?;
         let (crowd, logins) = Crowd::connect(world, self.connections, self.at_once).await?;
         let logged_in = world.usage().await?.since(before);
-        world.clock.sleep_until_us(world.clock.monotonic_us() + self.rest * 1_000_000).await;
+        self.wait(world).await;
         let rested = world.usage().await?.since(before);
         crowd.check()?;
         let each = self.connections as f64;
@@ -82,6 +84,10 @@ impl Idle {
             resident_bytes_per_connection: rested.resident_bytes.map(|it| it / each),
         };
         if self.setup.json { out::line(serde_json::to_string(&found)?) } else { found.print() }
+    }
+
+    async fn wait(&self, world: &World) {
+        world.clock.sleep_until_us(world.clock.monotonic_us() + self.rest * 1_000_000).await;
     }
 }
 
