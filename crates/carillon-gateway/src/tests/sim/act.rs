@@ -6,7 +6,7 @@ use std::rc::Rc;
 use carillon_core::command::{Resend, RoomChange};
 use carillon_core::decide::{MemberAction, Refusal};
 use carillon_core::model::{DropReason, Outcome, RoomOutcomes};
-use carillon_core::pipeline::{RoomMessageAt, SentToRoom};
+use carillon_core::pipeline::{First as FirstAnswer, RoomMessageAt, SentToRoom};
 use carillon_core::{AccountNo, AppId};
 use serde_json::{Value, json};
 
@@ -20,6 +20,7 @@ use crate::tests::world::{Client, World, id};
 /// What a call was answered.
 enum Answer {
     Sent(Result<SentToRoom, Refusal>),
+    Broadcast(Result<FirstAnswer, Refusal>),
     Done(Result<(), Refusal>),
     Recalled(Result<bool, Refusal>),
 }
@@ -183,15 +184,8 @@ impl Sim {
                 (0..ROOMS).for_each(|room| self.tell_waiting(room));
             }
             match (call, answer) {
-                (Call::Send(saying), Answer::Sent(answer)) => match (self.model.send(&saying), answer) {
-                    (Ok(sent), Ok(it)) => {
-                        assert_eq!(it.is_repeat, matches!(sent, Sent::Again(..)));
-                        self.hand_out(&saying, it.first.id.0, sent);
-                        sayings.push(saying);
-                    }
-                    (Err(expected), answer) => assert_eq!(answer.err(), Some(expected)),
-                    (Ok(_), Err(refusal)) => panic!("refused: {refusal}"),
-                },
+                (Call::Send(saying), Answer::Sent(answer)) => sayings.extend(self.sent(saying, answer)),
+                (Call::Broadcast(saying), Answer::Broadcast(answer)) => self.broadcast(&saying, answer),
                 (Call::Open { room, on }, Answer::Done(answer)) => {
                     assert_eq!(answer, self.model.open(room, on));
                     if answer.is_ok() && !on {
@@ -217,6 +211,32 @@ impl Sim {
         }
         (0..ROOMS).for_each(|room| self.tell_waiting(room));
         self.model.sayings.extend(sayings);
+    }
+
+    /// Returns what may be sent again.
+    fn sent(&mut self, saying: Saying, answer: Result<SentToRoom, Refusal>) -> Option<Saying> {
+        match (self.model.send(&saying), answer) {
+            (Ok(sent), Ok(it)) => {
+                assert_eq!(it.is_repeat, matches!(sent, Sent::Again(..)));
+                self.hand_out(&saying, it.first.id.0, sent);
+                Some(saying)
+            }
+            (Err(expected), answer) => {
+                assert_eq!(answer.err(), Some(expected));
+                None
+            }
+            (Ok(_), Err(refusal)) => panic!("refused: {refusal}"),
+        }
+    }
+
+    /// Of one commit, so the rooms' messages have ids in a row.
+    fn broadcast(&mut self, saying: &Saying, answer: Result<FirstAnswer, Refusal>) {
+        let first = answer.unwrap_or_else(|refusal| panic!("refused: {refusal}")).id.0;
+        let told = self.model.broadcast(saying);
+        assert_eq!(first == 0, told.is_empty(), "whether any room was told");
+        for (id, (saying, is_high)) in (first..).zip(told) {
+            self.hand_out(&saying, id, Sent::New { is_high });
+        }
     }
 
     /// What a recall is of; of nothing where it is beyond the end.
@@ -341,6 +361,9 @@ async fn ask(world: &World, call: &Call, past: &Past, rooms: &[carillon_core::Ro
     };
     match call {
         Call::Send(saying) => Answer::Sent(pipeline.send_to_room(app, saying.command(rooms[saying.room])).await),
+        Call::Broadcast(saying) => {
+            Answer::Broadcast(pipeline.broadcast_to_rooms(app, saying.command(rooms[saying.room]), None).await)
+        }
         Call::Open { room, on } => change(*room, RoomChange::SetOpen { open: *on, closing: None }).await,
         Call::Mute { room, on } => change(*room, RoomChange::SetMuted(*on)).await,
         Call::Member { room, account, action } => {

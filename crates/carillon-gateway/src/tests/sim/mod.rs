@@ -1,6 +1,6 @@
-//! Rooms by chance: members come, say where they are, send, are muted, thrown out and cut off, and come back, while rooms
-//! are closed and opened; on real shards, the real pipeline and the memory engine. After every step what clients got, what
-//! was counted, who is there and what histories hold is compared with a [`model::Model`].
+//! Rooms by chance: members come, say where they are, send, are told what is for all rooms, are muted, thrown out and cut off,
+//! and come back, while rooms are closed and opened; on real shards, the real pipeline and the memory engine. After every step
+//! what clients got, what was counted, who is there and what histories hold is compared with a [`model::Model`].
 //!
 //! Everything runs on one thread and in one order, so a seed replays. `ROOM_SEEDS` sets how many are run, `ROOM_SEED` which
 //! one is first.

@@ -347,20 +347,35 @@ impl Model {
             return Ok(Sent::Again(first.clone(), may.is_ok() && stands));
         }
         may?;
-        let live = &mut self.rooms[saying.room];
         if saying.resend == Resend::MustBeKnown {
             return Err(Refusal::NothingToResend);
         }
+        let is_high = self.is_high(saying.room, saying);
+        let is_demoted = saying.high && saying.ratio == 0 && !is_high;
+        if is_demoted && saying.is_refused_if_frequent {
+            return Err(Refusal::TooManyHighPriority);
+        }
+        Ok(Sent::New { is_high })
+    }
+
+    /// What is said to all rooms, in each of those that are open and await anybody; and whether it is of high priority there.
+    pub(super) fn broadcast(&mut self, saying: &Saying) -> Vec<(Saying, bool)> {
+        let is_told = |room: &usize| self.rooms[*room].is_open && !self.rooms[*room].is_over();
+        let told: Vec<usize> = (0..ROOMS).filter(is_told).collect();
+        told.into_iter().map(|room| (Saying { room, ..saying.clone() }, self.is_high(room, saying))).collect()
+    }
+
+    /// Whether it is of high priority, and within the room's rate if it is for all.
+    fn is_high(&mut self, room: usize, saying: &Saying) -> bool {
+        let (now_ms, live) = (self.now_ms(), &mut self.rooms[room]);
         let is_high = saying.high && saying.ratio == 0;
         if !is_high || matches!(saying.to, To::These(_)) {
-            return Ok(Sent::New { is_high });
+            return is_high;
         }
         live.high_ms.retain(|at| at + 1_000 > now_ms);
-        if live.high_ms.len() < self.settings.high_per_room_s as usize {
-            live.high_ms.push(now_ms);
-            return Ok(Sent::New { is_high });
-        }
-        if saying.is_refused_if_frequent { Err(Refusal::TooManyHighPriority) } else { Ok(Sent::New { is_high: false }) }
+        let is_within = live.high_ms.len() < self.settings.high_per_room_s as usize;
+        live.high_ms.extend(is_within.then_some(now_ms));
+        is_within
     }
 
     /// What its sender is answered who is not in the room: the id of what it sent before, or an error's code.

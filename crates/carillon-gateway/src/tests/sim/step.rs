@@ -55,6 +55,8 @@ pub(super) struct Own {
 #[derive(Clone, Debug)]
 pub(super) enum Call {
     Send(Saying),
+    /// To all rooms, whichever it names.
+    Broadcast(Saying),
     Open {
         room: usize,
         on: bool,
@@ -126,9 +128,15 @@ fn calls(rng: &mut StdRng, model: &Model, serial: &mut u32) -> Vec<Call> {
                 let said = model.rooms[room].history.len() + model.rooms[room].passing.len();
                 Call::Recall { room, place: rng.random_range(0..=said) }
             }
+            18..24 => Call::Broadcast(broadcast(rng, room, serial)),
             _ => Call::Send(saying(rng, model, room, serial)),
         });
     }
+    // Until the shards have taken in that somebody has to go, there is somebody in the room.
+    let turns_out = |call: &Call| matches!(call, Call::Open { .. } | Call::Member { .. });
+    let sure = calls.iter().position(turns_out).unwrap_or(calls.len());
+    let mut at = 0..;
+    calls.retain(|call| at.next().is_some_and(|at| at < sure) || !matches!(call, Call::Broadcast(_)));
     // Who got which of two tries that are handed out together, nobody could tell.
     let mut tried = HashSet::new();
     calls.retain(|call| if let Call::Send(it) = call { tried.insert(it.client_id.clone()) } else { true });
@@ -151,13 +159,24 @@ fn saying(rng: &mut StdRng, model: &Model, room: usize, serial: &mut u32) -> Say
         let resend = if rng.random_bool(0.8) { Resend::IfKnown } else { Resend::MustBeKnown };
         return Saying { resend, ..again.clone() };
     }
-    *serial += 1;
     let to = match rng.random_range(0..10) {
         0 => To::Members { tags: None, at: Some(rng.random_range(1..100)) },
         1 => To::These((0..rng.random_range(0..4)).map(|_| rng.random_range(0..NAMES.len())).collect()),
         2 | 3 => To::Members { tags: Some(expr(rng)), at: rng.random_bool(0.2).then(|| rng.random_range(1..100)) },
         _ => To::Members { tags: None, at: None },
     };
+    fresh(rng, (room, to), serial)
+}
+
+/// What a backend says to all rooms. It is in no history.
+fn broadcast(rng: &mut StdRng, room: usize, serial: &mut u32) -> Saying {
+    let tags = rng.random_bool(0.3).then(|| expr(rng));
+    let saying = fresh(rng, (room, To::Members { tags, at: None }), serial);
+    Saying { is_refused_if_frequent: false, resend: Resend::No, in_history: false, ..saying }
+}
+
+fn fresh(rng: &mut StdRng, (room, to): (usize, To), serial: &mut u32) -> Saying {
+    *serial += 1;
     Saying {
         asked: format!("{to:?}"),
         room,
