@@ -60,7 +60,10 @@ impl RoomStore for EmbeddedStore {
         let read = move |shared: &Shared, db: &Db| {
             let since = shared.senders.stamps(room, &sender);
             let found = room::sending(db, room, &sender, &[])?;
-            shared.senders.put(since, room, sender, &found);
+            // Looked at after the stamps: if the app is removed from here on, this is out of date.
+            if !shared.removed.holds(room.app) {
+                shared.senders.put(since, room, sender, &found);
+            }
             Ok(found)
         };
         self.read(room.app, nothing, read).await
