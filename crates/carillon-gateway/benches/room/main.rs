@@ -14,6 +14,11 @@ use std::time::{Duration, Instant};
 use members::Members;
 use world::World;
 
+/// The allocator of the server: what is measured here is its code.
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Messages of each measurement.
 const MESSAGES: usize = 64;
 /// Those that are under way at a time, where more than one is.

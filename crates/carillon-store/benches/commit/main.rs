@@ -25,6 +25,11 @@ use self::plan::RECIPIENTS;
 use self::ports::{directory, setting};
 use self::store::Bench;
 
+/// The allocator of the server: what is measured here is its code.
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 const CALLERS: [usize; 3] = [1, 8, 32];
 
 fn main() -> Result<()> {

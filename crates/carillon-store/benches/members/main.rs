@@ -20,6 +20,11 @@ use tokio::task::JoinSet;
 
 use self::ports::{Nobody, RealClock, directory, setting};
 
+/// The allocator of the server: what is measured here is its code.
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 const APP: AppId = AppId(1);
 /// The most that a page has.
 const PAGE: usize = 100;
