@@ -34,7 +34,7 @@ pub struct GatewayMetrics {
     requests: Family<Outcome, Counter>,
     pub(crate) frames_in: Counter,
     pub(crate) frames_out: Counter,
-    pub(crate) bytes_out: Counter,
+    bytes_out: Family<ShardLabel, Counter>,
     pub(crate) incomplete_records: Counter,
     pub(crate) broadcasts: BroadcastMetrics,
     pub(crate) rooms: RoomMetrics,
@@ -73,6 +73,12 @@ pub(crate) struct Reason {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ShardLabel {
     shard: u32,
+}
+
+impl ShardLabel {
+    fn of(place: usize) -> Self {
+        Self { shard: u32::try_from(place).unwrap_or(u32::MAX) }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -121,7 +127,7 @@ impl GatewayMetrics {
         self.register_rooms(registry);
         registry.register("carillon_gateway_received_frames", "Frames read from sockets", self.frames_in.clone());
         registry.register("carillon_gateway_sent_frames", "Frames queued for sockets", self.frames_out.clone());
-        registry.register("carillon_gateway_sent_bytes", "Bytes written to sockets", self.bytes_out.clone());
+        registry.register("carillon_gateway_sent_bytes", "Bytes written to sockets, by shard", self.bytes_out.clone());
     }
 
     #[must_use]
@@ -146,8 +152,12 @@ impl GatewayMetrics {
     }
 
     pub(crate) fn queue(&self, shard: usize, len: usize) {
-        let shard = ShardLabel { shard: u32::try_from(shard).unwrap_or(u32::MAX) };
-        self.queue.get_or_create(&shard).set(i64::try_from(len).unwrap_or(i64::MAX));
+        self.queue.get_or_create(&ShardLabel::of(shard)).set(i64::try_from(len).unwrap_or(i64::MAX));
+    }
+
+    /// A shard's own: it counts with each write, and shards that count in one place wait for each other.
+    pub(crate) fn bytes_out(&self, shard: usize) -> Counter {
+        self.bytes_out.get_or_create(&ShardLabel::of(shard)).clone()
     }
 
     pub(crate) fn open(&self, transport: &'static str) {
@@ -242,7 +252,7 @@ impl Default for GatewayMetrics {
             rooms: RoomMetrics::default(),
             frames_in: Counter::default(),
             frames_out: Counter::default(),
-            bytes_out: Counter::default(),
+            bytes_out: Family::default(),
             incomplete_records: Counter::default(),
             delivered: resolve("delivered"),
             stored: resolve("stored"),

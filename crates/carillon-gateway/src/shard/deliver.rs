@@ -23,6 +23,15 @@ struct Pass {
     /// Connections that miss something, and up to where.
     behind: Vec<(ConnId, Offset)>,
     claims: Vec<(CommittedCopy, Vec<DeviceId>)>,
+    counts: Counts,
+}
+
+/// Of one message: the metrics are the same for all shards, and a copy is soon handed out where they wait for each other.
+#[derive(Default)]
+struct Counts {
+    frames: u64,
+    delivered: u64,
+    stored: u64,
 }
 
 /// What one connection did with a copy.
@@ -60,10 +69,11 @@ impl Shard {
                     let outcome = self.hand_out(&mut state, &mut pass, &envelope, (copy, role));
                     noted.extend(outcome.map(|outcome| Noted { distance: tally.distance(copy.id), outcome }));
                 }
+                self.count_message(std::mem::take(&mut pass.counts));
                 self.server.hub.tallies.close(tally, noted);
             }
         }
-        let Pass { written, slow, behind, claims } = pass;
+        let Pass { written, slow, behind, claims, .. } = pass;
         slow.into_iter().for_each(|id| self.close_and_send(id, Close::SLOW));
         for id in written {
             self.with(id, Connection::send);
@@ -99,7 +109,7 @@ impl Shard {
             match offer(connection, &mut pushes, self.server.config.send_queue_bytes_max) {
                 it @ (Taken::First | Taken::Joined) => {
                     taken = true;
-                    self.server.metrics.frames_out.inc();
+                    pass.counts.frames += 1;
                     if it == Taken::First {
                         pass.written.push(id);
                     }
@@ -115,18 +125,25 @@ impl Shard {
         if !devices.is_empty() {
             pass.claims.push((*copy, devices));
         }
-        self.count(copy.fate, taken, places.is_empty())
+        self.count(&mut pass.counts, copy.fate, taken, places.is_empty())
     }
 
-    fn count(&self, fate: Fate, taken: bool, is_offline: bool) -> Option<Outcome> {
+    fn count_message(&self, counts: Counts) {
+        let metrics = &self.server.metrics;
+        metrics.frames_out.inc_by(counts.frames);
+        metrics.delivered.inc_by(counts.delivered);
+        metrics.stored.inc_by(counts.stored);
+    }
+
+    fn count(&self, counts: &mut Counts, fate: Fate, taken: bool, is_offline: bool) -> Option<Outcome> {
         let metrics = &self.server.metrics;
         match fate {
             Fate::Inbox | Fate::OnlineOnly if taken => {
-                metrics.delivered.inc();
+                counts.delivered += 1;
                 Some(Outcome::Delivered)
             }
             Fate::Inbox => {
-                metrics.stored.inc();
+                counts.stored += 1;
                 None
             }
             Fate::OnlineOnly if is_offline => {

@@ -32,6 +32,7 @@ use std::sync::Arc;
 use carillon_core::port::EndReason;
 use carillon_core::{AccountNo, AppId, DeviceId, MessageId};
 use mio::Registry;
+use prometheus_client::metrics::counter::Counter;
 use slab::Slab;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio::task::LocalSet;
@@ -82,6 +83,7 @@ struct Shard {
     /// With which its TCP sockets are registered.
     registry: Registry,
     woken: Arc<Woken>,
+    bytes_out: Counter,
     /// Rings when a connection, or a note of what one has, has ended while the shard drains.
     ended: Notify,
     /// Up to where devices have the broadcasts, while that is being written.
@@ -131,7 +133,8 @@ impl Shard {
         let reads = Semaphore::new(server.config.shard_reads_max);
         let (state, notes) = (RefCell::new(state), RefCell::default());
         let woken = Arc::default();
-        Self { server, mailbox, place, state, reads, registry, woken, ended: Notify::new(), notes }
+        let bytes_out = server.metrics.bytes_out(place);
+        Self { server, mailbox, place, state, reads, registry, woken, bytes_out, ended: Notify::new(), notes }
     }
 
     async fn live(self: Rc<Self>, watch: Watch) {

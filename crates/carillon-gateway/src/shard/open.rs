@@ -67,7 +67,7 @@ impl Shard {
             woken: Arc::clone(&self.woken),
             client: number(client),
             first_ping_us: self.server.pipeline.clock.monotonic_us() + interval_us / 2 + pace,
-            bytes_out: self.server.metrics.bytes_out.clone(),
+            bytes_out: self.bytes_out.clone(),
         }
     }
 
