@@ -458,6 +458,21 @@ async fn a_room_that_closes_turns_its_members_out_some_at_a_time_and_the_rest_be
 }
 
 #[tokio::test]
+async fn who_is_in_a_room_of_an_app_that_is_gone_is_not_told_who_leaves_it() {
+    LocalSet::new()
+        .run_until(async {
+            let (world, shard, room, _members) = with_members(3).await;
+            world.change_room(room, RoomChange::SetTellsPresence(true)).await;
+            shard.sort(shard.mailbox.look());
+            world.pipeline.remove_app(world.app.id).await.unwrap();
+            shard.sort(shard.mailbox.look());
+            shard.go_round();
+            assert_eq!((world.metrics.rooms.members.get(), shard.mailbox.look().rooms.len()), (0, 0));
+        })
+        .await;
+}
+
+#[tokio::test]
 async fn after_a_long_turn_that_messages_shared_a_room_rests_and_what_comes_meanwhile_waits_for_its_end() {
     const MEMBERS: usize = 65;
     LocalSet::new()

@@ -259,14 +259,16 @@ impl Shard {
         }
     }
 
-    /// Tells those members that somebody came or went, if the room does that; `None` for all.
+    /// Tells those members that somebody came or went, if the room does that; `None` for all. Of an app that is gone all
+    /// have to go, and are not told of each other.
     pub(super) fn tell_moved(&self, room: &Room, who: &Present, tags: Option<Expression>, has_come: bool) {
         let hub = &self.server.hub;
         let online = hub.rooms.here(room.key).accounts;
         if !room.tells_presence {
             return;
         }
-        if self.tells_moves_to(room.key, online) {
+        let Some(app) = self.server.pipeline.apps.get(room.key.app) else { return };
+        if is_told_to(online, app.settings.rooms.moves_told_max) {
             let now = (self.server.pipeline.clock.now_ms(), online);
             let data = format::room_moved(room.key, who, has_come, now);
             hub.tell_move(room.key, Moved { account: who.account, tags, data });
@@ -275,18 +277,17 @@ impl Shard {
         }
     }
 
-    /// Whether members of a room of so many accounts are told who comes and goes: all of all would be their square.
-    fn tells_moves_to(&self, room: RoomKey, accounts: usize) -> bool {
-        let max = self.server.pipeline.apps.get(room.app).map_or(0, |app| app.settings.rooms.moves_told_max);
-        max == 0 || accounts <= max as usize
-    }
-
     /// Has the store told whether anybody is in the room, after that may have changed.
     pub(super) fn report(&self, room: RoomKey) {
         if let Some(is_empty) = self.server.hub.rooms.begin_report(room) {
             tokio::task::spawn_local(report(Arc::clone(&self.server), room, is_empty));
         }
     }
+}
+
+/// Whether members of a room of so many accounts are told who comes and goes: all of all would be their square.
+fn is_told_to(accounts: usize, max: u32) -> bool {
+    max == 0 || accounts <= max as usize
 }
 
 /// Only rooms that close when they are empty keep that; for the others nothing is written.
