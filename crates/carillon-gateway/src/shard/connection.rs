@@ -66,8 +66,7 @@ pub(super) struct Connection {
     pub(super) rooms: Option<Box<Seats>>,
     /// Set while a command runs: those that wait for it.
     pub(super) commands: Option<Box<Commands>>,
-    /// When a connection that was told to end is cut.
-    closing_until_us: Option<u64>,
+    closing: Closing,
     /// Whether the client has said that it goes, or will not say it.
     pub(super) peer_closed: bool,
     /// Whether what the client says cannot be understood any more.
@@ -79,6 +78,18 @@ pub(super) struct Connection {
     waiting: Option<Box<Waiting>>,
     pub(super) bytes_out: Counter,
     slot: Slot,
+}
+
+/// Whether a connection is to end.
+#[derive(Clone, Copy)]
+enum Closing {
+    No,
+    /// It is told so when its turn to go has come, whatever it is closed for then.
+    Due(&'static Close),
+    /// It was told, and is cut by then.
+    Told {
+        until_us: u64,
+    },
 }
 
 /// A connection that reads what it missed.
@@ -157,7 +168,7 @@ impl Connection {
             pings: Pings { next_us: start.first_ping_us, ..Pings::default() },
             rooms: None,
             commands: None,
-            closing_until_us: None,
+            closing: Closing::No,
             peer_closed: false,
             deaf: false,
             queue: BytesMut::new(),
@@ -197,12 +208,33 @@ impl Connection {
         next
     }
 
+    /// Whether it is to end, so that nothing new is for it, and what it says is for nobody.
     pub(super) fn is_closing(&self) -> bool {
-        self.closing_until_us.is_some()
+        !matches!(self.closing, Closing::No)
     }
 
+    /// When it is cut, where it was told to end.
     pub(super) fn closing_until_us(&self) -> Option<u64> {
-        self.closing_until_us
+        match self.closing {
+            Closing::No | Closing::Due(_) => None,
+            Closing::Told { until_us } => Some(until_us),
+        }
+    }
+
+    /// Has nothing reach it any more but what is on its way, until it is told to go; `false` where that is so already.
+    pub(super) fn must_go(&mut self, close: &'static Close) -> bool {
+        let is_new = !self.is_closing();
+        if is_new {
+            self.closing = Closing::Due(close);
+            self.end_catch_up();
+        }
+        is_new
+    }
+
+    fn end_catch_up(&mut self) {
+        if let Some(waker) = self.catch_up.take().and_then(|it| it.waker) {
+            waker.wake();
+        }
     }
 
     pub(super) fn is_opening(&self) -> bool {
@@ -297,7 +329,7 @@ impl Connection {
 
     /// Whether both sides have said that they go, and nothing is left to write.
     pub(super) fn is_over(&self) -> bool {
-        self.peer_closed && self.is_closing() && self.queue.is_empty()
+        self.peer_closed && self.closing_until_us().is_some() && self.queue.is_empty()
     }
 
     /// Writes what the socket takes now.
@@ -365,24 +397,24 @@ impl Connection {
         }
     }
 
-    /// Tells the client to go; `false` where it was told before.
-    pub(super) fn close(&mut self, close: Close, until_us: u64) -> bool {
-        if self.is_closing() {
-            return false;
-        }
+    /// Tells the client to go, and returns why; `None` where it was told before.
+    pub(super) fn close(&mut self, close: Close, until_us: u64) -> Option<Close> {
+        let close = match self.closing {
+            Closing::No => close,
+            Closing::Due(due) => *due,
+            Closing::Told { .. } => return None,
+        };
         if close == Close::SLOW {
             // A frame that was begun must be ended, or the close is not understood.
             self.queue.truncate(self.cut);
             self.waiting.iter_mut().for_each(|it| it.cut_off(self.cut));
         }
         self.wire.put_close(close, &mut self.queue);
-        self.closing_until_us = Some(until_us);
+        self.closing = Closing::Told { until_us };
         self.peer_closed |= !self.wire.close_is_answered();
-        if let Some(waker) = self.catch_up.take().and_then(|it| it.waker) {
-            waker.wake();
-        }
+        self.end_catch_up();
         self.wake();
-        true
+        Some(close)
     }
 
     /// Reads once into `scratch`.

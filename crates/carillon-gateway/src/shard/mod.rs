@@ -1,7 +1,7 @@
 //! A shard: a thread with its own runtime that owns its connections for life. Nothing in it is locked.
 //!
 //! [`deliver`] hands out messages, [`broadcast`] broadcasts, which [`heard`] notes, [`devices`] lets the last login stay, [`drive`] gives them their turns to read and write, [`catch_up`] reads what a connection missed,
-//! [`command`] answers, [`tick`] keeps the time. State is borrowed for moments, never over an `await`; what does await
+//! [`command`] answers, [`tick`] keeps the time, [`ending`] closes those whose sessions end. State is borrowed for moments, never over an `await`; what does await
 //! finds its connection again by [`ConnId`], or finds that it is gone.
 
 mod accounts;
@@ -12,6 +12,7 @@ mod connection;
 mod deliver;
 mod devices;
 mod drive;
+mod ending;
 mod heard;
 mod open;
 mod query;
@@ -25,12 +26,11 @@ mod tick;
 mod waiting;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use carillon_core::port::EndReason;
-use carillon_core::{AccountNo, AppId, DeviceId, MessageId};
+use carillon_core::{AccountNo, DeviceId, MessageId};
 use mio::Registry;
 use prometheus_client::metrics::counter::Counter;
 use slab::Slab;
@@ -96,6 +96,8 @@ struct State {
     /// What sockets are read into.
     scratch: Vec<u8>,
     draining: bool,
+    /// Those that are still to be told to go.
+    ending: VecDeque<ConnId>,
     rates: rate::Rates,
     rooms: room::Rooms,
     turns: rpc::Turns,
@@ -125,6 +127,7 @@ impl Shard {
             accounts: Accounts::default(),
             scratch: vec![0; SCRATCH_BYTES],
             draining: false,
+            ending: VecDeque::new(),
             rates: rate::Rates::default(),
             rooms: room::Rooms::new(&*server.pipeline.random),
             turns: rpc::Turns::default(),
@@ -190,31 +193,6 @@ impl Shard {
         }
     }
 
-    fn end_sessions(&self, account: AccountNo, reason: EndReason) {
-        for id in self.connections_of(account) {
-            match reason {
-                EndReason::Blocked => self.close(id, Close::BLOCKED),
-                EndReason::TokenReplaced if self.with(id, |it| it.by_static_token) == Some(true) => {
-                    self.close(id, Close::TOKEN_REPLACED);
-                }
-                EndReason::TokenReplaced => {}
-                EndReason::Removed => self.close(id, Close::ACCOUNT_REMOVED),
-                EndReason::Kicked => self.close(id, Close::KICKED),
-            }
-        }
-    }
-
-    fn end_app(&self, app: AppId) {
-        let is_its_own = |id: &ConnId| self.with(*id, |it| it.app() == app) == Some(true);
-        self.all().into_iter().filter(is_its_own).for_each(|id| self.close(id, Close::APP_REMOVED));
-    }
-
-    /// As who comes now without an account: its token is worth nothing.
-    fn end_visitors(&self, app: AppId) {
-        let is_one = |id: &ConnId| self.with(*id, |it| it.app() == app && it.is_anonymous) == Some(true);
-        self.all().into_iter().filter(is_one).for_each(|id| self.close(id, Close::INVALID_TOKEN));
-    }
-
     fn connections_of(&self, account: AccountNo) -> Vec<ConnId> {
         let state = self.state.borrow();
         let places = state.accounts.of(account).iter();
@@ -249,9 +227,10 @@ impl Shard {
         let closed = self.with(id, |it| {
             let missed = it.missed();
             let whose = (it.account, it.device.clone());
-            it.close(close, until_us).then(|| (whose, it.account_id.clone(), it.rooms.take(), missed))
+            let close = it.close(close, until_us)?;
+            Some((close, whose, it.account_id.clone(), it.rooms.take(), missed))
         });
-        let Some(Some((whose, account_id, seats, missed))) = closed else { return };
+        let Some(Some((close, whose, account_id, seats, missed))) = closed else { return };
         self.server.metrics.close(close.code);
         self.state.borrow_mut().accounts.leave(whose.0, &account_id, id.place);
         self.leave_all(whose, seats, missed);
@@ -268,7 +247,7 @@ impl Shard {
         let mut connection = state.connections.remove(id.place);
         // Of one that was told to go they are noted already.
         let mut missed = Vec::new();
-        if !connection.is_closing() {
+        if connection.closing_until_us().is_none() {
             state.accounts.leave(connection.account, &connection.account_id, id.place);
             missed = connection.missed();
         }

@@ -344,7 +344,7 @@ async fn of_messages_that_shared_a_write_a_member_has_those_of_which_its_socket_
 }
 
 /// A shard that nobody runs, a room, and so many members of it that all have had their answers.
-async fn with_members(count: usize) -> (World, Rc<Shard>, RoomNo, Vec<Client>) {
+pub(super) async fn with_members(count: usize) -> (World, Rc<Shard>, RoomNo, Vec<Client>) {
     let config = GatewayConfig { shards: 1, shard_queue_len_max: 100, ..GatewayConfig::default() };
     let limits = Limits { unlimited: true, ..Limits::default() };
     let world = World::idle(config, AppSettings { limits, ..AppSettings::default() }, 7).await;

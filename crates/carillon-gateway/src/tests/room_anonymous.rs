@@ -22,15 +22,21 @@ impl World {
         world
     }
 
-    async fn let_visitors(&self, enabled: bool) {
+    pub(crate) async fn let_visitors(&self, enabled: bool) {
         let mut settings = self.app.settings.clone();
         settings.rooms.anonymous_enabled = enabled;
         self.pipeline.replace_app(App { settings, ..(*self.app).clone() }).await.unwrap();
     }
 
-    async fn visit(&self, claims: &Value) -> (Client, Value) {
+    /// A client that has sent its connect command.
+    pub(crate) async fn visiting(&self, claims: &Value) -> Client {
         let mut client = self.socket(100_000);
         client.say(&json!({"id": 1, "connect": {"token": jwt(claims), "data": {"device": "phone"}}})).await;
+        client
+    }
+
+    async fn visit(&self, claims: &Value) -> (Client, Value) {
+        let mut client = self.visiting(claims).await;
         let reply = client.next().await;
         (client, reply)
     }

@@ -106,7 +106,7 @@ impl Shard {
     pub(in crate::shard) fn next_round_us(&self) -> Option<u64> {
         let state = self.state.borrow();
         let Rooms { rounds, resting, going, .. } = &state.rooms;
-        if rounds.is_empty() && going.is_empty() {
+        if rounds.is_empty() && going.is_empty() && state.ending.is_empty() {
             resting.peek().map(|Reverse((until_us, _))| *until_us)
         } else {
             Some(0)
@@ -115,6 +115,7 @@ impl Shard {
 
     /// Hands out for a moment: rooms take turns.
     pub(in crate::shard) fn go_round(&self) {
+        self.end_some();
         self.turn_out_some();
         let mut left = STRIDE;
         while left > 0 {
@@ -153,7 +154,7 @@ impl Shard {
     fn choose(&self, mail: &Arc<RoomMail>, message: &RoomMessage, rules: &Rules, bit: u64) -> Counts {
         let mut outcomes = RoomOutcomes::default();
         let mut state = self.state.borrow_mut();
-        let State { connections, accounts, rooms: Rooms { by_key, rng, rounds, .. }, .. } = &mut *state;
+        let State { connections, accounts, ending, rooms: Rooms { by_key, rng, rounds, .. }, .. } = &mut *state;
         let key = mail.room;
         let room = by_key.entry(key).or_default();
         let now_us = self.server.pipeline.clock.monotonic_us();
@@ -189,7 +190,9 @@ impl Shard {
         };
         match &audience.to {
             To::Everyone => (0..room.members.len()).for_each(|place| {
-                choose(&mut outcomes, room, place);
+                if room.is_for(place, ending, connections) {
+                    choose(&mut outcomes, room, place);
+                }
             }),
             To::These(named) => {
                 for account in named.iter().filter(|it| self.server.hub.place(*it) == self.place) {
@@ -311,6 +314,12 @@ impl Shard {
 }
 
 impl Room {
+    /// Whether what comes now is for the member: not for one that is among those who are to go.
+    pub(super) fn is_for(&self, member: usize, ending: &VecDeque<ConnId>, connections: &Slab<Connection>) -> bool {
+        // That is not looked up for each where nobody is.
+        ending.is_empty() || !connections[self.connections[member]].is_closing()
+    }
+
     /// Puts something on its way to as many members as were marked for it; `rounds` are the rooms that have a turn.
     pub(super) fn put_on_its_way(
         &mut self,

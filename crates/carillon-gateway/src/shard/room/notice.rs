@@ -8,7 +8,7 @@ use carillon_core::room::Members;
 use super::Rooms;
 use crate::protocol::code::Removal;
 use crate::rooms::{Moved, News, RoomMail};
-use crate::shard::Shard;
+use crate::shard::{Shard, State};
 
 impl Shard {
     /// Takes in what is no message.
@@ -82,12 +82,14 @@ impl Shard {
     /// Puts it on its way to all connections in its room that `is_meant` takes, by their places, behind the messages that are.
     fn tell_members(&self, mail: &Arc<RoomMail>, bit: u64, is_meant: impl Fn(&Members, usize) -> bool) {
         let mut state = self.state.borrow_mut();
-        let Rooms { by_key, rounds, .. } = &mut state.rooms;
+        let State { connections, ending, rooms: Rooms { by_key, rounds, .. }, .. } = &mut *state;
         let Some(live) = by_key.get_mut(&mail.room) else { return };
         let mut meant = 0;
-        for member in (0..live.members.len()).filter(|member| is_meant(&live.members, *member)) {
-            live.round.mark(member, bit);
-            meant += 1;
+        for member in 0..live.members.len() {
+            if is_meant(&live.members, member) && live.is_for(member, ending, connections) {
+                live.round.mark(member, bit);
+                meant += 1;
+            }
         }
         live.put_on_its_way(mail, bit, (meant, RoomOutcomes::default()), rounds);
     }

@@ -16,8 +16,10 @@ impl Shard {
                 let mut has_skipped = false;
                 for (member, &place) in room.connections.iter().enumerate() {
                     let skipped = room.members.skipped(member);
-                    if let Some(missed) = skipped.take(now_us) {
-                        let connection = &mut connections[place];
+                    if let Some(missed) = skipped.take(now_us)
+                        && let connection = &mut connections[place]
+                        && !connection.is_closing()
+                    {
                         let data = format::room_skipped(*key, missed, now_ms);
                         let frame = publication(*key, data, connection.wire);
                         if connection.hand(&frame, self.server.config.send_queue_bytes_max).is_err() {

@@ -157,7 +157,7 @@ impl Shard {
         let mut state = self.state.borrow_mut();
         let State { connections, rooms, .. } = &mut *state;
         let live = rooms.by_key.get_mut(&room).expect("somebody is on the way in");
-        let connection = connections.get_mut(id.place).filter(|it| it.serial() == id.serial);
+        let connection = connections.get_mut(id.place).filter(|it| it.serial() == id.serial && !it.is_closing());
         let place = live.members.len();
         let Some((account, account_id, device)) = connection.and_then(|it| take_entry(it, room, entry, place)) else {
             drop(state);

@@ -113,8 +113,8 @@ impl Shard {
                 continue;
             }
             self.leave(id, room, Leaving::TurnedOut);
-            let handed = self.with(id, |it| it.hand(frames.get(it.wire), queue_bytes_max));
-            if matches!(handed, Some(Err(_))) {
+            let handed = self.with(id, |it| it.is_closing() || it.hand(frames.get(it.wire), queue_bytes_max).is_ok());
+            if handed == Some(false) {
                 self.close_and_send(id, Close::SLOW);
             }
         }

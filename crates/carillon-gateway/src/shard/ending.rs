@@ -1,0 +1,69 @@
+//! Sessions that end: an account's at once. Those of a whole app may be all that a shard has, so they go some at a time, and
+//! others are served meanwhile.
+//!
+//! Whoever is to go is known at once. From then on nothing new is for it, so it makes no difference to it when it goes.
+
+use std::collections::VecDeque;
+
+use carillon_core::port::EndReason;
+use carillon_core::{AccountNo, AppId};
+
+use super::connection::Connection;
+use super::{ConnId, Shard, State};
+use crate::protocol::code::Close;
+
+/// Connections that go before the shard looks for what has come meanwhile: as many as members of a room that closes, as each
+/// leaves its rooms, too, and is written to.
+const STRIDE: usize = 32;
+
+impl Shard {
+    pub(super) fn end_sessions(&self, account: AccountNo, reason: EndReason) {
+        for id in self.connections_of(account) {
+            match reason {
+                EndReason::Blocked => self.close(id, Close::BLOCKED),
+                EndReason::TokenReplaced if self.with(id, |it| it.by_static_token) == Some(true) => {
+                    self.close(id, Close::TOKEN_REPLACED);
+                }
+                EndReason::TokenReplaced => {}
+                EndReason::Removed => self.close(id, Close::ACCOUNT_REMOVED),
+                EndReason::Kicked => self.close(id, Close::KICKED),
+            }
+        }
+    }
+
+    pub(super) fn end_app(&self, app: AppId) {
+        self.have_go(&Close::APP_REMOVED, |it| it.app() == app);
+    }
+
+    /// As who comes now without an account: its token is worth nothing.
+    pub(super) fn end_visitors(&self, app: AppId) {
+        self.have_go(&Close::INVALID_TOKEN, |it| it.app() == app && it.is_anonymous);
+    }
+
+    fn have_go(&self, close: &'static Close, is_meant: impl Fn(&Connection) -> bool) {
+        let State { connections, ending, .. } = &mut *self.state.borrow_mut();
+        for (place, it) in connections.iter_mut().filter(|(_, it)| is_meant(it)) {
+            if it.must_go(close) {
+                ending.push_back(ConnId { place, serial: it.serial() });
+            }
+        }
+    }
+
+    /// Tells some of those to go who have to. Why, each of them knows.
+    pub(super) fn end_some(&self) {
+        let some: Vec<ConnId> = {
+            let ending = &mut self.state.borrow_mut().ending;
+            let some = ending.len().min(STRIDE);
+            let some = ending.drain(..some).collect();
+            if ending.is_empty() {
+                *ending = VecDeque::new();
+            }
+            some
+        };
+        some.into_iter().for_each(|id| self.close(id, Close::NORMAL));
+    }
+}
+
+#[cfg(test)]
+#[path = "ending_tests.rs"]
+mod tests;
