@@ -152,6 +152,24 @@ async fn a_call_is_signed_sent_and_judged_and_a_listener_prints_what_it_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_listener_that_gets_no_connection_says_where_to_and_why() {
+    let directory = TempDir::new().unwrap();
+    let data = directory.path().join("data");
+    // Nobody listens there any more.
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/connection/websocket", proxy.local_addr().unwrap());
+    drop(proxy);
+    let config = AppFile::default().write_config(directory.path(), &format!("[gateway]\nurl = \"{url}\""));
+    let server = Process::serve(BINARY, &config, &data).await;
+    done(&data, &["account", "create", "bob"]).await;
+    let mut listener = command(&data, &["listen", "bob"]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut notes = BufReader::new(listener.stderr.take().unwrap()).lines();
+    let note = soon("the listener says so", notes.next_line()).await.unwrap().unwrap();
+    assert!(note.starts_with(&format!("no connection to {url} (")) && note.ends_with("; trying again"), "{note}");
+    server.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_data_directory_in_use_is_refused_with_what_to_do() {
     let directory = TempDir::new().unwrap();
     let data = directory.path().join("data");

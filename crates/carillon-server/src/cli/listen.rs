@@ -36,19 +36,21 @@ impl Listen {
         if let Some(after) = self.after {
             data["inbox"] = json!({ "offset": after });
         }
-        let login = Login { admin, app, account: self.account.clone(), gateway, data };
+        let login = Login { admin, app, account: self.account.clone(), gateway: gateway.clone(), data };
         let signals = Signals::listen()?;
         let mut user = User::connect(login).await?;
         let outcome = tokio::select! {
             // Both may be dropped: the process is about to end.
-            outcome = self.print(&mut user) => outcome?,
+            outcome = self.print(&mut user, &gateway) => outcome?,
             () = signals.first() => Outcome::Done,
         };
         user.close().await;
         Ok(outcome)
     }
 
-    async fn print(&self, user: &mut User) -> anyhow::Result<Outcome> {
+    async fn print(&self, user: &mut User, gateway: &str) -> anyhow::Result<Outcome> {
+        // The SDK tries for as long as the server is away: what it meets each time is told once.
+        let mut told = None;
         loop {
             match user.next().await {
                 News::Subscribed { position, some_are_gone } => {
@@ -56,8 +58,14 @@ impl Listen {
                         out::note("some messages are not kept any more, or came before; what is kept follows");
                     }
                     out::note(format_args!("listening as {}, after offset {}", self.account, position.offset));
+                    told = None;
                 }
                 News::Lost { reason } => out::note(format_args!("the connection was lost ({reason}); trying again")),
+                News::Failed { reason } if told.as_ref() == Some(&reason) => {}
+                News::Failed { reason } => {
+                    out::note(format_args!("no connection to {gateway} ({reason}); trying again"));
+                    told = Some(reason);
+                }
                 News::Message { offset, data } if self.json => {
                     out::line(json!({ "offset": offset, "data": data }))?;
                 }

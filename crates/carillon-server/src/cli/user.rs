@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use centrifuge::{Client, ClientEvent, EventStream, Protocol, TokenError};
+use centrifuge::{Client, ClientError, ClientErrorKind, ClientEvent, EventStream, Protocol, TokenError};
 use futures_util::StreamExt as _;
 use serde_json::Value;
 
@@ -40,6 +40,8 @@ pub(super) enum News {
     Subscribed { position: Position, some_are_gone: bool },
     /// The connection broke; the SDK tries again by itself.
     Lost { reason: String },
+    /// There is no connection yet, or none again; the SDK tries again by itself.
+    Failed { reason: String },
     /// A message. Its offset is 0 where it has none.
     Message { offset: u64, data: Value },
     /// The server ended the connection for good, or it was closed here.
@@ -89,6 +91,13 @@ impl User {
     }
 }
 
+fn failure(error: &ClientError) -> String {
+    if let ClientErrorKind::Transport { status: Some(status), .. } = error.kind {
+        return format!("HTTP status {status}");
+    }
+    error.message.clone()
+}
+
 fn closed() -> Option<News> {
     Some(News::Ended { code: 0, reason: "closed".to_owned() })
 }
@@ -112,6 +121,7 @@ fn news(event: ClientEvent) -> Option<News> {
         }
         // The first one is not after a loss, and says so by its code.
         ClientEvent::Connecting(it) if it.code != 0 => Some(News::Lost { reason: it.reason }),
+        ClientEvent::Error(it) => Some(News::Failed { reason: failure(&it.error) }),
         ClientEvent::Disconnected(it) => Some(News::Ended { code: it.code, reason: it.reason }),
         _ => None,
     }
