@@ -45,6 +45,8 @@ async fn a_browser_comes_from_where_it_may() {
     }
     let own = server.url.clone();
     assert_eq!(upgrade(&server, Some(&own), None).await, 101);
+    let refused = open(&server, Some("https://evil.example"), None).await.text().await.unwrap();
+    assert!(refused.contains("gateway.origins") && refused.contains("Host"), "what can be done about it: {refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

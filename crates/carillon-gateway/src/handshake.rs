@@ -61,7 +61,11 @@ pub(crate) const fn refuse_method(allow: &'static str, message: &'static str) ->
 
 impl HandshakeRefusal {
     pub(crate) const DRAINING: Self = refuse(StatusCode::SERVICE_UNAVAILABLE, "the server is shutting down");
-    pub(crate) const ORIGIN: Self = refuse(StatusCode::FORBIDDEN, "this origin may not connect");
+    // Also what a page of the server's own gets where a proxy does not forward the host that it was asked for.
+    pub(crate) const ORIGIN: Self = refuse(
+        StatusCode::FORBIDDEN,
+        "this origin may not connect: it is neither one of the setting gateway.origins nor that of the request's Host",
+    );
 
     pub(crate) fn full(full: Full) -> Self {
         match full {
