@@ -127,13 +127,23 @@ fn addresses_that_nobody_could_connect_to_or_from_are_refused() {
         let reason = "`gateway.url`: is no address such as wss://chat.example.com/connection/websocket";
         check_refused(&format!("[gateway]\nurl = \"{url}\""), &[], reason);
     }
-    for origin in ["shop.example.com", "https://shop.example.com/", "https://*.example.com", ""] {
-        let reason = "`gateway.origins[1]`: is no origin as browsers send it, such as https://shop.example.com, without a path or a \
-                      slash at its end; * stands for all";
+    for origin in [
+        "shop.example.com",
+        "https://shop.example.com/",
+        "https://*.example.com",
+        "https://shop.example.com:443",
+        "http://[::1]:80",
+        "https://b\u{fc}cher.example",
+        "https://me@shop.example.com",
+        "",
+    ] {
+        let reason = "`gateway.origins[1]`: is no origin as browsers send it, such as https://shop.example.com, without a path, a \
+                      slash at its end or the scheme's usual port; * stands for all";
         check_refused(&format!("[gateway]\norigins = [\"*\", \"{origin}\"]"), &[], reason);
     }
-    let fine = "[gateway]\nurl = \"wss://chat.example.com\"\norigins = [\"http://[::1]:3000\", \"capacitor://localhost\", \"file://\"]";
-    assert!(Config::parse(fine, NONE).unwrap().validate().is_ok());
+    let origins = r#"["http://[::1]:3000", "http://a:443", "capacitor://localhost", "file://"]"#;
+    let fine = format!("[gateway]\nurl = \"wss://chat.example.com\"\norigins = {origins}");
+    assert!(Config::parse(&fine, NONE).unwrap().validate().is_ok());
 }
 
 #[test]

@@ -147,8 +147,8 @@ impl Config {
         for (n, origin) in self.gateway.origins.iter().enumerate() {
             if !is_origin(origin) {
                 problems.push(format!(
-                    "`gateway.origins[{n}]`: is no origin as browsers send it, such as https://shop.example.com, without a path \
-                     or a slash at its end; * stands for all"
+                    "`gateway.origins[{n}]`: is no origin as browsers send it, such as https://shop.example.com, without a path, \
+                     a slash at its end or the scheme's usual port; * stands for all"
                 ));
             }
         }
@@ -266,12 +266,20 @@ fn is_websocket(url: &str) -> bool {
     url.is_some_and(|it| matches!(it.scheme_str(), Some("ws" | "wss")) && it.host().is_some())
 }
 
-/// Apps that show pages of their own have schemes of their own, too, and some send no host.
+/// Apps that show pages of their own have schemes of their own, too, and some send no host. Browsers leave a scheme's usual port
+/// out, and send hosts in ASCII (RFC 6454, section 6.2).
 fn is_origin(text: &str) -> bool {
-    let is_host = |host: &str| !host.contains(|it: char| it.is_whitespace() || "/?#*".contains(it));
+    let is_host = |host: &str| host.is_ascii() && !host.contains(|it: char| it.is_whitespace() || "/?#*@".contains(it));
+    let has_usual_port = |scheme: &str, host: &str| {
+        let port = host.rsplit_once(':').map(|(_, port)| port);
+        scheme.eq_ignore_ascii_case("https") && port == Some("443")
+            || scheme.eq_ignore_ascii_case("http") && port == Some("80")
+    };
     text == "*"
         || text == "null"
-        || text.split_once("://").is_some_and(|(scheme, host)| !scheme.is_empty() && is_host(host))
+        || text
+            .split_once("://")
+            .is_some_and(|(scheme, host)| !scheme.is_empty() && is_host(host) && !has_usual_port(scheme, host))
 }
 
 fn is_word(text: &str, max: usize) -> bool {
