@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
+use std::net::Shutdown;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
@@ -110,6 +111,15 @@ impl DetachedSocket {
         match self {
             Self::Tcp(stream) => (&mut &*stream).write(bytes),
             Self::Memory(socket) => socket.outgoing.write(bytes),
+        }
+    }
+
+    /// Has the other side read to the end of what was written. It may be done several times.
+    pub(crate) fn end_writing(&self) {
+        match self {
+            // It fails where the other side has gone, which reading finds.
+            Self::Tcp(stream) => drop(stream.shutdown(Shutdown::Write)),
+            Self::Memory(socket) => socket.outgoing.close(),
         }
     }
 }

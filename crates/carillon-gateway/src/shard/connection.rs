@@ -348,6 +348,10 @@ impl Connection {
         }
         self.queue = BytesMut::new();
         self.cut = 0;
+        if self.deaf && self.closing_until_us().is_some() {
+            // Whether the client goes, too, cannot be heard; browsers tell of the close only when the connection has ended.
+            self.socket.end_writing();
+        }
         if let Some(waker) = self.catch_up.as_mut().and_then(|it| it.waker.take()) {
             waker.wake();
         }

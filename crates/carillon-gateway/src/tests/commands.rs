@@ -104,6 +104,14 @@ async fn what_breaks_the_protocol_closes_the_connection() {
 }
 
 #[tokio::test]
+async fn a_client_that_cannot_be_understood_any_more_reads_the_end_at_once() {
+    let (_world, mut ann) = with_ann().await;
+    ann.frame(0x81, &[b'x'; 70_000]).await;
+    assert_eq!(ann.closed().await, 1009);
+    assert_eq!(ann.next().await, Value::Null);
+}
+
+#[tokio::test]
 async fn fragments_make_one_message_and_control_frames_may_come_between() {
     let (_world, mut ann) = with_ann().await;
     ann.frame(0x01, br#"{"id":4,"#).await;
