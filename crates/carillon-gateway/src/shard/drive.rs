@@ -3,6 +3,7 @@
 //! A shard watches its TCP sockets itself, by one poll handle that its runtime watches. So an idle connection has neither a
 //! task nor a place in the runtime, which would take more memory than all the rest of it.
 
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
@@ -22,7 +23,7 @@ use crate::ws::read::Incoming;
 /// Reads in a row before others get their turn.
 const READS_MAX: usize = 4;
 
-/// Sockets that are attended to in a row, before messages are.
+/// Sockets, and woken connections, that are attended to in a row, before messages are.
 const EVENTS_MAX: usize = 64;
 
 /// What tells of a shard's TCP sockets.
@@ -60,21 +61,27 @@ impl Watch {
 /// Connections that were woken: each once, those on sockets in memory a few times at most.
 #[derive(Default)]
 pub(super) struct Woken {
-    ids: Mutex<Vec<ConnId>>,
+    ids: Mutex<VecDeque<ConnId>>,
     bell: Notify,
 }
 
 impl Woken {
     pub(super) fn add(&self, id: ConnId) {
-        self.lock().push(id);
+        self.lock().push_back(id);
         self.bell.notify_one();
     }
 
-    fn take(&self) -> Vec<ConnId> {
-        std::mem::take(&mut *self.lock())
+    /// Some of them, those first that have waited longest. The bell rings again where there are more.
+    pub(super) fn take(&self) -> Vec<ConnId> {
+        let mut ids = self.lock();
+        if ids.len() <= EVENTS_MAX {
+            return std::mem::take(&mut *ids).into();
+        }
+        self.bell.notify_one();
+        ids.drain(..EVENTS_MAX).collect()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<ConnId>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<ConnId>> {
         self.ids.lock().expect("no holder of this lock panics")
     }
 }
@@ -103,10 +110,7 @@ impl Shard {
             }
             watch.events.iter().filter_map(|event| self.note_ready(event)).for_each(|id| self.turn(id));
             watch.events.clear();
-            for ids in self.woken.take().chunks(EVENTS_MAX) {
-                ids.iter().for_each(|id| self.turn_of_woken(*id));
-                tokio::task::yield_now().await;
-            }
+            self.woken.take().into_iter().for_each(|id| self.turn_of_woken(id));
             tokio::task::yield_now().await;
         }
     }

@@ -186,6 +186,26 @@ async fn a_connection_that_always_has_something_to_do_leaves_others_their_turns(
 }
 
 #[tokio::test]
+async fn sockets_are_heard_however_many_connections_were_woken_at_once() {
+    LocalSet::new()
+        .run_until(async {
+            let world = World::new().await;
+            let account = world.account("ann").await;
+            let shard = idle_shard(&world, &account);
+            let (ann, mut client) = newcomer(&world, account, None).await;
+            shard.adopt(ann);
+            told(&mut client, b"\"connect\"").await;
+            for serial in 1_000..101_000 {
+                shard.woken.add(ConnId { place: 7, serial });
+            }
+            client.write_all(&ws::client::frame(br#"{"id":2,"history":{"channel":"inbox"}}"#)).await.unwrap();
+            told(&mut client, b"\"id\":2").await;
+            assert!(!shard.woken.take().is_empty(), "all had their turns first");
+        })
+        .await;
+}
+
+#[tokio::test]
 async fn a_login_whose_client_has_gone_meanwhile_closes_nobody() {
     LocalSet::new()
         .run_until(async {
