@@ -71,6 +71,8 @@ struct State {
     seen_ends: HashSet<(AccountNo, EndReason)>,
     /// News of rooms that the shard took and holds.
     held_rooms: usize,
+    /// As those, broadcasts.
+    held_broadcasts: usize,
     /// Whether the shard is about to end, so that nothing more may come.
     closed: bool,
 }
@@ -95,7 +97,7 @@ impl Mailbox {
     /// Whether the broadcast is queued, within the same bound of their own; beyond it the shard is overrun.
     pub(crate) fn broadcast(&self, spoken: &Spoken) -> bool {
         self.change(|state| {
-            let fits = state.mail.broadcasts.len() < self.len_max && !state.closed;
+            let fits = state.mail.broadcasts.len() + state.held_broadcasts < self.len_max && !state.closed;
             if fits {
                 state.mail.broadcasts.push(spoken.clone());
             }
@@ -120,6 +122,11 @@ impl Mailbox {
     /// So many news of rooms that the shard took still wait there.
     pub(crate) fn hold(&self, rooms: usize) {
         self.lock().held_rooms = rooms;
+    }
+
+    /// As [`Mailbox::hold`], of broadcasts.
+    pub(crate) fn hold_broadcasts(&self, broadcasts: usize) {
+        self.lock().held_broadcasts = broadcasts;
     }
 
     pub(crate) fn end(&self, account: AccountNo, reason: EndReason) {

@@ -1,16 +1,27 @@
-//! Broadcasts, handed to the connections of their app: live to all at once, and those that are kept to who connects later.
+//! Broadcasts, handed to the connections of their app: live to all that are there, and those that are kept to who connects later.
 //!
-//! They are in no inbox: one that is kept lies on the board, and each connection has a place up to where it has it.
+//! They are in no inbox: one that is kept lies on the board, and each connection has a place up to where it has it. One at a time is
+//! handed out, some connections at a time, so that the shard serves others meanwhile; those that come after it wait, so
+//! that every connection gets them in their order. Whoever goes gets first what is on its way to it.
+//!
+//! Invariant: who is at a place before the cursor has had its turn, and so has who was told to go.
+
+use std::sync::Arc;
 
 use carillon_core::model::{Broadcast, DropReason, Outcome, RoomOutcomes};
 
 use super::connection::Connection;
 use super::heard::ask;
-use super::{ConnId, Shard};
+use super::{ConnId, Shard, State};
 use crate::envelope::push_broadcast;
 use crate::protocol::Encoding;
 use crate::protocol::code::Close;
-use crate::record::Spoken;
+use crate::record::{RoomTally, Spoken};
+
+/// Connections that are written to before the shard looks for what has come meanwhile: as many as members of a room.
+const STRIDE: usize = 64;
+/// Places that are looked at for them: where most are others', or empty, it is the looks that take time.
+const LOOKS_MAX: usize = 1_024;
 
 /// What became of a live broadcast at one connection that it is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -22,45 +33,92 @@ enum Taken {
     Slow,
 }
 
-/// A broadcast, encoded when the first connection needs it.
-struct Pushes<'a> {
-    broadcast: &'a Broadcast,
+/// A broadcast that is handed out, or waits until those before it are.
+pub(super) struct OnItsWay {
+    broadcast: Arc<Broadcast>,
+    tally: Arc<RoomTally>,
+    /// Encoded when the first connection needs it.
     encoded: [Option<Vec<u8>>; 2],
+    /// The place whose turn it is.
+    cursor: usize,
+    /// The connection that was opened last when it came: those after it are not meant, and look at the board.
+    newest: u64,
+    outcomes: RoomOutcomes,
 }
 
 impl Shard {
-    /// Hands a new broadcast to every connection of its app that is of its platforms.
-    pub(super) fn hand_to_all(&self, spoken: &Spoken) {
-        let Spoken { broadcast, tally } = spoken;
-        let mut outcomes = RoomOutcomes::default();
-        let queue_bytes_max = self.server.config.send_queue_bytes_max;
-        let now_us = self.server.pipeline.clock.monotonic_us();
-        let mut pushes = Pushes { broadcast, encoded: [None, None] };
-        for id in self.all() {
-            let taken = self.with(id, |it| {
-                let is_for =
-                    it.app() == broadcast.app && !it.is_closing() && !it.is_anonymous && broadcast.is_for(it.platform);
-                is_for.then(|| offer(it, &mut pushes, queue_bytes_max, now_us))
-            });
-            if let Some(taken) = taken.flatten() {
-                outcomes.counts.add(self.count_broadcast(taken, broadcast.offline), 1);
-                if taken == Taken::Slow {
-                    self.close_and_send(id, Close::SLOW);
-                }
-            }
+    /// Puts new broadcasts on their way.
+    pub(super) fn put_on_their_way(&self, broadcasts: Vec<Spoken>) {
+        if broadcasts.is_empty() {
+            return;
         }
-        self.server.hub.tallies.close_room(tally, &outcomes);
+        let State { opened, broadcasts: on_their_way, .. } = &mut *self.state.borrow_mut();
+        on_their_way.extend(broadcasts.into_iter().map(|spoken| OnItsWay::new(spoken, *opened)));
+        self.hold_broadcasts(on_their_way.len());
     }
 
-    fn count_broadcast(&self, taken: Taken, is_kept: bool) -> Outcome {
+    /// Those behind the one that is handed out count for the mailbox as if they still waited there.
+    fn hold_broadcasts(&self, on_their_way: usize) {
+        self.mailbox.hold_broadcasts(on_their_way.saturating_sub(1));
+    }
+
+    /// Hands the broadcast whose turn it is to some of those that it is for; whether there is one.
+    pub(super) fn broadcast_to_some(&self) -> bool {
+        let mut slow = Vec::new();
+        {
+            let State { connections, broadcasts, .. } = &mut *self.state.borrow_mut();
+            let Some(it) = broadcasts.front_mut() else { return false };
+            let end = connections.capacity();
+            let (mut looks, mut writes) = (LOOKS_MAX, STRIDE);
+            while it.cursor < end && looks > 0 && writes > 0 {
+                let place = it.cursor;
+                it.cursor += 1;
+                looks -= 1;
+                let Some(connection) = connections.get_mut(place).filter(|to| it.is_for(to)) else { continue };
+                writes -= 1;
+                let taken = self.offer(it, connection);
+                self.count_broadcast(it, taken);
+                if taken == Taken::Slow {
+                    slow.push(ConnId { place, serial: connection.serial() });
+                }
+            }
+            if it.cursor >= end {
+                self.server.hub.tallies.close_room(&it.tally, &it.outcomes);
+                broadcasts.pop_front();
+                self.hold_broadcasts(broadcasts.len());
+            }
+        }
+        slow.into_iter().for_each(|id| self.close_and_send(id, Close::SLOW));
+        true
+    }
+
+    /// Hands a connection that is about to go what is on its way to it, if it still takes anything.
+    pub(super) fn hand_last_broadcasts(&self, id: ConnId, mut is_slow: bool) {
+        let State { connections, broadcasts, .. } = &mut *self.state.borrow_mut();
+        let Some(connection) = connections.get_mut(id.place).filter(|it| it.serial() == id.serial) else { return };
+        for it in broadcasts.iter_mut().filter(|it| id.place >= it.cursor) {
+            if it.is_for(connection) {
+                let taken = match (connection.is_gone, is_slow) {
+                    (true, _) => Taken::Later,
+                    (false, true) => Taken::Slow,
+                    (false, false) => self.offer(it, connection),
+                };
+                // One that found no place must not be followed by a shorter one that does.
+                is_slow |= taken == Taken::Slow;
+                self.count_broadcast(it, taken);
+            }
+        }
+    }
+
+    fn count_broadcast(&self, it: &mut OnItsWay, taken: Taken) {
         let metrics = &self.server.metrics;
-        match taken {
+        let outcome = match taken {
             Taken::Now => {
                 metrics.broadcasts.delivered.inc();
                 metrics.frames_out.inc();
                 Outcome::Delivered
             }
-            Taken::Later | Taken::Slow if is_kept => {
+            Taken::Later | Taken::Slow if it.broadcast.offline => {
                 metrics.broadcasts.stored.inc();
                 Outcome::Stored
             }
@@ -72,7 +130,31 @@ impl Shard {
                 metrics.broadcasts.dropped.inc();
                 Outcome::Dropped(DropReason::SlowConnection)
             }
+        };
+        it.outcomes.counts.add(outcome, 1);
+    }
+
+    /// Queues a broadcast for a connection that can take it now, and is not to find it on the board.
+    fn offer(&self, it: &mut OnItsWay, connection: &mut Connection) -> Taken {
+        let Broadcast { id, offline, .. } = *it.broadcast;
+        let catches_up = |it: &Connection| it.catch_up.as_ref().is_some_and(|it| it.broadcasts);
+        if offline && (catches_up(connection) || id <= connection.heard.through) {
+            return Taken::Later;
         }
+        let (push, queue_bytes_max) = (it.push(connection.encoding()), self.server.config.send_queue_bytes_max);
+        if connection.queued() + push.len() > queue_bytes_max {
+            connection.send();
+            if connection.queued() + push.len() > queue_bytes_max {
+                return Taken::Slow;
+            }
+        }
+        connection.put(push);
+        if offline {
+            connection.heard.through = id;
+            ask(connection, self.server.pipeline.clock.monotonic_us());
+        }
+        connection.send();
+        Taken::Now
     }
 
     /// Queues kept broadcasts that a connection which catches up has not got, about a page of them; whether there were any.
@@ -106,35 +188,28 @@ impl Shard {
     }
 }
 
-/// Queues a broadcast for a connection that can take it now, and is not to find it on the board.
-fn offer(connection: &mut Connection, pushes: &mut Pushes<'_>, queue_bytes_max: usize, now_us: u64) -> Taken {
-    let Broadcast { id, offline, .. } = *pushes.broadcast;
-    let catches_up = |it: &Connection| it.catch_up.as_ref().is_some_and(|it| it.broadcasts);
-    if connection.is_opening() || (offline && (catches_up(connection) || id <= connection.heard.through)) {
-        return Taken::Later;
+impl OnItsWay {
+    fn new(spoken: Spoken, newest: u64) -> Self {
+        let Spoken { broadcast, tally } = spoken;
+        Self { broadcast, tally, encoded: [None, None], cursor: 0, newest, outcomes: RoomOutcomes::default() }
     }
-    let push = pushes.get(connection.encoding());
-    if connection.queued() + push.len() > queue_bytes_max {
-        connection.send();
-        if connection.queued() + push.len() > queue_bytes_max {
-            return Taken::Slow;
-        }
-    }
-    connection.put(push);
-    if offline {
-        connection.heard.through = id;
-        ask(connection, now_us);
-    }
-    connection.send();
-    Taken::Now
-}
 
-impl Pushes<'_> {
-    fn get(&mut self, encoding: Encoding) -> &[u8] {
+    /// Whether it is for a connection that has not had its turn. Those whose app was removed meanwhile get it no more: its
+    /// record and its place on the board are gone, too.
+    fn is_for(&self, to: &Connection) -> bool {
+        let was_there = to.opened <= self.newest && !to.is_closing() && !to.is_anonymous;
+        was_there && to.app() == self.broadcast.app && self.broadcast.is_for(to.platform)
+    }
+
+    fn push(&mut self, encoding: Encoding) -> &[u8] {
         let place = match encoding {
             Encoding::Json => &mut self.encoded[0],
             Encoding::Protobuf => &mut self.encoded[1],
         };
-        place.get_or_insert_with(|| push_broadcast(encoding, self.broadcast))
+        place.get_or_insert_with(|| push_broadcast(encoding, &self.broadcast))
     }
 }
+
+#[cfg(test)]
+#[path = "broadcast_tests.rs"]
+mod tests;

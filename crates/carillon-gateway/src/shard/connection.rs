@@ -51,6 +51,8 @@ pub(super) struct Connection {
     pub(super) by_static_token: bool,
     /// Whether the server notes which broadcasts the device has: it has a name, and the client does not say it itself.
     pub(super) is_noted: bool,
+    /// Its number among the shard's connections, in the order in which they were opened; the highest until it is.
+    pub(super) opened: u64,
     /// When the login was through.
     pub(super) since_ms: u64,
     pub(super) expires_ms: Option<u64>,
@@ -158,6 +160,7 @@ impl Connection {
             device: who.device.clone(),
             platform: who.platform,
             by_static_token: who.by_static_token,
+            opened: u64::MAX,
             since_ms: 0,
             expires_ms: who.expires_ms,
             signed_since_ms: who.account.signed_since_ms,

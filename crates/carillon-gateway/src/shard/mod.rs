@@ -98,6 +98,10 @@ struct State {
     draining: bool,
     /// Those that are still to be told to go.
     ending: VecDeque<ConnId>,
+    /// How many were ever opened.
+    opened: u64,
+    /// Those that are on their way, oldest first.
+    broadcasts: VecDeque<broadcast::OnItsWay>,
     rates: rate::Rates,
     rooms: room::Rooms,
     turns: rpc::Turns,
@@ -128,6 +132,8 @@ impl Shard {
             scratch: vec![0; SCRATCH_BYTES],
             draining: false,
             ending: VecDeque::new(),
+            opened: 0,
+            broadcasts: VecDeque::new(),
             rates: rate::Rates::default(),
             rooms: room::Rooms::new(&*server.pipeline.random),
             turns: rpc::Turns::default(),
@@ -176,7 +182,7 @@ impl Shard {
         let Mail { asks, room_asks, trials, closed_apps, .. } = mail;
         newcomers.into_iter().for_each(|newcomer| self.adopt(newcomer));
         self.deliver(&committed);
-        broadcasts.iter().for_each(|spoken| self.hand_to_all(spoken));
+        self.put_on_their_way(broadcasts);
         self.hand_out_rooms(rooms);
         if overrun {
             self.server.metrics.overruns.inc();
@@ -222,6 +228,7 @@ impl Shard {
 
     /// Says why, takes the connection off its account, and lets it end.
     fn close(&self, id: ConnId, close: Close) {
+        self.hand_last_broadcasts(id, close == Close::SLOW);
         self.hand_rest(id, None);
         let until_us = self.server.pipeline.clock.monotonic_us() + self.server.config.close_timeout_ms * 1_000;
         let closed = self.with(id, |it| {
@@ -239,6 +246,7 @@ impl Shard {
     /// Forgets a connection whose socket is done. Its tasks wait for what will not come, so they are told.
     fn remove(&self, id: ConnId) {
         self.with(id, |it| it.is_gone = true);
+        self.hand_last_broadcasts(id, false);
         self.hand_rest(id, None);
         let mut state = self.state.borrow_mut();
         if state.connections.get(id.place).is_none_or(|it| it.serial() != id.serial) {
@@ -259,6 +267,7 @@ impl Shard {
     }
 
     async fn say_goodbye(&self) {
+        while self.broadcast_to_some() {}
         self.finish_held();
         self.all().into_iter().for_each(|id| self.close(id, Close::SHUTDOWN));
         let clock = &self.server.pipeline.clock;

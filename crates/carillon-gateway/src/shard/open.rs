@@ -179,7 +179,13 @@ impl Shard {
         let session = session.map(|it| *it).unwrap_or_default();
         let server = &self.server;
         let now_ms = server.pipeline.clock.now_ms();
+        let opened = {
+            let mut state = self.state.borrow_mut();
+            state.opened += 1;
+            state.opened
+        };
         self.answer(id, |connection| {
+            connection.opened = opened;
             connection.mark = mark;
             connection.since_ms = now_ms;
             if connection.is_anonymous {

@@ -13,13 +13,13 @@ use crate::GatewayConfig;
 const HOUR_MS: u64 = 3_600_000;
 
 impl World {
-    async fn broadcast(&self, body: &str, offline: bool, platforms: &[Platform]) -> Arc<Broadcast> {
+    pub(crate) async fn broadcast(&self, body: &str, offline: bool, platforms: &[Platform]) -> Arc<Broadcast> {
         let platforms = platforms.to_vec();
         let command = command::Broadcast { from: None, body: body.into(), platforms, offline, lives_ms: HOUR_MS };
         self.pipeline.broadcast(&self.app, command, None).await.unwrap()
     }
 
-    async fn keep(&self, body: &str) -> Arc<Broadcast> {
+    pub(crate) async fn keep(&self, body: &str) -> Arc<Broadcast> {
         self.broadcast(body, true, &Platform::ALL).await
     }
 

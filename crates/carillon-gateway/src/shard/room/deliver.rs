@@ -102,11 +102,11 @@ impl Shard {
         }
     }
 
-    /// When the next round goes on; `None` where nothing is on its way to members, and nobody has to go.
+    /// When the next round goes on; `None` where nothing is on its way to members or to all, and nobody has to go.
     pub(in crate::shard) fn next_round_us(&self) -> Option<u64> {
         let state = self.state.borrow();
         let Rooms { rounds, resting, going, .. } = &state.rooms;
-        if rounds.is_empty() && going.is_empty() && state.ending.is_empty() {
+        if rounds.is_empty() && going.is_empty() && state.ending.is_empty() && state.broadcasts.is_empty() {
             resting.peek().map(|Reverse((until_us, _))| *until_us)
         } else {
             Some(0)
@@ -115,6 +115,7 @@ impl Shard {
 
     /// Hands out for a moment: rooms take turns.
     pub(in crate::shard) fn go_round(&self) {
+        self.broadcast_to_some();
         self.end_some();
         self.turn_out_some();
         let mut left = STRIDE;
