@@ -164,6 +164,19 @@ impl Shard {
         attending.abort();
     }
 
+    /// When the shard has something to go on with; `None` where nothing is on its way, and nobody has to go.
+    fn next_round_us(&self) -> Option<u64> {
+        let State { broadcasts, ending, rooms, .. } = &*self.state.borrow();
+        if broadcasts.is_empty() && ending.is_empty() { rooms.next_round_us() } else { Some(0) }
+    }
+
+    /// Goes on for a moment with what is too much to be done in one go.
+    fn go_round(&self) {
+        self.broadcast_to_some();
+        self.end_some();
+        self.go_round_rooms();
+    }
+
     /// What has come, once something has, or a round is to go on.
     async fn mail(&self) -> Mail {
         match self.next_round_us() {

@@ -102,21 +102,8 @@ impl Shard {
         }
     }
 
-    /// When the next round goes on; `None` where nothing is on its way to members or to all, and nobody has to go.
-    pub(in crate::shard) fn next_round_us(&self) -> Option<u64> {
-        let state = self.state.borrow();
-        let Rooms { rounds, resting, going, .. } = &state.rooms;
-        if rounds.is_empty() && going.is_empty() && state.ending.is_empty() && state.broadcasts.is_empty() {
-            resting.peek().map(|Reverse((until_us, _))| *until_us)
-        } else {
-            Some(0)
-        }
-    }
-
     /// Hands out for a moment: rooms take turns.
-    pub(in crate::shard) fn go_round(&self) {
-        self.broadcast_to_some();
-        self.end_some();
+    pub(in crate::shard) fn go_round_rooms(&self) {
         self.turn_out_some();
         let mut left = STRIDE;
         while left > 0 {
@@ -311,6 +298,17 @@ impl Shard {
             }
         }
         self.count_room(&counts);
+    }
+}
+
+impl Rooms {
+    /// When a round goes on; `None` where nothing is on its way to members, and none of them has to go.
+    pub(in crate::shard) fn next_round_us(&self) -> Option<u64> {
+        if self.rounds.is_empty() && self.going.is_empty() {
+            self.resting.peek().map(|Reverse((until_us, _))| *until_us)
+        } else {
+            Some(0)
+        }
     }
 }
 
