@@ -17,6 +17,11 @@ pub struct Network {
 pub struct NotANetwork;
 
 impl Network {
+    /// Whether `peer` is in one of them.
+    pub(crate) fn any_contains(networks: &[Self], peer: IpAddr) -> bool {
+        networks.iter().any(|network| network.contains(peer))
+    }
+
     /// Whether `peer` is in it. An IPv4 address that IPv6 carries counts as IPv4.
     pub fn contains(&self, peer: IpAddr) -> bool {
         match (self.address.to_canonical(), peer.to_canonical()) {

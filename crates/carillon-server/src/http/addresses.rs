@@ -28,8 +28,7 @@ impl Addresses {
     /// A place for one more connection of that peer.
     pub(super) fn enter(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
         let peer = peer.to_canonical();
-        let is_free =
-            peer.is_loopback() && !self.cap_loopback || self.trusted_proxies.iter().any(|it| it.contains(peer));
+        let is_free = peer.is_loopback() && !self.cap_loopback || Network::any_contains(&self.trusted_proxies, peer);
         let network = (!is_free).then(|| network_of(peer));
         if let Some(network) = network {
             let mut open = self.lock();

@@ -16,19 +16,18 @@ static UNLISTED: Once = Once::new();
 /// trusted proxy's. Entries left of that one may be anybody's invention. An entry that is no address ends the search: the
 /// proxy that wrote it counts as the caller.
 pub(crate) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> IpAddr {
-    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
     let mut client = peer.to_canonical();
     if is_unlisted_proxy(client, headers, trusted) {
         UNLISTED.call_once(|| {
             tracing::warn!(
-                "a proxy at {client} forwards requests and is not in http.trusted_proxies: no limit for each address holds \
-                 for its clients; add it there"
+                "a proxy at {client} forwards requests and is not in http.trusted_proxies: its clients count as one address, \
+                 for which no limit holds unless gateway.cap_loopback is set; add it there"
             );
         });
     }
     let values: Vec<&str> = headers.get_all(FORWARDED).iter().map(|value| value.to_str().unwrap_or_default()).collect();
     let mut entries = values.iter().rev().flat_map(|value| value.rsplit(','));
-    while is_trusted(client) {
+    while Network::any_contains(trusted, client) {
         match entries.next().and_then(address) {
             Some(named) => client = named,
             None => break,
@@ -40,7 +39,7 @@ pub(crate) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[Netwo
 /// Whether a proxy on this machine speaks for others without being trusted. Limits for each address do not hold for
 /// loopback ones, so by this one mistake nobody has any. Of a peer elsewhere a header says nothing: anybody can send it.
 fn is_unlisted_proxy(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> bool {
-    peer.is_loopback() && headers.contains_key(FORWARDED) && !trusted.iter().any(|network| network.contains(peer))
+    peer.is_loopback() && headers.contains_key(FORWARDED) && !Network::any_contains(trusted, peer)
 }
 
 /// Some proxies add a port, and brackets around IPv6.
