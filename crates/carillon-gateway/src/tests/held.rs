@@ -1,8 +1,8 @@
 //! A store whose inbox pages and changes of memberships can be held back after they were read and made, as a disk under load
-//! does, and whose room for changes of accounts can be bounded.
+//! does, whose sendings to rooms can dawdle, and whose room for changes of accounts can be bounded.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use carillon_core::command::AccountChange;
@@ -15,6 +15,8 @@ use carillon_core::port::{
 };
 use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 use carillon_store::MemoryStore;
+use rand::RngExt as _;
+use rand::rngs::StdRng;
 use tokio::sync::{Semaphore, watch};
 
 mod rooms;
@@ -29,6 +31,8 @@ pub(crate) struct HeldStore {
     /// Messages of conversations that were read, and in how many reads.
     shown: AtomicUsize,
     pages: AtomicUsize,
+    /// By which what sends to rooms lets others go first; `None` where it does not.
+    dawdling: Mutex<Option<StdRng>>,
 }
 
 impl HeldStore {
@@ -37,7 +41,7 @@ impl HeldStore {
         let passes = Semaphore::new(Semaphore::MAX_PERMITS);
         let (read, room) = (watch::Sender::new(0), AtomicUsize::new(usize::MAX));
         let (shown, pages) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Arc::new(Self { inner, passes, read, room, shown, pages })
+        Arc::new(Self { inner, passes, read, room, shown, pages, dawdling: Mutex::default() })
     }
 
     /// Holds back every page, and every change of a membership, from now on.
@@ -54,6 +58,11 @@ impl HeldStore {
     /// Makes room for so many changes of accounts, and no more.
     pub(crate) fn make_room(&self, changes: usize) {
         self.room.store(changes, Ordering::SeqCst);
+    }
+
+    /// Has what sends to rooms let others go first, as often as chance says, from now on.
+    pub(crate) fn dawdle(&self, chance: Option<StdRng>) {
+        *self.dawdling.lock().unwrap() = chance;
     }
 
     /// How many messages of conversations were read since it was asked before.
@@ -76,6 +85,21 @@ impl HeldStore {
     async fn pass(&self) {
         self.read.send_modify(|read| *read += 1);
         self.passes.acquire().await.expect("it is never closed").forget();
+    }
+
+    /// What is asked of the store in between waits a moment before it is done, and another one before it is told.
+    async fn dawdling<T>(&self, done: impl Future<Output = T>) -> T {
+        self.let_others_go().await;
+        let done = done.await;
+        self.let_others_go().await;
+        done
+    }
+
+    async fn let_others_go(&self) {
+        let times = self.dawdling.lock().unwrap().as_mut().map_or(0, |chance| chance.random_range(0..5));
+        for _ in 0..times {
+            tokio::task::yield_now().await;
+        }
     }
 }
 
@@ -283,7 +307,7 @@ impl Store for HeldStore {
     }
 
     async fn remembered(&self, app: AppId, request: &str, now_ms: u64) -> Result<Option<Remembered>, StoreError> {
-        self.inner.remembered(app, request, now_ms).await
+        self.dawdling(self.inner.remembered(app, request, now_ms)).await
     }
 
     async fn trim(&self, now_ms: u64, budget: usize) -> Result<Trimmed, StoreError> {

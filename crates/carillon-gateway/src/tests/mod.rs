@@ -15,6 +15,7 @@ mod login;
 mod once;
 mod options;
 mod order;
+mod overheard;
 mod past;
 mod presence;
 mod profile;

@@ -17,6 +17,7 @@ use carillon_store::MemoryStore;
 use serde_json::{Value, json};
 
 use super::held::HeldStore;
+use super::overheard::Overheard;
 use crate::{Gateway, GatewayConfig, GatewayDeps, GatewayMetrics, Hub, MemorySocket};
 
 pub(crate) const START_MS: u64 = 1_700_000_000_000;
@@ -26,6 +27,7 @@ pub(crate) struct World {
     pub(crate) gateway: Gateway,
     pub(crate) pipeline: Arc<Pipeline>,
     pub(crate) store: Arc<HeldStore>,
+    pub(crate) overheard: Arc<Overheard>,
     pub(crate) clock: Arc<FakeClock>,
     pub(crate) metrics: Arc<GatewayMetrics>,
     pub(crate) app: Arc<App>,
@@ -48,10 +50,11 @@ impl World {
         let metrics = Arc::new(GatewayMetrics::new());
         let hub = Hub::new(&config, metrics.clone());
         let clock = Arc::new(FakeClock::new(START_MS));
-        let store = HeldStore::new(MemoryStore::new(hub.clone() as Arc<dyn Fanout>));
+        let overheard = Overheard::new(hub.clone());
+        let store = HeldStore::new(MemoryStore::new(overheard.clone() as Arc<dyn Fanout>));
         let pipeline = Arc::new(Pipeline {
             store: store.clone(),
-            fanout: hub.clone() as Arc<dyn Fanout>,
+            fanout: overheard.clone() as Arc<dyn Fanout>,
             sessions: hub.clone() as Arc<dyn Sessions>,
             clock: clock.clone() as Arc<dyn Clock>,
             random: Arc::new(SeededRandom::new(seed)),
@@ -70,7 +73,7 @@ impl World {
             version: "test".into(),
             verifiers: Vec::new(),
         };
-        Self { gateway: Gateway::assemble(hub, deps), pipeline, store, clock, metrics, app }
+        Self { gateway: Gateway::assemble(hub, deps), pipeline, store, overheard, clock, metrics, app }
     }
 
     /// Creates an account whose token is `token-of-<name>`.

@@ -1,4 +1,4 @@
-//! Rooms of the held store, of which only changes of memberships are held back.
+//! Rooms of the held store, of which only changes of memberships are held back; what sends may dawdle.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ impl RoomStore for HeldStore {
         sender: &AccountId,
         named: &[AccountId],
     ) -> Result<RoomSending, StoreError> {
-        self.inner.room_sending(room, sender, named).await
+        self.dawdling(self.inner.room_sending(room, sender, named)).await
     }
 
     async fn change_room(
@@ -75,7 +75,7 @@ impl RoomStore for HeldStore {
         messages: Vec<Planned>,
         remember: Option<Remember<Vec<Arc<RoomMessage>>>>,
     ) -> Result<Vec<Arc<RoomMessage>>, StoreError> {
-        self.inner.commit_room_messages(messages, remember).await
+        self.dawdling(self.inner.commit_room_messages(messages, remember)).await
     }
 
     async fn room_record(&self, id: MessageId) -> Result<Option<RoomRecord>, StoreError> {
@@ -102,7 +102,7 @@ impl RoomStore for HeldStore {
     }
 
     async fn room_message(&self, room: RoomKey, id: MessageId) -> Result<Option<Arc<RoomMessage>>, StoreError> {
-        self.inner.room_message(room, id).await
+        self.dawdling(self.inner.room_message(room, id)).await
     }
 
     async fn note_in_room(&self, room: RoomKey, noted: Remember<()>, along: Along<()>) -> Result<bool, StoreError> {

@@ -34,11 +34,11 @@ impl Answer {
 
 /// A message as it is handed out.
 pub(super) struct Told {
-    saying: Saying,
-    id: u64,
+    pub(super) saying: Saying,
+    pub(super) id: u64,
     /// Its number among those of the room.
     no: u64,
-    is_high: bool,
+    pub(super) is_high: bool,
     /// Of one that is sent again: its first time, and whether members know whether they had it.
     first: Option<(First, bool)>,
 }
@@ -61,6 +61,7 @@ impl Sim {
             }
             Step::Update { client, room, own } => self.update(client, room, &own),
             Step::Send { client, saying, says_to } => self.send(client, saying, says_to),
+            Step::AtOnce(sendings) => self.send_at_once(sendings),
             Step::Calls(calls) => self.call(calls),
             Step::Wait(ms) => self.wait(ms),
         }
@@ -119,7 +120,8 @@ impl Sim {
         }
     }
 
-    fn send(&mut self, client: usize, mut saying: Saying, says_to: bool) {
+    /// What a client says to send this, whose part is added to `saying`.
+    pub(super) fn worded(&self, client: usize, saying: &mut Saying, says_to: bool) -> Value {
         let room = saying.room;
         let no = self.model.rooms[room].no.to_string();
         let element = json!({"type": "text", "text": saying.client_id});
@@ -133,7 +135,13 @@ impl Sim {
             To::Members { tags, .. } => *tags = self.model.own_target(client, room),
         }
         saying.asked = data.to_string();
-        let reply = self.ask(client, &json!({"id": 5, "rpc": {"method": "room.send", "data": data}}));
+        json!({"id": 5, "rpc": {"method": "room.send", "data": data}})
+    }
+
+    fn send(&mut self, client: usize, mut saying: Saying, says_to: bool) {
+        let room = saying.room;
+        let command = self.worded(client, &mut saying, says_to);
+        let reply = self.ask(client, &command);
         if self.model.clients[client].seats[room].is_none() {
             match self.model.answer(&saying) {
                 Ok(id) => assert_eq!(reply["rpc"]["data"]["id"], id.to_string(), "{reply}"),
@@ -262,7 +270,7 @@ impl Sim {
         }
     }
 
-    fn hand_out(&mut self, saying: &Saying, id: u64, sent: Sent) {
+    pub(super) fn hand_out(&mut self, saying: &Saying, id: u64, sent: Sent) {
         match sent {
             Sent::New { is_high } => {
                 let no = self.model.commit(saying, id, is_high);
@@ -281,7 +289,7 @@ impl Sim {
     }
 
     /// What was said in a room at once, and waits: of high priority first.
-    fn tell_waiting(&mut self, room: usize) {
+    pub(super) fn tell_waiting(&mut self, room: usize) {
         let waiting = std::mem::take(&mut self.waiting);
         let (mut told, others): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|it| it.saying.room == room);
         self.waiting = others;

@@ -1,11 +1,12 @@
 //! Rooms by chance: members come, say where they are, send, are told what is for all rooms, are muted, thrown out and cut off,
-//! and come back, while rooms are closed and opened; on real shards, the real pipeline and the memory engine. After every step
+//! and come back, while rooms are closed and opened, and many send at once; on real shards, the real pipeline and the memory engine. After every step
 //! what clients got, what was counted, who is there and what histories hold is compared with a [`model::Model`].
 //!
 //! Everything runs on one thread and in one order, so a seed replays. `ROOM_SEEDS` sets how many are run, `ROOM_SEED` which
 //! one is first.
 
 mod act;
+mod at_once;
 pub(super) mod executor;
 mod model;
 mod saying;
@@ -85,6 +86,7 @@ impl Sim {
         let mut executor = Executor::new();
         let settings = AppSettings { rooms, ..AppSettings::default() };
         let world = Rc::new(executor.run(World::idle(config, settings, seed)));
+        world.overheard.listen();
         for place in 0..world.gateway.server.hub.mailboxes.len() {
             executor.spawn(shard::live(world.gateway.server.clone(), place));
         }
@@ -123,6 +125,7 @@ impl Sim {
     fn step(&mut self, trace: &RefCell<Vec<String>>) {
         let step = Step::random(&mut self.rng, &self.model, &mut self.serial);
         trace.borrow_mut().push(format!("{} ms: {step:?}", self.model.now_us / 1_000));
+        self.world.overheard.take();
         self.act(step);
         self.model.end_step();
         self.check();

@@ -334,6 +334,19 @@ impl Model {
     }
 
     pub(super) fn send(&mut self, saying: &Saying) -> Result<Sent, Refusal> {
+        if let Some(again) = self.again(saying)? {
+            return Ok(again);
+        }
+        let is_high = self.is_high(saying.room, saying);
+        let is_demoted = saying.is_high() && !is_high;
+        if is_demoted && saying.is_refused_if_frequent {
+            return Err(Refusal::TooManyHighPriority);
+        }
+        Ok(Sent::New { is_high })
+    }
+
+    /// What is to come of what was sent before; `None` of what was not, and may be sent.
+    pub(super) fn again(&mut self, saying: &Saying) -> Result<Option<Sent>, Refusal> {
         let now_ms = self.now_ms();
         let may = self.may_send(saying);
         let known = self.known.get(&(saying.room, saying.sender, saying.client_id.clone()));
@@ -344,18 +357,13 @@ impl Model {
             }
             let is_in_history = || self.rooms[saying.room].history.iter().any(|it| it.id == first.id);
             let stands = if first.was_kept { is_in_history() } else { !first.is_withdrawn };
-            return Ok(Sent::Again(first.clone(), may.is_ok() && stands));
+            return Ok(Some(Sent::Again(first.clone(), may.is_ok() && stands)));
         }
         may?;
         if saying.resend == Resend::MustBeKnown {
             return Err(Refusal::NothingToResend);
         }
-        let is_high = self.is_high(saying.room, saying);
-        let is_demoted = saying.high && saying.ratio == 0 && !is_high;
-        if is_demoted && saying.is_refused_if_frequent {
-            return Err(Refusal::TooManyHighPriority);
-        }
-        Ok(Sent::New { is_high })
+        Ok(None)
     }
 
     /// What is said to all rooms, in each of those that are open and await anybody; and whether it is of high priority there.
@@ -366,16 +374,35 @@ impl Model {
     }
 
     /// Whether it is of high priority, and within the room's rate if it is for all.
-    fn is_high(&mut self, room: usize, saying: &Saying) -> bool {
-        let (now_ms, live) = (self.now_ms(), &mut self.rooms[room]);
-        let is_high = saying.high && saying.ratio == 0;
+    pub(super) fn is_high(&mut self, room: usize, saying: &Saying) -> bool {
+        let is_high = saying.is_high();
         if !is_high || matches!(saying.to, To::These(_)) {
             return is_high;
         }
-        live.high_ms.retain(|at| at + 1_000 > now_ms);
-        let is_within = live.high_ms.len() < self.settings.high_per_room_s as usize;
-        live.high_ms.extend(is_within.then_some(now_ms));
+        let (is_within, now_ms) = (self.may_be_high(room), self.now_ms());
+        self.rooms[room].high_ms.extend(is_within.then_some(now_ms));
         is_within
+    }
+
+    /// Whether there may be one more of high priority for all of the room.
+    pub(super) fn may_be_high(&mut self, room: usize) -> bool {
+        let (now_ms, live) = (self.now_ms(), &mut self.rooms[room]);
+        live.high_ms.retain(|at| at + 1_000 > now_ms);
+        live.high_ms.len() < self.settings.high_per_room_s as usize
+    }
+
+    /// Whether all members get so many more messages now, so that chance has no part in it.
+    pub(super) fn takes_all(&self, room: usize, messages: usize) -> bool {
+        let Model { now_us, settings, .. } = self;
+        let fits = |window: &Window, limit: u32| {
+            let second = now_us / SECOND_US;
+            let offers = |second: u64| window.offers.get(&second).map_or(0, |it| *it as usize);
+            let got = window.got_us.iter().filter(|at| now_us - **at < SECOND_US).count();
+            let limit = limit as usize;
+            offers(second) + messages <= limit && offers(second.saturating_sub(1)) <= limit && got + messages <= limit
+        };
+        let mut seats = self.clients.iter().filter_map(|it| it.seats[room].as_ref());
+        seats.all(|it| fits(&it.normal, settings.normal_per_s) && fits(&it.high, settings.high_per_s))
     }
 
     /// What its sender is answered who is not in the room: the id of what it sent before, or an error's code.

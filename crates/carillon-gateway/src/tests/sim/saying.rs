@@ -109,6 +109,16 @@ impl Saying {
         }
     }
 
+    /// Whether it is of high priority, as long as there is not too much of that.
+    pub(super) fn is_high(&self) -> bool {
+        self.high && self.ratio == 0
+    }
+
+    /// Whether it names whom it is for.
+    pub(super) fn is_directed(&self) -> bool {
+        matches!(self.to, To::These(_))
+    }
+
     pub(super) fn is_abandoned(&self) -> bool {
         AbandonRatio::new(self.ratio).unwrap().abandons(&self.client_id)
     }

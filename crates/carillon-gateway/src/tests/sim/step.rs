@@ -37,6 +37,8 @@ pub(super) enum Step {
         saying: Saying,
         says_to: bool,
     },
+    /// Backend and clients send, each before any of the others is answered.
+    AtOnce(Vec<Sending>),
     /// The backend's calls, one right after the other, before any of them is handed out.
     Calls(Vec<Call>),
     Wait(u64),
@@ -50,6 +52,13 @@ pub(super) struct Own {
     pub(super) tells: Option<Option<Expr>>,
     pub(super) at: Option<i32>,
     pub(super) distance: Option<i32>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Sending {
+    /// The client that sends, and whether it says to whom; `None` of the backend.
+    pub(super) by: Option<(usize, bool)>,
+    pub(super) saying: Saying,
 }
 
 #[derive(Clone, Debug)]
@@ -89,22 +98,13 @@ impl Step {
             9..12 if is_on => Self::Leave { client, room },
             12..18 if is_on => Self::Update { client, room, own: own(rng) },
             18..26 if is_on => {
-                let saying = Saying {
-                    high: false,
-                    ratio: 0,
-                    although_muted: false,
-                    resend: Resend::IfKnown,
-                    sender: model.clients[client].account,
-                    ..saying(rng, model, room, serial)
-                };
-                let has_point = matches!(saying.to, To::Members { at: Some(_), .. });
-                let saying =
-                    if has_point { Saying { to: To::Members { tags: None, at: None }, ..saying } } else { saying };
+                let saying = by_client(saying(rng, model, room, serial), model.clients[client].account);
                 Self::Send { client, saying, says_to: rng.random_bool(0.5) }
             }
             26..36 => Self::Wait(rng.random_range(0..3_000)),
             36..46 => Self::Wait(rng.random_range(1..200)),
-            46..70 => Self::Calls(calls(rng, model, serial)),
+            46..52 => Self::AtOnce(at_once(rng, model, room, serial)),
+            52..70 => Self::Calls(calls(rng, model, serial)),
             _ if !is_on => Self::Connect(client),
             _ if is_in && rng.random_bool(0.9) => Self::Calls(vec![Call::Send(saying(rng, model, room, serial))]),
             _ => Self::Enter { client, room, own: own(rng) },
@@ -141,6 +141,47 @@ fn calls(rng: &mut StdRng, model: &Model, serial: &mut u32) -> Vec<Call> {
     let mut tried = HashSet::new();
     calls.retain(|call| if let Call::Send(it) = call { tried.insert(it.client_id.clone()) } else { true });
     calls
+}
+
+/// Mostly to one room.
+fn at_once(rng: &mut StdRng, model: &Model, room: usize, serial: &mut u32) -> Vec<Sending> {
+    let on: Vec<usize> = (0..model.clients.len()).filter(|it| model.clients[*it].is_on).collect();
+    let mut sendings = Vec::new();
+    for _ in 0..rng.random_range(2..9) {
+        let room = if rng.random_bool(0.8) { room } else { rng.random_range(0..ROOMS) };
+        let saying = saying(rng, model, room, serial);
+        let client = on.get(rng.random_range(0..on.len().max(1))).filter(|_| rng.random_bool(0.4));
+        sendings.push(match client {
+            Some(client) => Sending {
+                by: Some((*client, rng.random_bool(0.5))),
+                saying: by_client(saying, model.clients[*client].account),
+            },
+            None => Sending { by: None, saying },
+        });
+    }
+    // Who lost a message at the first of two tries and got it at the second one, nobody could tell.
+    if (0..ROOMS).all(|room| model.takes_all(room, 2 * sendings.len())) {
+        for at in 0..sendings.len() {
+            let Sending { by, saying } = sendings[at].clone();
+            // Of two messages under one name at one time, nobody could say which one is taken back.
+            if by.is_none() && saying.resend != Resend::No && rng.random_bool(0.5) {
+                let resend = if rng.random_bool(0.8) { Resend::IfKnown } else { Resend::MustBeKnown };
+                let place = rng.random_range(0..=sendings.len());
+                sendings.insert(place, Sending { by, saying: Saying { resend, ..saying } });
+            }
+        }
+    } else {
+        let mut tried = HashSet::new();
+        sendings.retain(|it| tried.insert(it.saying.client_id.clone()));
+    }
+    sendings
+}
+
+/// As a client says it.
+fn by_client(saying: Saying, sender: usize) -> Saying {
+    let has_point = matches!(saying.to, To::Members { at: Some(_), .. });
+    let to = if has_point { To::Members { tags: None, at: None } } else { saying.to };
+    Saying { high: false, ratio: 0, although_muted: false, resend: Resend::IfKnown, sender, to, ..saying }
 }
 
 fn action(rng: &mut StdRng, on: bool) -> MemberAction {
