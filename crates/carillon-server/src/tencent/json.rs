@@ -79,6 +79,13 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// A number, or a text of its digits, as typed callers write what their vendor's library takes for a text.
+pub(super) fn number_or_digits(value: &Value) -> Option<u32> {
+    let Some(text) = value.as_str() else { return value.as_u64().and_then(|it| u32::try_from(it).ok()) };
+    // A sign is no digit.
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
 /// A value that must be an object.
 pub(super) fn object<'a>(value: &'a Value, field: &'static str, code: u32) -> Result<Fields<'a>, FieldError> {
     value.as_object().map(Fields).ok_or(FieldError { code, field, problem: Problem::NotObject })
@@ -110,6 +117,18 @@ mod tests {
         assert_eq!(number(json!(null)), Ok(None));
         for bad in [json!(-1), json!(1.0), json!(1.5), json!(4_294_967_296_u64), json!("1"), json!(true), json!([1])] {
             assert_eq!(number(bad.clone()), Err(FieldError { code: 7, field: "a", problem: Problem::NotU32 }), "{bad}");
+        }
+    }
+
+    #[test]
+    fn where_a_text_is_taken_for_a_number_it_is_of_digits_only() {
+        for (value, expected) in
+            [(json!(7), Some(7)), (json!("7"), Some(7)), (json!("07"), Some(7)), (json!("4294967295"), Some(u32::MAX))]
+        {
+            assert_eq!(number_or_digits(&value), expected, "{value}");
+        }
+        for bad in [json!(""), json!("+7"), json!("-7"), json!("7.0"), json!("4294967296"), json!(7.0), json!(true)] {
+            assert_eq!(number_or_digits(&bad), None, "{bad}");
         }
     }
 

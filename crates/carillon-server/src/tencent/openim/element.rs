@@ -3,17 +3,19 @@
 
 use serde_json::{Map, Value};
 
-use crate::tencent::json::Fields;
+use crate::tencent::json::{Fields, number_or_digits};
 
 /// What a known member must be.
 #[derive(Clone, Copy)]
 pub(super) enum Type {
     Text,
     Number,
+    /// A number, or a text of its digits.
+    Count,
     Array,
 }
 
-use Type::{Array, Number, Text};
+use Type::{Array, Count, Number, Text};
 
 const TEXT: &[(&str, Type)] = &[("Text", Text)];
 const LOCATION: &[(&str, Type)] = &[("Desc", Text), ("Latitude", Number), ("Longitude", Number)];
@@ -128,6 +130,7 @@ pub(super) fn are(given: &Map<String, Value>, members: &[(&'static str, Type)]) 
         Fields(given).get(name).is_none_or(|value| match expected {
             Text => value.is_string(),
             Number => value.is_number(),
+            Count => value.is_number() || number_or_digits(value).is_some(),
             Array => value.is_array(),
         })
     })

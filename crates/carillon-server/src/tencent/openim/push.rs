@@ -1,47 +1,48 @@
 //! `OfflinePushInfo`: what a push notification will say. All of it is kept as it came, with members that are not known here.
+//! Its numbers may be texts of digits: the vendor's own library writes `VIVOClassification` so.
 
 use carillon_core::model::Push;
 use serde_json::{Map, Value};
 
-use super::element::Type::{Number, Text};
+use super::element::Type::{Count, Text};
 use super::element::{Type, are};
 use crate::tencent::code;
 use crate::tencent::error::{FieldError, Problem};
-use crate::tencent::json::Fields;
+use crate::tencent::json::{Fields, number_or_digits};
 
 const FIELD: &str = "OfflinePushInfo";
 
-const INFO: &[(&str, Type)] = &[("PushFlag", Number), ("Title", Text), ("Desc", Text), ("Ext", Text)];
+const INFO: &[(&str, Type)] = &[("PushFlag", Count), ("Title", Text), ("Desc", Text), ("Ext", Text)];
 const ANDROID: &[(&str, Type)] = &[
     ("Sound", Text),
-    ("PushStyle", Number),
+    ("PushStyle", Count),
     ("HuaWeiChannelID", Text),
     ("XiaoMiChannelID", Text),
     ("OPPOChannelID", Text),
     ("GoogleChannelID", Text),
-    ("VIVOClassification", Number),
+    ("VIVOClassification", Count),
     ("VIVOCategory", Text),
     ("HuaWeiImportance", Text),
-    ("ExtAsHuaweiIntentParam", Number),
+    ("ExtAsHuaweiIntentParam", Count),
     ("HuaWeiCategory", Text),
     ("HuaWeiImage", Text),
     ("HonorImage", Text),
     ("HonorImportance", Text),
     ("GoogleImage", Text),
     ("OPPOCategory", Text),
-    ("OPPONotifyLevel", Number),
+    ("OPPONotifyLevel", Count),
     ("OPPOPrivateMsgTemplateId", Text),
-    ("MeiZuNoticeMsgType", Number),
+    ("MeiZuNoticeMsgType", Count),
 ];
 const APNS: &[(&str, Type)] = &[
     ("Sound", Text),
-    ("BadgeMode", Number),
+    ("BadgeMode", Count),
     ("Title", Text),
     ("SubTitle", Text),
     ("Image", Text),
-    ("MutableContent", Number),
+    ("MutableContent", Count),
     ("InterruptionLevel", Text),
-    ("ContentAvailable", Number),
+    ("ContentAvailable", Count),
 ];
 
 /// A notification, and whether there is to be one.
@@ -71,5 +72,5 @@ pub(super) fn read(fields: Fields<'_>) -> Result<Notification, FieldError> {
         original: given.to_string(),
         despite_silence: false,
     };
-    Ok(Notification { push, is_on: info.get("PushFlag").and_then(Value::as_u64) != Some(1) })
+    Ok(Notification { push, is_on: info.get("PushFlag").and_then(number_or_digits) != Some(1) })
 }

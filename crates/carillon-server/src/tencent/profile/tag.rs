@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::tencent::code::{PROFILE_BAD_TYPE, PROFILE_BAD_VALUE, PROFILE_TOO_LONG};
 use crate::tencent::error::{FieldError, Problem};
+use crate::tencent::json::number_or_digits;
 
 const TEXT_BYTES_MAX: usize = 500;
 const LOCATION_BYTES_MAX: usize = 16;
@@ -129,9 +130,9 @@ fn text(value: &Value, bytes_max: usize) -> Result<String, FieldError> {
     Ok(text.to_owned())
 }
 
+/// The vendor's own library has a text for every value, so a text of digits is a number here.
 fn number(value: &Value) -> Result<u32, FieldError> {
-    let number = value.as_u64().and_then(|it| u32::try_from(it).ok());
-    number.ok_or(wrong(PROFILE_BAD_TYPE, Problem::NotU32))
+    number_or_digits(value).ok_or(wrong(PROFILE_BAD_TYPE, Problem::NotU32))
 }
 
 /// As the other dialects write a date, `2019-04-19`, where it may be one; else as it came. 0 is none.

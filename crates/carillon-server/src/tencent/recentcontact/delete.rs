@@ -18,7 +18,9 @@ pub(in crate::tencent) async fn run(tencent: &Tencent, call: &Call) -> Result<By
     let code = code::CONTACTS_PARAMETER;
     let one_of = |field, values| FieldError { code, field, problem: Problem::NotOneOf(values) };
     let account = fields.account("From_Account", code)?;
-    if fields.number("Type", code)? != Some(DIRECT) {
+    // A Go library of callers writes it in lower case.
+    let kind = fields.number("Type", code)?.map_or_else(|| fields.number("type", code), |it| Ok(Some(it)))?;
+    if kind != Some(DIRECT) {
         return Err(one_of("Type", "1").into());
     }
     let other = fields.account("To_Account", code)?;

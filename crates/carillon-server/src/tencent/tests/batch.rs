@@ -146,7 +146,7 @@ async fn each_error_that_can_be_caused_has_its_code() {
         (json!({"OfflinePushInfo": {"Title": 1}}), 90_043, "OfflinePushInfo has a member of the wrong type"),
         (json!({"OfflinePushInfo": {"ApnsInfo": 1}}), 90_043, "OfflinePushInfo has a member of the wrong type"),
         (
-            json!({"OfflinePushInfo": {"AndroidInfo": {"OPPONotifyLevel": "16"}}}),
+            json!({"OfflinePushInfo": {"AndroidInfo": {"OPPONotifyLevel": "high"}}}),
             90_043,
             "OfflinePushInfo has a member of the wrong type",
         ),
@@ -231,6 +231,15 @@ async fn control_words_push_and_receipt_are_stored_with_the_message() {
     assert!(!it.options.push && it.wants_receipt);
     assert_eq!((it.push.text.as_str(), it.push.sound.as_str()), ("Content to push offline", "apns.mp3"));
     assert_eq!((it.push.payload.as_str(), &it.push.original), ("{\"a\":1}", &push.to_string()));
+}
+
+#[tokio::test]
+async fn a_number_of_a_push_notification_may_be_a_text_of_digits() {
+    let backend = world(TencentConfig::default()).await;
+    let push = json!({"PushFlag": "1", "AndroidInfo": {"VIVOClassification": "1"}, "ApnsInfo": {"BadgeMode": "0"}});
+    let it = sent(&backend, json!({"OfflinePushInfo": push})).await;
+    assert!(!it.message.options.push);
+    assert_eq!(it.message.push.original, push.to_string(), "it is kept as it came");
 }
 
 #[tokio::test]

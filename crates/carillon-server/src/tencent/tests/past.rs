@@ -236,8 +236,11 @@ async fn recent_contacts_come_by_their_last_messages_and_go_when_they_are_delete
     assert_eq!(backend.call(DELETE, delete(("Type", json!(1)))).await, bare);
     let left = json_of(&backend, LIST, from(0, 0)).await;
     assert_eq!(left["SessionItem"].as_array().unwrap().len(), 1);
+    let lower = json!({"From_Account": "rong", "type": 1, "To_Account": "bonnie"});
+    assert_eq!(backend.call(DELETE, lower).await, bare, "as a library of callers writes it");
     for (change, code, info) in [
         (("Type", json!(2)), 50_002, "Type is not one of 1"),
+        (("Type", Value::Null), 50_002, "Type is not one of 1"),
         (("ClearRamble", json!(2)), 50_002, "ClearRamble is not one of 0 1"),
         (("To_Account", Value::Null), 50_002, "To_Account is missing"),
         (("From_Account", json!("nobody")), 50_001, "there is no such account"),

@@ -52,6 +52,20 @@ async fn what_is_set_is_read_back_and_what_other_dialects_know_is_theirs_too() {
 }
 
 #[tokio::test]
+async fn a_number_may_be_set_as_a_text_of_digits_and_is_read_as_a_number() {
+    let backend = backend().await;
+    for (tag, value) in [("Tag_Profile_IM_BirthDay", "20190419"), ("Tag_Profile_IM_Level", "3")] {
+        let reply = set(&backend, tag, json!(value)).await;
+        assert!(reply.contains("OK"), "{reply}");
+    }
+    let tags = json!(["Tag_Profile_IM_BirthDay", "Tag_Profile_IM_Level"]);
+    assert_snapshot!(
+        backend.call("profile/portrait_get", json!({ "To_Account": ["ann"], "TagList": tags })).await,
+        @r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"UserProfileItem":[{"To_Account":"ann","ProfileItem":[{"Tag":"Tag_Profile_IM_BirthDay","Value":20190419},{"Tag":"Tag_Profile_IM_Level","Value":3}],"ResultCode":0,"ResultInfo":""}],"ErrorDisplay":""}"#
+    );
+}
+
+#[tokio::test]
 async fn who_is_no_account_has_no_items_and_is_listed() {
     let backend = backend().await;
     let body = json!({ "To_Account": ["nobody", "ann", "a b"], "TagList": ["Tag_Profile_IM_Nick"] });
@@ -67,7 +81,9 @@ async fn a_value_is_refused_with_what_is_wrong_with_it() {
     for (tag, value, code) in [
         ("Tag_Profile_IM_Nick", json!("n".repeat(501)), "40601"),
         ("Tag_Profile_IM_Nick", json!(7), "40610"),
-        ("Tag_Profile_IM_Level", json!("7"), "40610"),
+        ("Tag_Profile_IM_Level", json!("x"), "40610"),
+        ("Tag_Profile_IM_Level", json!("4294967296"), "40610"),
+        ("Tag_Profile_IM_BirthDay", json!(""), "40610"),
         ("Tag_Profile_IM_Gender", json!("female"), "40605"),
         ("Tag_Profile_IM_AllowType", json!("x"), "40605"),
         ("Tag_Profile_IM_Location", json!("l".repeat(17)), "40601"),
