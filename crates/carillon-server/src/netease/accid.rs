@@ -6,6 +6,7 @@ use carillon_core::AccountId;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
 
 use super::error::{FieldError, Problem};
+use super::json;
 
 /// The account that `text` names, in lower case, or `None` where no account can have that name.
 pub(crate) fn parse(text: &str) -> Option<AccountId> {
@@ -20,7 +21,8 @@ pub(crate) fn parse(text: &str) -> Option<AccountId> {
 /// more than `max`: those are not kept, nor looked at more closely than that they are JSON.
 pub(super) fn array(field: &'static str, text: &str, max: usize) -> Result<Option<Vec<String>>, FieldError> {
     let malformed = |_| FieldError { field, problem: Problem::NotAccids };
-    let mut parser = serde_json::Deserializer::from_str(text);
+    let text = json::strict(text);
+    let mut parser = serde_json::Deserializer::from_str(&text);
     let names = parser.deserialize_seq(Names { max }).map_err(malformed)?;
     parser.end().map_err(malformed)?;
     if names.as_ref().is_some_and(Vec::is_empty) {

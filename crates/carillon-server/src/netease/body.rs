@@ -8,8 +8,8 @@ use carillon_gateway::nests_too_deep;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
-use super::DIALECT;
 use super::error::{FieldError, Problem};
+use super::{DIALECT, json};
 
 /// The kind of message that the field `type` means.
 pub(super) fn kind(text: &str) -> Result<Kind, FieldError> {
@@ -52,6 +52,7 @@ pub(super) fn takes_description(kind: Kind) -> bool {
 /// The content that `body` is.
 pub(super) fn content(kind: Kind, body: &str) -> Result<Content, FieldError> {
     let not_json = FieldError { field: "body", problem: Problem::NotJson };
+    let body = &*json::strict(body);
     let json: Value = serde_json::from_str(body).map_err(|_| not_json)?;
     if kind == Kind::Custom && nests_too_deep(&json) {
         return Err(not_json);
@@ -264,8 +265,15 @@ mod tests {
     }
 
     #[test]
+    fn a_body_in_single_quotes_is_kept_as_the_json_that_it_means() {
+        let content = content(Kind::Custom, "{'a': 'it\\'s'}").unwrap();
+        assert_eq!(content.original, r#"{"a": "it's"}"#);
+        assert_eq!(content.elements, [Element::Custom { json: content.original.clone() }]);
+    }
+
+    #[test]
     fn a_body_that_is_not_json_is_refused() {
-        for body in ["hello", "{", "{'msg':'hi'}", "{}x", &"[".repeat(2_500)] {
+        for body in ["hello", "{", "{msg:'hi'}", "{}x", &"[".repeat(2_500)] {
             let error = content(Kind::Custom, body).unwrap_err();
             assert_eq!(error, FieldError { field: "body", problem: Problem::NotJson });
         }

@@ -18,6 +18,7 @@ mod form;
 #[doc(hidden)]
 pub mod fuzzing;
 mod history;
+mod json;
 mod msg;
 mod nonce;
 mod option;

@@ -4,7 +4,7 @@ use carillon_core::model::CopyOptions;
 use serde_json::Value;
 
 use super::error::{FieldError, Problem};
-use super::form;
+use super::{form, json};
 
 const FIELD: &str = "option";
 
@@ -34,7 +34,11 @@ pub(super) fn parse_notice(text: Option<&str>) -> Result<CopyOptions, FieldError
 fn read<const N: usize>(text: Option<&str>, keys: [(&'static str, &mut bool); N]) -> Result<(), FieldError> {
     let Some(text) = text else { return Ok(()) };
     let problem = |problem| FieldError { field: FIELD, problem };
-    let given: Value = serde_json::from_str(text).map_err(|_| problem(Problem::NotJson))?;
+    let given: Value = serde_json::from_str(&json::strict(text)).map_err(|_| problem(Problem::NotJson))?;
+    // As typed callers write an object that they do not have.
+    if given.is_null() {
+        return Ok(());
+    }
     let given = given.as_object().ok_or(problem(Problem::NotObject))?;
     for (name, value) in keys {
         match given.get(name) {

@@ -13,11 +13,11 @@ use serde_json::{Map, Value};
 
 use super::fields::{self, Envelope, Item, Space};
 use super::sent::{Flag, Told, Wording};
-use crate::netease::Netease;
 use crate::netease::error::{CallError, FieldError, Problem};
 use crate::netease::form::Form;
 use crate::netease::reply::{self, OK};
 use crate::netease::request_id::RequestKey;
+use crate::netease::{Netease, json};
 
 const FIELD: &str = "msgList";
 pub(in crate::netease) const MESSAGES_MAX: usize = 10;
@@ -98,7 +98,7 @@ fn word(listed: &[(String, Result<Wording, CallError>)], outcomes: &[Result<Sent
 pub(in crate::netease) fn list(text: &str, space: Space) -> Result<Vec<Listed>, CallError> {
     let problem = |problem| FieldError { field: FIELD, problem };
     let objects: Vec<Map<String, Value>> =
-        serde_json::from_str(text).map_err(|_| problem(Problem::NotArrayOf("objects")))?;
+        serde_json::from_str(&json::strict(text)).map_err(|_| problem(Problem::NotArrayOf("objects")))?;
     if objects.is_empty() {
         return Err(problem(Problem::Empty).into());
     }

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use crate::netease::error::{CallError, FieldError, Problem};
 use crate::netease::form::{Form, check_length};
 use crate::netease::msg::fields;
-use crate::netease::{DIALECT, accid, body};
+use crate::netease::{DIALECT, accid, body, json};
 
 /// The vendor's; its English page once says 4,069.
 const ATTACH_CHARS_MAX: usize = 4_096;
@@ -285,7 +285,7 @@ fn judged(moderation: Moderation, kind: Kind) -> Result<Moderation, FieldError> 
 }
 
 pub(in crate::netease) fn is_substitute(text: &str) -> bool {
-    let Ok(json) = serde_json::from_str::<Value>(text) else { return false };
+    let Ok(json) = serde_json::from_str::<Value>(&json::strict(text)) else { return false };
     let kind = json.get("type").and_then(Value::as_u64);
     matches!(kind, Some(1..=3)) && json.get("data").is_some_and(Value::is_string)
 }

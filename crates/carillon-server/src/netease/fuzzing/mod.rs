@@ -12,7 +12,7 @@ use super::chatroom::batch::MESSAGES_MAX;
 use super::chatroom::fields::Space;
 use super::error::ReadError;
 use super::form::{self, Form};
-use super::{accid, body, chatroom, option};
+use super::{accid, body, chatroom, json, option};
 
 pub use call::call;
 
@@ -51,7 +51,7 @@ pub fn fields(input: &[u8]) {
         names.iter().for_each(|name| check_accid(name));
     }
     if option::parse(Some(text)).is_ok() {
-        serde_json::from_str::<Map<String, Value>>(text).expect("options are an object");
+        serde_json::from_str::<Option<Map<String, Value>>>(&json::strict(text)).expect("options are an object or null");
     }
     assert!(form::boolean(text).is_none() || text.len() <= 5);
     for kind in ["0", "1", "2", "3", "4", "6", "10", "100"] {
@@ -66,7 +66,8 @@ pub fn message_list(input: &[u8]) {
         if let Ok(list) = chatroom::batch::list(text, space) {
             assert!((1..=MESSAGES_MAX).contains(&list.len()));
             assert!(list.iter().all(|(id, _)| !id.is_empty()), "its fate is told under its id");
-            let objects: Vec<Map<String, Value>> = serde_json::from_str(text).expect("it is a list of objects");
+            let objects: Vec<Map<String, Value>> =
+                serde_json::from_str(&json::strict(text)).expect("it is a list of objects");
             assert_eq!(list.len(), objects.len(), "each has a fate");
         }
     }
@@ -76,7 +77,7 @@ pub fn message_list(input: &[u8]) {
 pub fn antispam_custom(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     if chatroom::fields::is_substitute(text) {
-        let object: Map<String, Value> = serde_json::from_str(text).expect("it is an object");
+        let object: Map<String, Value> = serde_json::from_str(&json::strict(text)).expect("it is an object");
         assert!(object["data"].is_string() && matches!(object["type"].as_u64(), Some(1..=3)));
     }
 }
@@ -109,6 +110,7 @@ fn check_accid(text: &str) {
 }
 
 fn check_body(kind: &str, text: &str) {
+    let text = &*json::strict(text);
     let kind = body::kind(kind).expect("it is one of the types");
     let Ok(content) = body::content(kind, text) else {
         // A custom body may be refused for its depth.

@@ -9,7 +9,7 @@ use crate::netease::error::{CallError, FieldError, Problem};
 use crate::netease::form::{Form, check_length};
 use crate::netease::reply::{self, OK};
 use crate::netease::request_id::RequestKey;
-use crate::netease::{Netease, accid};
+use crate::netease::{Netease, accid, json};
 
 const BODY_CHARS_MAX: usize = 4_096;
 const HOUR_MS: u64 = 3_600_000;
@@ -66,7 +66,9 @@ fn hours(form: &Form) -> Result<u64, FieldError> {
 /// The platforms of the systems in a JSON array; all of them where there is none, or it is empty.
 fn platforms(systems: Option<&str>) -> Result<Vec<Platform>, FieldError> {
     let unknown = FieldError { field: "targetOs", problem: Problem::NotArrayOf("ios aos pc web mac") };
-    let named: Vec<String> = systems.map_or(Ok(Vec::new()), serde_json::from_str).map_err(|_| unknown)?;
+    let named: Option<Vec<String>> =
+        serde_json::from_str(&json::strict(systems.unwrap_or("null"))).map_err(|_| unknown)?;
+    let named = named.unwrap_or_default();
     if named.iter().any(|it| SYSTEMS.iter().all(|(system, _)| it != system)) {
         return Err(unknown);
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::netease::error::{CallError, FieldError, Problem};
 use crate::netease::form::{Form, check_length};
-use crate::netease::{body, option};
+use crate::netease::{body, json, option};
 
 /// The message that the form describes. What only one of the calls can say has its default.
 pub(super) fn message(
@@ -63,14 +63,15 @@ pub(super) fn push(form: &Form) -> Result<Push, FieldError> {
 
 pub(super) fn payload(form: &Form) -> Result<String, FieldError> {
     let payload = form.text("payload", 2_048)?;
-    if !payload.is_empty() {
-        let json: Result<Value, _> = serde_json::from_str(&payload);
-        match json {
-            Ok(Value::Object(_)) => {}
-            Ok(_) | Err(_) => return Err(FieldError { field: "payload", problem: Problem::NotObject }),
-        }
+    if payload.is_empty() {
+        return Ok(payload);
     }
-    Ok(payload)
+    let payload = json::strict(&payload);
+    match serde_json::from_str(&payload) {
+        Ok(Value::Object(_)) => Ok(payload.into_owned()),
+        Ok(Value::Null) => Ok(String::new()),
+        Ok(_) | Err(_) => Err(FieldError { field: "payload", problem: Problem::NotObject }),
+    }
 }
 
 pub(in crate::netease) fn moderation(form: &Form) -> Result<Moderation, FieldError> {
@@ -88,7 +89,7 @@ pub(in crate::netease) fn moderation(form: &Form) -> Result<Moderation, FieldErr
 pub(super) fn check_forced(form: &Form, field: &'static str, max: usize) -> Result<(), FieldError> {
     let Some(list) = form.optional(field) else { return Ok(()) };
     let problem = |problem| Err(FieldError { field, problem });
-    match serde_json::from_str::<Vec<Value>>(list) {
+    match serde_json::from_str::<Option<Vec<Value>>>(&json::strict(list)).map(Option::unwrap_or_default) {
         Ok(list) if list.len() > max => problem(Problem::TooManyAccids { max }),
         Ok(list) if list.iter().all(|it| it.is_string() || it.is_number()) => Ok(()),
         Ok(_) | Err(_) => problem(Problem::NotAccids),

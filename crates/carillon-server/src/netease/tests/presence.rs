@@ -66,7 +66,7 @@ async fn a_list_that_is_wrong_is_refused() {
     assert_snapshot!(missing, @r#"{"code":414,"desc":"accids is empty"}"#);
     assert_snapshot!(status(&backend, "[]").await, @r#"{"code":414,"desc":"accids is empty"}"#);
     assert_snapshot!(
-        status(&backend, "['ann']").await,
+        status(&backend, "[ann]").await,
         @r#"{"code":414,"desc":"accids is not a JSON array of accids"}"#
     );
     assert!(status(&backend, &accids(100)).await.contains(r#""code":200"#));

@@ -229,7 +229,7 @@ async fn fields_that_mean_nothing_are_refused() {
 async fn what_is_json_must_be_json() {
     let backend = backend().await;
     for kind in ["1", "2", "3", "4", "6", "100"] {
-        let reply = send(&backend, &[("msgType", kind), ("attach", "{'msg':1}")]).await;
+        let reply = send(&backend, &[("msgType", kind), ("attach", "{msg:1}")]).await;
         assert_eq!(reply, r#"{"code":414,"desc":"attach is not JSON"}"#, "{kind}");
     }
     for bad in ["x", "{}", r#"{"type":4,"data":""}"#, r#"{"type":1}"#, r#"{"type":"1","data":"x"}"#] {

@@ -291,7 +291,7 @@ async fn json_is_what_rfc_8259_says_within_bounds_of_depth_and_of_numbers() {
     let body = async |body: &str| backend.send(&[("type", "100"), ("body", body)]).await;
     assert_snapshot!(body(&nested(100)).await, @r#"{"code":200,"timetag":1700000000000}"#);
     let refused = r#"{"code":414,"desc":"body is not JSON"}"#;
-    for bad in [&nested(101), "{'a':1}", "{a:1}", "{}/**/", "NaN", "1e999", "{\"a\":\"\0\"}", r#""\ud800""#] {
+    for bad in [&nested(101), "{a:1}", "{'a':True}", "{}/**/", "NaN", "1e999", "{\"a\":\"\0\"}", r#""\ud800""#] {
         assert_eq!(body(bad).await, refused, "{bad:?}");
     }
     assert_snapshot!(body(r#"{"a":"\u0000"}"#).await, @r#"{"code":200,"timetag":1700000000000}"#);
@@ -303,6 +303,34 @@ async fn json_is_what_rfc_8259_says_within_bounds_of_depth_and_of_numbers() {
         backend.send(&[("toAccids", &nested(128))]).await,
         @r#"{"code":414,"desc":"toAccids is not a JSON array of accids"}"#
     );
+}
+
+#[tokio::test]
+async fn texts_in_single_quotes_are_taken_as_callers_in_python_write_them() {
+    let backend = backend().await;
+    let fields = [
+        ("toAccids", "['bob']"),
+        ("body", r#"{'msg': 'it\'s "so"'}"#),
+        ("option", "{'push': false}"),
+        ("payload", "{'a': 'b'}"),
+    ];
+    assert_snapshot!(backend.send(&fields).await, @r#"{"code":200,"timetag":1700000000000}"#);
+    let sent = backend.sent();
+    let [message] = sent.as_slice() else { panic!("{sent:?}") };
+    let message = &message.message;
+    assert_eq!(message.content.original, r#"{"msg": "it's \"so\""}"#, "clients parse it strictly");
+    assert_eq!(message.content.elements, [Element::Text { text: r#"it's "so""#.into() }]);
+    assert_eq!((message.options.push, message.push.payload.as_str()), (false, r#"{"a": "b"}"#));
+}
+
+#[tokio::test]
+async fn an_object_that_is_null_is_not_given() {
+    let backend = backend().await;
+    let reply = backend.send(&[("option", "null"), ("payload", "null")]).await;
+    assert_snapshot!(reply, @r#"{"code":200,"timetag":1700000000000}"#);
+    let sent = backend.sent();
+    let message = &sent[0].message;
+    assert_eq!((message.options, message.push.payload.as_str()), (CopyOptions::default(), ""));
 }
 
 #[tokio::test]

@@ -1,0 +1,106 @@
+//! JSON as backends write it: RFC 8259, and texts in single quotes as well.
+//!
+//! The vendor's own Python tool posts `str(dict)` as a message's body, which has them, so it can be taken for sure that its servers accept
+//! them. What is kept and handed out is the JSON that such a text means, because clients and readers of histories parse it strictly.
+
+use std::borrow::Cow;
+
+/// The same with double quotes. What is no JSON for another reason stays none.
+pub(super) fn strict(text: &str) -> Cow<'_, str> {
+    if !has_single_quotes(text) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    let mut quote = None;
+    let mut chars = text.chars();
+    while let Some(char) = chars.next() {
+        match (quote, char) {
+            (None, '\'' | '"') => {
+                quote = Some(char);
+                out.push('"');
+            }
+            (Some(open), close) if open == close => {
+                quote = None;
+                out.push('"');
+            }
+            (Some(_), '"') => out.push_str("\\\""),
+            (Some(_), '\\') => push_escape(chars.next(), &mut out),
+            (_, char) => out.push(char),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// What follows a backslash: two escapes are Python's only.
+fn push_escape(escaped: Option<char>, out: &mut String) {
+    match escaped {
+        Some('\'') => out.push('\''),
+        Some('x') => out.push_str("\\u00"),
+        other => {
+            out.push('\\');
+            out.extend(other);
+        }
+    }
+}
+
+/// Whether there is one outside of a text in double quotes: no strict JSON has that.
+fn has_single_quotes(text: &str) -> bool {
+    let (mut is_inside, mut is_escaped) = (false, false);
+    text.bytes().any(|byte| {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = is_inside,
+            b'"' => is_inside = !is_inside,
+            b'\'' => return !is_inside,
+            _ => {}
+        }
+        false
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn texts_in_single_quotes_get_double_ones() {
+        for (given, expected) in [
+            ("{'msg': 'hi'}", r#"{"msg": "hi"}"#),
+            // As Python writes what has a quote inside.
+            (r#"{'msg': "it's"}"#, r#"{"msg": "it's"}"#),
+            (r#"{'msg': 'it\'s "x"'}"#, r#"{"msg": "it's \"x\""}"#),
+            (r"['\\', '\n', '\x07', '\u4f60']", r#"["\\", "\n", "\u0007", "\u4f60"]"#),
+            ("['你好']", r#"["你好"]"#),
+        ] {
+            assert_eq!(strict(given), expected);
+            serde_json::from_str::<Value>(expected).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_is_no_json_otherwise_stays_none() {
+        for bad in ["it's", "'", "{'a':1", "{a:'b'}", "['a',]", "{'a': None}", r"['\x0']", "['a\\", "'a\"", "{'a':1}'"]
+        {
+            assert!(serde_json::from_str::<Value>(&strict(bad)).is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn strict_json_is_not_touched(texts in proptest::collection::vec(r#"['"\\a-c\n]{0,8}"#, 0..4)) {
+            let json = Value::from(texts).to_string();
+            prop_assert!(matches!(strict(&json), Cow::Borrowed(_)), "{json}");
+        }
+
+        #[test]
+        fn a_text_in_single_quotes_is_the_same_text(text in r#"['"\\a-c\n]{0,8}"#) {
+            let double = Value::from(text.as_str()).to_string();
+            let inside = double[1..double.len() - 1].replace('\'', "\\'").replace("\\\"", "\"");
+            let read: Value = serde_json::from_str(&strict(&format!("'{inside}'"))).unwrap();
+            prop_assert_eq!(read, Value::from(text));
+        }
+    }
+}
