@@ -28,7 +28,8 @@ use crate::http::own_task;
 pub(super) struct Call {
     pub(super) app: Arc<App>,
     pub(super) endpoint: Endpoint,
-    pub(super) body: Bytes,
+    /// The form, as it came.
+    pub(super) form: Bytes,
 }
 
 /// What a call is counted as where it has no operation.
@@ -46,6 +47,15 @@ pub(super) async fn answer(State(netease): State<Arc<Netease>>, request: Request
     let (code, response) = reply::respond(answer);
     netease.metrics.call(operation, code.into(), clock.monotonic_us() - started_us);
     response
+}
+
+/// The fields of a call: those of the query string, and then those of the body. The vendor's pages have them in the body, but
+/// there are backends that send all of them in the query, with no body at all.
+fn form(query: Option<&str>, body: Bytes) -> Bytes {
+    match query {
+        None | Some("") => body,
+        Some(query) => [query.as_bytes(), b"&", &body].concat().into(),
+    }
 }
 
 impl Netease {
@@ -73,8 +83,9 @@ impl Netease {
         }
         let id = request_id::of(&parts.headers)?;
         let body = read::read(body, &self.config, &*self.pipeline.clock).await?;
-        let identity = id.map(|id| Identity::new(id, path, &body));
-        let call = Call { app, endpoint, body };
+        let form = form(parts.uri.query(), body);
+        let identity = id.map(|id| Identity::new(id, path, &form));
+        let call = Call { app, endpoint, form };
         let task = own_task::spawn(async move {
             match identity {
                 Some(identity) => self.run_once(call, identity).await,
@@ -128,7 +139,7 @@ impl Netease {
 
     async fn run(&self, call: Call, key: Option<RequestKey>) -> Result<Bytes, CallError> {
         self.pipeline.charge(&call.app, call.endpoint.operation())?;
-        let form = Form::parse(&call.body, self.config.form_fields_max)?;
+        let form = Form::parse(&call.form, self.config.form_fields_max)?;
         match call.endpoint {
             Endpoint::UserCreate => user::create::run(self, &call.app, &form, key).await,
             Endpoint::UserRefreshToken => user::refresh_token::run(self, &call.app, &form, key).await,

@@ -1,6 +1,6 @@
 //! The header `RequestId`: what makes a call repeatable.
 //!
-//! The first answer is stored in the same commit as what the call did, together with a fingerprint of path and body. The
+//! The first answer is stored in the same commit as what the call did, together with a fingerprint of path and form. The
 //! signature's headers are no part of it: a repeat is signed anew.
 
 use carillon_core::port::{Answer, Remember};
@@ -38,12 +38,12 @@ pub(super) fn of(headers: &HeaderMap) -> Result<Option<String>, FieldError> {
 }
 
 impl Identity {
-    pub(super) fn new(id: String, path: &str, body: &[u8]) -> Self {
+    pub(super) fn new(id: String, path: &str, form: &[u8]) -> Self {
         let mut hash = Sha256::new();
         hash.update(path);
         // No path holds this byte, so the border is unambiguous.
         hash.update([0]);
-        hash.update(body);
+        hash.update(form);
         Self { id, fingerprint: hash.finalize().into() }
     }
 

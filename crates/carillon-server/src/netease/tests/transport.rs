@@ -80,6 +80,25 @@ async fn paths_beyond_the_two_hundredth_are_counted_together() {
 }
 
 #[tokio::test]
+async fn fields_may_be_in_the_query_string_which_is_read_before_the_body() {
+    let backend = Backend::new().await;
+    let post = async |path: &str, body: &'static str| backend.answer(backend.signed(path), body).await;
+    assert_snapshot!(
+        post("user/create.action?accid=zoe&name=Zo%C3%AB+Z&token=t", "").await,
+        @r#"{"code":200,"info":{"token":"t","accid":"zoe","name":"Zoë Z"}}"#
+    );
+    assert_snapshot!(
+        post("user/create.action?accid=ann", "accid=bob&name=Ann&token=t").await,
+        @r#"{"code":200,"info":{"token":"t","accid":"ann","name":"Ann"}}"#
+    );
+    assert_snapshot!(post("user/create.action?", "accid=").await, @r#"{"code":414,"desc":"accid is empty"}"#);
+    assert_snapshot!(
+        post("user/create.action?accid=%ff", "").await,
+        @r#"{"code":414,"desc":"request body is not UTF-8"}"#
+    );
+}
+
+#[tokio::test]
 async fn a_body_over_the_limit_is_refused() {
     let backend = Backend::new().await;
     let reply = async |len| backend.answer(backend.signed(SEND), "x".repeat(len)).await;
