@@ -233,17 +233,53 @@ async fn meet_the_end(free_bytes: impl Iterator<Item = u64>, message_bytes: usiz
             }
         }
         assert_eq!(refused, 3, "the disk ends");
+        assert!(matches!(store.writable(), Err(StoreError::Unknown(_))), "whoever asks is told");
         disk.make_room();
         // This one may still find the engine that failed, and has it opened again.
         let _ = sent.send(&store, message_bytes).await;
         for _ in 0..3 {
             sent.send(&store, message_bytes).await.unwrap();
         }
+        assert_eq!(store.writable(), Ok(()));
         sent.check(&store).await;
     }
     assert!(store.metrics().reopened.get() > 0);
     store.close().await;
     let store = open(&disk.store(), 0, &clock);
+    sent.check(&store).await;
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_failure_is_told_to_whoever_asks_for_a_while_and_an_engine_that_stays_shut_until_it_is_open() {
+    let Some(disk) = Disk::mount() else { return };
+    let clock = Arc::new(FakeClock::new(NOW_MS));
+    let store = open(&disk.store(), 0, &clock);
+    store.create_app(new_app("shop")).await.unwrap();
+    let mut sent = Sent { random: SeededRandom::new(1), acknowledged: Vec::new(), unknown: Vec::new(), tries: 0 };
+    sent.send(&store, 10_000).await.unwrap();
+    disk.leave(0);
+    while sent.send(&store, 10_000).await.is_ok() {}
+    assert!(matches!(store.writable(), Err(StoreError::Unknown(_))));
+    clock.advance_ms(10_000);
+    assert_eq!(store.writable(), Ok(()), "nobody may have tried since");
+
+    // What is in its place holds less than was synced, so it is not opened.
+    let (engine, aside) = (disk.store().join("db"), disk.store().join("aside"));
+    std::fs::rename(&engine, &aside).unwrap();
+    while sent.send(&store, 10_000).await.is_ok() {}
+    clock.advance_ms(3_600_000);
+    let shut = store.writable();
+    assert!(matches!(shut, Err(StoreError::Unknown(_) | StoreError::Damaged(_))), "{shut:?}");
+
+    disk.make_room();
+    if engine.exists() {
+        std::fs::remove_dir_all(&engine).unwrap();
+    }
+    std::fs::rename(&aside, &engine).unwrap();
+    let _ = sent.send(&store, 10_000).await;
+    sent.send(&store, 10_000).await.unwrap();
+    assert_eq!(store.writable(), Ok(()));
     sent.check(&store).await;
     store.close().await;
 }

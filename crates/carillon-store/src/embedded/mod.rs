@@ -11,6 +11,7 @@ mod config;
 mod conversation;
 mod db;
 mod facts;
+mod failing;
 mod format;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;

@@ -7,6 +7,7 @@ use carillon_core::port::{Clock, CreateError, OpenRoomError, StoreError};
 use super::config::EmbeddedConfig;
 use super::db::Slot;
 use super::facts::Facts;
+use super::failing::Failing;
 use super::heads::Heads;
 use super::home::Home;
 use super::messages::Messages;
@@ -25,6 +26,7 @@ pub(crate) struct Shared {
     pub(crate) config: EmbeddedConfig,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) space: Space,
+    pub(crate) failing: Failing,
     pub(crate) pace: Arc<Pace>,
     pub(crate) writeback: Writeback,
     pub(crate) facts: Facts,

@@ -18,6 +18,7 @@ use super::apply;
 use super::config::EmbeddedConfig;
 use super::db::{Db, Slot};
 use super::facts::Facts;
+use super::failing::Failing;
 use super::format::{self, Tag};
 use super::group::Group;
 use super::heads::Heads;
@@ -68,6 +69,7 @@ impl EmbeddedStore {
         removed.load(&db).map_err(|error| OpenError::Damaged(error.to_string()))?;
         let shared = Arc::new(Shared {
             slot: Slot::new(db),
+            failing: Failing::new(Arc::clone(&clock)),
             space: Space::new(home.path.clone(), config.reserve_bytes, Arc::clone(&clock)),
             pace,
             writeback,
@@ -435,7 +437,7 @@ impl Store for EmbeddedStore {
         if !self.threads.is_open() {
             return Err(StoreError::Closed);
         }
-        self.shared.space.check()
+        self.shared.failing.check().and_then(|()| self.shared.space.check())
     }
 
     async fn close(&self) {

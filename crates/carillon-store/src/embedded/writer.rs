@@ -106,7 +106,9 @@ impl Writer {
             self.apply(db, first, room)
         };
         if let Err(error) = &outcome {
-            tracing::error!(%error, "a group of writes failed: opening the storage engine again");
+            let path = self.shared.home.path.display();
+            tracing::error!(%error, %path, "a group of writes failed: opening the storage engine again");
+            self.shared.failing.failed(error);
             count_refused(&self.shared, "unknown", afters.len());
             self.fail();
         }
@@ -153,6 +155,7 @@ impl Writer {
             self.unsure = Some((state.groups + 1, told.of_rooms()));
             return (afters, Err(error));
         }
+        self.shared.failing.over();
         self.shared.home.synced.note(state.groups);
         let took_us = self.shared.clock.monotonic_us() - started_us;
         self.shared.metrics.commits.inc();
@@ -188,7 +191,13 @@ impl Writer {
     fn fail(&mut self) {
         self.state = None;
         if let Err(error) = self.ready() {
-            tracing::error!(%error, "the storage engine did not open again: trying with the next write");
+            let path = self.shared.home.path.display();
+            tracing::error!(
+                %error, %path,
+                "the storage engine did not open again: nothing is read or written until it does, which each write tries; see \
+                 to the disk, and restart the server where that does not help"
+            );
+            self.shared.failing.shut(&error);
         }
     }
 
@@ -229,6 +238,7 @@ impl Writer {
             of_rooms.iter().for_each(|it| self.fanout.room(it));
         }
         self.state = state;
+        shared.failing.opened();
         shared.metrics.reopened.inc();
         tracing::info!("the storage engine is open again");
         Ok(())
