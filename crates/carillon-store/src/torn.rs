@@ -74,7 +74,7 @@ impl Written {
                 store.close().await;
                 Some(page.entries.len())
             }
-            Err(OpenError::Damaged(_)) => None,
+            Err(OpenError::Damaged { .. }) => None,
             Err(other) => panic!("{other}"),
         }
     }

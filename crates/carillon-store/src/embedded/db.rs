@@ -86,20 +86,54 @@ impl Slot {
 
 /// The engine's error on a read or write as the port words it.
 pub(crate) fn unknown(error: fjall::Error) -> StoreError {
-    if let fjall::Error::Storage(error @ fjall::LsmError::ChecksumMismatch { .. }) = &error {
+    if let fjall::Error::Storage(
+        // Of a block that is read, whichever of its bytes was flipped.
+        fjall::LsmError::ChecksumMismatch { .. }
+        | fjall::LsmError::Decompress(_)
+        | fjall::LsmError::InvalidTag(_)
+        | fjall::LsmError::InvalidTrailer
+        | fjall::LsmError::InvalidHeader(_),
+    ) = &error
+    {
         return StoreError::Damaged(error.to_string());
     }
     StoreError::Unknown(error.to_string())
 }
 
-impl From<fjall::Error> for OpenError {
-    fn from(error: fjall::Error) -> Self {
-        if let fjall::Error::JournalRecovery(error) = &error {
-            return Self::Damaged(error.to_string());
+/// Why the engine in `path` did not open.
+pub(crate) fn refused(path: &Path, error: &fjall::Error) -> OpenError {
+    let path = path.to_owned();
+    if matches!(error, fjall::Error::JournalRecovery(_) | fjall::Error::Unrecoverable) {
+        return OpenError::Damaged { path, error: format!("{error}. Restore a backup") };
+    }
+    OpenError::Engine { path, error: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use fjall::LsmError;
+
+    use super::*;
+
+    #[test]
+    fn a_block_that_makes_no_sense_is_damage_and_a_disk_that_fails_is_not() {
+        for error in [LsmError::InvalidHeader("Block"), LsmError::InvalidTrailer, LsmError::InvalidTag(("x", 1))] {
+            let error = unknown(fjall::Error::Storage(error));
+            assert!(matches!(error, StoreError::Damaged(_)), "{error}");
         }
-        if matches!(error, fjall::Error::Unrecoverable) {
-            return Self::Damaged(error.to_string());
+        let io = || std::io::Error::from(std::io::ErrorKind::ReadOnlyFilesystem);
+        assert!(matches!(unknown(fjall::Error::Storage(LsmError::Io(io()))), StoreError::Unknown(_)));
+        assert!(matches!(unknown(fjall::Error::Io(io())), StoreError::Unknown(_)));
+    }
+
+    #[test]
+    fn a_refusal_says_where_and_what_to_do() {
+        for error in [fjall::Error::Unrecoverable, fjall::Error::Storage(LsmError::Unrecoverable)] {
+            let refusal = refused(Path::new("/srv/store/db"), &error).to_string();
+            assert!(
+                refusal.contains(" in /srv/store/db ") && refusal.to_lowercase().contains("restore a backup"),
+                "{refusal}"
+            );
         }
-        Self::Engine(error.to_string())
     }
 }

@@ -31,10 +31,12 @@ pub enum OpenError {
     BadFormat(PathBuf),
     #[error("{path}: {error}", path = path.display())]
     Io { path: PathBuf, error: std::io::Error },
-    #[error("the storage engine did not open: {0}")]
-    Engine(String),
-    #[error("a journal or record is damaged: {0}")]
-    Damaged(String),
+    #[error("{0} is missing: restore the whole directory from a backup; nothing was changed")]
+    Missing(String),
+    #[error("the storage engine in {path} did not open: {error}. If the disk is well, a file is damaged: restore a backup", path = path.display())]
+    Engine { path: PathBuf, error: String },
+    #[error("a journal or record in {path} is damaged: {error}", path = path.display())]
+    Damaged { path: PathBuf, error: String },
 }
 
 pub(crate) struct Home {

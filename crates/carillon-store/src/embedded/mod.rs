@@ -7,6 +7,7 @@
 //! lies on disk is in `format`, `seal` and `record`.
 
 mod apply;
+mod complete;
 mod config;
 mod conversation;
 mod db;

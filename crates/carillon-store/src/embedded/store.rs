@@ -15,8 +15,9 @@ use carillon_core::port::{
 use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 
 use super::apply;
+use super::complete;
 use super::config::EmbeddedConfig;
-use super::db::{Db, Slot};
+use super::db::{self, Db, Slot};
 use super::facts::Facts;
 use super::failing::Failing;
 use super::format::{self, Tag};
@@ -58,15 +59,20 @@ impl EmbeddedStore {
     ) -> Result<Arc<Self>, OpenError> {
         let config = config.raised();
         let home = Home::open(path)?;
+        // A first start that was cut short leaves parts, too, and nothing in them.
+        if home.synced.any() {
+            complete::check(&home.engine())?;
+        }
         let pace = Arc::default();
-        let db = Db::open(&home.engine(), &config, &pace)?;
+        let damaged = |error| OpenError::Damaged { path: home.engine(), error };
+        let db = Db::open(&home.engine(), &config, &pace).map_err(|error| db::refused(&home.engine(), &error))?;
         let heads = Arc::new(Heads::new(config.heads_cache_accounts));
-        let state = State::load(&db, &config, &heads).map_err(|error| OpenError::Damaged(error.to_string()))?;
-        home.synced.lost(state.groups).map_or(Ok(()), |lost| Err(OpenError::Damaged(lost)))?;
+        let state = State::load(&db, &config, &heads).map_err(|error| damaged(error.to_string()))?;
+        home.synced.lost(state.groups).map_or(Ok(()), |lost| Err(damaged(lost)))?;
         let io = |error| OpenError::Io { path: path.into(), error };
         let writeback = Writeback::start(home.engine()).map_err(io)?;
         let removed = Removed::default();
-        removed.load(&db).map_err(|error| OpenError::Damaged(error.to_string()))?;
+        removed.load(&db).map_err(|error| damaged(error.to_string()))?;
         let shared = Arc::new(Shared {
             slot: Slot::new(db),
             failing: Failing::new(Arc::clone(&clock)),

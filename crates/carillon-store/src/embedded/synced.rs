@@ -30,6 +30,11 @@ impl Synced {
         Ok(Self { file, path, found })
     }
 
+    /// Whether the last run synced anything.
+    pub(crate) fn any(&self) -> bool {
+        self.found.is_some_and(|groups| groups > 0)
+    }
+
     /// What to tell where the engine holds `groups`, and that is not all of them.
     pub(crate) fn lost(&self, groups: u64) -> Option<String> {
         let found = self.found.filter(|found| *found > groups)?;

@@ -11,6 +11,7 @@ use carillon_core::model::{Broadcast, RoomCommitted};
 use carillon_core::port::{Fanout, StoreError};
 use tokio::sync::mpsc;
 
+use super::complete;
 use super::db::Db;
 use super::group::{Group, News, Told};
 use super::leftover::Leftovers;
@@ -213,6 +214,7 @@ impl Writer {
             shared.facts.forget_all();
             shared.senders.forget_all();
             shared.messages.clear();
+            complete::check(&shared.home.engine()).map_err(|error| StoreError::Unknown(error.to_string()))?;
             let db = Db::open(&shared.home.engine(), &shared.config, &shared.pace)
                 .map_err(|error| StoreError::Unknown(error.to_string()))?;
             let loaded = State::load(&db, &shared.config, &shared.heads)?;

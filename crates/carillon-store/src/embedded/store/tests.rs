@@ -220,6 +220,53 @@ async fn a_damaged_request_does_not_keep_the_others_from_being_trimmed() {
     assert!(store.shared.slot.get().unwrap().as_ref().unwrap().rest.prefix(expiries).next().is_none());
 }
 
+/// Everything below a directory: names, and what files hold.
+fn below(path: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(path).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.push((path.clone(), Vec::new()));
+            all.extend(below(&path));
+        } else {
+            all.push((path.clone(), std::fs::read(&path).unwrap()));
+        }
+    }
+    all.sort();
+    all
+}
+
+#[tokio::test]
+async fn a_directory_that_lacks_a_part_is_refused_by_its_name_and_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, aside) = (directory.path().join("store"), directory.path().join("aside"));
+    let store = open(&path);
+    store.create_app(new_app("shop")).await.unwrap();
+    send(&store).await.unwrap();
+    store.close().await;
+    drop(store);
+    for (part, expected) in [
+        ("db/version", "db/version is missing: restore"),
+        ("db/keyspaces/0/current", "db/keyspaces/0/current is missing"),
+        ("db/keyspaces/1/current", "db/keyspaces/1/current is missing"),
+        ("db/keyspaces/0", "db/keyspaces/0/current is missing"),
+        ("db/keyspaces/2", "1 of the 6 directories in"),
+        ("db", "db/version is missing"),
+    ] {
+        std::fs::rename(path.join(part), &aside).unwrap();
+        let before = below(&path);
+        let clock = Arc::new(FakeClock::new(NOW_MS));
+        let opened = EmbeddedStore::open(&path, EmbeddedConfig::default(), clock, Arc::<Heard>::default());
+        let Err(refusal) = opened else { panic!("it was opened without {part}") };
+        assert!(refusal.to_string().contains(expected), "{refusal}");
+        assert_eq!(below(&path), before, "without {part}");
+        std::fs::rename(&aside, path.join(part)).unwrap();
+    }
+    let store = open(&path);
+    assert_eq!(offsets(&store).await, [1]);
+    store.close().await;
+}
+
 #[tokio::test]
 async fn two_that_close_both_return_when_everything_is_done() {
     let directory = tempfile::tempdir().unwrap();
