@@ -47,7 +47,9 @@ impl Import {
         let id = fields.account(super::user_id(fields), ACCOUNTS_PARAMETER)?;
         let text = |field| {
             let text = fields.short_text(field, ACCOUNTS_PARAMETER, PROFILE_BYTES_MAX, PROFILE_TOO_LONG)?;
-            Ok(text.map(str::to_owned))
+            // Typed callers write both, and import an account each time that its user logs in. What was set by other calls
+            // must not go by that.
+            Ok(text.filter(|it| !it.is_empty()).map(str::to_owned))
         };
         let profile = ProfileChange { name: text("Nick")?, icon: text("FaceUrl")?, ..ProfileChange::default() };
         Ok(Self { id, profile })

@@ -24,7 +24,8 @@ async fn import_done_again_is_done_and_changes_what_it_gives() {
     let backend = Backend::new().await;
     backend.call(IMPORT, json!({ "UserID": "ann", "Nick": "Ann", "FaceUrl": "u" })).await;
     let first = backend.account("ann").await.unwrap();
-    for body in [json!({ "UserID": "ann" }), json!({ "UserID": "ann", "Nick": "Anna" })] {
+    let empty = json!({ "UserID": "ann", "Nick": "", "FaceUrl": "" });
+    for body in [json!({ "UserID": "ann" }), empty, json!({ "UserID": "ann", "Nick": "Anna" })] {
         assert_eq!(backend.call(IMPORT, body).await, r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}"#);
     }
     let account = backend.account("ann").await.unwrap();
