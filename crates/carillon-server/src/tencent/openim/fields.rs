@@ -62,7 +62,9 @@ pub(super) fn numbers(tencent: &Tencent, fields: Fields<'_>) -> Result<(Option<u
     let random = fields.number("MsgRandom", code::BAD_RANDOM)?.ok_or(missing)?;
     let mut drawn = [0; 4];
     tencent.pipeline.random.fill(&mut drawn);
-    Ok((given, given.unwrap_or(u32::from_le_bytes(drawn)), random))
+    // Typed callers read it into 32 bits with a sign.
+    let drawn = u32::from_le_bytes(drawn) >> 1;
+    Ok((given, given.unwrap_or(drawn), random))
 }
 
 /// `MsgBody` and `CloudCustomData`, which together are as long as a message may be.

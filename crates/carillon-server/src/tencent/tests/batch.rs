@@ -107,6 +107,17 @@ async fn the_administrator_sends_where_nobody_else_is_named() {
 }
 
 #[tokio::test]
+async fn a_sequence_number_that_is_drawn_fits_into_32_bits_with_a_sign() {
+    let backend = world(TencentConfig::default()).await;
+    for _ in 0..16 {
+        let reply: Value =
+            serde_json::from_str(&backend.call(BATCH, sample(json!({"MsgSeq": "absent"}))).await).unwrap();
+        let key = reply["MsgKey"].as_str().unwrap();
+        assert!(key.split('_').next().unwrap().parse::<i32>().is_ok(), "{key}");
+    }
+}
+
+#[tokio::test]
 async fn each_error_that_can_be_caused_has_its_code() {
     let backend = world(TencentConfig::default()).await;
     let many: Vec<String> = (0..501).map(|n| format!("u{n}")).collect();
