@@ -482,7 +482,10 @@ async fn who_is_in_a_room_of_an_app_that_is_gone_is_not_told_who_leaves_it() {
     LocalSet::new()
         .run_until(async {
             let (world, shard, room, _members) = with_members(3).await;
-            world.change_room(room, RoomChange::SetTellsPresence(true)).await;
+            for change in [RoomChange::SetTellsPresence(true), RoomChange::SetMuted(true)] {
+                // The second one is told of, with what the room is like by then.
+                world.change_room(room, change).await;
+            }
             shard.sort(shard.mailbox.look());
             world.pipeline.remove_app(world.app.id).await.unwrap();
             shard.sort(shard.mailbox.look());
