@@ -123,7 +123,7 @@ async fn a_connection_that_is_cut_leaves_no_task() {
             for _ in 0..100 {
                 tokio::task::yield_now().await;
             }
-            shard.look_after(u64::MAX, 0);
+            shard.look_after(u64::MAX, 0).await;
             assert!(shard.state.borrow().connections.is_empty());
             assert_eq!(shard.server.metrics.cuts.get(), 1);
             has_no_tasks(&shard).await;

@@ -1,4 +1,7 @@
-//! The time, for all connections of a shard at once: pings, tokens that end, closes that take too long.
+//! The time, for all connections of a shard: pings, tokens that end, closes that take too long; and what is due in rooms.
+//!
+//! It may be due for all of them at once, as where all came, or were lost, with a proxy in front of them. So it is done a
+//! [`Stretch`] at a time, and others are served meanwhile. Each is looked at as it is when it has its turn.
 
 use std::rc::Rc;
 
@@ -9,6 +12,12 @@ use crate::protocol::code::Close;
 
 const TICK_US_MAX: u64 = 1_000_000;
 const TICK_US_MIN: u64 = 10_000;
+
+/// As much as is done before others have their turn: about half a millisecond.
+pub(super) struct Stretch {
+    looks: usize,
+    acts: usize,
+}
 
 /// What is due for a connection.
 enum Due {
@@ -25,29 +34,59 @@ impl Shard {
         let tick_us = (shortest_us / 4).clamp(TICK_US_MIN, TICK_US_MAX);
         loop {
             clock.sleep_until_us(clock.monotonic_us() + tick_us).await;
-            self.look_after(clock.monotonic_us(), clock.now_ms());
+            self.look_after(clock.monotonic_us(), clock.now_ms()).await;
         }
     }
 
-    pub(super) fn look_after(&self, now_us: u64, now_ms: u64) {
+    pub(super) async fn look_after(&self, now_us: u64, now_ms: u64) {
         self.server.metrics.queue(self.place, self.mailbox.len());
         self.server.admission.tidy(now_us);
         self.state.borrow_mut().rates.tidy(now_us);
-        self.end_graces(now_us);
-        self.forget_returning(now_us);
-        self.tell_skipped(now_us, now_ms);
-        let config = &self.server.config;
-        for id in self.all() {
-            match self.with(id, |it| due(it, config, now_us, now_ms)) {
-                None | Some(Due::Nothing) => {}
-                Some(Due::Ping) => self.ping(id, now_us),
-                Some(Due::Close(close)) => self.close_and_send(id, close),
-                Some(Due::Cut) => {
+        let mut stretch = Stretch::begin();
+        while self.end_graces(now_us, &mut stretch) {
+            stretch.end().await;
+        }
+        for room in self.rooms_with_returning() {
+            while self.forget_returning(room, now_us, &mut stretch) {
+                stretch.end().await;
+            }
+        }
+        for (room, mut members) in self.rooms_that_skipped() {
+            while self.tell_skipped(room, &mut members, (now_us, now_ms), &mut stretch) {
+                stretch.end().await;
+            }
+        }
+        let mut place = 0;
+        while self.look_after_connections(&mut place, (now_us, now_ms), &mut stretch) {
+            stretch.end().await;
+        }
+    }
+
+    /// From a place on; whether there are more of them than fit into the stretch.
+    fn look_after_connections(&self, place: &mut usize, (now_us, now_ms): (u64, u64), stretch: &mut Stretch) -> bool {
+        while stretch.has_place() {
+            let (id, due) = {
+                let connections = &self.state.borrow().connections;
+                if *place >= connections.capacity() {
+                    return false;
+                }
+                stretch.look();
+                *place += 1;
+                let Some(it) = connections.get(*place - 1) else { continue };
+                (ConnId { place: *place - 1, serial: it.serial() }, due(it, &self.server.config, now_us, now_ms))
+            };
+            match due {
+                Due::Nothing => continue,
+                Due::Ping => self.ping(id, now_us),
+                Due::Close(close) => self.close_and_send(id, close),
+                Due::Cut => {
                     self.server.metrics.cuts.inc();
                     self.remove(id);
                 }
             }
+            stretch.act();
         }
+        true
     }
 
     fn ping(&self, id: ConnId, now_us: u64) {
@@ -56,6 +95,37 @@ impl Shard {
             it.pings.next_us = now_us + interval_us;
             it.ping(now_us);
         });
+    }
+}
+
+impl Stretch {
+    /// As many as are written to in a round of a room.
+    const ACTS: usize = 64;
+    /// Mostly nothing is due, and then it is the looks that take time.
+    const LOOKS: usize = 1_024;
+
+    pub(super) fn begin() -> Self {
+        Self { looks: Self::LOOKS, acts: Self::ACTS }
+    }
+
+    /// Lets others have their turn, and begins anew.
+    async fn end(&mut self) {
+        tokio::task::yield_now().await;
+        *self = Self::begin();
+    }
+
+    pub(super) fn has_place(&self) -> bool {
+        self.looks > 0 && self.acts > 0
+    }
+
+    /// Something was looked at.
+    pub(super) fn look(&mut self) {
+        self.looks = self.looks.saturating_sub(1);
+    }
+
+    /// Somebody was written to, or is gone.
+    pub(super) fn act(&mut self) {
+        self.acts = self.acts.saturating_sub(1);
     }
 }
 
@@ -76,3 +146,7 @@ fn due(connection: &Connection, config: &GatewayConfig, now_us: u64, now_ms: u64
     }
     if now_us >= connection.pings.next_us && !connection.is_opening() { Due::Ping } else { Due::Nothing }
 }
+
+#[cfg(test)]
+#[path = "tick_tests.rs"]
+mod tests;

@@ -16,6 +16,7 @@ use crate::format;
 use crate::rooms::Moved;
 use crate::server::Server;
 use crate::shard::Shard;
+use crate::shard::tick::Stretch;
 
 /// Accounts of one shard that count as there.
 #[derive(Default)]
@@ -241,22 +242,26 @@ impl Shard {
         }
     }
 
-    /// Lets those go who did not come back in time.
-    pub(in crate::shard) fn end_graces(&self, now_us: u64) {
-        loop {
+    /// Lets those go who did not come back in time; whether there are more of them than fit into the stretch.
+    pub(in crate::shard) fn end_graces(&self, now_us: u64, stretch: &mut Stretch) -> bool {
+        while stretch.has_place() {
             let due = {
                 let leaving = &mut self.state.borrow_mut().rooms.leaving;
                 let is_due = leaving.peek().is_some_and(|Reverse((until_us, ..))| *until_us <= now_us);
                 if is_due { leaving.pop() } else { None }
             };
-            let Some(Reverse((until_us, room, account))) = due else { return };
+            let Some(Reverse((until_us, room, account))) = due else { return false };
+            stretch.look();
+            // Who came back meanwhile is there.
             let gone =
                 self.change_room(room, |live| Some((live.is.clone()?, live.people.end_grace(account, until_us)?)));
             if let Some(Some((is, person))) = gone {
                 self.report(room);
                 self.tell_moved(&is, &person.who, person.tells, false);
+                stretch.act();
             }
         }
+        true
     }
 
     /// Tells those members that somebody came or went, if the room does that; `None` for all. Of an app that is gone all

@@ -14,6 +14,7 @@ use super::subscribe::room_of;
 use crate::protocol::Encoding;
 use crate::protocol::code::Close;
 use crate::rooms::RoomMail;
+use crate::shard::tick::Stretch;
 use crate::shard::waiting::Brings;
 use crate::shard::{ConnId, Shard, State};
 use crate::ws::write::wire;
@@ -135,12 +136,16 @@ impl Returning {
         self.left.retain(|it, _| account.is_some_and(|out| out != *it));
     }
 
-    /// Forgets what is too old.
-    pub(super) fn forget(&mut self, now_us: u64, kept_us: u64) {
+    /// Forgets what is too old; whether there is more of it than fits into the stretch.
+    fn forget(&mut self, now_us: u64, kept_us: u64, stretch: &mut Stretch) -> bool {
         while self.kept.front().is_some_and(|(at_us, _)| at_us.saturating_add(kept_us) <= now_us) {
             self.forget_oldest();
         }
         while let Some((_, account)) = self.ends.front().copied().filter(|(until_us, _)| *until_us <= now_us) {
+            if !stretch.has_place() {
+                return true;
+            }
+            stretch.look();
             self.ends.pop_front();
             if let Some(of_account) = self.left.get_mut(&account) {
                 of_account.retain(|it| it.until_us > now_us);
@@ -149,6 +154,7 @@ impl Returning {
                 }
             }
         }
+        false
     }
 }
 
@@ -172,16 +178,18 @@ impl Shard {
         high_return_s.saturating_mul(1_000_000)
     }
 
-    pub(in crate::shard) fn forget_returning(&self, now_us: u64) {
-        let due: Vec<RoomKey> = {
-            let state = self.state.borrow();
-            let rooms = state.rooms.by_key.iter().filter(|(_, room)| !room.returning.is_empty());
-            rooms.map(|(key, _)| *key).collect()
-        };
-        for key in due {
-            let kept_us = self.return_us(key);
-            self.change_room(key, |room| room.returning.forget(now_us, kept_us));
-        }
+    /// The rooms to which somebody may come back.
+    pub(in crate::shard) fn rooms_with_returning(&self) -> Vec<RoomKey> {
+        let state = self.state.borrow();
+        let rooms = state.rooms.by_key.iter().filter(|(_, room)| !room.returning.is_empty());
+        rooms.map(|(key, _)| *key).collect()
+    }
+
+    /// Forgets who does not come back to a room in time, and what for; whether there are more than fit into the stretch.
+    pub(in crate::shard) fn forget_returning(&self, room: RoomKey, now_us: u64, stretch: &mut Stretch) -> bool {
+        stretch.look();
+        let kept_us = self.return_us(room);
+        self.change_room(room, |room| room.returning.forget(now_us, kept_us, stretch)) == Some(true)
     }
 
     /// Hands to a connection that was told that it is in the room what it missed.
