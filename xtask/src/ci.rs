@@ -55,6 +55,7 @@ const STEPS: &[Step] = &[
     Step { name: "build", group: Group::Suites, run: |root| cargo(root, &["build", "--release"]) },
     Step { name: "sdk-js", group: Group::Suites, run: |root| suite(root, "js/run.sh") },
     Step { name: "sdk-python", group: Group::Suites, run: |root| suite(root, "python/run.sh") },
+    Step { name: "sdk-go", group: Group::Suites, run: |root| suite(root, "go/run.sh") },
     Step { name: "churn", group: Group::Suites, run: |root| suite(root, "churn/run.sh") },
     Step { name: "strace", group: Group::Suites, run: |root| suite(root, "strace/run.sh") },
     Step { name: "fuzz", group: Group::Fuzzing, run: fuzz::quick },

@@ -3,7 +3,7 @@
 use super::Problem;
 use super::tree::{File, Tree};
 
-const ENDINGS: &[&str] = &[".rs", ".py", ".js", ".mjs", ".sh"];
+const ENDINGS: &[&str] = &[".rs", ".py", ".js", ".mjs", ".go", ".sh"];
 
 pub(super) fn check(tree: &Tree) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -34,8 +34,8 @@ fn first_test_line(file: &File) -> usize {
 }
 
 fn sleeps(line: &str, is_shell: bool) -> bool {
-    let word = "sleep";
-    line.match_indices(word).any(|(at, _)| {
+    let names = ["sleep", "Sleep"];
+    names.iter().flat_map(|word| line.match_indices(word)).any(|(at, word)| {
         let before = line[..at].chars().next_back();
         let starts = !before.is_some_and(|c| c.is_alphanumeric() || c == '_');
         let after = line[at + word.len()..].chars().next();
@@ -53,13 +53,20 @@ mod tests {
         let tree = Tree::of(&[
             ("tests/it/a.rs", &format!("    tokio::time::{call}(second).await;\n")),
             ("tests/sdk/a.py", &format!("import time\ntime.{call}(1)\n")),
+            ("tests/sdk/a_test.go", concat!("func a() { time.Sle", "ep(second) }\n")),
             ("tests/sdk/a.sh", &format!("# {call} 1\n{call} 1\n")),
             ("crates/x/src/a.rs", &format!("fn a() {{ {call}(1) }}\n#[cfg(test)]\nmod tests {{\n{call}(1)\n}}\n")),
             ("tests/it/b.rs", &format!("clock.{call}_until(t);\n// {call}(1)\n")),
         ]);
         let found: Vec<(String, usize)> =
             check(&tree).into_iter().map(|problem| (problem.path, problem.line)).collect();
-        let expected = [("tests/it/a.rs", 1), ("tests/sdk/a.py", 2), ("tests/sdk/a.sh", 2), ("crates/x/src/a.rs", 4)];
+        let expected = [
+            ("tests/it/a.rs", 1),
+            ("tests/sdk/a.py", 2),
+            ("tests/sdk/a_test.go", 1),
+            ("tests/sdk/a.sh", 2),
+            ("crates/x/src/a.rs", 4),
+        ];
         assert_eq!(found, expected.map(|(path, line)| (path.to_owned(), line)));
     }
 }
