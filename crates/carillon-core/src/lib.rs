@@ -17,6 +17,7 @@ pub mod pipeline;
 pub mod port;
 pub mod prefix;
 pub mod room;
+pub mod seldom;
 pub mod turns;
 
 pub use id::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset, RoomNo};

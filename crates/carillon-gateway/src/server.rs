@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 
 use bytes::Bytes;
 use carillon_core::pipeline::Pipeline;
+use carillon_core::seldom::Seldom;
 use http::HeaderMap;
 use tokio::net::TcpStream;
 use tokio::sync::{oneshot, watch};
@@ -46,6 +47,16 @@ pub(crate) struct Server {
     pub(crate) admission: Arc<Admission>,
     pub(crate) streams: Arc<Sessions>,
     pub(crate) draining: watch::Sender<bool>,
+    store_failures: Seldom,
+}
+
+impl Server {
+    /// Logs that the store failed somebody, for some of those to whom it happens.
+    pub(crate) fn note_store(&self, whose: &'static str, error: &dyn std::fmt::Display) {
+        if let Some(left_out) = self.store_failures.pass(self.pipeline.clock.monotonic_us()) {
+            tracing::warn!(left_out, "{whose} failed because the store did: {error}");
+        }
+    }
 }
 
 /// A running gateway. Clones are the same gateway.
@@ -78,7 +89,9 @@ impl Gateway {
         let admission = Admission::new(config.clone(), metrics.clone());
         let streams = Sessions::new(&pipeline.random);
         let draining = watch::Sender::new(false);
-        let server = Server { hub, pipeline, config, metrics, version, verifiers, admission, streams, draining };
+        let store_failures = Seldom::default();
+        let server =
+            Server { hub, pipeline, config, metrics, version, verifiers, admission, streams, draining, store_failures };
         Self { server: Arc::new(server), threads: Arc::default() }
     }
 

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use carillon_core::pipeline::Pipeline;
 use carillon_core::port::Clock;
+use carillon_core::seldom::Seldom;
 use carillon_gateway::Gateway;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -115,6 +116,7 @@ impl Server {
                 metrics: wired.http_metrics.clone(),
                 clock: ports.clock.clone(),
                 streams: logins.clone(),
+                accept_failures: Seldom::default(),
             };
             listeners.spawn(listener.run(stopped.clone()));
         }

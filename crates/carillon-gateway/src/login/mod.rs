@@ -120,7 +120,7 @@ async fn by_claim(server: &Server, identity: &Identity) -> Result<Account, Denie
     check_app(&identity.app)?;
     let store = &server.pipeline.store;
     let read = || store.account(identity.app.id, &identity.account);
-    if let Some(account) = read().await.map_err(store_failed)? {
+    if let Some(account) = read().await.map_err(|error| store_failed(server, &error))? {
         return if account.voids(identity.made_ms) {
             Err(Denied::Error(ErrorCode::TOKEN_EXPIRED))
         } else {
@@ -130,7 +130,8 @@ async fn by_claim(server: &Server, identity: &Identity) -> Result<Account, Denie
     if !identity.creates_account && !identity.app.settings.create_unknown_accounts {
         return Err(Denied::Close(Close::INVALID_TOKEN));
     }
-    let void_before_ms = store.void_before(identity.app.id, &identity.account).await.map_err(store_failed)?;
+    let void_before_ms =
+        store.void_before(identity.app.id, &identity.account).await.map_err(|error| store_failed(server, &error))?;
     if is_void(identity.made_ms, void_before_ms) {
         return Err(Denied::Error(ErrorCode::TOKEN_EXPIRED));
     }
@@ -138,8 +139,10 @@ async fn by_claim(server: &Server, identity: &Identity) -> Result<Account, Denie
     match server.pipeline.create_account(&identity.app, command, None).await {
         Ok(account) => Ok(account),
         // Another connection of the account was quicker.
-        Err(Refusal::AccountExists(_)) => read().await.map_err(store_failed)?.ok_or(Denied::Error(ErrorCode::INTERNAL)),
-        Err(error) => Err(store_failed(error)),
+        Err(Refusal::AccountExists(_)) => {
+            read().await.map_err(|error| store_failed(server, &error))?.ok_or(Denied::Error(ErrorCode::INTERNAL))
+        }
+        Err(error) => Err(store_failed(server, &error)),
     }
 }
 
@@ -148,7 +151,13 @@ async fn by_static_token(server: &Server, token: &str, data: &LoginData) -> Resu
     let app = app_of(server, data.app.as_deref()).ok_or(invalid)?;
     check_app(&app)?;
     let id: AccountId = app.account_id(data.account.as_deref().unwrap_or_default()).map_err(|_| invalid)?;
-    let account = server.pipeline.store.account(app.id, &id).await.map_err(store_failed)?.ok_or(invalid)?;
+    let account = server
+        .pipeline
+        .store
+        .account(app.id, &id)
+        .await
+        .map_err(|error| store_failed(server, &error))?
+        .ok_or(invalid)?;
     let same: bool = account.token.expose().as_bytes().ct_eq(token.as_bytes()).into();
     if same && !token.is_empty() { Ok(account) } else { Err(invalid) }
 }
@@ -165,7 +174,7 @@ fn check_app(app: &App) -> Result<(), Denied> {
     if app.settings.disabled { Err(Denied::Close(Close::APP_DISABLED)) } else { Ok(()) }
 }
 
-fn store_failed(error: impl std::fmt::Display) -> Denied {
-    tracing::warn!(%error, "a login failed because the store did: {error}");
+fn store_failed(server: &Server, error: &dyn std::fmt::Display) -> Denied {
+    server.note_store("a login", error);
     Denied::Error(ErrorCode::INTERNAL)
 }

@@ -80,7 +80,7 @@ impl Shard {
             }
             Ok(_) => return,
             Err(error) => {
-                tracing::warn!(%error, "a connection could not be opened because the store failed: {error}");
+                self.server.note_store("a connection that was to be opened", &error);
                 self.answer(id, |it| it.reply(&Reply::failed(connect_id, ErrorCode::INTERNAL.into())));
                 return self.close_and_send(id, Close::SERVER_ERROR);
             }

@@ -143,7 +143,7 @@ impl Shard {
                 }
                 Err(Failed::Error(error)) => self.fail(id, command, error),
                 Err(Failed::Store(error)) => {
-                    tracing::warn!(%error, "a client's query failed because the store did: {error}");
+                    self.server.note_store("a client's query", &error);
                     self.fail(id, command, ErrorCode::INTERNAL);
                 }
             }

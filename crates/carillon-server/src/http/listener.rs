@@ -11,6 +11,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::ConnectInfo;
 use carillon_core::port::Clock;
+use carillon_core::seldom::Seldom;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -40,6 +41,7 @@ pub(crate) struct Listener {
     pub(crate) clock: Arc<dyn Clock>,
     /// Where connections go on that carry a stream.
     pub(crate) streams: Arc<Tasks>,
+    pub(crate) accept_failures: Seldom,
 }
 
 impl Listener {
@@ -146,7 +148,11 @@ impl Listener {
 
     async fn accept_failed(&self, error: &io::Error) {
         self.metrics.accept_errors.inc();
-        tracing::warn!(%error, "a connection was not accepted");
+        if let Some(left_out) = self.accept_failures.pass(self.clock.monotonic_us()) {
+            // "Too many open files" sounds as if it were about the disk.
+            let hint = "its clients wait; where it is for want of files, raise the limit (`ulimit -n`, LimitNOFILE)";
+            tracing::error!(%error, left_out, "a connection was not accepted: {hint}");
+        }
         self.clock.sleep_until_us(self.clock.monotonic_us() + ACCEPT_PAUSE_US).await;
     }
 }

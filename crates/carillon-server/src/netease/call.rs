@@ -9,6 +9,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use carillon_core::decide::Refusal;
 use carillon_core::model::App;
+use carillon_core::port::StoreError;
 use http::Method;
 use tracing::{error, warn};
 
@@ -197,6 +198,15 @@ impl Netease {
         CallError::Busy
     }
 
+    /// What of a full disk is to be said, the store says once.
+    fn note_store(&self, operation: &'static str, error: &StoreError) {
+        if *error != StoreError::Full
+            && let Some(left_out) = self.store_failures.pass(self.pipeline.clock.monotonic_us())
+        {
+            warn!(operation, left_out, "a call of {operation} was answered with 500: {error}");
+        }
+    }
+
     /// Counts a failure by its cause, and logs those that are the server's own.
     fn note(&self, operation: &'static str, error: &CallError) {
         match error {
@@ -218,7 +228,7 @@ impl Netease {
             CallError::Refused(Refusal::TooManyCalls { operation, .. })
             | CallError::ToRoom(Refusal::TooManyCalls { operation, .. }) => self.metrics.limited(operation.name()),
             CallError::Refused(Refusal::Store(error)) | CallError::ToRoom(Refusal::Store(error)) => {
-                warn!(operation, "a call of {operation} was answered with 500: {error}")
+                self.note_store(operation, error);
             }
             CallError::Panicked => error!(operation, "a call of {operation} panicked and was answered with 500"),
             CallError::UnknownPath(_)

@@ -35,6 +35,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::any;
 use carillon_core::pipeline::Pipeline;
+use carillon_core::seldom::Seldom;
 
 pub(crate) use accid::parse as account_id;
 pub(crate) use auth::check_sum;
@@ -57,6 +58,7 @@ pub struct Netease {
     nonces: Nonces,
     running: Arc<Running>,
     unknown_paths: UnknownPaths,
+    store_failures: Seldom,
 }
 
 impl Netease {
@@ -64,7 +66,8 @@ impl Netease {
         let nonces = Nonces::new(config.nonces_max);
         let running = Arc::new(Running::new(config.requests_running_max));
         let unknown_paths = UnknownPaths::new(config.unknown_paths_max);
-        Self { pipeline, config, metrics, nonces, running, unknown_paths }
+        let store_failures = Seldom::default();
+        Self { pipeline, config, metrics, nonces, running, unknown_paths, store_failures }
     }
 }
 

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use carillon_core::AccountId;
 use carillon_core::decide::Refusal;
 use carillon_core::model::App;
+use carillon_core::port::StoreError;
 use http::Method;
 use serde_json::{Map, Value};
 use tracing::{error, warn};
@@ -131,7 +132,16 @@ impl Tencent {
     /// Logs the failure of a part of a call, if it is the server's own: the call itself does not fail.
     pub(super) fn note_part(&self, error: &CallError) {
         if let CallError::Refused(Refusal::Store(error)) = error {
-            warn!("a part of a call failed because the store did: {error}");
+            self.note_store("a part", error);
+        }
+    }
+
+    /// What of a full disk is to be said, the store says once.
+    fn note_store(&self, operation: &'static str, error: &StoreError) {
+        if *error != StoreError::Full
+            && let Some(left_out) = self.store_failures.pass(self.pipeline.clock.monotonic_us())
+        {
+            warn!(operation, left_out, "a call of {operation} failed because the store did: {error}");
         }
     }
 
@@ -148,7 +158,7 @@ impl Tencent {
             CallError::NotJson => self.metrics.refused("body_not_json"),
             CallError::Refused(Refusal::TooManyCalls { operation, .. }) => self.metrics.limited(operation.name()),
             CallError::Refused(Refusal::Store(error)) => {
-                warn!(operation, "a call of {operation} failed because the store did: {error}");
+                self.note_store(operation, error);
             }
             CallError::Panicked => error!(operation, "a call of {operation} panicked"),
             CallError::UnknownPath | CallError::Field(_) | CallError::Failed(_) | CallError::Refused(_) => {}

@@ -37,6 +37,7 @@ use axum::Router;
 use axum::routing::any;
 use carillon_core::failures::Failures;
 use carillon_core::pipeline::Pipeline;
+use carillon_core::seldom::Seldom;
 
 pub use config::TencentConfig;
 pub(crate) use login::Login;
@@ -61,6 +62,7 @@ pub struct Tencent {
     failures: Failures<Option<IpAddr>>,
     unknown_paths: UnknownPaths,
     quota: Quota,
+    store_failures: Seldom,
 }
 
 impl Tencent {
@@ -73,7 +75,8 @@ impl Tencent {
         let signatures = Arc::new(Signatures::new(config.signatures_kept_max));
         let failures = Failures::new(config.failed_signatures_per_minute_max, config.failed_signatures_max);
         let unknown_paths = UnknownPaths::new(config.unknown_paths_max);
-        Self { pipeline, config, metrics, signatures, failures, unknown_paths, quota: Quota::default() }
+        let (quota, store_failures) = (Quota::default(), Seldom::default());
+        Self { pipeline, config, metrics, signatures, failures, unknown_paths, quota, store_failures }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use carillon_core::port::{Clock, CreateError, OpenRoomError, StoreError};
+use carillon_core::seldom::Seldom;
 
 use super::config::EmbeddedConfig;
 use super::db::Slot;
@@ -35,6 +36,7 @@ pub(crate) struct Shared {
     pub(crate) senders: Senders,
     pub(crate) removed: Removed,
     pub(crate) metrics: Arc<StoreMetrics>,
+    pub(crate) damage: Seldom,
 }
 
 impl Shared {
@@ -44,7 +46,11 @@ impl Shared {
             && let Some(StoreError::Damaged(what)) = error.of_store()
         {
             self.metrics.damaged.inc();
-            tracing::error!(%what, "a stored record is damaged and was not served");
+            // One damaged block holds many records.
+            if let Some(left_out) = self.damage.pass(self.clock.monotonic_us()) {
+                let path = self.home.path.display();
+                tracing::error!(%what, %path, left_out, "a stored record is damaged and was not served: restore a backup");
+            }
         }
         outcome
     }

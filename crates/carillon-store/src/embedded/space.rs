@@ -37,7 +37,8 @@ impl Space {
             let free_bytes = self.free_bytes()?;
             let is_short = free_bytes < self.reserve_bytes;
             if is_short && !seen.is_short {
-                tracing::error!(free_bytes, reserve_bytes = self.reserve_bytes, "disk space is short: refusing writes");
+                let (path, reserve_bytes) = (self.path.display(), self.reserve_bytes);
+                tracing::error!(%path, free_bytes, reserve_bytes, "disk space is short: refusing writes until there is more");
             } else if !is_short && seen.is_short {
                 tracing::info!(free_bytes, "disk space is back: writing again");
             }

@@ -12,6 +12,7 @@ use carillon_core::port::{
     Change, Clock, Conversations, CopyPlace, CreateError, Fanout, HistoryPage, InboxPage, InboxPlan, InboxState,
     NewAccount, PageLimit, Remember, Remembered, Settled, Span, Store, StoreError, Trimmed, View,
 };
+use carillon_core::seldom::Seldom;
 use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 
 use super::apply;
@@ -86,6 +87,7 @@ impl EmbeddedStore {
             senders: Senders::new(config.senders_cache),
             removed,
             metrics: StoreMetrics::new(),
+            damage: Seldom::default(),
             config,
             clock,
         });

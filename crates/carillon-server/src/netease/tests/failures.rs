@@ -89,3 +89,44 @@ async fn a_call_whose_code_fails_is_answered_and_its_request_id_is_free_again() 
     assert_snapshot!(create().await, @r#"{"code":500,"desc":"server error"}"#);
     assert!(create().await.contains(r#""code":200"#));
 }
+
+/// What is logged on a thread, as text.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn calls_that_the_store_fails_do_not_fill_the_log() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+    let _logged_here = tracing::subscriber::set_default(subscriber);
+    let lines = || {
+        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        text.lines().filter(|line| line.contains("a call of")).count()
+    };
+    let data = tempfile::tempdir().unwrap();
+    let backend = embedded(data.path(), 0).await;
+    backend.create(&["ann", "bob"]).await;
+    backend.pipeline.store.close().await;
+    let backend = embedded(data.path(), BYTES_NEVER_FREE).await;
+    for _ in 0..9 {
+        writes(&backend).await;
+    }
+    assert_eq!(lines(), 0, "the store tells of a full disk, once");
+    backend.pipeline.store.close().await;
+    for _ in 0..9 {
+        writes(&backend).await;
+    }
+    assert_eq!(lines(), 1, "other failures are told of now and then");
+}
