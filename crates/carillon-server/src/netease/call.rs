@@ -21,7 +21,7 @@ use super::request_id::{self, Identity, RequestKey};
 use super::running::{self, Entry};
 use super::{Netease, auth, chatroom, history, msg, read, user};
 use crate::dialect::metrics::Repeat;
-use crate::dialect::unknown;
+use crate::dialect::{path, unknown};
 use crate::http::own_task;
 
 /// A call that was let in.
@@ -39,7 +39,7 @@ const NO_OPERATION: &str = "none";
 pub(super) async fn answer(State(netease): State<Arc<Netease>>, request: Request) -> Response {
     let clock = &netease.pipeline.clock;
     let started_us = clock.monotonic_us();
-    let endpoint = Endpoint::at(request.uri().path());
+    let endpoint = Endpoint::at(&path::merged(request.uri().path()));
     let operation = endpoint.map_or(NO_OPERATION, |it| it.operation().name());
     let answer = netease.clone().handle(request, endpoint).await;
     if let Err(error) = &answer {
@@ -62,7 +62,7 @@ fn form(query: Option<&str>, body: Bytes) -> Bytes {
 impl Netease {
     async fn handle(self: Arc<Self>, request: Request, endpoint: Option<Endpoint>) -> Result<Bytes, CallError> {
         let (parts, body) = request.into_parts();
-        let path = parts.uri.path();
+        let path = &*path::merged(parts.uri.path());
         if path == LIVENESS && matches!(parts.method, Method::GET | Method::HEAD) {
             return Ok(reply::json(&Done::new()));
         }

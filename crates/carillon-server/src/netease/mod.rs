@@ -71,11 +71,13 @@ impl Netease {
     }
 }
 
-/// Serves every path below `/nimserver`, with any method.
+/// Serves every path below `/nimserver`, with any method. A path that begins with two slashes is what a base address with a slash at its end
+/// makes.
 pub fn router(netease: Arc<Netease>) -> Router {
     Router::new()
         .route("/nimserver", any(call::answer))
         .route("/nimserver/", any(call::answer))
         .route("/nimserver/{*path}", any(call::answer))
+        .route("//nimserver/{*path}", any(call::answer))
         .with_state(netease)
 }

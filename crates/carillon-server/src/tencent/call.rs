@@ -22,7 +22,7 @@ use super::json::Fields;
 use super::reply;
 use super::service::Service;
 use super::{DIALECT, Tencent, account, auth, mute, openim, presence, profile, recentcontact};
-use crate::dialect::unknown;
+use crate::dialect::{path, unknown};
 use crate::http::body::{self, BodyError};
 use crate::http::own_task;
 use crate::http::peer::client_address;
@@ -49,7 +49,7 @@ const NO_OPERATION: &str = "none";
 pub(super) async fn answer(State(tencent): State<Arc<Tencent>>, request: Request) -> Response {
     let clock = &tencent.pipeline.clock;
     let started_us = clock.monotonic_us();
-    let endpoint = Endpoint::at(request.uri().path());
+    let endpoint = Endpoint::at(&path::merged(request.uri().path()));
     let service = endpoint.map_or(Service::Access, Endpoint::service);
     let operation = endpoint.map_or(NO_OPERATION, |it| it.operation().name());
     let answer = tencent.clone().handle(request, endpoint).await;
@@ -73,7 +73,7 @@ impl Tencent {
         let Some(endpoint) = endpoint else {
             // What strangers try is no sign of what a backend lacks.
             if app.is_ok() {
-                self.metrics.unknown_path(self.unknown_paths.label(&unknown::shown(parts.uri.path())));
+                self.metrics.unknown_path(self.unknown_paths.label(&unknown::shown(&path::merged(parts.uri.path()))));
             }
             return Err(CallError::UnknownPath);
         };

@@ -80,11 +80,13 @@ impl Tencent {
     }
 }
 
-/// Serves every path below `/v4`, with any method.
+/// Serves every path below `/v4`, with any method. A path that begins with two slashes is what a base address with a slash at its end
+/// makes.
 pub fn router(tencent: Arc<Tencent>) -> Router {
     Router::new()
         .route("/v4", any(call::answer))
         .route("/v4/", any(call::answer))
         .route("/v4/{*path}", any(call::answer))
+        .route("//v4/{*path}", any(call::answer))
         .with_state(tencent)
 }

@@ -80,6 +80,21 @@ async fn paths_beyond_the_two_hundredth_are_counted_together() {
 }
 
 #[tokio::test]
+async fn several_slashes_are_one_as_a_base_address_with_a_slash_at_its_end_makes_them() {
+    let backend = Backend::new().await;
+    for (slashes, accid) in [("/", "ann"), ("//", "bob")] {
+        let reply = backend.post(&format!("{slashes}user//create.action"), &[("accid", accid), ("token", "t")]).await;
+        assert_eq!(reply, format!(r#"{{"code":200,"info":{{"token":"t","accid":"{accid}","name":""}}}}"#));
+    }
+    let request = backend.signed("user/create.action").uri("//nimserver/user/create.action");
+    assert_snapshot!(backend.answer(request, "accid=ann").await, @r#"{"code":414,"desc":"already register"}"#);
+    assert_snapshot!(
+        backend.post("/user/nothing.action", &[]).await,
+        @r#"{"code":404,"desc":"/nimserver/user/nothing.action is not served here"}"#
+    );
+}
+
+#[tokio::test]
 async fn fields_may_be_in_the_query_string_which_is_read_before_the_body() {
     let backend = Backend::new().await;
     let post = async |path: &str, body: &'static str| backend.answer(backend.signed(path), body).await;

@@ -27,6 +27,17 @@ async fn an_unknown_path_is_answered_and_counted_where_the_caller_is_known() {
 }
 
 #[tokio::test]
+async fn several_slashes_are_one_as_a_base_address_with_a_slash_at_its_end_makes_them() {
+    let backend = Backend::new().await;
+    for (double, name) in [("//v4/", "ann"), ("/v4//", "bob"), ("//v4///", "eve")] {
+        let url = url(IMPORT, &signature(ADMIN)).replace("/v4/", double);
+        let reply = backend.answer(Request::post(url), json!({ "UserID": name }).to_string()).await;
+        assert_eq!(reply, r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}"#, "{double}");
+        assert!(backend.account(name).await.is_some());
+    }
+}
+
+#[tokio::test]
 async fn only_post_is_understood() {
     let backend = Backend::new().await;
     for request in
