@@ -65,6 +65,12 @@ impl Form {
         first.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
+    /// As [`Form::optional`], of a field that is a number or one of a few words: `null` is no such word, but what callers in
+    /// Java make of a value that they do not have.
+    pub(super) fn word(&self, field: &str) -> Option<&str> {
+        self.optional(field).filter(|text| *text != "null")
+    }
+
     /// The field's text of at most `max` characters, where it is there: empty where it is there and empty.
     pub(super) fn given(&self, field: &'static str, max: usize) -> Result<Option<String>, FieldError> {
         let Some((_, text)) = self.fields.iter().find(|(name, _)| name == field) else { return Ok(None) };
@@ -90,13 +96,13 @@ impl Form {
 
     /// A whole number; `None` where the field is absent.
     pub(super) fn number(&self, field: &'static str) -> Result<Option<u64>, FieldError> {
-        let Some(text) = self.optional(field) else { return Ok(None) };
+        let Some(text) = self.word(field) else { return Ok(None) };
         text.parse().map(Some).map_err(|_| FieldError { field, problem: Problem::NotNumber })
     }
 
     /// `None` where the field is absent.
     pub(super) fn boolean(&self, field: &'static str) -> Result<Option<bool>, FieldError> {
-        let Some(text) = self.optional(field) else { return Ok(None) };
+        let Some(text) = self.word(field) else { return Ok(None) };
         let value = boolean(text).ok_or(FieldError { field, problem: Problem::NotBoolean })?;
         Ok(Some(value))
     }
@@ -193,6 +199,14 @@ mod tests {
         assert_eq!(form.number("b"), Err(FieldError { field: "b", problem: Problem::NotNumber }));
         assert_eq!(form.number("c"), Err(FieldError { field: "c", problem: Problem::NotNumber }));
         assert_eq!(form.number("d"), Ok(None));
+    }
+
+    #[test]
+    fn null_is_nothing_but_where_a_field_is_any_text() {
+        let form = form("a=null&b=NULL");
+        assert_eq!((form.word("a"), form.word("b"), form.optional("a")), (None, Some("NULL"), Some("null")));
+        assert_eq!((form.number("a"), form.boolean("a")), (Ok(None), Ok(None)));
+        assert_eq!(form.text("a", 9), Ok("null".into()));
     }
 
     #[test]

@@ -104,13 +104,13 @@ fn content(kind: Kind, attach: &str) -> Result<Content, FieldError> {
 
 /// A whole number; callers that mean none send 0.
 fn subtype(form: &Form) -> Result<u32, FieldError> {
-    let Some(text) = form.optional("subType") else { return Ok(0) };
+    let Some(text) = form.word("subType") else { return Ok(0) };
     let number = text.parse().ok().filter(|number| *number <= Send::SUBTYPE_MAX);
     number.ok_or(FieldError { field: "subType", problem: Problem::NotSubtype })
 }
 
 pub(super) fn flag(form: &Form, field: &'static str, default: bool) -> Result<bool, FieldError> {
-    match form.optional(field) {
+    match form.word(field) {
         None => Ok(default),
         Some("0") => Ok(false),
         Some("1") => Ok(true),
@@ -120,7 +120,7 @@ pub(super) fn flag(form: &Form, field: &'static str, default: bool) -> Result<bo
 
 fn point(form: &Form, origin: Origin) -> Result<Option<model::Point>, FieldError> {
     let coordinate = |field| {
-        let Some(text) = form.optional(field) else { return Ok(None) };
+        let Some(text) = form.word(field) else { return Ok(None) };
         let number: Option<f64> = text.parse().ok().filter(|number: &f64| number.is_finite());
         number.map(Some).ok_or(FieldError { field, problem: Problem::NotCoordinate })
     };

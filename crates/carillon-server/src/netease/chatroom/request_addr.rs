@@ -20,7 +20,7 @@ pub(in crate::netease) async fn run(netease: &Netease, app: &App, form: &Form) -
     let no = super::id(form)?;
     let account = form.accid("accid")?;
     let problem = Problem::NotOneOf("1 2 3");
-    match form.optional("clienttype") {
+    match form.word("clienttype") {
         // Typed callers send 0 where they mean nothing.
         None | Some("0" | "1" | "2" | "3") => {}
         Some(_) => return Err(FieldError { field: "clienttype", problem }.into()),

@@ -105,7 +105,7 @@ pub(super) fn close_after(form: &Form) -> Result<Option<CloseAfter>, FieldError>
     if delay_s > Closing::DELAY_S_MAX {
         return Err(FieldError { field: DELAY, problem });
     }
-    let policy = match form.optional(POLICY) {
+    let policy = match form.word(POLICY) {
         None => return Ok(None),
         Some("0") => ClosingPolicy::Never,
         Some("1") => ClosingPolicy::AtTime,
@@ -117,7 +117,7 @@ pub(super) fn close_after(form: &Form) -> Result<Option<CloseAfter>, FieldError>
 
 /// Whether only those in charge change the room's queue; `None` where the call does not say.
 pub(super) fn queue_is_managed(form: &Form) -> Result<Option<bool>, FieldError> {
-    match form.optional("queuelevel") {
+    match form.word("queuelevel") {
         None => Ok(None),
         Some("0") => Ok(Some(false)),
         Some("1") => Ok(Some(true)),

@@ -58,7 +58,7 @@ fn parse(form: &Form) -> Result<Query, CallError> {
     let anchor_ms = form.number("timetag")?.unwrap_or(0);
     let limit = form.number("limit")?.filter(|limit| (1..=LIMIT_MAX).contains(limit));
     let limit = limit.ok_or(FieldError { field: "limit", problem: Problem::NotBetween { min: 1, max: LIMIT_MAX } })?;
-    let newest_first = form.optional("reverse") == Some("0") || newest_first(form)?;
+    let newest_first = form.word("reverse") == Some("0") || newest_first(form)?;
     let (from_ms, to_ms) = match (newest_first, anchor_ms) {
         // Nothing is older than zero: it stands for no anchor.
         (true, 0) => (0, u64::MAX),

@@ -51,7 +51,7 @@ fn parse(form: &Form) -> Result<HistoryQuery, CallError> {
 }
 
 pub(super) fn newest_first(form: &Form) -> Result<bool, FieldError> {
-    match form.optional("reverse") {
+    match form.word("reverse") {
         Some("1") => Ok(false),
         None | Some("2") => Ok(true),
         Some(_) => Err(FieldError { field: "reverse", problem: Problem::NotOneOf("1 2") }),
@@ -63,7 +63,7 @@ pub(super) fn newest_first(form: &Form) -> Result<bool, FieldError> {
 pub(super) fn kinds(form: &Form) -> Result<Vec<Kind>, FieldError> {
     const FIELD: &str = "type";
     const NOBODY_SENDS: [&str; 2] = ["5", "11"];
-    let Some(list) = form.optional(FIELD) else { return Ok(Vec::new()) };
+    let Some(list) = form.word(FIELD) else { return Ok(Vec::new()) };
     let problem =
         FieldError { field: FIELD, problem: Problem::NotOneOf("0 1 2 3 4 5 6 10 11 100, with commas between") };
     let kind = |name: &str| {

@@ -109,7 +109,7 @@ pub(super) fn sees(form: &Form, field: &'static str) -> Result<bool, FieldError>
 
 /// Whether the field is 1; absent, it is 0.
 pub(super) fn flag(form: &Form, field: &'static str) -> Result<bool, FieldError> {
-    match form.optional(field) {
+    match form.word(field) {
         None | Some("0") => Ok(false),
         Some("1") => Ok(true),
         Some(_) => Err(FieldError { field, problem: Problem::NotOneOf("0 1") }),

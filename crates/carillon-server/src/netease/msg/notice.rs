@@ -48,7 +48,7 @@ pub(super) fn notice(form: &Form, sender: AccountId, to: Recipients) -> Result<S
 
 /// Whether it is kept for who is offline.
 fn kept(form: &Form) -> Result<bool, FieldError> {
-    match form.optional("save") {
+    match form.word("save") {
         Some("1") => Ok(false),
         None | Some("2") => Ok(true),
         Some(_) => Err(FieldError { field: "save", problem: Problem::NotOneOf("1 2") }),

@@ -42,7 +42,7 @@ fn parse(form: &Form) -> Result<Withdraw, FieldError> {
 }
 
 fn at_any_age(form: &Form) -> Result<bool, FieldError> {
-    match form.optional("ignoreTime") {
+    match form.word("ignoreTime") {
         None => Ok(false),
         Some("1") => Ok(true),
         Some(_) => Err(FieldError { field: "ignoreTime", problem: Problem::NotOneOf("1") }),

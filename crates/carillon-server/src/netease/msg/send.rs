@@ -62,7 +62,7 @@ fn check_team_fields(form: &Form) -> Result<(), FieldError> {
 
 /// A whole number; callers that mean none send 0.
 fn subtype(form: &Form) -> Result<u32, FieldError> {
-    let Some(text) = form.optional("subType") else { return Ok(0) };
+    let Some(text) = form.word("subType") else { return Ok(0) };
     let number = text.parse().ok().filter(|number| *number <= Send::SUBTYPE_MAX);
     number.ok_or(FieldError { field: "subType", problem: Problem::NotSubtype })
 }

@@ -226,6 +226,16 @@ async fn fields_that_mean_nothing_are_refused() {
 }
 
 #[tokio::test]
+async fn what_is_null_is_not_given() {
+    let backend = backend().await;
+    let names =
+        ["subType", "resendFlag", "skipHistory", "route", "abandonRatio", "highPriority", "ignoreMute", "antispam"];
+    let fields: Vec<_> = names.into_iter().chain(["locX", "chatMsgPriority"]).map(|it| (it, "null")).collect();
+    let reply = send(&backend, &fields).await;
+    assert!(reply.starts_with(r#"{"code":200,"desc":{"#), "{reply}");
+}
+
+#[tokio::test]
 async fn what_is_json_must_be_json() {
     let backend = backend().await;
     for kind in ["1", "2", "3", "4", "6", "100"] {

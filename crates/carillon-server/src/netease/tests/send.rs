@@ -94,6 +94,27 @@ async fn fields_that_are_wrong_are_named() {
 }
 
 #[tokio::test]
+async fn what_is_null_is_not_given_but_where_a_field_is_any_text() {
+    let backend = backend().await;
+    let names =
+        ["option", "payload", "antispam", "subType", "forcepushlist", "forcepushall", "markRead", "checkFriend"];
+    let fields: Vec<_> =
+        names.into_iter().chain(["useYidun", "msgSenderNoSense", "ext"]).map(|it| (it, "null")).collect();
+    let reply = send(&backend, &fields).await;
+    assert!(reply.starts_with(r#"{"code":200,"#), "{reply}");
+    assert_eq!(backend.sent()[0].message.ext, "null");
+    let history = [("from", "ann"), ("to", "bob"), ("endtime", "1700000000000"), ("limit", "1")];
+    let history = [history.as_slice(), &[("begintime", "null"), ("reverse", "null"), ("type", "null")]].concat();
+    let reply = backend.post("history/querySessionMsg.action", &history).await;
+    assert!(reply.starts_with(r#"{"code":200,"size":1,"#), "{reply}");
+    let account = [("accid", "zoe"), ("gender", "null"), ("token", "t")];
+    assert_snapshot!(
+        backend.post("user/create.action", &account).await,
+        @r#"{"code":200,"info":{"token":"t","accid":"zoe","name":""}}"#
+    );
+}
+
+#[tokio::test]
 async fn what_only_this_call_can_say_is_stored_with_the_message() {
     let backend = backend().await;
     let custom = r#"{"type":1,"data":"judge this"}"#;

@@ -42,7 +42,7 @@ async fn change(
 
 /// `None` where it is absent, or empty: a gender is no text that could be cleared.
 fn gender(form: &Form) -> Result<Option<Gender>, FieldError> {
-    match form.optional("gender") {
+    match form.word("gender") {
         None => Ok(None),
         Some("0") => Ok(Some(Gender::Unknown)),
         Some("1") => Ok(Some(Gender::Male)),
