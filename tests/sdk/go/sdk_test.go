@@ -145,6 +145,25 @@ func TestATokenIsRenewedInTimeWithoutABreak(t *testing.T) {
 	})
 }
 
+func TestWhoRenewsWithAnEndedTokenIsAskedForAnother(t *testing.T) {
+	inEachEncoding(t, func(t *testing.T, encoding string) {
+		s := startServer(t, unlimited)
+		sender, name := s.account(), s.account()
+		lives := make(chan time.Duration, 2)
+		lives <- -time.Minute
+		lives <- hour
+		getToken := func() (string, error) { return token(name, <-lives), nil }
+		it := connected(t, login{encoding: encoding, url: s.url, token: token(name, time.Second), getToken: getToken})
+		seen := len(it.events.all())
+		it.next("subscribed inbox", seen)
+		if code := it.next("connecting", seen).code; code != 3005 {
+			t.Errorf("code %d", code)
+		}
+		s.send(sender, "after the renewal", name)
+		it.hasAllOnce(1)
+	})
+}
+
 func TestWhoComesWithAnExpiredTokenIsAskedForAnother(t *testing.T) {
 	inEachEncoding(t, func(t *testing.T, encoding string) {
 		s := startServer(t, unlimited)

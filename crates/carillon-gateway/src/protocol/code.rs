@@ -30,8 +30,6 @@ impl ErrorCode {
     pub(crate) const BAD_REQUEST: Self = fail(107, "bad request");
     pub(crate) const NOT_AVAILABLE: Self = fail(108, "not available");
     pub(crate) const TOKEN_EXPIRED: Self = fail(109, "token expired");
-    /// As the answer to a refresh: after an error that is not temporary SDKs would stay away.
-    pub(crate) const NEW_TOKEN_EXPIRED: Self = retry(109, "token expired");
     pub(crate) const TOO_MANY_REQUESTS: Self = retry(111, "too many requests");
     pub(crate) const UNRECOVERABLE_POSITION: Self = fail(112, "unrecoverable position");
     pub(crate) const MESSAGE_NOT_FOUND: Self = fail(1000, "no such message");

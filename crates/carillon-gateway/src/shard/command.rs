@@ -125,7 +125,9 @@ impl Shard {
         Ok(Reply { presence_stats: Some(stats), ..Reply::to(command) })
     }
 
-    /// A new token for the same account puts off the connection's end.
+    /// A new token for the same account puts off the connection's end. No other one is answered with an error: SDKs stay away
+    /// for ever after one that is not temporary, and one of them hangs after one that is. Who is closed comes back, and asks its
+    /// app for a token then.
     fn refresh(&self, id: ConnId, command: u32, request: &RefreshRequest) {
         let about =
             |it: &mut Connection| (it.app(), it.account_id.clone(), it.client, it.signed_since_ms, it.is_anonymous);
@@ -136,11 +138,11 @@ impl Shard {
             Verdict::Anonymous { app: own, expires_ms } if is_anonymous && own.id == app => expires_ms,
             Verdict::Accepted(it) if !is_anonymous && it.app.id == app && it.account == account => {
                 if is_void(it.made_ms, signed_since_ms) {
-                    return self.fail(id, command, ErrorCode::NEW_TOKEN_EXPIRED);
+                    return self.close_and_send(id, Close::EXPIRED);
                 }
                 it.expires_ms
             }
-            Verdict::Expired => return self.fail(id, command, ErrorCode::NEW_TOKEN_EXPIRED),
+            Verdict::Expired => return self.close_and_send(id, Close::EXPIRED),
             Verdict::Accepted(_) | Verdict::Anonymous { .. } | Verdict::Invalid | Verdict::NotMine => {
                 return self.close_and_send(id, Close::INVALID_TOKEN);
             }
