@@ -36,7 +36,9 @@ impl Encoding {
             }
             Self::Protobuf => {
                 while !payload.is_empty() {
-                    commands.push(Command::decode_length_delimited(&mut payload).map_err(|_| Malformed)?);
+                    let mut command = Command::decode_length_delimited(&mut payload).map_err(|_| Malformed)?;
+                    command.forget_nulls();
+                    commands.push(command);
                     check_count(&commands, max)?;
                 }
             }
@@ -67,6 +69,7 @@ fn check_count(commands: &[Command], max: usize) -> Result<(), Malformed> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::command::{ConnectRequest, RpcRequest, SubscribeRequest};
     use super::super::reply::{Failure, RpcResult};
     use super::*;
 
@@ -91,6 +94,25 @@ mod tests {
         let both = [bytes.clone(), bytes].concat();
         assert_eq!(Encoding::Protobuf.decode(&both, 2).unwrap(), [command.clone(), command.clone()]);
         assert_eq!(Encoding::Json.decode(br#"{"id":7,"refresh":{}}"#, 1).unwrap(), [command]);
+    }
+
+    #[test]
+    fn null_is_no_data_in_either_encoding() {
+        let json = br#"{"connect":{"data":null}} {"subscribe":{"data":null}} {"rpc":{"data":null}}"#;
+        let of = |data: &[u8]| {
+            let data = data.to_vec();
+            let connect = ConnectRequest { data: data.clone(), ..ConnectRequest::default() };
+            let subscribe = SubscribeRequest { data: data.clone(), ..SubscribeRequest::default() };
+            let rpc = RpcRequest { data, ..RpcRequest::default() };
+            [
+                Command { connect: Some(connect), ..Command::default() },
+                Command { subscribe: Some(subscribe), ..Command::default() },
+                Command { rpc: Some(rpc), ..Command::default() },
+            ]
+        };
+        let bytes = of(b" null").map(|it| it.encode_length_delimited_to_vec()).concat();
+        assert_eq!(Encoding::Json.decode(json, 3).unwrap(), of(b""));
+        assert_eq!(Encoding::Protobuf.decode(&bytes, 3).unwrap(), of(b""));
     }
 
     #[test]
