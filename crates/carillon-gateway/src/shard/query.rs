@@ -10,10 +10,12 @@ use carillon_core::Offset;
 use carillon_core::decide::Refusal;
 use carillon_core::model::RoomKey;
 use carillon_core::port::{PageLimit, StoreError};
+use prost::Message as _;
 
 use super::catch_up::publication;
 use super::connection::Connection;
 use super::{ConnId, Shard};
+use crate::config::GatewayConfig;
 use crate::envelope::INBOX;
 use crate::protocol::Reply;
 use crate::protocol::code::ErrorCode;
@@ -96,22 +98,30 @@ enum Turn {
     Never,
 }
 
-/// SDKs do not try again to leave a room, and close the connection instead: so as many more wait as it can be in.
-fn may_exceed(query: &Query, waiting: usize, (max, rooms_max): (usize, usize)) -> bool {
-    matches!(query, Query::Unsubscribe(_)) && waiting < max + rooms_max
+/// SDKs do not try again to leave a room, and close the connection instead; and who comes back enters all of its rooms at once,
+/// of which it hears nothing meanwhile. So as many more of these wait as it can be in, if they say no more than one frame could.
+fn may_exceed(query: &Query, waiting: &Commands, config: &GatewayConfig) -> bool {
+    let bytes = |it: &Query| if let Query::Subscribe(request) = it { request.encoded_len() } else { 0 };
+    let has_place = waiting.len() < config.commands_running_max + config.rooms_per_connection_max;
+    match query {
+        Query::Unsubscribe(_) => has_place,
+        Query::Subscribe(_) => {
+            has_place && bytes(query) + waiting.iter().map(|(_, it)| bytes(it)).sum::<usize>() <= config.frame_bytes_max
+        }
+        Query::History(_) | Query::Rpc(_) | Query::Presence(_) | Query::PresenceStats(_) => false,
+    }
 }
 
 impl Shard {
     /// Runs the command once those before it are through.
     pub(super) fn ask(self: &Rc<Self>, id: ConnId, command: u32, query: Query) {
-        let max = self.server.config.commands_running_max;
-        let rooms_max = self.server.config.rooms_per_connection_max;
+        let config = &self.server.config;
         let turn = self.with(id, |it| match &mut it.commands {
             None => {
                 it.commands = Some(Box::default());
                 Turn::Now(query)
             }
-            Some(waiting) if waiting.len() + 1 < max || may_exceed(&query, waiting.len(), (max, rooms_max)) => {
+            Some(waiting) if waiting.len() + 1 < config.commands_running_max || may_exceed(&query, waiting, config) => {
                 waiting.push_back((command, query));
                 Turn::Later
             }

@@ -112,6 +112,29 @@ async fn to_leave_rooms_is_not_refused_while_commands_wait() {
     assert_eq!(answered(&mut ann, 5).await, [100, 101, 102, 103, 105].map(|id| (id, nothing.clone())));
 }
 
+#[tokio::test]
+async fn to_enter_rooms_is_not_refused_while_commands_wait_unless_it_says_too_much() {
+    let config = GatewayConfig {
+        shards: 1,
+        commands_running_max: 1,
+        rooms_per_connection_max: 5,
+        frame_bytes_max: 1_000,
+        ..GatewayConfig::default()
+    };
+    let world = World::with(config).await;
+    world.accounts(&["ann"]).await;
+    let mut ann = world.connected("ann", "phone").await;
+    let history = json!({"history": {"channel": "inbox", "limit": 1}});
+    let enter = |ext: usize| json!({"subscribe": {"channel": "room:1", "data": {"ext": "x".repeat(ext)}}});
+    world.store.hold();
+    say_all(&mut ann, &mut [history.clone(), enter(100), enter(700), history, enter(200), enter(10), enter(20)]);
+    assert_eq!(answered(&mut ann, 2).await, [(103, json!(111)), (104, json!(111))]);
+    world.store.let_pass(10);
+    let none = json!(102);
+    let answers = [(100, Value::Null), (101, none.clone()), (102, none.clone()), (105, none.clone()), (106, none)];
+    assert_eq!(answered(&mut ann, 5).await, answers);
+}
+
 /// Which commands the next answers are of, and their errors' codes.
 async fn answered(client: &mut Client, answers: usize) -> Vec<(u64, Value)> {
     let mut all = Vec::new();
