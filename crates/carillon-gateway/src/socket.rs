@@ -180,6 +180,23 @@ impl MemorySocket {
     }
 }
 
+#[cfg(test)]
+impl MemorySocket {
+    /// What waits to be read, and goes on waiting.
+    pub(crate) fn peek(&self) -> Vec<u8> {
+        self.incoming.with(|state| state.bytes.iter().copied().collect())
+    }
+
+    /// So many bytes may wait to be read from now on.
+    pub(crate) fn hold_at_most(&self, capacity: usize) {
+        let waker = self.incoming.with(|state| {
+            state.capacity = capacity;
+            state.writer.take()
+        });
+        waker.into_iter().for_each(Waker::wake);
+    }
+}
+
 impl Drop for MemorySocket {
     fn drop(&mut self) {
         self.incoming.close();
@@ -197,14 +214,12 @@ pub(crate) enum NotWritten {
 }
 
 #[derive(Debug)]
-struct Pipe {
-    state: Mutex<PipeState>,
-    capacity: usize,
-}
+struct Pipe(Mutex<PipeState>);
 
 #[derive(Debug, Default)]
 struct PipeState {
     bytes: VecDeque<u8>,
+    capacity: usize,
     closed: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
@@ -218,18 +233,18 @@ enum Side {
 
 impl Pipe {
     fn new(capacity: usize) -> Self {
-        Self { state: Mutex::default(), capacity }
+        Self(Mutex::new(PipeState { capacity, ..PipeState::default() }))
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut PipeState) -> T) -> T {
-        change(&mut self.state.lock().expect("no holder of this lock panics"))
+        change(&mut self.0.lock().expect("no holder of this lock panics"))
     }
 
     fn poll_ready(&self, context: &mut Context<'_>, side: Side) -> Poll<()> {
         self.with(|state| {
             let (ready, waker) = match side {
                 Side::Reader => (!state.bytes.is_empty(), &mut state.reader),
-                Side::Writer => (state.bytes.len() < self.capacity, &mut state.writer),
+                Side::Writer => (state.bytes.len() < state.capacity, &mut state.writer),
             };
             if ready || state.closed {
                 return Poll::Ready(());
@@ -267,7 +282,7 @@ impl Pipe {
             if state.closed {
                 return Err(NotWritten::Gone);
             }
-            if self.capacity.saturating_sub(state.bytes.len()) < bytes.len() {
+            if state.capacity.saturating_sub(state.bytes.len()) < bytes.len() {
                 return Err(NotWritten::Full);
             }
             state.bytes.extend(bytes);
@@ -282,7 +297,7 @@ impl Pipe {
             if state.closed {
                 return (Err(ErrorKind::BrokenPipe.into()), None);
             }
-            let room = self.capacity.saturating_sub(state.bytes.len()).min(bytes.len());
+            let room = state.capacity.saturating_sub(state.bytes.len()).min(bytes.len());
             if room == 0 && !bytes.is_empty() {
                 return (Err(ErrorKind::WouldBlock.into()), None);
             }

@@ -246,6 +246,14 @@ impl Client {
         lines
     }
 
+    /// What has come and waits, read by nobody: the messages that are whole, and how many bytes there are.
+    pub(crate) fn peek(&self) -> (Vec<Value>, usize) {
+        let mut bytes = self.socket.peek();
+        let (len, mut lines) = (bytes.len(), Vec::new());
+        while take_frame(&mut bytes, &mut lines) {}
+        (lines, len)
+    }
+
     /// The next message; a close is `{"close": code, "reason": …}`, and the end of the connection `null`.
     pub(crate) async fn next(&mut self) -> Value {
         while self.lines.is_empty() {
@@ -261,31 +269,7 @@ impl Client {
     }
 
     fn take_frame(&mut self) -> bool {
-        if self.bytes.len() < 2 {
-            return false;
-        }
-        let (start, len) = match self.bytes[1] {
-            126 if self.bytes.len() >= 4 => (4, u16::from_be_bytes([self.bytes[2], self.bytes[3]]).into()),
-            127 if self.bytes.len() >= 10 => {
-                (10, usize::try_from(u64::from_be_bytes(self.bytes[2..10].try_into().unwrap())).unwrap())
-            }
-            126 | 127 => return false,
-            len => (2, usize::from(len)),
-        };
-        if self.bytes.len() < start + len {
-            return false;
-        }
-        let frame: Vec<u8> = self.bytes.drain(..start + len).collect();
-        let payload = &frame[start..];
-        match frame[0] {
-            0x88 => {
-                let code = u16::from_be_bytes([payload[0], payload[1]]);
-                self.lines.push(json!({"close": code, "reason": String::from_utf8_lossy(&payload[2..])}));
-            }
-            0x8a => self.lines.push(json!({"ws_pong": String::from_utf8_lossy(payload)})),
-            _ => self.lines.extend(payload.split(|byte| *byte == b'\n').map(|it| serde_json::from_slice(it).unwrap())),
-        }
-        true
+        take_frame(&mut self.bytes, &mut self.lines)
     }
 
     /// Calls an rpc whose answer is what comes next; an error as its code and message.
@@ -312,6 +296,35 @@ impl Client {
         assert_ne!(close["reason"], "", "{close}");
         close["close"].as_u64().unwrap_or_else(|| panic!("no close but {close}"))
     }
+}
+
+/// Takes the messages of a frame that has come to its end.
+fn take_frame(bytes: &mut Vec<u8>, lines: &mut Vec<Value>) -> bool {
+    if bytes.len() < 2 {
+        return false;
+    }
+    let (start, len) = match bytes[1] {
+        126 if bytes.len() >= 4 => (4, u16::from_be_bytes([bytes[2], bytes[3]]).into()),
+        127 if bytes.len() >= 10 => {
+            (10, usize::try_from(u64::from_be_bytes(bytes[2..10].try_into().unwrap())).unwrap())
+        }
+        126 | 127 => return false,
+        len => (2, usize::from(len)),
+    };
+    if bytes.len() < start + len {
+        return false;
+    }
+    let frame: Vec<u8> = bytes.drain(..start + len).collect();
+    let payload = &frame[start..];
+    match frame[0] {
+        0x88 => {
+            let code = u16::from_be_bytes([payload[0], payload[1]]);
+            lines.push(json!({"close": code, "reason": String::from_utf8_lossy(&payload[2..])}));
+        }
+        0x8a => lines.push(json!({"ws_pong": String::from_utf8_lossy(payload)})),
+        _ => lines.extend(payload.split(|byte| *byte == b'\n').map(|it| serde_json::from_slice(it).unwrap())),
+    }
+    true
 }
 
 /// A client of any transport.

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::model::{Fate, First, Past, Sent};
 use super::saying::{ACCOUNTS, Expr, NAMES, Saying, To};
+use super::stalled::CAPACITY;
 use super::step::{Call, Own, ROOMS, Step};
 use super::{Heard, Sim};
 use crate::tests::room::FROM_BACKEND;
@@ -32,6 +33,15 @@ impl Answer {
     }
 }
 
+/// How the hub was told of a message.
+#[derive(Clone, Copy)]
+pub(super) struct Commit {
+    /// Its place among all that the hub was told of.
+    pub(super) place: u64,
+    /// How long it is as members get it, where one of them does not read.
+    pub(super) weight: usize,
+}
+
 /// A message as it is handed out.
 pub(super) struct Told {
     pub(super) saying: Saying,
@@ -39,6 +49,7 @@ pub(super) struct Told {
     /// Its number among those of the room.
     no: u64,
     pub(super) is_high: bool,
+    pub(super) commit: Commit,
     /// Of one that is sent again: its first time, and whether members know whether they had it.
     first: Option<(First, bool)>,
 }
@@ -47,9 +58,14 @@ impl Sim {
     pub(super) fn act(&mut self, step: Step) {
         match step {
             Step::Connect(client) => self.connect(client),
+            Step::Stall { client, capacity, reads_end } => self.stall(client, capacity, reads_end),
+            Step::Resume(client) => self.resume(client),
             Step::Cut(client) => {
                 self.clients[client] = None;
                 self.settle();
+                if self.is_stalled(client) {
+                    self.forsake();
+                }
                 self.model.cut(client);
             }
             Step::Enter { client, room, own } => self.enter(client, room, &own),
@@ -71,7 +87,7 @@ impl Sim {
         let it = &self.model.clients[client];
         let (name, device, was_on) = (NAMES[it.account], it.device, it.is_on);
         let address: IpAddr = [192, 0, 2, 1].into();
-        let connected = self.world.gateway.connect_memory(address, false, 1 << 20);
+        let connected = self.world.gateway.connect_memory(address, false, CAPACITY);
         let (socket, login) = connected.unwrap_or_else(|_| panic!("there is a place for it"));
         self.executor.spawn(login);
         let mut fresh = Client::new(socket);
@@ -142,6 +158,7 @@ impl Sim {
         let room = saying.room;
         let command = self.worded(client, &mut saying, says_to);
         let reply = self.ask(client, &command);
+        self.log.extend(self.world.overheard.take());
         if self.model.clients[client].seats[room].is_none() {
             match self.model.answer(&saying) {
                 Ok(id) => assert_eq!(reply["rpc"]["data"]["id"], id.to_string(), "{reply}"),
@@ -175,6 +192,7 @@ impl Sim {
             answers
         });
         self.settle();
+        self.log.extend(self.world.overheard.take());
         let mut sayings = Vec::new();
         for ((call, past), answer) in calls.into_iter().zip(pasts).zip(answers) {
             if let Call::Open { room, .. }
@@ -196,6 +214,9 @@ impl Sim {
                 (Call::Broadcast(saying), Answer::Broadcast(answer)) => self.broadcast(&saying, answer),
                 (Call::Open { room, on }, Answer::Done(answer)) => {
                     assert_eq!(answer, self.model.open(room, on));
+                    if answer.is_ok() {
+                        self.notice(room);
+                    }
                     if answer.is_ok() && !on {
                         self.turn_out(room, None, 2100);
                     }
@@ -203,16 +224,26 @@ impl Sim {
                 (Call::Mute { room, on }, Answer::Done(answer)) => {
                     assert_eq!(answer, Ok(()));
                     self.model.mute(room, on);
+                    self.notice(room);
                 }
                 (Call::Member { room, account, action }, Answer::Done(answer)) => {
                     let expected = self.model.act(room, account, action);
                     assert_eq!(answer, expected.clone().map(drop));
+                    if action == MemberAction::Kick && matches!(answer, Ok(()) | Err(Refusal::NotInRoom)) {
+                        self.close_stalled();
+                    }
+                    if answer.is_ok() {
+                        self.notice(room);
+                    }
                     if let Ok(Some(code)) = expected {
                         self.turn_out(room, Some(account), code);
                     }
                 }
                 (Call::Recall { room, .. }, Answer::Recalled(answer)) => {
                     assert_eq!(answer, Ok(self.model.recall(room, &past)));
+                    if answer == Ok(true) {
+                        self.notice(room);
+                    }
                 }
                 _ => unreachable!("each call has its answer"),
             }
@@ -274,7 +305,8 @@ impl Sim {
         match sent {
             Sent::New { is_high } => {
                 let no = self.model.commit(saying, id, is_high);
-                self.waiting.push(Told { saying: saying.clone(), id, no, is_high, first: None });
+                let commit = self.next_commit(id);
+                self.waiting.push(Told { saying: saying.clone(), id, no, is_high, commit, first: None });
             }
             Sent::Again(first, is_handed_out) => {
                 assert_eq!(first.id, id);
@@ -283,9 +315,18 @@ impl Sim {
                 }
                 let (is_known, no) = self.model.repeat(saying.room, id);
                 let (saying, is_high) = (first.saying.clone(), first.is_high);
-                self.waiting.push(Told { saying, id, no, is_high, first: Some((first, is_known)) });
+                let commit = self.next_commit(id);
+                self.waiting.push(Told { saying, id, no, is_high, commit, first: Some((first, is_known)) });
             }
         }
+    }
+
+    /// The hub was told of this message next.
+    fn next_commit(&mut self, id: u64) -> Commit {
+        let news = self.log.pop_front().expect("the hub is told of what is handed out");
+        assert_eq!(news.news.message().map(|it| it.id.0), Some(id), "in the order of commits");
+        self.commits += 1;
+        Commit { place: self.commits, weight: self.weight(&news) }
     }
 
     /// What was said in a room at once, and waits: of high priority first.
@@ -299,13 +340,21 @@ impl Sim {
 
     /// Compares what became of a message with what should have, member by member.
     fn tell(&mut self, told: &Told) {
-        let Told { saying, id, no, is_high, first } = told;
+        let Told { saying, id, no, is_high, commit: _, first } = told;
         let room = saying.room;
         let first = first.as_ref().map(|(first, is_known)| (first, *is_known));
         let is_noted = first.is_none_or(|(_, is_known)| is_known).then_some(*id);
         let mut outcomes = RoomOutcomes::default();
         for client in 0..self.clients.len() {
-            let outcome = match self.model.fate(client, saying, first) {
+            let fate = self.model.fate(client, saying, first);
+            if self.is_stalled(client) {
+                self.tell_stalled(told, &fate);
+                if matches!(fate, Fate::Offered) {
+                    self.model.offer(client, room, (is_noted, *no, *is_high), true);
+                }
+                continue;
+            }
+            let outcome = match fate {
                 Fate::Outside => continue,
                 Fate::Dropped(reason) => Outcome::Dropped(reason),
                 Fate::Offered => {
@@ -327,10 +376,15 @@ impl Sim {
             let away = (0..ACCOUNTS).filter(|it| accounts.contains(it) && !is_there(*it));
             away.for_each(|it| outcomes.count(account_no(it), Outcome::Dropped(DropReason::NotInRoom)));
         }
+        self.add(*id, &outcomes);
+    }
+
+    /// This became of a message, beside what is known already.
+    pub(super) fn add(&mut self, id: u64, outcomes: &RoomOutcomes) {
         self.delivered += outcomes.counts.delivered as u64;
         self.dropped.iter_mut().zip(outcomes.counts.dropped).for_each(|(sum, dropped)| *sum += dropped as u64);
-        let (all, is_changed) = self.records.entry(*id).or_default();
-        all.add(&outcomes);
+        let (all, is_changed) = self.records.entry(id).or_default();
+        all.add(outcomes);
         *is_changed = true;
     }
 
@@ -342,7 +396,11 @@ impl Sim {
                 continue;
             }
             if it.seats[room].is_some() {
-                assert_eq!(self.heard[client][room].pop_front(), Some(Heard::TurnedOut(code)), "client {client}");
+                if self.is_stalled(client) {
+                    self.turn_out_stalled(room, code);
+                } else {
+                    assert_eq!(self.heard[client][room].pop_front(), Some(Heard::TurnedOut(code)), "client {client}");
+                }
                 self.model.leave(client, room, (None, false));
             }
             self.model.rooms[room].shut_out(client);
@@ -390,7 +448,7 @@ async fn ask(world: &World, call: &Call, past: &Past, rooms: &[carillon_core::Ro
 }
 
 /// Accounts are made in the order of their names.
-fn account_no(account: usize) -> AccountNo {
+pub(super) fn account_no(account: usize) -> AccountNo {
     AccountNo::new(AppId(1), account as u64 + 1)
 }
 

@@ -36,7 +36,8 @@ impl Sim {
     pub(super) fn send_at_once(&mut self, sendings: Vec<Sending>) {
         let mut tried = self.try_all(sendings);
         let mut demoted = [false; ROOMS];
-        for news in self.world.overheard.take() {
+        self.log.extend(self.world.overheard.take());
+        while let Some(news) = self.log.front().cloned() {
             let (message, is_repeat) = match &news.news {
                 RoomNews::Message(message) => (message, false),
                 RoomNews::Repeat { message, .. } => (message, true),
@@ -61,7 +62,9 @@ impl Sim {
             let is_right = it.is_told || it.quiet.iter().flatten().any(|quiet| *quiet == it.answer);
             assert!(is_right, "{:?} was answered {:?} and not {:?}", it.saying, it.answer, it.quiet);
         }
+        self.stalled_at_once(true);
         (0..ROOMS).for_each(|room| self.tell_at_once(room));
+        self.stalled_at_once(false);
         let sent = tried.into_iter().filter(|it| it.is_told).map(|it| it.saying);
         self.model.sayings.extend(sent);
     }

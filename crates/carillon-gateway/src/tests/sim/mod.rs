@@ -1,6 +1,7 @@
 //! Rooms by chance: members come, say where they are, send, are told what is for all rooms, are muted, thrown out and cut off,
-//! and come back, while rooms are closed and opened, and many send at once; on real shards, the real pipeline and the memory engine. After every step
-//! what clients got, what was counted, who is there and what histories hold is compared with a [`model::Model`].
+//! and come back, while rooms are closed and opened, many send at once, and some stop reading for a while; on real shards, the
+//! real pipeline and the memory engine. After every step what clients got, what was counted, who is there and what histories
+//! hold is compared with a [`model::Model`].
 //!
 //! Everything runs on one thread and in one order, so a seed replays. `ROOM_SEEDS` sets how many are run, `ROOM_SEED` which
 //! one is first.
@@ -10,16 +11,17 @@ mod at_once;
 pub(super) mod executor;
 mod model;
 mod saying;
+mod stalled;
 mod step;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
-use carillon_core::model::{AppSettings, DropReason, Outcome, RoomKey, RoomOutcomes, RoomSettings};
+use carillon_core::model::{AppSettings, DropReason, Outcome, RoomCommitted, RoomKey, RoomOutcomes, RoomSettings};
 use carillon_core::port::{LiveRooms as _, MemberSpan, PageLimit, RoomSpan, Which, Whom};
 use carillon_core::{AccountNo, MessageId};
 use rand::rngs::StdRng;
@@ -29,6 +31,7 @@ use serde_json::{Value, json};
 use self::executor::Executor;
 use self::model::Model;
 use self::saying::{ACCOUNTS, NAMES};
+use self::stalled::Stalled;
 use self::step::{ROOMS, Step};
 use super::world::{Client, World};
 use crate::{GatewayConfig, shard};
@@ -55,6 +58,15 @@ struct Sim {
     replies: Vec<VecDeque<Value>>,
     /// What was said and is not compared yet.
     waiting: Vec<act::Told>,
+    /// What the hub was told of rooms and the model was not yet.
+    log: VecDeque<Arc<RoomCommitted>>,
+    /// How many messages that was so far.
+    commits: u64,
+    /// Who does not read.
+    stalled: Option<Stalled>,
+    closed_as_slow: u64,
+    /// What may have become of messages for one that was closed in this step.
+    unsure: Vec<(stalled::Copy, DropReason)>,
     /// Of all steps.
     delivered: u64,
     returned: u64,
@@ -67,14 +79,17 @@ struct Sim {
 impl Sim {
     fn new(seed: u64) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
+        // Whether there was room in the window of one that stops reading, nobody sees.
+        let has_stalled = rng.random_bool(0.4);
+        let limit = |limit: u32| if has_stalled { 0 } else { limit };
         let rooms = RoomSettings {
-            normal_per_s: rng.random_range(1..=20),
-            high_per_s: rng.random_range(1..=10),
+            normal_per_s: limit(rng.random_range(1..=20)),
+            high_per_s: limit(rng.random_range(1..=10)),
             high_per_room_s: rng.random_range(1..=10),
             unplaced_get_placed: rng.random_bool(0.5),
             grace_s: rng.random_range(0..4),
             resend_window_s: rng.random_range(5..600),
-            high_return_s: rng.random_range(0..5),
+            high_return_s: if has_stalled { 0 } else { rng.random_range(0..5) },
             ..RoomSettings::default()
         };
         let config = GatewayConfig {
@@ -83,6 +98,7 @@ impl Sim {
             sends_per_second_max: usize::MAX,
             ..GatewayConfig::default()
         };
+        let config = if has_stalled { patient(config, rng.random_range(200..3_000)) } else { config };
         let mut executor = Executor::new();
         let settings = AppSettings { rooms, ..AppSettings::default() };
         let world = Rc::new(executor.run(World::idle(config, settings, seed)));
@@ -102,9 +118,10 @@ impl Sim {
         let devices: Vec<_> = (0..ACCOUNTS).flat_map(|account| [(account, "phone"), (account, "tablet")]).collect();
         let (heard, replies) = devices.iter().map(|_| Default::default()).unzip();
         let clients = devices.iter().map(|_| None).collect();
-        let model = Model::new(rooms, rooms_made, devices);
+        let mut model = Model::new(rooms, rooms_made, devices);
+        model.has_stalled = has_stalled;
         let (delivered, returned, dropped, records, serial) = Default::default();
-        let waiting = Vec::new();
+        let (waiting, log, commits, stalled, closed_as_slow, unsure) = Default::default();
         Self {
             executor,
             world,
@@ -114,6 +131,11 @@ impl Sim {
             heard,
             replies,
             waiting,
+            log,
+            commits,
+            stalled,
+            closed_as_slow,
+            unsure,
             delivered,
             returned,
             dropped,
@@ -125,8 +147,8 @@ impl Sim {
     fn step(&mut self, trace: &RefCell<Vec<String>>) {
         let step = Step::random(&mut self.rng, &self.model, &mut self.serial);
         trace.borrow_mut().push(format!("{} ms: {step:?}", self.model.now_us / 1_000));
-        self.world.overheard.take();
         self.act(step);
+        self.end_step_of_stalled();
         self.model.end_step();
         self.check();
     }
@@ -137,7 +159,8 @@ impl Sim {
             self.executor.settle();
             let mut has_answered = false;
             for (at, place) in self.clients.iter_mut().enumerate() {
-                let Some(client) = place else { continue };
+                let is_stalled = self.stalled.as_ref().is_some_and(|it| it.client == at);
+                let Some(client) = place.as_mut().filter(|_| !is_stalled) else { continue };
                 let mut is_over = false;
                 for line in client.take_now() {
                     if line == json!({}) {
@@ -167,12 +190,15 @@ impl Sim {
             assert!(heard.iter().all(VecDeque::is_empty), "client {client} was told what is not for it: {heard:?}");
             assert!(self.replies[client].is_empty(), "client {client} was told: {:?}", self.replies[client]);
         }
+        self.log.extend(self.world.overheard.take());
+        assert!(self.log.is_empty(), "members were told of what did not happen: {:?}", self.log);
+        self.check_records();
+        assert!(self.unsure.is_empty(), "their records were asked");
         assert_eq!(self.world.metrics.delivered.get(), self.delivered, "what was delivered");
         assert_eq!(self.world.metrics.rooms.returned.get(), self.returned, "what was missed and handed out later");
         for reason in DropReason::ALL {
             assert_eq!(self.world.drops(reason), self.dropped[reason as usize], "what was dropped: {reason:?}");
         }
-        self.check_records();
         let seats = self.model.clients.iter().flat_map(|it| it.seats.iter().flatten()).count();
         assert_eq!(self.world.metrics.rooms.members.get(), i64::try_from(seats).unwrap());
         (0..ROOMS).for_each(|room| self.check_room(room));
@@ -191,6 +217,7 @@ impl Sim {
             found
         });
         for (id, found) in changed.into_iter().zip(found) {
+            self.make_sure(id, &found.outcomes);
             let (expected, is_changed) = self.records.get_mut(&id).expect("it is one of these");
             *is_changed = false;
             assert!(found.is_complete, "the record of {id}");
@@ -230,6 +257,12 @@ impl Sim {
         let expected: Vec<u64> = self.model.rooms[room].history.iter().map(|it| it.id).collect();
         assert_eq!(history, expected, "what the history holds");
     }
+}
+
+/// With a client that does not read, whom nothing else ends than that too much waits for it.
+fn patient(config: GatewayConfig, send_queue_bytes_max: usize) -> GatewayConfig {
+    let long_ms = 24 * 3_600_000;
+    GatewayConfig { send_queue_bytes_max, ping_interval_ms: long_ms, close_timeout_ms: long_ms, ..config }
 }
 
 /// Notes what a client is told of a room that is checked in its order.

@@ -25,6 +25,9 @@ pub(super) struct Model {
     known: HashMap<(usize, usize, String), First>,
     /// What was sent in the steps before.
     pub(super) sayings: Vec<Saying>,
+    /// Whether there are clients that stop reading; and which one does.
+    pub(super) has_stalled: bool,
+    pub(super) stalled: Option<usize>,
 }
 
 pub(super) struct Room {
@@ -167,6 +170,8 @@ impl Model {
             clients: devices.into_iter().map(client).collect(),
             known: HashMap::new(),
             sayings: Vec::new(),
+            has_stalled: false,
+            stalled: None,
         }
     }
 
@@ -399,7 +404,10 @@ impl Model {
             let offers = |second: u64| window.offers.get(&second).map_or(0, |it| *it as usize);
             let got = window.got_us.iter().filter(|at| now_us - **at < SECOND_US).count();
             let limit = limit as usize;
-            offers(second) + messages <= limit && offers(second.saturating_sub(1)) <= limit && got + messages <= limit
+            limit == 0
+                || offers(second) + messages <= limit
+                    && offers(second.saturating_sub(1)) <= limit
+                    && got + messages <= limit
         };
         let mut seats = self.clients.iter().filter_map(|it| it.seats[room].as_ref());
         seats.all(|it| fits(&it.normal, settings.normal_per_s) && fits(&it.high, settings.high_per_s))
@@ -505,9 +513,10 @@ impl Model {
         let second = now_us / SECOND_US;
         *window.offers.entry(second).or_default() += 1;
         let offers = |second| window.offers.get(&second).copied().unwrap_or(0);
-        let is_thinned = offers(second) > limit || second.checked_sub(1).is_some_and(|it| offers(it) > limit);
+        let is_thinned =
+            limit > 0 && offers(second) > limit || second.checked_sub(1).is_some_and(|it| offers(it) > limit);
         let in_window = window.got_us.iter().filter(|at| now_us - **at < SECOND_US).count();
-        let has_room = in_window < limit as usize;
+        let has_room = in_window < limit as usize || limit == 0;
         if has_got {
             assert!(has_room, "client {client} got more than {limit} in a second");
             window.got_us.push(now_us);

@@ -37,6 +37,13 @@ pub(super) enum Step {
         saying: Saying,
         says_to: bool,
     },
+    /// It reads no more. Its socket holds so many bytes; where too much else waits for it, it reads what is left, or goes.
+    Stall {
+        client: usize,
+        capacity: usize,
+        reads_end: bool,
+    },
+    Resume(usize),
     /// Backend and clients send, each before any of the others is answered.
     AtOnce(Vec<Sending>),
     /// The backend's calls, one right after the other, before any of them is handed out.
@@ -88,10 +95,21 @@ pub(super) enum Call {
 
 impl Step {
     pub(super) fn random(rng: &mut StdRng, model: &Model, serial: &mut u32) -> Self {
-        let client = rng.random_range(0..model.clients.len());
+        let mut client = rng.random_range(0..model.clients.len());
+        while model.stalled == Some(client) && rng.random_bool(0.6) {
+            client = rng.random_range(0..model.clients.len());
+        }
         let room = rng.random_range(0..ROOMS);
         let is_on = model.clients[client].is_on;
         let is_in = model.clients[client].seats[room].is_some();
+        if model.stalled == Some(client) {
+            return if rng.random_bool(0.2) { Self::Cut(client) } else { Self::Resume(client) };
+        }
+        let may_stall = model.has_stalled && model.stalled.is_none();
+        if may_stall && is_in && rng.random_bool(0.8) {
+            let capacity = if rng.random_bool(0.7) { rng.random_range(0..500) } else { rng.random_range(100..3_000) };
+            return Self::Stall { client, capacity, reads_end: rng.random_bool(0.7) };
+        }
         match rng.random_range(0..100) {
             0..4 => Self::Connect(client),
             4..9 if is_on => Self::Cut(client),
@@ -115,7 +133,9 @@ impl Step {
 fn calls(rng: &mut StdRng, model: &Model, serial: &mut u32) -> Vec<Call> {
     let room = rng.random_range(0..ROOMS);
     let account = rng.random_range(0..ACCOUNTS);
-    let len = if rng.random_bool(0.1) { rng.random_range(1..90) } else { rng.random_range(1..8) };
+    // What finds no place on its way comes when some has arrived, by when who does not read may be gone.
+    let len_max = if model.stalled.is_some() { 50 } else { 90 };
+    let len = if rng.random_bool(0.1) { rng.random_range(1..len_max) } else { rng.random_range(1..8) };
     let mut calls = Vec::new();
     for _ in 0..len {
         let on = rng.random_bool(0.4);
@@ -145,7 +165,8 @@ fn calls(rng: &mut StdRng, model: &Model, serial: &mut u32) -> Vec<Call> {
 
 /// Mostly to one room.
 fn at_once(rng: &mut StdRng, model: &Model, room: usize, serial: &mut u32) -> Vec<Sending> {
-    let on: Vec<usize> = (0..model.clients.len()).filter(|it| model.clients[*it].is_on).collect();
+    let on: Vec<usize> =
+        (0..model.clients.len()).filter(|it| model.clients[*it].is_on && model.stalled != Some(*it)).collect();
     let mut sendings = Vec::new();
     for _ in 0..rng.random_range(2..9) {
         let room = if rng.random_bool(0.8) { room } else { rng.random_range(0..ROOMS) };
