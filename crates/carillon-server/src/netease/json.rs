@@ -1,13 +1,13 @@
-//! JSON as backends write it: RFC 8259, and texts in single quotes as well.
+//! JSON as backends write it: RFC 8259, and texts in single quotes as well, or with line breaks and tabs as they are.
 //!
-//! The vendor's own Python tool posts `str(dict)` as a message's body, which has them, so it can be taken for sure that its servers accept
-//! them. What is kept and handed out is the JSON that such a text means, because clients and readers of histories parse it strictly.
+//! Many Java backends put `{'msg':'…'}` together, around what a user wrote, and the vendor's own Python tool posts `str(dict)`.
+//! What is kept and handed out is the JSON that such a text means, because clients and readers of histories parse it strictly.
 
 use std::borrow::Cow;
 
-/// The same with double quotes. What is no JSON for another reason stays none.
+/// The same as strict JSON. What is no JSON for another reason stays none.
 pub(super) fn strict(text: &str) -> Cow<'_, str> {
-    if !has_single_quotes(text) {
+    if !is_lax(text) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);
@@ -24,6 +24,9 @@ pub(super) fn strict(text: &str) -> Cow<'_, str> {
                 out.push('"');
             }
             (Some(_), '"') => out.push_str("\\\""),
+            (Some(_), '\n') => out.push_str("\\n"),
+            (Some(_), '\r') => out.push_str("\\r"),
+            (Some(_), '\t') => out.push_str("\\t"),
             (Some(_), '\\') => push_escape(chars.next(), &mut out),
             (_, char) => out.push(char),
         }
@@ -43,8 +46,8 @@ fn push_escape(escaped: Option<char>, out: &mut String) {
     }
 }
 
-/// Whether there is one outside of a text in double quotes: no strict JSON has that.
-fn has_single_quotes(text: &str) -> bool {
+/// Whether there is a single quote outside of a text in double quotes, or a break inside of one: no strict JSON has that.
+fn is_lax(text: &str) -> bool {
     let (mut is_inside, mut is_escaped) = (false, false);
     text.bytes().any(|byte| {
         match byte {
@@ -52,6 +55,7 @@ fn has_single_quotes(text: &str) -> bool {
             b'\\' => is_escaped = is_inside,
             b'"' => is_inside = !is_inside,
             b'\'' => return !is_inside,
+            b'\n' | b'\r' | b'\t' => return is_inside,
             _ => {}
         }
         false
@@ -66,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_in_single_quotes_get_double_ones() {
+    fn texts_in_single_quotes_get_double_ones_and_breaks_are_escaped() {
         for (given, expected) in [
             ("{'msg': 'hi'}", r#"{"msg": "hi"}"#),
             // As Python writes what has a quote inside.
@@ -74,6 +78,8 @@ mod tests {
             (r#"{'msg': 'it\'s "x"'}"#, r#"{"msg": "it's \"x\""}"#),
             (r"['\\', '\n', '\x07', '\u4f60']", r#"["\\", "\n", "\u0007", "\u4f60"]"#),
             ("['你好']", r#"["你好"]"#),
+            ("{\n\t'a': 'b\r\nc\td'}", "{\n\t\"a\": \"b\\r\\nc\\td\"}"),
+            ("[\"it's\nso\"]", r#"["it's\nso"]"#),
         ] {
             assert_eq!(strict(given), expected);
             serde_json::from_str::<Value>(expected).unwrap();
@@ -82,8 +88,19 @@ mod tests {
 
     #[test]
     fn what_is_no_json_otherwise_stays_none() {
-        for bad in ["it's", "'", "{'a':1", "{a:'b'}", "['a',]", "{'a': None}", r"['\x0']", "['a\\", "'a\"", "{'a':1}'"]
-        {
+        for bad in [
+            "it's",
+            "'",
+            "{'a':1",
+            "{a:'b'}",
+            "['a',]",
+            "{'a': None}",
+            r"['\x0']",
+            "['a\\",
+            "'a\"",
+            "['\0']",
+            "{'a':1}'",
+        ] {
             assert!(serde_json::from_str::<Value>(&strict(bad)).is_err(), "{bad}");
         }
     }
