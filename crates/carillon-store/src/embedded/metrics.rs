@@ -40,13 +40,18 @@ pub struct StoreMetrics {
 
 impl Default for StoreMetrics {
     fn default() -> Self {
+        // Who is to be woken by the first one needs the 0 before it: a rate has no growth where a series begins.
+        let refused = Family::default();
+        for reason in ["full", "unknown"] {
+            drop(refused.get_or_create(&Reason { reason }));
+        }
         Self {
             commits: Counter::default(),
             group_writes: Histogram::new(exponential_buckets(1.0, 2.0, 9)),
             commit_seconds: Histogram::new(exponential_buckets(0.000_25, 2.0, 14)),
             write_queue: Gauge::default(),
             read_queue: Gauge::default(),
-            refused: Family::default(),
+            refused,
             trimmed: Family::default(),
             reopened: Counter::default(),
             damaged: Counter::default(),
@@ -77,5 +82,25 @@ impl StoreMetrics {
             self.reopened.clone(),
         );
         registry.register("carillon_store_damaged_records", "Records that did not verify", self.damaged.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_somebody_is_to_be_woken_for_is_there_before_it_happens() {
+        let mut registry = Registry::default();
+        StoreMetrics::new().register(&mut registry);
+        let mut page = String::new();
+        prometheus_client::encoding::text::encode(&mut page, &registry).unwrap();
+        for line in [
+            "carillon_store_refused_writes_total{reason=\"full\"} 0\n",
+            "carillon_store_refused_writes_total{reason=\"unknown\"} 0\n",
+            "carillon_store_damaged_records_total 0\n",
+        ] {
+            assert!(page.contains(line), "{page}");
+        }
     }
 }
