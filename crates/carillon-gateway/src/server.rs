@@ -190,6 +190,12 @@ impl Gateway {
         Ok((theirs, async move { this.serve_memory(accepted, ours).await }))
     }
 
+    /// Whether every shard runs. The clients of one that panicked are not served, and it does not come back.
+    pub fn is_whole(&self) -> bool {
+        let threads = self.threads.lock().expect("no holder of this lock panics");
+        threads.iter().all(|thread| !thread.handle.is_finished())
+    }
+
     /// Tells every client to reconnect, gives them the time of a close to take what is left, and ends the shards.
     pub async fn drain(&self) {
         self.server.draining.send_replace(true);
@@ -221,5 +227,30 @@ fn reason(full: Full) -> &'static str {
         Full::Server => "connections",
         Full::Address => "connections_per_address",
         Full::FailedLogins => "failed_logins",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use carillon_core::model::AppSettings;
+
+    use super::*;
+    use crate::tests::world::World;
+
+    #[tokio::test]
+    async fn a_gateway_one_of_whose_threads_ended_is_not_whole() {
+        let gateway = World::idle(GatewayConfig::default(), AppSettings::default(), 1).await.gateway;
+        gateway.run();
+        assert!(gateway.is_whole());
+        let (tell, ended) = oneshot::channel();
+        drop(tell);
+        let handle = std::thread::Builder::new().spawn(|| {}).unwrap();
+        while !handle.is_finished() {
+            std::thread::yield_now();
+        }
+        gateway.threads.lock().unwrap().push(Thread { handle, ended });
+        assert!(!gateway.is_whole());
+        gateway.drain().await;
+        assert!(gateway.is_whole(), "one that stops has ended its threads itself");
     }
 }

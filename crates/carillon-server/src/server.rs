@@ -94,7 +94,7 @@ impl Server {
             }
         };
         let info = ServerInfo::new(&config, sockets.addr, ports.clock.now_ms());
-        let readiness = Readiness::new(wired.pipeline.store.clone());
+        let readiness = Readiness::new(wired.pipeline.store.clone(), wired.gateway.clone());
         let native = Native::new(wired.pipeline.clone(), info, &config);
         let (public, admin) = routers(&config, &wired, &readiness, native, &admin_token);
 
