@@ -188,3 +188,19 @@ async fn a_data_directory_in_use_is_refused_with_what_to_do() {
     assert_eq!(done(&data, &["app", "list"]).await, "shop\tnetease\n", "a note of a killed server misleads nobody");
     assert!(stranger.accept().is_err(), "whoever has its port now is not asked, and not told the token");
 }
+
+#[tokio::test]
+async fn a_server_takes_as_many_files_as_the_system_lets_it() {
+    let directory = TempDir::new().unwrap();
+    let config = AppFile::default().write_config(directory.path(), "");
+    // What the shell calls soft is the limit that a process may raise.
+    let script = directory.path().join("serve");
+    std::fs::write(&script, format!("#!/bin/sh\nulimit -S -n 99\nexec {BINARY} \"$@\"\n")).unwrap();
+    std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    let server = Process::serve(script.to_str().unwrap(), &config, &directory.path().join("data")).await;
+    let Ok(limits) = std::fs::read_to_string(format!("/proc/{}/limits", server.pid)) else { return };
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let numbers: Vec<_> = line.split_whitespace().skip(3).collect();
+    assert_eq!(numbers[0], numbers[1], "{line}");
+    server.kill().await;
+}

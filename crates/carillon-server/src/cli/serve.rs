@@ -7,8 +7,8 @@ use carillon_core::port::SeededRandom;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::place::Place;
-use crate::logging;
 use crate::server::{Ports, Server, SystemClock};
+use crate::{logging, open_files};
 
 #[derive(clap::Args)]
 pub(super) struct Serve {
@@ -24,6 +24,8 @@ impl Serve {
         config.listen = self.listen.unwrap_or(config.listen);
         config.validate()?;
         logging::init(&config.log)?;
+        // Below a thousand, as it is where nobody raised it, clients would soon wait at the door.
+        tracing::info!(open_files_max = open_files::raise(), "starting");
         let signals = Signals::listen()?;
         let server = Server::start(config, ports()).await?;
         signals.first().await;
