@@ -36,7 +36,7 @@ async fn keep(world: &World, shard: &Rc<Shard>, body: &str) -> Arc<Broadcast> {
     broadcast
 }
 
-fn hand_out(shard: &Shard) {
+fn hand_out(shard: &Rc<Shard>) {
     while shard.next_round_us().is_some() {
         shard.go_round();
     }

@@ -3,13 +3,11 @@
 //!
 //! Whoever is to go is known at once. From then on nothing new is for it, so it makes no difference to it when it goes.
 
-use std::collections::VecDeque;
-
 use carillon_core::port::EndReason;
 use carillon_core::{AccountNo, AppId};
 
 use super::connection::Connection;
-use super::{ConnId, Shard, State};
+use super::{ConnId, Shard, State, take_some};
 use crate::protocol::code::Close;
 
 /// Connections that go before the shard looks for what has come meanwhile: as many as members of a room that closes, as each
@@ -51,15 +49,7 @@ impl Shard {
 
     /// Tells some of those to go who have to. Why, each of them knows.
     pub(super) fn end_some(&self) {
-        let some: Vec<ConnId> = {
-            let ending = &mut self.state.borrow_mut().ending;
-            let some = ending.len().min(STRIDE);
-            let some = ending.drain(..some).collect();
-            if ending.is_empty() {
-                *ending = VecDeque::new();
-            }
-            some
-        };
+        let some = take_some(&mut self.state.borrow_mut().ending, STRIDE);
         some.into_iter().for_each(|id| self.close(id, Close::NORMAL));
     }
 }

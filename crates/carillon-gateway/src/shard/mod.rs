@@ -96,6 +96,8 @@ struct State {
     /// What sockets are read into.
     scratch: Vec<u8>,
     draining: bool,
+    /// Those that are still to be taken in.
+    newcomers: VecDeque<Newcomer>,
     /// Those that are still to be told to go.
     ending: VecDeque<ConnId>,
     /// How many were ever opened.
@@ -131,6 +133,7 @@ impl Shard {
             accounts: Accounts::default(),
             scratch: vec![0; SCRATCH_BYTES],
             draining: false,
+            newcomers: VecDeque::new(),
             ending: VecDeque::new(),
             opened: 0,
             broadcasts: VecDeque::new(),
@@ -164,14 +167,16 @@ impl Shard {
         attending.abort();
     }
 
-    /// When the shard has something to go on with; `None` where nothing is on its way, and nobody has to go.
+    /// When the shard has something to go on with; `None` where nothing is on its way, and nobody waits for a turn.
     fn next_round_us(&self) -> Option<u64> {
-        let State { broadcasts, ending, rooms, .. } = &*self.state.borrow();
-        if broadcasts.is_empty() && ending.is_empty() { rooms.next_round_us() } else { Some(0) }
+        let State { newcomers, broadcasts, ending, rooms, .. } = &*self.state.borrow();
+        let is_idle = newcomers.is_empty() && broadcasts.is_empty() && ending.is_empty();
+        if is_idle { rooms.next_round_us() } else { Some(0) }
     }
 
     /// Goes on for a moment with what is too much to be done in one go.
-    fn go_round(&self) {
+    fn go_round(self: &Rc<Self>) {
+        self.adopt_some();
         self.broadcast_to_some();
         self.end_some();
         self.go_round_rooms();
@@ -189,11 +194,11 @@ impl Shard {
         }
     }
 
-    /// Newcomers come first: what was committed before they were here, they read from the store.
+    /// Newcomers come when it is their turn: what was committed before they were here, they read from the store.
     fn sort(self: &Rc<Self>, mail: Mail) {
         let Mail { newcomers, committed, broadcasts, rooms, overrun, ends, removed_apps, draining, .. } = mail;
         let Mail { asks, room_asks, trials, closed_apps, .. } = mail;
-        newcomers.into_iter().for_each(|newcomer| self.adopt(newcomer));
+        self.line_up(newcomers);
         self.deliver(&committed);
         self.put_on_their_way(broadcasts);
         self.hand_out_rooms(rooms);
@@ -279,7 +284,8 @@ impl Shard {
         self.ended.notify_one();
     }
 
-    async fn say_goodbye(&self) {
+    async fn say_goodbye(self: &Rc<Self>) {
+        while self.adopt_some() {}
         while self.broadcast_to_some() {}
         self.finish_held();
         self.all().into_iter().for_each(|id| self.close(id, Close::SHUTDOWN));
@@ -295,4 +301,13 @@ impl Shard {
             () = clock.sleep_until_us(until_us) => {}
         }
     }
+}
+
+/// Takes the first ones out of a queue, which holds no memory when it is empty.
+fn take_some<T>(queue: &mut VecDeque<T>, max: usize) -> Vec<T> {
+    let some = queue.drain(..queue.len().min(max)).collect();
+    if queue.is_empty() {
+        *queue = VecDeque::new();
+    }
+    some
 }

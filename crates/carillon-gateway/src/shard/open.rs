@@ -11,7 +11,7 @@ use carillon_core::{MessageId, Offset};
 use mio::Token;
 
 use super::connection::{Connection, Start};
-use super::{ConnId, Newcomer, Shard};
+use super::{ConnId, Newcomer, Shard, take_some};
 use crate::envelope::INBOX;
 use crate::login::{LoggedIn, Position};
 use crate::protocol::code::{Close, ErrorCode};
@@ -30,7 +30,31 @@ struct Opening {
     incoming: Vec<Incoming>,
 }
 
+/// Newcomers that are taken in before the shard looks for what has come meanwhile: as many as are told to go, as each is
+/// written to, and leaves a task behind.
+const STRIDE: usize = 32;
+
 impl Shard {
+    /// Has newcomers wait until they are taken in.
+    pub(super) fn line_up(&self, newcomers: Vec<Newcomer>) {
+        let waiting = &mut self.state.borrow_mut().newcomers;
+        if waiting.is_empty() {
+            // Many are not moved one by one.
+            *waiting = newcomers.into();
+        } else {
+            waiting.extend(newcomers);
+        }
+    }
+
+    /// Takes in some of those who have come; whether there were any. All that a shard has come at once where a proxy was
+    /// started again.
+    pub(super) fn adopt_some(self: &Rc<Self>) -> bool {
+        let some = take_some(&mut self.state.borrow_mut().newcomers, STRIDE);
+        let has_some = !some.is_empty();
+        some.into_iter().for_each(|newcomer| self.adopt(newcomer));
+        has_some
+    }
+
     pub(super) fn adopt(self: &Rc<Self>, newcomer: Newcomer) {
         let Newcomer { mut socket, wire, slot, session, reader, connect_id, logged_in, commands, incoming } = newcomer;
         let (account, serial) = (logged_in.account.no, slot.serial);
@@ -225,3 +249,7 @@ fn is_kept(position: &Position, state: &InboxState) -> bool {
 pub(super) fn ttl_s(expires_ms: u64, now_ms: u64) -> u32 {
     u32::try_from(expires_ms.saturating_sub(now_ms) / 1_000).unwrap_or(u32::MAX).max(1)
 }
+
+#[cfg(test)]
+#[path = "open_tests.rs"]
+mod tests;

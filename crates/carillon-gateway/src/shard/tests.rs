@@ -278,6 +278,7 @@ pub(super) async fn answer(shard: &Rc<Shard>, client: &mut Client) -> Vec<serde_
             return told;
         }
         shard.sort(shard.mailbox.look());
+        shard.adopt_some();
         tokio::task::yield_now().await;
     }
 }
