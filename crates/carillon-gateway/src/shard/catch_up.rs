@@ -8,8 +8,8 @@ use std::task::Poll;
 use carillon_core::port::{InboxEntry, InboxPage, PageLimit, Standing, StoreError};
 use carillon_core::{AccountNo, DeviceId, Offset};
 
-use super::connection::{CatchUp, Connection};
-use super::{ConnId, Shard};
+use super::connection::Connection;
+use super::{ConnId, Shard, State, take_some};
 use crate::envelope::{Copy, Envelope};
 use crate::protocol::code::Close;
 use crate::protocol::reply::Publication;
@@ -17,35 +17,41 @@ use crate::protocol::reply::Publication;
 /// Pushes of a page are joined into frames of about this size.
 const FRAME_BYTES: usize = 64 * 1024;
 
+/// Connections that begin to read before the shard looks for what has come meanwhile: as many as are taken in at a time.
+const STRIDE: usize = 32;
+
 impl Shard {
     pub(super) fn page_limit(&self) -> PageLimit {
         PageLimit { entries: self.server.config.page_entries, bytes: self.server.config.page_bytes }
     }
 
-    /// Has every live connection read what it may have missed.
-    pub(super) fn resynchronise(self: &Rc<Self>) {
-        self.all().into_iter().for_each(|id| self.begin_catch_up(id, Offset::ZERO));
+    /// Has every live connection read what it may have missed. From now on none of them is handed anything live; they begin
+    /// some at a time.
+    pub(super) fn resynchronise(&self) {
+        let State { connections, behind, .. } = &mut *self.state.borrow_mut();
+        for (place, it) in connections.iter_mut() {
+            if it.falls_behind(Offset::ZERO) {
+                behind.push_back(ConnId { place, serial: it.serial() });
+            }
+        }
+    }
+
+    /// Has some of those begin who fell behind at once.
+    pub(super) fn catch_up_some(self: &Rc<Self>) {
+        let some = take_some(&mut self.state.borrow_mut().behind, STRIDE);
+        some.into_iter().for_each(|id| self.spawn_catch_up(id));
     }
 
     /// Has a live connection read up to `top` at least.
     pub(super) fn begin_catch_up(self: &Rc<Self>, id: ConnId, top: Offset) {
-        let begun = self.with(id, |it| {
-            if it.is_anonymous {
-                return false;
-            }
-            if let Some(catch_up) = &mut it.catch_up {
-                (catch_up.again, catch_up.broadcasts) = (true, true);
-                return false;
-            }
-            if !it.is_closing() {
-                it.catch_up = Some(Box::new(CatchUp { top, broadcasts: true, ..CatchUp::default() }));
-            }
-            !it.is_closing()
-        });
-        if begun == Some(true) {
-            let this = self.clone();
-            tokio::task::spawn_local(async move { this.catch_up(id).await });
+        if self.with(id, |it| it.falls_behind(top)) == Some(true) {
+            self.spawn_catch_up(id);
         }
+    }
+
+    fn spawn_catch_up(self: &Rc<Self>, id: ConnId) {
+        let this = self.clone();
+        tokio::task::spawn_local(async move { this.catch_up(id).await });
     }
 
     pub(super) async fn catch_up(self: &Rc<Self>, id: ConnId) {
@@ -179,3 +185,7 @@ pub(super) fn publication(entry: &InboxEntry) -> Publication {
 fn entry_copy(entry: &InboxEntry) -> Copy {
     Copy { id: entry.id, offset: Some(entry.offset), role: entry.role }
 }
+
+#[cfg(test)]
+#[path = "catch_up_tests.rs"]
+mod tests;

@@ -234,6 +234,22 @@ impl Connection {
         is_new
     }
 
+    /// Has nothing handed to it live until it has read up to `top` at least; `false` where it reads already, or reads nothing.
+    pub(super) fn falls_behind(&mut self, top: Offset) -> bool {
+        if self.is_anonymous {
+            return false;
+        }
+        if let Some(catch_up) = &mut self.catch_up {
+            (catch_up.again, catch_up.broadcasts) = (true, true);
+            return false;
+        }
+        let is_new = !self.is_closing();
+        if is_new {
+            self.catch_up = Some(Box::new(CatchUp { top, broadcasts: true, ..CatchUp::default() }));
+        }
+        is_new
+    }
+
     fn end_catch_up(&mut self) {
         if let Some(waker) = self.catch_up.take().and_then(|it| it.waker) {
             waker.wake();

@@ -98,6 +98,8 @@ struct State {
     draining: bool,
     /// Those that are still to be taken in.
     newcomers: VecDeque<Newcomer>,
+    /// Those that are still to begin to read what they missed.
+    behind: VecDeque<ConnId>,
     /// Those that are still to be told to go.
     ending: VecDeque<ConnId>,
     /// How many were ever opened.
@@ -134,6 +136,7 @@ impl Shard {
             scratch: vec![0; SCRATCH_BYTES],
             draining: false,
             newcomers: VecDeque::new(),
+            behind: VecDeque::new(),
             ending: VecDeque::new(),
             opened: 0,
             broadcasts: VecDeque::new(),
@@ -169,14 +172,15 @@ impl Shard {
 
     /// When the shard has something to go on with; `None` where nothing is on its way, and nobody waits for a turn.
     fn next_round_us(&self) -> Option<u64> {
-        let State { newcomers, broadcasts, ending, rooms, .. } = &*self.state.borrow();
-        let is_idle = newcomers.is_empty() && broadcasts.is_empty() && ending.is_empty();
+        let State { newcomers, behind, broadcasts, ending, rooms, .. } = &*self.state.borrow();
+        let is_idle = newcomers.is_empty() && behind.is_empty() && broadcasts.is_empty() && ending.is_empty();
         if is_idle { rooms.next_round_us() } else { Some(0) }
     }
 
     /// Goes on for a moment with what is too much to be done in one go.
     fn go_round(self: &Rc<Self>) {
         self.adopt_some();
+        self.catch_up_some();
         self.broadcast_to_some();
         self.end_some();
         self.go_round_rooms();
