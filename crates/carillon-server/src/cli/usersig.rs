@@ -43,7 +43,12 @@ impl Usersig {
 /// The app's credentials.
 pub(super) async fn key(admin: &Admin, app: &str) -> anyhow::Result<TencentKeyConfig> {
     let key = Credentials::of(admin, app).await?.tencent;
-    key.with_context(|| format!("app {app} has no credentials for the Tencent Chat dialect"))
+    key.with_context(|| {
+        format!(
+            "app {app} has no credentials for the Tencent Chat dialect; `carillon app create NAME --tencent` makes an app that has, \
+             and `tencent` below [[apps]] in the configuration adds them to one that is there"
+        )
+    })
 }
 
 /// The answer to a call of `openim/sendmsg` and the like, as it came.
