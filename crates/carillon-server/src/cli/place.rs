@@ -28,7 +28,10 @@ impl Place {
 
     /// The configuration of the file, the environment and the command line.
     pub(super) fn config(&self) -> anyhow::Result<Config> {
-        let mut config = Config::load(self.config.as_deref()).context("the configuration is refused")?;
+        let mut config = Config::load(self.config.as_deref()).with_context(|| match &self.config {
+            Some(path) => format!("the configuration {} is refused", path.display()),
+            None => "the configuration is refused".to_owned(),
+        })?;
         if let Some(data) = &self.data {
             config.data.clone_from(data);
         }

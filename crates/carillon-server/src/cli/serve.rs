@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use carillon_core::port::SeededRandom;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -13,7 +14,7 @@ use crate::{logging, open_files};
 #[derive(clap::Args)]
 pub(super) struct Serve {
     /// Address of the listener for calls and for the gateway [default: 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = address)]
     listen: Option<SocketAddr>,
 }
 
@@ -22,7 +23,7 @@ impl Serve {
         anyhow::ensure!(place.url.is_none(), "--url names a server that runs already; `serve` starts one");
         let mut config = place.config()?;
         config.listen = self.listen.unwrap_or(config.listen);
-        config.validate()?;
+        config.validate().context("the configuration is refused")?;
         logging::init(&config.log)?;
         // Below a thousand, as it is where nobody raised it, clients would soon wait at the door.
         tracing::info!(open_files_max = open_files::raise(), "starting");
@@ -32,6 +33,10 @@ impl Serve {
         server.stop().await;
         Ok(())
     }
+}
+
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "it is no address and port, such as 0.0.0.0:8080; names are not looked up")
 }
 
 /// The machine's own clock and chance.

@@ -33,6 +33,16 @@ where
     Ok(())
 }
 
+/// Says so of a mistake that one of the variables made.
+pub(super) fn blame<'a>(mut names: impl Iterator<Item = &'a OsStr>, error: ConfigError) -> ConfigError {
+    let variable = error.key().map(|key| format!("{PREFIX}{}", key.replace('.', "__")));
+    let is_it = |name: &&str| variable.as_ref().is_some_and(|it| it.eq_ignore_ascii_case(name));
+    match names.find_map(|name| name.to_str().filter(is_it)) {
+        Some(name) => ConfigError::FromVariable { name: name.to_owned(), error: Box::new(error) },
+        None => error,
+    }
+}
+
 /// Numbers, booleans and lists are written as in the file; everything else is a string, with or without quotes.
 fn value(given: &str) -> Value {
     let as_toml = format!("it = {given}").parse::<Table>().ok().and_then(|mut table| table.remove("it"));

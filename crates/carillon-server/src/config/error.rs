@@ -16,6 +16,8 @@ pub enum ConfigError {
     UnknownKey { key: String, nearest: Option<String> },
     #[error("`{key}`: {reason}")]
     BadValue { key: String, reason: String },
+    #[error("{error}; the environment variable {name} sets it")]
+    FromVariable { name: String, error: Box<Self> },
     #[error("the environment variable {name} {reason}")]
     BadVariable { name: String, reason: String },
     #[error("{}", .0.join("\n"))]
@@ -27,6 +29,18 @@ fn nearest_hint(nearest: &Option<String>) -> String {
 }
 
 impl ConfigError {
+    /// The key that is wrong, where it is one.
+    pub(super) fn key(&self) -> Option<&str> {
+        match self {
+            Self::UnknownKey { key, .. } | Self::BadValue { key, .. } => Some(key),
+            Self::Unreadable { .. }
+            | Self::Syntax { .. }
+            | Self::FromVariable { .. }
+            | Self::BadVariable { .. }
+            | Self::Invalid(_) => None,
+        }
+    }
+
     /// The text is not TOML.
     pub(super) fn syntax(text: &str, error: &toml::de::Error) -> Self {
         let at = error.span().map_or(0, |span| span.start.min(text.len()));

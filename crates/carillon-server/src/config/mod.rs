@@ -104,8 +104,9 @@ impl Config {
     {
         let mut table: toml::Table =
             text.parse().map_err(|error: toml::de::Error| ConfigError::syntax(text, &error))?;
-        env::apply(&mut table, vars)?;
-        read::config(table)
+        let vars: Vec<(K, V)> = vars.into_iter().collect();
+        env::apply(&mut table, vars.iter().map(|(name, given)| (name, given)))?;
+        read::config(table).map_err(|error| env::blame(vars.iter().map(|(name, _)| name.as_ref()), error))
     }
 }
 

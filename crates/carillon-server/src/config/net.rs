@@ -22,6 +22,11 @@ impl Network {
         networks.iter().any(|network| network.contains(peer))
     }
 
+    /// Whether everybody is in it.
+    pub(super) fn is_everywhere(&self) -> bool {
+        self.bits == 0
+    }
+
     /// Whether `peer` is in it. An IPv4 address that IPv6 carries counts as IPv4.
     pub fn contains(&self, peer: IpAddr) -> bool {
         match (self.address.to_canonical(), peer.to_canonical()) {

@@ -45,7 +45,7 @@ fn value<T: DeserializeOwned>(value: Value, path: &str) -> Result<T, ConfigError
     // A wrong value's message does not name the key; the first key that fails alone is the one.
     value.clone().try_into::<T>().map_err(|error: toml::de::Error| {
         let message = error.message().to_owned();
-        unknown(&message, path).unwrap_or_else(|| ConfigError::BadValue {
+        unknown(&message, path, &value).unwrap_or_else(|| ConfigError::BadValue {
             key: at_fault::<T>(&value, &keys, &message).map_or_else(|| path.to_owned(), |key| join(path, &key)),
             reason: in_words(&without_value(&message)),
         })
@@ -65,9 +65,10 @@ fn at_fault<T: DeserializeOwned>(value: &Value, keys: &[String], message: &str) 
 }
 
 /// Reads serde's own words for an unknown field: "unknown field `a`, expected one of `b`, `c`".
-fn unknown(message: &str, path: &str) -> Option<ConfigError> {
+fn unknown(message: &str, path: &str, value: &Value) -> Option<ConfigError> {
     let mut quoted = message.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2);
     let name = quoted.next()?;
+    let path = &holder(value, name, path).unwrap_or_else(|| path.to_owned());
     let likeness = |known: &str| strsim::jaro_winkler(known, name);
     let nearest = quoted
         .filter(|known| likeness(known) >= LIKENESS_MIN)
@@ -76,8 +77,24 @@ fn unknown(message: &str, path: &str) -> Option<ConfigError> {
     Some(ConfigError::UnknownKey { key: join(path, name), nearest })
 }
 
-/// Serde quotes strings that have the wrong type; a quoted string may be a secret.
+/// The path of the table that has this key. Serde names the key alone.
+fn holder(value: &Value, key: &str, path: &str) -> Option<String> {
+    let table = value.as_table()?;
+    if table.contains_key(key) {
+        return Some(path.to_owned());
+    }
+    table.iter().find_map(|(name, inner)| holder(inner, key, &join(path, name)))
+}
+
+/// Serde quotes what has the wrong type, numbers between backticks; it may be a secret, also one that is all digits.
 fn without_value(message: &str) -> String {
+    let is_quoted = |kind: &&str| message.starts_with(*kind);
+    if ["invalid type: ", "invalid value: "].iter().any(is_quoted)
+        && let Some((from, rest)) = message.split_once('`')
+        && let Some((_, to)) = rest.split_once('`')
+    {
+        return format!("{from}…{to}");
+    }
     match (message.find('"'), message.rfind('"')) {
         (Some(from), Some(to)) if from < to => format!("{}…{}", &message[..from], &message[to + 1..]),
         _ => message.to_owned(),
@@ -88,6 +105,9 @@ fn without_value(message: &str) -> String {
 fn in_words(message: &str) -> String {
     if message == "invalid socket address syntax" {
         return "is no address and port, such as 0.0.0.0:8080; names are not looked up".to_owned();
+    }
+    if let Some(given) = message.strip_suffix("expected a sequence") {
+        return format!("{given}expected a list, such as [\"a\", \"b\"]");
     }
     match message.split_once("expected u").or(message.split_once("expected i")) {
         Some((given, "8" | "16" | "32" | "64" | "size")) => {

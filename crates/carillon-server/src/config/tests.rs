@@ -17,7 +17,17 @@ fn unknown_keys_are_refused_with_their_path_and_the_nearest_known_name() {
     check_refused("[http]\nbody_max = 1", &[], "unknown key `http.body_max`; did you mean `http.body_bytes_max`?");
     check_refused("[[apps]]\nnme = \"x\"", &[], "unknown key `apps[0].nme`; did you mean `apps[0].name`?");
     check_refused("zzz = 1", &[], "unknown key `zzz`");
-    check_refused("", &[("CARILLON__LOG__LEVL", "info")], "unknown key `log.levl`; did you mean `log.level`?");
+    check_refused(
+        "",
+        &[("CARILLON__LOG__LEVL", "info")],
+        "unknown key `log.levl`; did you mean `log.level`?; the environment variable CARILLON__LOG__LEVL sets it",
+    );
+    check_refused(
+        "[[apps]]\nnetease = { app_key = \"k\", app_secrt = \"s\" }",
+        &[],
+        "unknown key `apps[0].netease.app_secrt`; did you mean `apps[0].netease.app_secret`?",
+    );
+    check_refused("[[apps]]\n[apps.rooms]\nzzz = 1", &[], "unknown key `apps[0].rooms.zzz`");
     check_refused("[htpt]\nbody_max = 1", &[], "unknown key `htpt`; did you mean `http`?");
 }
 
@@ -27,6 +37,28 @@ fn wrong_values_are_refused_with_their_key_and_never_quoted() {
         "[http]\nconnections_max = \"s3cret\"",
         &[],
         "`http.connections_max`: invalid type: string …, expected a whole number, without quotes or unit",
+    );
+    check_refused(
+        "[[apps]]\nnetease = { app_key = \"k\", app_secret = 77777 }",
+        &[],
+        "`apps[0].netease`: invalid type: integer …, expected a string",
+    );
+    check_refused(
+        "[store]\nreserve_bytes = -1",
+        &[],
+        "`store.reserve_bytes`: invalid value: integer …, expected a whole number, without quotes or unit",
+    );
+    check_refused(
+        "",
+        &[("CARILLON__GATEWAY__ORIGINS", "https://a.example")],
+        "`gateway.origins`: invalid type: string …, expected a list, such as [\"a\", \"b\"]; the environment variable \
+         CARILLON__GATEWAY__ORIGINS sets it",
+    );
+    check_refused(
+        "[http]\ntrusted_proxies = [\"10.0.0.0/8\", \"::/0\"]",
+        &[],
+        "`http.trusted_proxies`: has all addresses, and whoever calls could choose the address that they are counted as; list \
+         the proxies",
     );
     check_refused(
         "listen = \"localhost:8080\"",

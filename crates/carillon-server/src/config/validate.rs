@@ -7,7 +7,7 @@ use carillon_core::model::Operation;
 use http::Uri;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
-use super::{AppConfig, Config, ConfigError, LimitsConfig, TencentKeyConfig, rooms_problem};
+use super::{AppConfig, Config, ConfigError, LimitsConfig, Network, TencentKeyConfig, rooms_problem};
 
 /// Longer times are mistakes, and would overflow sums.
 const YEAR_S: u64 = 366 * 86_400;
@@ -32,6 +32,10 @@ impl Config {
         }
         if !is_log_level(&self.log.level) {
             problems.push("`log.level`: is no level; use error, warn, info, debug or trace".to_owned());
+        }
+        if self.http.trusted_proxies.iter().any(Network::is_everywhere) {
+            let why = "has all addresses, and whoever calls could choose the address that they are counted as; list the proxies";
+            problems.push(format!("`http.trusted_proxies`: {why}"));
         }
         self.check_not_zero(&mut problems);
         self.check_minima(&mut problems);
