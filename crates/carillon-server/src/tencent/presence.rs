@@ -32,6 +32,7 @@ struct Found<'a> {
     /// Clients differ in which of the two they read.
     state: &'static str,
     status: &'static str,
+    /// Who is offline has none, as in the vendor's sample.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<Vec<Device>>,
 }
@@ -104,8 +105,9 @@ impl<'a> Found<'a> {
         let mut platforms: Vec<&str> = sessions.iter().map(|session| platform(session.platform)).collect();
         platforms.sort_unstable();
         platforms.dedup();
-        let detail = platforms.into_iter().map(|platform| Device { platform, status: ONLINE }).collect();
-        Self { account: id.as_str(), state, status: state, detail: with_detail.then_some(detail) }
+        let detail: Vec<_> = platforms.into_iter().map(|platform| Device { platform, status: ONLINE }).collect();
+        let detail = (with_detail && !detail.is_empty()).then_some(detail);
+        Self { account: id.as_str(), state, status: state, detail }
     }
 }
 

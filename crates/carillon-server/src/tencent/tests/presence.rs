@@ -35,7 +35,7 @@ async fn details_are_told_where_they_are_asked_for() {
     let backend = backend().await;
     assert_snapshot!(
         backend.call("openim/query_online_status", json!({ "To_Account": ["ann", "bob"], "IsNeedDetail": 1 })).await,
-        @r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"QueryResult":[{"To_Account":"ann","State":"Online","Status":"Online","Detail":[{"Platform":"Web","Status":"Online"},{"Platform":"iPhone","Status":"Online"}]},{"To_Account":"bob","State":"Offline","Status":"Offline","Detail":[]}],"ErrorList":[]}"#
+        @r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"QueryResult":[{"To_Account":"ann","State":"Online","Status":"Online","Detail":[{"Platform":"Web","Status":"Online"},{"Platform":"iPhone","Status":"Online"}]},{"To_Account":"bob","State":"Offline","Status":"Offline"}],"ErrorList":[]}"#
     );
 }
 
