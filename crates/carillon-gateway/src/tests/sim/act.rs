@@ -63,10 +63,11 @@ impl Sim {
             Step::Cut(client) => {
                 self.clients[client] = None;
                 self.settle();
+                self.model.cut(client);
                 if self.is_stalled(client) {
+                    self.miss_open();
                     self.forsake();
                 }
-                self.model.cut(client);
             }
             Step::Enter { client, room, own } => self.enter(client, room, &own),
             Step::Leave { client, room } => {
@@ -304,8 +305,8 @@ impl Sim {
     pub(super) fn hand_out(&mut self, saying: &Saying, id: u64, sent: Sent) {
         match sent {
             Sent::New { is_high } => {
-                let no = self.model.commit(saying, id, is_high);
                 let commit = self.next_commit(id);
+                let no = self.model.commit(saying, id, (is_high, commit.weight));
                 self.waiting.push(Told { saying: saying.clone(), id, no, is_high, commit, first: None });
             }
             Sent::Again(first, is_handed_out) => {

@@ -13,6 +13,7 @@ mod model;
 mod saying;
 mod stalled;
 mod step;
+mod window;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -89,7 +90,7 @@ impl Sim {
             unplaced_get_placed: rng.random_bool(0.5),
             grace_s: rng.random_range(0..4),
             resend_window_s: rng.random_range(5..600),
-            high_return_s: if has_stalled { 0 } else { rng.random_range(0..5) },
+            high_return_s: rng.random_range(0..5),
             ..RoomSettings::default()
         };
         let config = GatewayConfig {
@@ -101,7 +102,7 @@ impl Sim {
         let config = if has_stalled { patient(config, rng.random_range(200..3_000)) } else { config };
         let mut executor = Executor::new();
         let settings = AppSettings { rooms, ..AppSettings::default() };
-        let world = Rc::new(executor.run(World::idle(config, settings, seed)));
+        let world = Rc::new(executor.run(World::idle(config.clone(), settings, seed)));
         world.overheard.listen();
         for place in 0..world.gateway.server.hub.mailboxes.len() {
             executor.spawn(shard::live(world.gateway.server.clone(), place));
@@ -119,7 +120,9 @@ impl Sim {
         let (heard, replies) = devices.iter().map(|_| Default::default()).unzip();
         let clients = devices.iter().map(|_| None).collect();
         let mut model = Model::new(rooms, rooms_made, devices);
-        model.has_stalled = has_stalled;
+        if has_stalled {
+            (model.has_stalled, model.urgent_bytes_max) = (true, config.send_queue_bytes_max / 2);
+        }
         let (delivered, returned, dropped, records, serial) = Default::default();
         let (waiting, log, commits, stalled, closed_as_slow, unsure) = Default::default();
         Self {

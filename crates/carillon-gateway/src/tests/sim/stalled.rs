@@ -57,6 +57,7 @@ struct Due {
 /// A message as one client is to have it.
 pub(super) struct Copy {
     id: u64,
+    room: usize,
     client: usize,
     is_directed: bool,
     is_of_this_step: bool,
@@ -92,9 +93,9 @@ impl Sim {
         }
     }
 
-    /// How long news of a room are as they are handed out; not looked up where all read.
+    /// How long news of a room are as they are handed out; not looked up where all read all the time.
     pub(super) fn weight(&self, news: &RoomCommitted) -> usize {
-        if self.stalled.is_none() {
+        if !self.model.has_stalled {
             return 0;
         }
         let data = match &news.news {
@@ -109,7 +110,7 @@ impl Sim {
         let Some(stalled) = &mut self.stalled else { return };
         let Told { saying, id, is_high, commit, .. } = told;
         let (client, is_directed) = (stalled.client, saying.is_directed());
-        let copy = Copy { id: *id, client, is_directed, is_of_this_step: true };
+        let copy = Copy { id: *id, room: saying.room, client, is_directed, is_of_this_step: true };
         match fate {
             Fate::Outside => {}
             Fate::Dropped(reason) => stalled.dropped.push((copy, *reason)),
@@ -161,12 +162,12 @@ impl Sim {
         let Some(Stalled { client, is_closed, reads_end, .. }) = self.stalled else { return };
         if is_closed {
             self.closed_as_slow += 1;
+            self.reach(client);
+            self.miss_open();
             if reads_end {
-                self.read_again(client);
+                self.read_again(client, true);
                 let last = self.replies[client].pop_front().unwrap_or_default();
                 assert_eq!(last["close"], Close::SLOW.code, "{last}");
-            } else {
-                self.reach(client);
             }
             self.clients[client] = None;
             self.settle();
@@ -183,9 +184,15 @@ impl Sim {
         assert_eq!(self.world.metrics.closes.get_or_create(&code).get(), self.closed_as_slow, "closed as too slow");
     }
 
+    /// It has left without what is on its way to it. Of what is of this step its records tell later whether it was for it.
+    pub(super) fn miss_open(&mut self) {
+        let Some(Stalled { client, open, .. }) = &self.stalled else { return };
+        open.iter().for_each(|it| self.model.miss(*client, it.room, it.id, !it.is_of_this_step));
+    }
+
     /// The client reads on, and gets all that was handed to it.
     pub(super) fn resume(&mut self, client: usize) {
-        self.read_again(client);
+        self.read_again(client, false);
         let stalled = self.stalled.take().expect("it is stalled");
         self.model.stalled = None;
         assert!(
@@ -194,7 +201,7 @@ impl Sim {
         );
     }
 
-    fn read_again(&mut self, client: usize) {
+    fn read_again(&mut self, client: usize, is_late: bool) {
         let place = self.clients[client].as_ref().expect("it is connected");
         place.socket.hold_at_most(CAPACITY);
         self.executor.settle();
@@ -202,7 +209,7 @@ impl Sim {
         let reached = self.stalled.as_ref().map_or(0, |it| it.reached);
         for line in &lines[reached..] {
             if line.get("push").is_some() {
-                self.reached(line);
+                self.reached(line, is_late);
             } else {
                 self.replies[client].push_back(line.clone());
             }
@@ -213,12 +220,12 @@ impl Sim {
     fn reach(&mut self, client: usize) -> usize {
         let (lines, bytes) = self.clients[client].as_ref().expect("it is connected").peek();
         let reached = self.stalled.as_mut().map_or(0, |it| std::mem::replace(&mut it.reached, lines.len()));
-        lines[reached..].iter().for_each(|line| self.reached(line));
+        lines[reached..].iter().for_each(|line| self.reached(line, false));
         bytes
     }
 
-    /// A push is with the client to its end.
-    fn reached(&mut self, line: &Value) {
+    /// A push is with the client to its end; it is late where the client was told to go before that.
+    fn reached(&mut self, line: &Value, is_late: bool) {
         let mut heard: [VecDeque<Heard>; ROOMS] = Default::default();
         take_push(&line["push"], &self.model, &mut heard);
         for (room, heard) in heard.into_iter().enumerate() {
@@ -229,6 +236,10 @@ impl Sim {
                     let place = stalled.open.iter().position(|it| it.id == id).expect("what is due is open");
                     let copy = stalled.open.remove(place);
                     self.count(&copy, Outcome::Delivered);
+                    if is_late {
+                        // It came after all, and will come once more, as nobody could know.
+                        self.model.miss(copy.client, copy.room, id, true);
+                    }
                 }
             }
         }
@@ -254,6 +265,9 @@ impl Sim {
             let so_far = &self.records[&id].0.counts;
             let says = |it: DropReason| found.counts.dropped[it as usize] > so_far.dropped[it as usize];
             if says(reason) {
+                if reason == DropReason::SlowConnection {
+                    self.model.miss(copy.client, copy.room, id, true);
+                }
                 self.count(&copy, Outcome::Dropped(reason));
             } else if copy.is_directed && says(DropReason::NotInRoom) {
                 self.count(&copy, Outcome::Dropped(DropReason::NotInRoom));

@@ -181,7 +181,7 @@ fn at_once(rng: &mut StdRng, model: &Model, room: usize, serial: &mut u32) -> Ve
         });
     }
     // Who lost a message at the first of two tries and got it at the second one, nobody could tell.
-    if (0..ROOMS).all(|room| model.takes_all(room, 2 * sendings.len())) {
+    if (0..ROOMS).all(|room| model.takes_all(room, 2 * sendings.len() as u32)) {
         for at in 0..sendings.len() {
             let Sending { by, saying } = sendings[at].clone();
             // Of two messages under one name at one time, nobody could say which one is taken back.
