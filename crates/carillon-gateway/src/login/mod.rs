@@ -31,6 +31,8 @@ pub(crate) enum Denied {
     Error(ErrorCode),
     /// The connection is closed.
     Close(Close),
+    /// The store did, which is nobody's fault here. The connection is closed: not all SDKs try again after an error.
+    StoreFailed,
 }
 
 /// What a client calls its place in its inbox.
@@ -140,7 +142,7 @@ async fn by_claim(server: &Server, identity: &Identity) -> Result<Account, Denie
         Ok(account) => Ok(account),
         // Another connection of the account was quicker.
         Err(Refusal::AccountExists(_)) => {
-            read().await.map_err(|error| store_failed(server, &error))?.ok_or(Denied::Error(ErrorCode::INTERNAL))
+            read().await.map_err(|error| store_failed(server, &error))?.ok_or(Denied::StoreFailed)
         }
         Err(error) => Err(store_failed(server, &error)),
     }
@@ -176,5 +178,5 @@ fn check_app(app: &App) -> Result<(), Denied> {
 
 fn store_failed(server: &Server, error: &dyn std::fmt::Display) -> Denied {
     server.note_store("a login", error);
-    Denied::Error(ErrorCode::INTERNAL)
+    Denied::StoreFailed
 }

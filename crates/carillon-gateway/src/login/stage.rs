@@ -151,6 +151,10 @@ async fn judge(
             stranger.slot.login_failed(server.pipeline.clock.monotonic_us());
             Err(Some(close))
         }
+        Err(Denied::StoreFailed) => {
+            server.metrics.login(Close::SERVER_ERROR.reason);
+            Err(Some(Close::SERVER_ERROR))
+        }
         Err(Denied::Error(error)) => {
             server.metrics.login(error.message);
             tell(stranger, first.id, error).await;

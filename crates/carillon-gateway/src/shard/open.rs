@@ -14,7 +14,7 @@ use super::connection::{Connection, Start};
 use super::{ConnId, Newcomer, Shard, take_some};
 use crate::envelope::INBOX;
 use crate::login::{LoggedIn, Position};
-use crate::protocol::code::{Close, ErrorCode};
+use crate::protocol::code::Close;
 use crate::protocol::reply::{ConnectResult, SubscribeResult};
 use crate::protocol::{Command, Reply};
 use crate::stream::Session;
@@ -105,7 +105,6 @@ impl Shard {
             Ok(_) => return,
             Err(error) => {
                 self.server.note_store("a connection that was to be opened", &error);
-                self.answer(id, |it| it.reply(&Reply::failed(connect_id, ErrorCode::INTERNAL.into())));
                 return self.close_and_send(id, Close::SERVER_ERROR);
             }
         }

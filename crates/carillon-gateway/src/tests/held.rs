@@ -87,6 +87,11 @@ impl HeldStore {
         self.passes.acquire().await.expect("it is never closed").forget();
     }
 
+    fn take_room(&self) -> Result<(), StoreError> {
+        let take = |room: usize| room.checked_sub(1);
+        self.room.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take).map(drop).map_err(|_| StoreError::Full)
+    }
+
     /// What is asked of the store in between waits a moment before it is done, and another one before it is told.
     async fn dawdling<T>(&self, done: impl Future<Output = T>) -> T {
         self.let_others_go().await;
@@ -140,6 +145,7 @@ impl Store for HeldStore {
         it: NewAccount,
         remember: Option<Remember<Account>>,
     ) -> Result<Account, CreateError> {
+        self.take_room()?;
         self.inner.create_account(it, remember).await
     }
 
@@ -150,8 +156,7 @@ impl Store for HeldStore {
         change: AccountChange,
         remember: Option<Remember<Account>>,
     ) -> Result<Option<Account>, StoreError> {
-        let take = |room: usize| room.checked_sub(1);
-        self.room.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take).map_err(|_| StoreError::Full)?;
+        self.take_room()?;
         // Others go on while a change waits for the disk.
         tokio::task::yield_now().await;
         self.inner.change_account(app, id, change, remember).await

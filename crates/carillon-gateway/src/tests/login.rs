@@ -132,7 +132,11 @@ async fn an_app_may_create_unknown_accounts_fold_their_case_or_be_disabled() {
         app.keys.push(ApiKey { dialect, key: "k".into(), secret, operators: Vec::new() });
     })
     .await;
+    world.store.make_room(0);
+    assert_eq!(outcome(&world, connect.clone()).await, 3004, "not all SDKs try again after an error of a login");
+    world.store.make_room(1);
     assert_eq!(outcome(&world, connect.clone()).await, 0);
+    world.store.make_room(10);
     assert!(world.pipeline.store.account(world.app.id, &super::world::id("eve")).await.unwrap().is_some());
     set(|app| app.settings = AppSettings { disabled: true, ..AppSettings::default() }).await;
     assert_eq!(outcome(&world, connect).await, 4502);
