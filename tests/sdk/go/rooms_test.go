@@ -5,6 +5,8 @@ package sdk
 import (
 	"fmt"
 	"testing"
+
+	"github.com/centrifugal/centrifuge-go"
 )
 
 // hall is a room of a test, and who made it.
@@ -135,6 +137,37 @@ func TestWhoseWireWasCutIsInItsRoomsAgainAndHasWhatWasUrgent(t *testing.T) {
 		h.say("now", map[string]string{"notifyTargetTags": `{"tag":"blue"}`})
 		if text := seatOfBob.nextText(); text != "now" {
 			t.Errorf("bob hears %q", text)
+		}
+	})
+}
+
+func TestWhoComesBackIsInAllOfItsRoomsAtOnce(t *testing.T) {
+	inEachEncoding(t, func(t *testing.T, encoding string) {
+		s := startServer(t, unlimited)
+		w := newWire(t, s)
+		owner, name := s.account(), s.account()
+		it := connected(t, login{encoding: encoding, url: w.url, token: token(name, hour), data: object{"device": "phone"}})
+		seats := []*seat{}
+		for number := 0; number < 30; number++ {
+			seats = append(seats, newSeat(it, s.room(owner), object{}))
+		}
+		refused := make(chan error, 1000)
+		for _, seat := range seats {
+			seat.subscription.OnError(func(e centrifuge.SubscriptionErrorEvent) { refused <- e.Error })
+			if err := seat.subscription.Subscribe(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for round := 0; round < 2; round++ {
+			for _, seat := range seats {
+				receive(t, seat.entered, "a user is in all of its rooms")
+			}
+			if round == 0 {
+				w.cut()
+			}
+		}
+		if len(refused) > 0 {
+			t.Errorf("%d errors, such as %v", len(refused), <-refused)
 		}
 	})
 }
