@@ -38,6 +38,7 @@ mod state;
 mod store;
 mod synced;
 mod threads;
+mod torn_end;
 mod trim;
 mod writeback;
 mod writer;

@@ -18,7 +18,7 @@ use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 use super::apply;
 use super::complete;
 use super::config::EmbeddedConfig;
-use super::db::{self, Db, Slot};
+use super::db::{Db, Slot};
 use super::facts::Facts;
 use super::failing::Failing;
 use super::format::{self, Tag};
@@ -37,7 +37,7 @@ use super::state::{self, State};
 use super::threads::{Kind, Threads};
 use super::writeback::Writeback;
 use super::writer::Writer;
-use super::{conversation, reads, records, trim};
+use super::{conversation, reads, records, torn_end, trim};
 
 mod rooms;
 
@@ -66,10 +66,12 @@ impl EmbeddedStore {
         }
         let pace = Arc::default();
         let damaged = |error| OpenError::Damaged { path: home.engine(), error };
-        let db = Db::open(&home.engine(), &config, &pace).map_err(|error| db::refused(&home.engine(), &error))?;
         let heads = Arc::new(Heads::new(config.heads_cache_accounts));
-        let state = State::load(&db, &config, &heads).map_err(|error| damaged(error.to_string()))?;
-        home.synced.lost(state.groups).map_or(Ok(()), |lost| Err(damaged(lost)))?;
+        let load = |db: &Db| {
+            let state = State::load(db, &config, &heads).map_err(|error| damaged(error.to_string()))?;
+            home.synced.lost(state.groups).map_or(Ok(state), |lost| Err(damaged(lost)))
+        };
+        let (db, state) = torn_end::open(&home.engine(), || Db::open(&home.engine(), &config, &pace), load)?;
         let io = |error| OpenError::Io { path: path.into(), error };
         let writeback = Writeback::start(home.engine()).map_err(io)?;
         let removed = Removed::default();
