@@ -25,7 +25,7 @@ impl RoomStore for HeldStore {
     }
 
     async fn rooms(&self, app: AppId, nos: &[RoomNo]) -> Result<Vec<Option<Room>>, StoreError> {
-        self.inner.rooms(app, nos).await
+        self.dawdling(self.inner.rooms(app, nos)).await
     }
 
     async fn room_sending(
@@ -44,7 +44,7 @@ impl RoomStore for HeldStore {
         rooms_max: u64,
         along: Along<Room>,
     ) -> Result<Option<Room>, OpenRoomError> {
-        self.inner.change_room(room, change, rooms_max, along).await
+        self.dawdling(self.inner.change_room(room, change, rooms_max, along)).await
     }
 
     async fn closing_rooms(&self, app: AppId, which: ClosingRooms, limit: usize) -> Result<Vec<RoomNo>, StoreError> {
@@ -52,7 +52,7 @@ impl RoomStore for HeldStore {
     }
 
     async fn memberships(&self, room: RoomKey, accounts: &[AccountNo]) -> Result<Vec<Membership>, StoreError> {
-        self.inner.memberships(room, accounts).await
+        self.dawdling(self.inner.memberships(room, accounts)).await
     }
 
     async fn change_membership(
@@ -61,7 +61,7 @@ impl RoomStore for HeldStore {
         change: MembershipChange,
         along: Along<Membership>,
     ) -> Result<Membership, StoreError> {
-        let changed = self.inner.change_membership(member, change, along).await;
+        let changed = self.dawdling(self.inner.change_membership(member, change, along)).await;
         self.pass().await;
         changed
     }
@@ -88,7 +88,7 @@ impl RoomStore for HeldStore {
         span: RoomSpan,
         limit: PageLimit,
     ) -> Result<Vec<Arc<RoomMessage>>, StoreError> {
-        self.inner.room_history(room, span, limit).await
+        self.dawdling(self.inner.room_history(room, span, limit)).await
     }
 
     async fn room_history_of(
@@ -106,7 +106,7 @@ impl RoomStore for HeldStore {
     }
 
     async fn note_in_room(&self, room: RoomKey, noted: Remember<()>, along: Along<()>) -> Result<bool, StoreError> {
-        self.inner.note_in_room(room, noted, along).await
+        self.dawdling(self.inner.note_in_room(room, noted, along)).await
     }
 
     async fn change_room_message(
@@ -116,6 +116,6 @@ impl RoomStore for HeldStore {
         change: RoomMessageChange,
         along: Along<()>,
     ) -> Result<bool, StoreError> {
-        self.inner.change_room_message(room, id, change, along).await
+        self.dawdling(self.inner.change_room_message(room, id, change, along)).await
     }
 }

@@ -19,7 +19,7 @@ use crate::tests::room::FROM_BACKEND;
 use crate::tests::world::{Client, World, id};
 
 /// What a call was answered.
-enum Answer {
+pub(super) enum Answer {
     Sent(Result<SentToRoom, Refusal>),
     Broadcast(Result<FirstAnswer, Refusal>),
     Done(Result<(), Refusal>),
@@ -78,7 +78,7 @@ impl Sim {
             }
             Step::Update { client, room, own } => self.update(client, room, &own),
             Step::Send { client, saying, says_to } => self.send(client, saying, says_to),
-            Step::AtOnce(sendings) => self.send_at_once(sendings),
+            Step::AtOnce(sendings, call) => self.send_at_once(sendings, call),
             Step::Calls(calls) => self.call(calls),
             Step::Wait(ms) => self.wait(ms),
         }
@@ -210,47 +210,53 @@ impl Sim {
             {
                 (0..ROOMS).for_each(|room| self.tell_waiting(room));
             }
-            match (call, answer) {
-                (Call::Send(saying), Answer::Sent(answer)) => sayings.extend(self.sent(saying, answer)),
-                (Call::Broadcast(saying), Answer::Broadcast(answer)) => self.broadcast(&saying, answer),
-                (Call::Open { room, on }, Answer::Done(answer)) => {
-                    assert_eq!(answer, self.model.open(room, on));
-                    if answer.is_ok() {
-                        self.notice(room);
-                    }
-                    if answer.is_ok() && !on {
-                        self.turn_out(room, None, 2100);
-                    }
-                }
-                (Call::Mute { room, on }, Answer::Done(answer)) => {
-                    assert_eq!(answer, Ok(()));
-                    self.model.mute(room, on);
-                    self.notice(room);
-                }
-                (Call::Member { room, account, action }, Answer::Done(answer)) => {
-                    let expected = self.model.act(room, account, action);
-                    assert_eq!(answer, expected.clone().map(drop));
-                    if action == MemberAction::Kick && matches!(answer, Ok(()) | Err(Refusal::NotInRoom)) {
-                        self.close_stalled();
-                    }
-                    if answer.is_ok() {
-                        self.notice(room);
-                    }
-                    if let Ok(Some(code)) = expected {
-                        self.turn_out(room, Some(account), code);
-                    }
-                }
-                (Call::Recall { room, .. }, Answer::Recalled(answer)) => {
-                    assert_eq!(answer, Ok(self.model.recall(room, &past)));
-                    if answer == Ok(true) {
-                        self.notice(room);
-                    }
-                }
-                _ => unreachable!("each call has its answer"),
-            }
+            sayings.extend(self.answered(call, &past, answer));
         }
         (0..ROOMS).for_each(|room| self.tell_waiting(room));
         self.model.sayings.extend(sayings);
+    }
+
+    /// Compares the answer to a call, and what the hub was told with it. Returns what may be sent again.
+    pub(super) fn answered(&mut self, call: Call, past: &Past, answer: Answer) -> Option<Saying> {
+        match (call, answer) {
+            (Call::Send(saying), Answer::Sent(answer)) => return self.sent(saying, answer),
+            (Call::Broadcast(saying), Answer::Broadcast(answer)) => self.broadcast(&saying, answer),
+            (Call::Open { room, on }, Answer::Done(answer)) => {
+                assert_eq!(answer, self.model.open(room, on));
+                if answer.is_ok() {
+                    self.notice(room);
+                }
+                if answer.is_ok() && !on {
+                    self.turn_out(room, None, 2100);
+                }
+            }
+            (Call::Mute { room, on }, Answer::Done(answer)) => {
+                assert_eq!(answer, Ok(()));
+                self.model.mute(room, on);
+                self.notice(room);
+            }
+            (Call::Member { room, account, action }, Answer::Done(answer)) => {
+                let expected = self.model.act(room, account, action);
+                assert_eq!(answer, expected.clone().map(drop));
+                if action == MemberAction::Kick && matches!(answer, Ok(()) | Err(Refusal::NotInRoom)) {
+                    self.close_stalled();
+                }
+                if answer.is_ok() {
+                    self.notice(room);
+                }
+                if let Ok(Some(code)) = expected {
+                    self.turn_out(room, Some(account), code);
+                }
+            }
+            (Call::Recall { room, .. }, Answer::Recalled(answer)) => {
+                assert_eq!(answer, Ok(self.model.recall(room, past)));
+                if answer == Ok(true) {
+                    self.notice(room);
+                }
+            }
+            _ => unreachable!("each call has its answer"),
+        }
+        None
     }
 
     /// Returns what may be sent again.
@@ -280,7 +286,7 @@ impl Sim {
     }
 
     /// What a recall is of; of nothing where it is beyond the end.
-    fn past(&self, call: &Call) -> Past {
+    pub(super) fn past(&self, call: &Call) -> Past {
         let nothing = Past { id: 0, sender: 0, client_id: String::new(), time_ms: 0 };
         let Call::Recall { room, place } = call else { return nothing };
         let live = &self.model.rooms[*room];
@@ -421,7 +427,7 @@ impl Sim {
     }
 }
 
-async fn ask(world: &World, call: &Call, past: &Past, rooms: &[carillon_core::RoomNo]) -> Answer {
+pub(super) async fn ask(world: &World, call: &Call, past: &Past, rooms: &[carillon_core::RoomNo]) -> Answer {
     let (pipeline, app) = (&world.pipeline, &world.app);
     let change = async |room: usize, change| {
         Answer::Done(pipeline.change_room(app, rooms[room], change, FROM_BACKEND).await.map(drop))

@@ -130,7 +130,8 @@ impl Sim {
         let Some(stalled) = &mut self.stalled else { return };
         let it = &self.model.clients[stalled.client];
         let only = if let RoomEvent::Recalled { only, .. } = &notice.event { only.as_ref() } else { None };
-        if it.seats[room].is_some() && only.is_none_or(|only| only.contains(&account_no(it.account))) {
+        if notice.is_told && it.seats[room].is_some() && only.is_none_or(|only| only.contains(&account_no(it.account)))
+        {
             stalled.handed_bytes += weight;
         }
     }

@@ -44,8 +44,9 @@ pub(super) enum Step {
         reads_end: bool,
     },
     Resume(usize),
-    /// Backend and clients send, each before any of the others is answered.
-    AtOnce(Vec<Sending>),
+    /// Backend and clients send, each before any of the others is answered; and the backend may call for something else
+    /// meanwhile.
+    AtOnce(Vec<Sending>, Option<Call>),
     /// The backend's calls, one right after the other, before any of them is handed out.
     Calls(Vec<Call>),
     Wait(u64),
@@ -121,7 +122,10 @@ impl Step {
             }
             26..36 => Self::Wait(rng.random_range(0..3_000)),
             36..46 => Self::Wait(rng.random_range(1..200)),
-            46..52 => Self::AtOnce(at_once(rng, model, room, serial)),
+            46..52 => {
+                let sendings = at_once(rng, model, room, serial);
+                Self::AtOnce(sendings, meanwhile(rng, model, room))
+            }
             52..70 => Self::Calls(calls(rng, model, serial)),
             _ if !is_on => Self::Connect(client),
             _ if is_in && rng.random_bool(0.9) => Self::Calls(vec![Call::Send(saying(rng, model, room, serial))]),
@@ -144,10 +148,7 @@ fn calls(rng: &mut StdRng, model: &Model, serial: &mut u32) -> Vec<Call> {
             2..4 => Call::Open { room, on: true },
             4..6 => Call::Mute { room, on },
             6..14 => Call::Member { room, account, action: action(rng, on) },
-            14..18 => {
-                let said = model.rooms[room].history.len() + model.rooms[room].passing.len();
-                Call::Recall { room, place: rng.random_range(0..=said) }
-            }
+            14..18 => recall(rng, model, room),
             18..24 => Call::Broadcast(broadcast(rng, room, serial)),
             _ => Call::Send(saying(rng, model, room, serial)),
         });
@@ -196,6 +197,28 @@ fn at_once(rng: &mut StdRng, model: &Model, room: usize, serial: &mut u32) -> Ve
         sendings.retain(|it| tried.insert(it.saying.client_id.clone()));
     }
     sendings
+}
+
+/// What a backend calls for while many send.
+fn meanwhile(rng: &mut StdRng, model: &Model, room: usize) -> Option<Call> {
+    let (account, on) = (rng.random_range(0..ACCOUNTS), rng.random_bool(0.3));
+    match rng.random_range(0..10) {
+        0 => Some(Call::Open { room, on }),
+        1 => Some(Call::Mute { room, on }),
+        2 | 3 => {
+            let action = action(rng, on);
+            // Whether it is there depends on when a client that does not read is gone.
+            let is_clear = action != MemberAction::Kick || model.stalled.is_none();
+            is_clear.then_some(Call::Member { room, account, action })
+        }
+        4 => Some(recall(rng, model, room)),
+        _ => None,
+    }
+}
+
+fn recall(rng: &mut StdRng, model: &Model, room: usize) -> Call {
+    let said = model.rooms[room].history.len() + model.rooms[room].passing.len();
+    Call::Recall { room, place: rng.random_range(0..=said) }
 }
 
 /// As a client says it.
