@@ -248,6 +248,11 @@ impl RoomMail {
         matches!(self.news, News::Committed(_)) && self.message().is_none()
     }
 
+    /// Whether it brings that somebody came or went.
+    pub(crate) fn is_move(&self) -> bool {
+        matches!(self.news, News::Moved(_))
+    }
+
     /// What goes first among the messages that wait: of high priority, and then of the higher rank.
     pub(crate) fn urgency(&self) -> (bool, u8) {
         self.message().map(|it| (it.priority.high, it.priority.rank)).unwrap_or_default()

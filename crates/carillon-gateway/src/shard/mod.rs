@@ -86,6 +86,8 @@ struct Shard {
     bytes_out: Counter,
     /// Rings when a connection, or a note of what one has, has ended while the shard drains.
     ended: Notify,
+    /// Rings when something that happened to a room was taken in and followed.
+    finished: Notify,
     /// Up to where devices have the broadcasts, while that is being written.
     notes: RefCell<HashMap<(AccountNo, DeviceId), MessageId>>,
 }
@@ -149,7 +151,19 @@ impl Shard {
         let (state, notes) = (RefCell::new(state), RefCell::default());
         let woken = Arc::default();
         let bytes_out = server.metrics.bytes_out(place);
-        Self { server, mailbox, place, state, reads, registry, woken, bytes_out, ended: Notify::new(), notes }
+        Self {
+            server,
+            mailbox,
+            place,
+            state,
+            reads,
+            registry,
+            woken,
+            bytes_out,
+            ended: Notify::new(),
+            finished: Notify::new(),
+            notes,
+        }
     }
 
     async fn live(self: Rc<Self>, watch: Watch) {

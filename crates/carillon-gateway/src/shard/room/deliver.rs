@@ -50,12 +50,16 @@ impl Shard {
     }
 
     /// Takes in what is new in a room, in its order, as far as there are bits for it; the rest is held until some have arrived.
+    /// Nothing happens to a room before all are out who have to go.
     pub(super) fn take_news(&self, room: RoomKey, mail: &mut [Arc<RoomMail>]) {
         let mut done = 0;
         'all: for run in mail.chunk_by_mut(|one, two| one.message().is_some() && two.message().is_some()) {
             // What is chosen first is held against flow limits first.
             run.sort_by_key(|it| Reverse(it.urgency()));
             for mail in &*run {
+                if self.is_turned_out(room) {
+                    break 'all;
+                }
                 let Some(bit) = self.free_bit(room) else { break 'all };
                 if mail.message().is_some() {
                     self.admit(room, mail, bit)
@@ -65,12 +69,16 @@ impl Shard {
                 done += 1;
             }
         }
-        self.hold(room, &mail[done..]);
+        let (taken, rest) = mail.split_at(done);
+        self.hold(room, rest);
+        if taken.iter().any(|mail| mail.is_notice()) {
+            // Somebody may have waited for it.
+            self.finished.notify_waiters();
+        }
     }
 
     /// Chooses who gets a message, and puts it on its way.
     fn admit(&self, key: RoomKey, mail: &Arc<RoomMail>, bit: u64) {
-        self.turn_out_rest(key);
         let (Some(message), Some(app)) = (mail.message(), self.server.pipeline.apps.get(key.app)) else {
             // Of an app that is gone nobody is left.
             return self.settle([(Arc::clone(mail), RoomOutcomes::default())]);

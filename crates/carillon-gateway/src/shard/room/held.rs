@@ -1,5 +1,7 @@
-//! News of a room for which there is no place among what is on its way to its members. They wait here, in their order, and
-//! count for the mailbox as if they still waited there.
+//! News of a room for which there is no place among what is on its way to its members, or that have come before all are out who
+//! have to go. They wait here, in their order, and count for the mailbox as if they still waited there.
+//!
+//! Whoever enters, or asks who is there, waits for what happened to the room before.
 
 use std::sync::Arc;
 
@@ -11,12 +13,15 @@ use crate::shard::Shard;
 impl Shard {
     /// Holds news until those before them have arrived. Others of the room are not held: they were taken for this.
     pub(super) fn hold(&self, room: RoomKey, mail: &[Arc<RoomMail>]) {
+        // Who has to go does not care who else does.
+        let is_told = !self.is_turned_out(room);
+        let mail: Vec<_> = mail.iter().filter(|it| is_told || !it.is_move()).cloned().collect();
         if mail.is_empty() {
             return;
         }
         let rooms = &mut self.state.borrow_mut().rooms;
-        rooms.by_key.entry(room).or_default().held = mail.to_vec();
         rooms.held += mail.len();
+        rooms.by_key.entry(room).or_default().held = mail;
         self.mailbox.hold(rooms.held);
     }
 
@@ -46,10 +51,25 @@ impl Shard {
         }
     }
 
-    /// Takes in what is held of a room at once, where something happened to it among that: it may say who has to go, and came
-    /// before whoever enters now, or asks who is there.
-    pub(super) fn finish_notices(&self, room: RoomKey) {
-        self.finish_while(room, |held| held.iter().any(|mail| mail.is_notice()));
+    /// Whether something that happened to a room is still to be taken in, or followed: it may say who has to go.
+    pub(super) fn is_unfinished(&self, room: RoomKey) -> bool {
+        let has_notice = || {
+            let rooms = &self.state.borrow().rooms;
+            let live = rooms.by_key.get(&room).filter(|_| rooms.held > 0);
+            live.is_some_and(|live| live.held.iter().any(|mail| mail.is_notice()))
+        };
+        self.is_turned_out(room) || has_notice()
+    }
+
+    /// Waits until everything that happened to a room is taken in and followed. Whoever goes on without a pause finds it so.
+    pub(super) async fn finished(&self, room: RoomKey) {
+        loop {
+            let finished = self.finished.notified();
+            if !self.is_unfinished(room) {
+                return;
+            }
+            finished.await;
+        }
     }
 
     /// Takes in what is held of all rooms, before the shard ends.
@@ -59,15 +79,13 @@ impl Shard {
             let held = state.rooms.by_key.iter().filter(|(_, live)| !live.held.is_empty());
             held.map(|(room, _)| *room).collect()
         };
-        rooms.into_iter().for_each(|room| self.finish_while(room, |held| !held.is_empty()));
+        rooms.into_iter().for_each(|room| self.finish(room));
     }
 
-    fn finish_while(&self, room: RoomKey, is_urgent: impl Fn(&[Arc<RoomMail>]) -> bool) {
-        let is_urgent = || {
-            let rooms = &self.state.borrow().rooms;
-            rooms.held > 0 && rooms.by_key.get(&room).is_some_and(|live| is_urgent(&live.held))
-        };
-        while is_urgent() {
+    fn finish(&self, room: RoomKey) {
+        let has_held = || self.state.borrow().rooms.by_key.get(&room).is_some_and(|live| !live.held.is_empty());
+        while has_held() {
+            self.turn_out_rest(room);
             // All that is on its way arrives, so there is place.
             let mut all = usize::MAX;
             self.hand_on(room, &mut all);
@@ -75,3 +93,7 @@ impl Shard {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "held_tests.rs"]
+mod tests;

@@ -14,12 +14,7 @@ impl Shard {
     /// Takes in what is no message.
     pub(super) fn hear(&self, mail: &Arc<RoomMail>, bit: u64) {
         match &mail.news {
-            News::Committed(committed) => {
-                self.turn_out_rest(mail.room);
-                self.notice(mail, committed, bit);
-            }
-            // Who has to go does not care who else does.
-            News::Moved(_) if self.is_turned_out(mail.room) => {}
+            News::Committed(committed) => self.notice(mail, committed, bit),
             News::Moved(Moved { account, tags, data: _ }) => {
                 let is_meant = |members: &Members, place| {
                     members.account(place) != *account && tags.as_ref().is_none_or(|it| it.matches(members.tags(place)))

@@ -1,5 +1,7 @@
 //! Who is in a room, told to whoever asks: from memory. Members may ask; for others there is no such room.
 
+use std::rc::Rc;
+
 use carillon_core::model::RoomKey;
 use carillon_core::port::{LiveRooms as _, MemberSpan, Which, Whom};
 
@@ -20,9 +22,20 @@ const VISITOR: &str = "(anonymous)";
 const PRESENCE_MAX: usize = 200;
 
 impl Shard {
-    pub(in crate::shard) fn tell_present(&self, ask: RoomAsk) {
-        // Whoever was told to go before this was asked is not there.
-        self.finish_notices(ask.room);
+    /// Whoever had to go before this was asked is not there.
+    pub(in crate::shard) fn tell_present(self: &Rc<Self>, ask: RoomAsk) {
+        if self.is_unfinished(ask.room) {
+            let this = self.clone();
+            tokio::task::spawn_local(async move {
+                this.finished(ask.room).await;
+                this.answer_present(ask);
+            });
+        } else {
+            self.answer_present(ask);
+        }
+    }
+
+    fn answer_present(&self, ask: RoomAsk) {
         let state = self.state.borrow();
         let present = state.rooms.by_key.get(&ask.room).map(|live| live.people.who(&ask.whom));
         // Whoever asked may have gone.

@@ -134,9 +134,14 @@ impl Shard {
                 pipeline.enter_room(&app, EnterRoom { is_anonymous, room: room.no, account, card: card.clone() }).await
             };
             match entered {
-                // Something happened since the store was read.
-                Ok(_) if self.changes(room) != changes => {}
-                Ok(entered) => return Ok(entered),
+                Ok(entered) => {
+                    // It may be open again, which this shard has not heard yet.
+                    self.finished(room).await;
+                    // Or something happened since the store was read.
+                    if self.changes(room) == changes {
+                        return Ok(entered);
+                    }
+                }
                 Err(Refusal::NoSuchRoom) => return Err(ErrorCode::UNKNOWN_CHANNEL.into()),
                 Err(refusal) => return Err(refusal.into()),
             }
@@ -147,12 +152,9 @@ impl Shard {
         self.state.borrow().rooms.by_key.get(&room).map(|it| it.changes)
     }
 
-    /// Makes a member of a connection that was let in, if it still wants that. Returns what it is told.
+    /// Makes a member of a connection that was let in just now, if it still wants that. Returns what it is told.
     fn seat(&self, id: ConnId, entry: u64, entered: Entered, chosen: Chosen) -> Result<Vec<u8>, ErrorCode> {
         let room = entered.room.key;
-        // It is open again, which this shard may not have heard yet.
-        self.finish_notices(room);
-        self.turn_out_rest(room);
         let now_us = self.server.pipeline.clock.monotonic_us();
         let mut state = self.state.borrow_mut();
         let State { connections, rooms, .. } = &mut *state;

@@ -2,7 +2,7 @@
 //! the shard serves others meanwhile.
 //!
 //! Who has to go is known from the moment when the room closed. Before anything else happens to the room, and before anybody
-//! enters it again, all of them are out.
+//! enters it again, all of them are out: news of it are [`super::held`] meanwhile.
 
 use bytes::Bytes;
 use carillon_core::AccountNo;
@@ -61,11 +61,13 @@ impl Shard {
         let room = self.state.borrow_mut().rooms.going.pop_front();
         let Some(room) = room else { return };
         if self.turn_out_of(room, STRIDE) {
-            self.state.borrow_mut().rooms.going.push_back(room);
+            return self.state.borrow_mut().rooms.going.push_back(room);
         }
+        self.go_on_with_held(room);
+        self.finished.notify_waiters();
     }
 
-    /// Takes all of those out of a room who still have to go.
+    /// Takes all of those out of a room who still have to go, before the shard ends.
     pub(super) fn turn_out_rest(&self, room: RoomKey) {
         if self.is_turned_out(room) {
             self.turn_out_of(room, usize::MAX);

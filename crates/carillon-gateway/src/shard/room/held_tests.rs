@@ -1,0 +1,95 @@
+//! What happened to a room and finds no place yet, in a shard that does nothing but what it is told.
+
+use std::rc::Rc;
+
+use carillon_core::command::RoomChange;
+use carillon_core::decide::MemberAction;
+use serde_json::{Value, json};
+use tokio::task::LocalSet;
+
+use crate::shard::Shard;
+use crate::shard::tests::{answer, with_members};
+use crate::tests::room::text;
+use crate::tests::world::{Client, World};
+
+/// Messages that are on their way in a room at a time.
+const ITEMS: usize = 64;
+
+/// Hears of what was committed, and lets all go on until they wait for something that only the test does.
+async fn settle(shard: &Rc<Shard>) {
+    for _ in 0..1_000 {
+        shard.sort(shard.mailbox.look());
+        shard.adopt_some();
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn hand_out(world: &World, shard: &Rc<Shard>) {
+    while shard.next_round_us().is_some() {
+        world.clock.advance_ms(10);
+        shard.go_round();
+        settle(shard).await;
+    }
+}
+
+/// What a client was told: texts, events, answers, and the codes of errors and of ends.
+fn told(client: &mut Client) -> Vec<Value> {
+    let what = |line: Value| {
+        let (push, data) = (&line["push"], &line["push"]["pub"]["data"]);
+        let text = &data["elements"][0]["text"];
+        let known = [text, &data["event"], &push["unsubscribe"]["code"], &line["error"]["code"], &line["id"]];
+        known.into_iter().find(|it| !it.is_null()).unwrap_or(&line).clone()
+    };
+    client.take_now().into_iter().map(what).collect()
+}
+
+#[tokio::test]
+async fn who_enters_comes_behind_what_happened_to_the_room_before_and_found_no_place_yet() {
+    LocalSet::new()
+        .run_until(async {
+            let (world, shard, room, mut members) = with_members(2).await;
+            let say = async |body: &str| {
+                for n in 0..ITEMS {
+                    world.say(text(room, "m0", &format!("{body}{n}"))).await;
+                }
+            };
+            let set_open = async |open| world.change_room(room, RoomChange::SetOpen { open, closing: None }).await;
+            let there = || world.metrics.rooms.members.get();
+            let mut clients = Vec::new();
+            for name in ["late", "later"] {
+                world.account(name).await;
+                let mut client = world.connecting(name, json!({})).await;
+                answer(&shard, &mut client).await;
+                clients.push(client);
+            }
+            let [late, later] = clients.get_disjoint_mut([0, 1]).unwrap();
+            let subscribe = json!({"id": 2, "subscribe": {"channel": format!("room:{room}")}});
+
+            say("a").await;
+            set_open(false).await;
+            set_open(true).await;
+            late.say(&subscribe).await;
+            settle(&shard).await;
+            assert_eq!((told(late), there()), (Vec::new(), 2), "others have their turn first");
+            hand_out(&world, &shard).await;
+            for member in &mut members {
+                let told = told(member);
+                assert_eq!((told.len(), &told[ITEMS..]), (ITEMS + 2, &[json!("closed"), json!(2100)][..]));
+            }
+            assert_eq!((told(late), there()), (vec![json!(2)], 1));
+
+            // While somebody waits, the room closes.
+            say("b").await;
+            world.act(room, "m1", MemberAction::SetMuted(true)).await;
+            later.say(&subscribe).await;
+            settle(&shard).await;
+            set_open(false).await;
+            settle(&shard).await;
+            assert_eq!((told(later), there()), (Vec::new(), 1));
+            hand_out(&world, &shard).await;
+            let last = [json!("member_muted"), json!("closed"), json!(2100)];
+            assert_eq!(told(late)[ITEMS..], last);
+            assert_eq!((told(later), there()), (vec![json!(102)], 0));
+        })
+        .await;
+}
