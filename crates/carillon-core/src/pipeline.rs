@@ -345,6 +345,10 @@ impl Pipeline {
     /// As [`Store::create_account`]; done again, it goes on.
     pub async fn create_operators(&self, app: &App) -> Result<(), StoreError> {
         for id in app.keys.iter().flat_map(|key| &key.operators) {
+            // Without a write where there is nothing to do: at a start the disk may be full.
+            if self.store.account(app.id, id).await?.is_some() {
+                continue;
+            }
             let command = CreateAccount { id: id.clone(), token: None, profile: Profile::default() };
             match self.create(app.id, command, None).await {
                 Ok(_) | Err(CreateError::Exists) => {}

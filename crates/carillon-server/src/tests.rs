@@ -7,7 +7,7 @@ use std::sync::Arc;
 use carillon_core::port::{FakeClock, SeededRandom};
 use serde_json::{Value, json};
 
-use crate::config::{AppConfig, Config, NeteaseKeyConfig};
+use crate::config::{AppConfig, Config, NeteaseKeyConfig, TencentKeyConfig};
 use crate::server::{Ports, Server, StartError};
 
 fn ports() -> Ports {
@@ -186,5 +186,26 @@ async fn a_batch_that_the_disk_has_no_room_for_is_refused_as_a_whole_and_may_be_
     let server = Server::start(config(dir.path()), ports()).await.unwrap();
     let (_, answer) = call(&server, "POST", "/apps/default/accounts/batch", batch).await;
     assert_eq!(answer["accounts"][0]["outcome"], "created");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_starts_while_the_disk_is_full_and_says_that_it_takes_no_writes() {
+    let dir = tempfile::tempdir().unwrap();
+    let admins = vec!["administrator".to_owned()];
+    let tencent = TencentKeyConfig { sdk_app_id: 1_400_000_001, secret_key: "secret".to_owned(), admins };
+    let app = AppConfig {
+        name: "shop".to_owned(),
+        token_secret: "0123456789abcdef0123456789abcdef".to_owned(),
+        tencent: Some(tencent),
+        ..AppConfig::default()
+    };
+    let mut config = Config { apps: vec![app], ..config(dir.path()) };
+    Server::start(config.clone(), ports()).await.unwrap().stop().await;
+    config.store.reserve_bytes = u64::MAX;
+    let server = Server::start(config, ports()).await.unwrap();
+    let (status, why) = get(format!("http://{}/readyz", server.addr())).await;
+    assert_eq!((status, why.contains("below the reserve")), (503, true), "{why}");
+    assert_eq!(call(&server, "GET", "/apps", json!({})).await.0, 200);
     server.stop().await;
 }
