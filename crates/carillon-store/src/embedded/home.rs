@@ -74,11 +74,21 @@ impl Home {
 
     /// Lets another process have the directory. The engine must be closed.
     pub(crate) fn unlock(&self) {
-        self.lock.lock().expect("no holder of this lock panics").take();
+        let Some(lock) = self.lock.lock().expect("no holder of this lock panics").take() else { return };
+        // Closing the file is not enough where a process that is being started has it for a moment, too.
+        if let Err(error) = lock.unlock() {
+            tracing::warn!(%error, "the data directory was not unlocked; it is, once this process has ended");
+        }
     }
 
     pub(crate) fn engine(&self) -> PathBuf {
         self.path.join("db")
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        self.unlock();
     }
 }
 
@@ -176,6 +186,8 @@ mod tests {
         let first = Home::open(directory.path()).unwrap();
         assert!(is_in_use(directory.path()));
         assert!(refusal(directory.path()).contains("is in use by another process"));
+        // A process that is forked off has the file, too, until it runs its program.
+        let _forked = first.lock.lock().unwrap().as_ref().unwrap().try_clone().unwrap();
         first.unlock();
         assert!(!is_in_use(directory.path()));
         assert!(Home::open(directory.path()).is_ok());
