@@ -204,3 +204,20 @@ async fn a_server_takes_as_many_files_as_the_system_lets_it() {
     assert_eq!(numbers[0], numbers[1], "{line}");
     server.kill().await;
 }
+
+#[tokio::test]
+async fn a_directory_of_another_user_is_told_from_one_without_data_or_server() {
+    let directory = TempDir::new().unwrap();
+    let data = directory.path().join("data");
+    done(&data, &["app", "create", "shop"]).await;
+    let close = |mode| std::fs::set_permissions(&data, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    close(0);
+    // Root may read everything.
+    let may_read = std::fs::read_dir(&data).is_ok();
+    for arguments in [&["app", "list"][..], &["listen", "bob"]] {
+        let ran = run(&data, arguments).await;
+        let is_told = ran.code == Some(1) && ran.err.contains("may not be read by this user");
+        assert!(is_told || may_read, "{}", ran.err);
+    }
+    close(0o700);
+}

@@ -1,5 +1,6 @@
 //! The native API as commands use it: over HTTP where a server runs, else over the data directory, opened by this process.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -212,6 +213,12 @@ impl Remote {
                 })?,
             };
             return Self::new(url, token, true).map(Some);
+        }
+        for path in [data.clone(), data.join("store")] {
+            // To whoever may not look into it, a directory in use looks like one without a server, or without data.
+            if std::fs::read_dir(&path).is_err_and(|error| error.kind() == ErrorKind::PermissionDenied) {
+                bail!("{} may not be read by this user: run this as the one that the server runs as", path.display());
+            }
         }
         // A server that was killed leaves its note behind, and another program may have its port: it is not to get the token.
         if config.store.engine == StoreEngine::Embedded && !is_in_use(&data.join("store")) {
