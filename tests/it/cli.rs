@@ -70,6 +70,34 @@ async fn without_a_server_commands_change_the_data_directory_themselves() {
     assert_eq!(run(&data, &["app", "set", "shop", "--devices", "two"]).await.code, Some(2));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_directory_is_another_store_to_clients_once_its_server_is_stopped() {
+    let directory = TempDir::new().unwrap();
+    let data = directory.path().join("data");
+    let refused = async |expected: &str| {
+        let ran = run(&data, &["restored"]).await;
+        assert_eq!((ran.code, ran.err.contains(expected)), (Some(1), true), "{}", ran.err);
+    };
+    refused("holds no Carillon store").await;
+    assert!(!data.exists());
+    let config = AppFile::default().write_config(directory.path(), "");
+    let epoch = async || {
+        let server = Process::serve(BINARY, &config, &data).await;
+        refused("is in use by another process").await;
+        let token = done(&data, &["account", "token", "ann"]).await;
+        let epoch = UserBuilder::new(&server.url, token.trim()).connect().await.subscribed().await.epoch;
+        server.kill().await;
+        epoch
+    };
+    done(&data, &["app", "create", "shop"]).await;
+    done(&data, &["account", "create", "ann"]).await;
+    let before = epoch().await;
+    assert_eq!(epoch().await, before);
+    let ran = run(&data, &["restored"]).await;
+    assert_eq!((ran.code, ran.err.contains("start the server")), (Some(0), true), "{}", ran.err);
+    assert_ne!(epoch().await, before);
+}
+
 #[tokio::test]
 async fn an_app_is_removed_with_everything_and_only_when_it_is_meant() {
     let directory = TempDir::new().unwrap();

@@ -21,5 +21,7 @@ mod small_disk;
 #[cfg(test)]
 mod torn;
 
-pub use embedded::{EmbeddedConfig, EmbeddedStore, OpenError, Reason, RecordKind, StoreMetrics, is_in_use};
+pub use embedded::{
+    EmbeddedConfig, EmbeddedStore, OpenError, Reason, RecordKind, StoreMetrics, is_in_use, renew_generation,
+};
 pub use memory::MemoryStore;

@@ -17,6 +17,7 @@ mod listen;
 mod message;
 mod out;
 mod place;
+mod restored;
 mod serve;
 mod user;
 mod usersig;
@@ -72,6 +73,8 @@ enum Verb {
     Bench(bench::Bench),
     /// Show what became of each copy of a message
     Message(message::Message),
+    /// Say that the data directory is a backup that was put back: clients read their inboxes anew
+    Restored(restored::Restored),
     /// Show who would get a message to a room, and who would not, and why; nothing is sent
     Explain(explain::Explain),
 }
@@ -111,6 +114,7 @@ async fn run(place: Place, verb: Verb) -> anyhow::Result<Outcome> {
         Verb::Import(import) => import.run(&place).await,
         Verb::Bench(bench) => bench.run(&place).await,
         Verb::Message(message) => message.run(&place).await.map(|()| Outcome::Done),
+        Verb::Restored(restored) => restored.run(&place).map(|()| Outcome::Done),
         Verb::Explain(explain) => explain.run(&place).await.map(|()| Outcome::Done),
     }
 }

@@ -27,6 +27,8 @@ pub enum OpenError {
     NewerFormat { path: PathBuf, found: u32, known: u32 },
     #[error("{path} has format {found}, which no released server wrote: choose another data directory", path = path.display())]
     OlderFormat { path: PathBuf, found: u32 },
+    #[error("{path} holds no Carillon store", path = .0.display())]
+    NoStore(PathBuf),
     #[error("{path} does not say which format it has", path = .0.display())]
     BadFormat(PathBuf),
     #[error("{path}: {error}", path = path.display())]
@@ -64,7 +66,7 @@ impl Home {
             TryLockError::Error(error) => io(error),
         })?;
         if is_new && !format.try_exists().map_err(io)? {
-            write_format(path).map_err(io)?;
+            write_format(path, &new_generation()).map_err(io)?;
         }
         let text = fs::read_to_string(&format).map_err(io)?;
         let generation = parse_format(path, &text)?;
@@ -98,6 +100,20 @@ pub fn is_in_use(path: &Path) -> bool {
     lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
+/// Tells clients that the directory holds another store than the one that they know: each reads its inbox anew. For a backup that
+/// takes the place of a store that had gone on after it was made: the offsets behind its end are given again, to other messages.
+///
+/// # Errors
+/// Those of opening a store, one that is open included; nothing was changed.
+pub fn renew_generation(path: &Path) -> Result<(), OpenError> {
+    let io = |error| OpenError::Io { path: path.into(), error };
+    if !path.join("FORMAT").try_exists().map_err(io)? {
+        return Err(OpenError::NoStore(path.into()));
+    }
+    let _home = Home::open(path)?;
+    write_format(path, &new_generation()).map_err(io)
+}
+
 /// Whether there is anything that a first start, cut short, did not leave.
 fn holds_others(path: &Path) -> std::io::Result<bool> {
     for entry in fs::read_dir(path)? {
@@ -109,9 +125,11 @@ fn holds_others(path: &Path) -> std::io::Result<bool> {
     Ok(false)
 }
 
-fn write_format(path: &Path) -> std::io::Result<()> {
-    let random = SeededRandom::from_os();
-    let generation = (&random as &dyn Random).hex(8);
+fn new_generation() -> String {
+    (&SeededRandom::from_os() as &dyn Random).hex(8)
+}
+
+fn write_format(path: &Path, generation: &str) -> std::io::Result<()> {
     let new = path.join("FORMAT.new");
     let mut file = File::create(&new)?;
     write!(file, "{MAGIC}\nformat {}\ngeneration {generation}\n", format::VERSION)?;
@@ -177,6 +195,25 @@ mod tests {
         fs::write(others.join("letter.txt"), "dear").unwrap();
         assert!(refusal(&others).contains("is not empty and holds no Carillon store"));
         assert_eq!(fs::read_dir(&others).unwrap().count(), 1, "nothing was added");
+    }
+
+    #[test]
+    fn a_store_gets_another_generation_and_what_is_none_or_is_open_does_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("s");
+        let refused = |expected: &str| {
+            let refusal = renew_generation(&path).unwrap_err().to_string();
+            assert!(refusal.contains(expected), "{refusal}");
+        };
+        refused("holds no Carillon store");
+        assert!(!path.exists());
+        let home = Home::open(&path).unwrap();
+        let first = home.generation.clone();
+        refused("is in use by another process");
+        drop(home);
+        assert_eq!(Home::open(&path).unwrap().generation, first);
+        renew_generation(&path).unwrap();
+        assert_ne!(Home::open(&path).unwrap().generation, first);
     }
 
     #[test]

@@ -44,6 +44,6 @@ mod writeback;
 mod writer;
 
 pub use config::EmbeddedConfig;
-pub use home::{OpenError, is_in_use};
+pub use home::{OpenError, is_in_use, renew_generation};
 pub use metrics::{Reason, RecordKind, StoreMetrics};
 pub use store::EmbeddedStore;
