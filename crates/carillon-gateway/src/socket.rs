@@ -195,6 +195,30 @@ impl MemorySocket {
         });
         waker.into_iter().for_each(Waker::wake);
     }
+
+    /// By which another task writes or cuts the connection.
+    pub(crate) fn hand(&self) -> Hand {
+        Hand { incoming: Arc::clone(&self.incoming), outgoing: Arc::clone(&self.outgoing) }
+    }
+}
+
+#[cfg(test)]
+pub(crate) struct Hand {
+    incoming: Arc<Pipe>,
+    outgoing: Arc<Pipe>,
+}
+
+#[cfg(test)]
+impl Hand {
+    pub(crate) fn write_whole(&self, bytes: &[u8]) {
+        self.outgoing.write_whole(bytes).expect("there is room for it");
+    }
+
+    /// What has been written can still be read.
+    pub(crate) fn cut(&self) {
+        self.incoming.close();
+        self.outgoing.close();
+    }
 }
 
 impl Drop for MemorySocket {

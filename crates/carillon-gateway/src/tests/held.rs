@@ -101,7 +101,7 @@ impl HeldStore {
     }
 
     async fn let_others_go(&self) {
-        let times = self.dawdling.lock().unwrap().as_mut().map_or(0, |chance| chance.random_range(0..5));
+        let times = self.dawdling.lock().unwrap().as_mut().map_or(0, |chance| chance.random_range(0..8));
         for _ in 0..times {
             tokio::task::yield_now().await;
         }

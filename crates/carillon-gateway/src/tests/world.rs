@@ -171,7 +171,7 @@ pub(crate) fn message(from: &str, to: Recipients, text: &str, options: CopyOptio
 }
 
 /// A frame as clients send it.
-fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut out = vec![first];
     match u16::try_from(payload.len()) {
         Ok(len) if len < 126 => out.push(0x80 | u8::try_from(len).unwrap()),

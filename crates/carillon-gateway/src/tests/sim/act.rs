@@ -78,7 +78,7 @@ impl Sim {
             }
             Step::Update { client, room, own } => self.update(client, room, &own),
             Step::Send { client, saying, says_to } => self.send(client, saying, says_to),
-            Step::AtOnce(sendings, call) => self.send_at_once(sendings, call),
+            Step::AtOnce(sendings, call, moving) => self.send_at_once(sendings, call, moving),
             Step::Calls(calls) => self.call(calls),
             Step::Wait(ms) => self.wait(ms),
         }
@@ -361,6 +361,12 @@ impl Sim {
                 }
                 continue;
             }
+            if self.is_moving(client, room) {
+                if self.tell_moving(client, told, &fate) {
+                    self.model.offer(client, room, (is_noted, *no, *is_high), true);
+                }
+                continue;
+            }
             let outcome = match fate {
                 Fate::Outside => continue,
                 Fate::Dropped(reason) => Outcome::Dropped(reason),
@@ -415,7 +421,7 @@ impl Sim {
         self.model.rooms[room].forget(account);
     }
 
-    fn channel(&self, room: usize) -> String {
+    pub(super) fn channel(&self, room: usize) -> String {
         format!("room:{}", self.model.rooms[room].no)
     }
 
@@ -460,7 +466,7 @@ pub(super) fn account_no(account: usize) -> AccountNo {
 }
 
 /// What a client says of itself, as it says it.
-fn said(own: &Own) -> Value {
+pub(super) fn said(own: &Own) -> Value {
     let mut said = json!({});
     if let Some(tags) = &own.tags {
         said["tags"] = json!(tags);

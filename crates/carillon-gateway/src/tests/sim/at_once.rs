@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::act::{Answer as Called, ask};
 use super::model::{Past, Sent};
 use super::saying::{NAMES, Saying};
-use super::step::{Call, ROOMS, Sending};
+use super::step::{Call, Moving, ROOMS, Sending};
 use super::{Heard, Sim};
 
 /// The id of the message, or why it was not sent: a refusal's name, or an error's code.
@@ -40,8 +40,9 @@ struct Tried {
 type Meanwhile = (Call, Past, Rc<RefCell<Option<Called>>>);
 
 impl Sim {
-    pub(super) fn send_at_once(&mut self, sendings: Vec<Sending>, call: Option<Call>) {
-        let (mut tried, mut call) = self.try_all(sendings, call);
+    pub(super) fn send_at_once(&mut self, sendings: Vec<Sending>, call: Option<Call>, moving: Option<Moving>) {
+        let (mut tried, mut call) = self.try_all(sendings, (call, moving));
+        self.answer_move();
         let mut demoted = [false; ROOMS];
         self.log.extend(self.world.overheard.take());
         self.stalled_at_once(true);
@@ -78,6 +79,7 @@ impl Sim {
         }
         (0..ROOMS).for_each(|room| self.tell_at_once(room));
         self.stalled_at_once(false);
+        self.end_move();
         let sent = tried.into_iter().filter(|it| it.is_told).map(|it| it.saying);
         self.model.sayings.extend(sent);
     }
@@ -97,7 +99,11 @@ impl Sim {
     }
 
     /// Has all of them sent, and waits until each is answered.
-    fn try_all(&mut self, sendings: Vec<Sending>, mut call: Option<Call>) -> (Vec<Tried>, Option<Meanwhile>) {
+    fn try_all(
+        &mut self,
+        sendings: Vec<Sending>,
+        (mut call, moving): (Option<Call>, Option<Moving>),
+    ) -> (Vec<Tried>, Option<Meanwhile>) {
         let chance = StdRng::seed_from_u64(self.rng.random());
         self.world.store.dawdle(Some(chance));
         let (mut tried, mut answers, mut called, half) = (Vec::new(), Vec::new(), None, sendings.len() / 2);
@@ -120,6 +126,9 @@ impl Sim {
             }
         }
         tried.iter_mut().for_each(|it| self.look_at(it));
+        if let Some(moving) = moving {
+            self.begin_move(moving);
+        }
         self.settle();
         self.world.store.dawdle(None);
         for (it, answer) in tried.iter_mut().zip(answers) {

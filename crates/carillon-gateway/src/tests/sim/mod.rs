@@ -10,6 +10,7 @@ mod act;
 mod at_once;
 pub(super) mod executor;
 mod model;
+mod moving;
 mod saying;
 mod stalled;
 mod step;
@@ -31,6 +32,7 @@ use serde_json::{Value, json};
 
 use self::executor::Executor;
 use self::model::Model;
+use self::moving::OnTheMove;
 use self::saying::{ACCOUNTS, NAMES};
 use self::stalled::Stalled;
 use self::step::{ROOMS, Step};
@@ -66,6 +68,10 @@ struct Sim {
     /// Who does not read.
     stalled: Option<Stalled>,
     closed_as_slow: u64,
+    /// Who enters or leaves while many send.
+    moving: Option<OnTheMove>,
+    /// By client and room: how much it had been told when it was answered last.
+    heard_before: Vec<[usize; ROOMS]>,
     /// What may have become of messages for one that was closed in this step.
     unsure: Vec<(stalled::Copy, DropReason)>,
     /// Of all steps.
@@ -119,12 +125,14 @@ impl Sim {
         let devices: Vec<_> = (0..ACCOUNTS).flat_map(|account| [(account, "phone"), (account, "tablet")]).collect();
         let (heard, replies) = devices.iter().map(|_| Default::default()).unzip();
         let clients = devices.iter().map(|_| None).collect();
+        let devices_len = devices.len();
         let mut model = Model::new(rooms, rooms_made, devices);
         if has_stalled {
             (model.has_stalled, model.urgent_bytes_max) = (true, config.send_queue_bytes_max / 2);
         }
         let (delivered, returned, dropped, records, serial) = Default::default();
         let (waiting, log, commits, stalled, closed_as_slow, unsure) = Default::default();
+        let (moving, heard_before) = (None, vec![[0; ROOMS]; devices_len]);
         Self {
             executor,
             world,
@@ -138,6 +146,8 @@ impl Sim {
             commits,
             stalled,
             closed_as_slow,
+            moving,
+            heard_before,
             unsure,
             delivered,
             returned,
@@ -173,6 +183,7 @@ impl Sim {
                         take_push(&line["push"], &self.model, &mut self.heard[at]);
                     } else {
                         is_over |= line.is_null() || line.get("close").is_some();
+                        self.heard_before[at] = self.heard[at].each_ref().map(VecDeque::len);
                         self.replies[at].push_back(line);
                     }
                 }

@@ -581,7 +581,7 @@ impl Room {
         }
     }
 
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.people.is_empty() && self.left.is_empty()
     }
 

@@ -10,7 +10,7 @@ use carillon_core::model::{DropReason, Outcome, RoomCommitted, RoomEvent, RoomKe
 use serde_json::Value;
 
 use super::act::{Commit, Told, account_no};
-use super::model::Fate;
+use super::model::{Fate, Model};
 use super::step::ROOMS;
 use super::{Heard, Sim, take_push};
 use crate::format;
@@ -110,7 +110,7 @@ impl Sim {
         let Some(stalled) = &mut self.stalled else { return };
         let Told { saying, id, is_high, commit, .. } = told;
         let (client, is_directed) = (stalled.client, saying.is_directed());
-        let copy = Copy { id: *id, room: saying.room, client, is_directed, is_of_this_step: true };
+        let copy = Copy::new((*id, saying.room), client, is_directed);
         match fate {
             Fate::Outside => {}
             Fate::Dropped(reason) => stalled.dropped.push((copy, *reason)),
@@ -187,8 +187,8 @@ impl Sim {
 
     /// It has left without what is on its way to it. Of what is of this step its records tell later whether it was for it.
     pub(super) fn miss_open(&mut self) {
-        let Some(Stalled { client, open, .. }) = &self.stalled else { return };
-        open.iter().for_each(|it| self.model.miss(*client, it.room, it.id, !it.is_of_this_step));
+        let Some(Stalled { open, .. }) = &self.stalled else { return };
+        open.iter().for_each(|it| it.miss(&mut self.model, !it.is_of_this_step));
     }
 
     /// The client reads on, and gets all that was handed to it.
@@ -239,7 +239,7 @@ impl Sim {
                     self.count(&copy, Outcome::Delivered);
                     if is_late {
                         // It came after all, and will come once more, as nobody could know.
-                        self.model.miss(copy.client, copy.room, id, true);
+                        copy.miss(&mut self.model, true);
                     }
                 }
             }
@@ -253,10 +253,14 @@ impl Sim {
         let slow = DropReason::SlowConnection;
         let (new, old): (Vec<Copy>, Vec<Copy>) = open.into_iter().partition(|it| it.is_of_this_step);
         old.iter().for_each(|it| self.count(it, Outcome::Dropped(slow)));
-        self.unsure = new.into_iter().map(|it| (it, slow)).chain(dropped).collect();
-        for (copy, _) in &self.unsure {
-            self.records.entry(copy.id).or_default().1 = true;
-        }
+        let unsure = new.into_iter().map(|it| (it, slow)).chain(dropped);
+        unsure.for_each(|(copy, reason)| self.unsure_of(copy, reason));
+    }
+
+    /// This became of it, or it was not for the client any more, or not yet: its record is asked.
+    pub(super) fn unsure_of(&mut self, copy: Copy, reason: DropReason) {
+        self.records.entry(copy.id).or_default().1 = true;
+        self.unsure.push((copy, reason));
     }
 
     /// Settles what nobody can tell by what a record says, as far as that may be.
@@ -267,7 +271,7 @@ impl Sim {
             let says = |it: DropReason| found.counts.dropped[it as usize] > so_far.dropped[it as usize];
             if says(reason) {
                 if reason == DropReason::SlowConnection {
-                    self.model.miss(copy.client, copy.room, id, true);
+                    copy.miss(&mut self.model, true);
                 }
                 self.count(&copy, Outcome::Dropped(reason));
             } else if copy.is_directed && says(DropReason::NotInRoom) {
@@ -276,13 +280,24 @@ impl Sim {
         }
     }
 
-    fn count(&mut self, copy: &Copy, outcome: Outcome) {
+    pub(super) fn count(&mut self, copy: &Copy, outcome: Outcome) {
         let mut outcomes = RoomOutcomes::default();
         outcomes.counts.add(outcome, 1);
         if copy.is_directed {
             outcomes.note(account_no(self.model.clients[copy.client].account), outcome);
         }
         self.add(copy.id, &outcomes);
+    }
+}
+
+impl Copy {
+    pub(super) fn new((id, room): (u64, usize), client: usize, is_directed: bool) -> Self {
+        Self { id, room, client, is_directed, is_of_this_step: true }
+    }
+
+    /// Its client has left without it; and whether it is known to miss it.
+    pub(super) fn miss(&self, model: &mut Model, is_known: bool) {
+        model.miss(self.client, self.room, self.id, is_known);
     }
 }
 

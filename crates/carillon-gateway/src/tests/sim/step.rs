@@ -45,8 +45,8 @@ pub(super) enum Step {
     },
     Resume(usize),
     /// Backend and clients send, each before any of the others is answered; and the backend may call for something else
-    /// meanwhile.
-    AtOnce(Vec<Sending>, Option<Call>),
+    /// meanwhile, or a client move.
+    AtOnce(Vec<Sending>, Option<Call>, Option<Moving>),
     /// The backend's calls, one right after the other, before any of them is handed out.
     Calls(Vec<Call>),
     Wait(u64),
@@ -67,6 +67,23 @@ pub(super) struct Sending {
     /// The client that sends, and whether it says to whom; `None` of the backend.
     pub(super) by: Option<(usize, bool)>,
     pub(super) saying: Saying,
+}
+
+/// A client that enters a room, or leaves it. Who is cut off leaves all of them.
+#[derive(Clone, Debug)]
+pub(super) struct Moving {
+    pub(super) client: usize,
+    pub(super) room: usize,
+    pub(super) how: Move,
+    /// How often it lets the others go first.
+    pub(super) moments: u32,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Move {
+    Enter(Own),
+    Leave,
+    Cut,
 }
 
 #[derive(Clone, Debug)]
@@ -123,8 +140,18 @@ impl Step {
             26..36 => Self::Wait(rng.random_range(0..3_000)),
             36..46 => Self::Wait(rng.random_range(1..200)),
             46..52 => {
-                let sendings = at_once(rng, model, room, serial);
-                Self::AtOnce(sendings, meanwhile(rng, model, room))
+                let mut sendings = at_once(rng, model, room, serial);
+                match moving(rng, model, room) {
+                    Some(moving) => {
+                        sendings.retain(|it| it.by.is_none_or(|(client, _)| client != moving.client));
+                        // Which of two tries it came for, nobody could tell.
+                        if matches!(moving.how, Move::Enter(_)) {
+                            once_each(&mut sendings);
+                        }
+                        Self::AtOnce(sendings, None, Some(moving))
+                    }
+                    None => Self::AtOnce(sendings, meanwhile(rng, model, room), None),
+                }
             }
             52..70 => Self::Calls(calls(rng, model, serial)),
             _ if !is_on => Self::Connect(client),
@@ -193,10 +220,14 @@ fn at_once(rng: &mut StdRng, model: &Model, room: usize, serial: &mut u32) -> Ve
             }
         }
     } else {
-        let mut tried = HashSet::new();
-        sendings.retain(|it| tried.insert(it.saying.client_id.clone()));
+        once_each(&mut sendings);
     }
     sendings
+}
+
+fn once_each(sendings: &mut Vec<Sending>) {
+    let mut tried = HashSet::new();
+    sendings.retain(|it| tried.insert(it.saying.client_id.clone()));
 }
 
 /// What a backend calls for while many send.
@@ -214,6 +245,29 @@ fn meanwhile(rng: &mut StdRng, model: &Model, room: usize) -> Option<Call> {
         4 => Some(recall(rng, model, room)),
         _ => None,
     }
+}
+
+/// Only where no window has a limit: who was offered what while it moved, nobody sees.
+fn moving(rng: &mut StdRng, model: &Model, room: usize) -> Option<Moving> {
+    if !model.has_stalled || model.stalled.is_some() {
+        return None;
+    }
+    let is_in = rng.random_bool(0.7);
+    let may_move = |it: &&usize| model.clients[**it].is_on && model.clients[**it].seats[room].is_some() == is_in;
+    let clients: Vec<usize> = (0..model.clients.len()).filter(|it| may_move(&it)).collect();
+    let client = *clients.get(rng.random_range(0..clients.len().max(1)))?;
+    let it = &model.clients[client];
+    let how = match &it.seats[room] {
+        Some(_) if rng.random_bool(0.6) => Move::Leave,
+        Some(_) => Move::Cut,
+        // Of those that come back nobody sees what they had missed before and what came then; and what was said in a room
+        // that nobody is in has no numbers.
+        None if model.settings.high_return_s == 0 && !model.rooms[room].is_over() => Move::Enter(own(rng)),
+        None => return None,
+    };
+    // To enter takes its time.
+    let moments = rng.random_range(0..if matches!(how, Move::Enter(_)) { 6 } else { 30 });
+    Some(Moving { client, room, how, moments })
 }
 
 fn recall(rng: &mut StdRng, model: &Model, room: usize) -> Call {
