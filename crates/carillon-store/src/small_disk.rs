@@ -60,7 +60,9 @@ impl Disk {
         }
     }
 
+    /// Another test that starts a process lends it this one's open files for a moment, so removing the file may not be enough.
     fn make_room(&self) {
+        File::create(self.ballast()).unwrap();
         std::fs::remove_file(self.ballast()).unwrap();
     }
 
