@@ -48,9 +48,19 @@ pub(crate) struct Server {
     pub(crate) streams: Arc<Sessions>,
     pub(crate) draining: watch::Sender<bool>,
     store_failures: Seldom,
+    /// How many members of a room have their turn in one go, where that is to be less than usual.
+    #[cfg(test)]
+    pub(crate) stride: std::sync::OnceLock<usize>,
 }
 
 impl Server {
+    /// How many members of a room have their turn before their shard looks for what has come meanwhile: as many as usual.
+    pub(crate) fn stride(&self, usual: usize) -> usize {
+        #[cfg(test)]
+        let usual = self.stride.get().map_or(usual, |stride| usual.min(*stride));
+        usual
+    }
+
     /// Logs that the store failed somebody, for some of those to whom it happens.
     pub(crate) fn note_store(&self, whose: &'static str, error: &dyn std::fmt::Display) {
         if let Some(left_out) = self.store_failures.pass(self.pipeline.clock.monotonic_us()) {
@@ -90,8 +100,20 @@ impl Gateway {
         let streams = Sessions::new(&pipeline.random);
         let draining = watch::Sender::new(false);
         let store_failures = Seldom::default();
-        let server =
-            Server { hub, pipeline, config, metrics, version, verifiers, admission, streams, draining, store_failures };
+        let server = Server {
+            hub,
+            pipeline,
+            config,
+            metrics,
+            version,
+            verifiers,
+            admission,
+            streams,
+            draining,
+            store_failures,
+            #[cfg(test)]
+            stride: std::sync::OnceLock::new(),
+        };
         Self { server: Arc::new(server), threads: Arc::default() }
     }
 

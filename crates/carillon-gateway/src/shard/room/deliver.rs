@@ -113,7 +113,7 @@ impl Shard {
     /// Hands out for a moment: rooms take turns.
     pub(in crate::shard) fn go_round_rooms(&self) {
         self.turn_out_some();
-        let mut left = STRIDE;
+        let mut left = self.server.stride(STRIDE);
         while left > 0 {
             let now_us = self.server.pipeline.clock.monotonic_us();
             let next = {

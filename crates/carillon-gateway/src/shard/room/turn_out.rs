@@ -46,7 +46,7 @@ impl Shard {
             let members = members.filter(|(member, _)| account.is_none_or(|it| live.members.account(*member) == it));
             members.map(|(_, &place)| ConnId { place, serial: state.connections[place].serial() }).collect()
         };
-        if account.is_none() && gone.len() > STRIDE {
+        if account.is_none() && gone.len() > self.server.stride(STRIDE) {
             let Rooms { by_key, going, .. } = &mut self.state.borrow_mut().rooms;
             by_key.entry(room).or_default().going = Some((gone, why));
             going.push_back(room);
@@ -60,7 +60,7 @@ impl Shard {
     pub(in crate::shard) fn turn_out_some(&self) {
         let room = self.state.borrow_mut().rooms.going.pop_front();
         let Some(room) = room else { return };
-        if self.turn_out_of(room, STRIDE) {
+        if self.turn_out_of(room, self.server.stride(STRIDE)) {
             return self.state.borrow_mut().rooms.going.push_back(room);
         }
         self.go_on_with_held(room);

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::model::{Fate, First, Past, Sent};
 use super::saying::{ACCOUNTS, Expr, NAMES, Saying, To};
 use super::stalled::CAPACITY;
-use super::step::{Call, Own, ROOMS, Step};
+use super::step::{Call, Own, ROOMS, Step, is_kick};
 use super::{Heard, Sim};
 use crate::tests::room::FROM_BACKEND;
 use crate::tests::world::{Client, World, id};
@@ -194,6 +194,9 @@ impl Sim {
         });
         self.settle();
         self.log.extend(self.world.overheard.take());
+        // To ask the shards who is there has them begin. Where they pause, what is of high priority may overtake the rest.
+        let is_parted = self.model.has_pauses && calls.iter().any(is_kick);
+        let tell = if is_parted { Self::tell_at_once } else { Self::tell_waiting };
         let mut sayings = Vec::new();
         for ((call, past), answer) in calls.into_iter().zip(pasts).zip(answers) {
             if let Call::Open { room, .. }
@@ -202,17 +205,15 @@ impl Sim {
             | Call::Recall { room, .. } = &call
                 && answer.is_done()
             {
-                self.tell_waiting(*room);
+                tell(self, *room);
             }
             // Whether the member is there is asked of the shards, which take in what waits.
-            if let (Call::Member { action: MemberAction::Kick, .. }, Answer::Done(Ok(()) | Err(Refusal::NotInRoom))) =
-                (&call, &answer)
-            {
+            if !is_parted && is_kick(&call) && matches!(answer, Answer::Done(Ok(()) | Err(Refusal::NotInRoom))) {
                 (0..ROOMS).for_each(|room| self.tell_waiting(room));
             }
             sayings.extend(self.answered(call, &past, answer));
         }
-        (0..ROOMS).for_each(|room| self.tell_waiting(room));
+        (0..ROOMS).for_each(|room| tell(self, room));
         self.model.sayings.extend(sayings);
     }
 

@@ -234,7 +234,7 @@ impl Sim {
 
     /// What members got of a room: in the order of commits, but for what waited together, of which what is of high priority
     /// came first.
-    fn tell_at_once(&mut self, room: usize) {
+    pub(super) fn tell_at_once(&mut self, room: usize) {
         let told = self.waiting.iter().filter(|it| it.saying.room == room);
         let told: Vec<(u64, bool)> = told.map(|it| (it.id, it.is_high)).collect();
         for (client, heard) in self.heard.iter_mut().enumerate() {

@@ -127,6 +127,7 @@ impl Sim {
         let clients = devices.iter().map(|_| None).collect();
         let devices_len = devices.len();
         let mut model = Model::new(rooms, rooms_made, devices);
+        model.has_pauses = pause(&world, &mut rng);
         if has_stalled {
             (model.has_stalled, model.urgent_bytes_max) = (true, config.send_queue_bytes_max / 2);
         }
@@ -271,6 +272,13 @@ impl Sim {
         let expected: Vec<u64> = self.model.rooms[room].history.iter().map(|it| it.id).collect();
         assert_eq!(history, expected, "what the history holds");
     }
+}
+
+/// Has shards pause every few members, so that few are like the many of a large room, or not. Whether they do.
+fn pause(world: &World, rng: &mut StdRng) -> bool {
+    let members = [1, 2, 3, 64][rng.random_range(0..4)];
+    world.gateway.server.stride.set(members).expect("it is set once");
+    members < 2 * ACCOUNTS
 }
 
 /// With a client that does not read, whom nothing else ends than that too much waits for it.

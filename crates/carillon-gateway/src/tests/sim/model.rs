@@ -29,6 +29,8 @@ pub(super) struct Model {
     /// Whether there are clients that stop reading; and which one does.
     pub(super) has_stalled: bool,
     pub(super) stalled: Option<usize>,
+    /// Whether shards pause in a room's midst, so that they take in more before all members have what they took in.
+    pub(super) has_pauses: bool,
     /// Whether everybody may send, as who asked before something happened may.
     pub(super) is_lenient: bool,
     /// How much is kept of a room for those who come back, in bytes.
@@ -173,6 +175,7 @@ impl Model {
             sayings: Vec::new(),
             has_stalled: false,
             stalled: None,
+            has_pauses: false,
             is_lenient: false,
             urgent_bytes_max: usize::MAX,
         }

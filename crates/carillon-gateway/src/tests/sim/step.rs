@@ -180,6 +180,10 @@ fn calls(rng: &mut StdRng, model: &Model, serial: &mut u32) -> Vec<Call> {
             _ => Call::Send(saying(rng, model, room, serial)),
         });
     }
+    // Whether it is there depends on when a client that does not read is gone, which a pause may put off.
+    if model.has_pauses && model.stalled.is_some() {
+        calls.retain(|call| !is_kick(call));
+    }
     // Until the shards have taken in that somebody has to go, there is somebody in the room.
     let turns_out = |call: &Call| matches!(call, Call::Open { .. } | Call::Member { .. });
     let sure = calls.iter().position(turns_out).unwrap_or(calls.len());
@@ -189,6 +193,10 @@ fn calls(rng: &mut StdRng, model: &Model, serial: &mut u32) -> Vec<Call> {
     let mut tried = HashSet::new();
     calls.retain(|call| if let Call::Send(it) = call { tried.insert(it.client_id.clone()) } else { true });
     calls
+}
+
+pub(super) fn is_kick(call: &Call) -> bool {
+    matches!(call, Call::Member { action: MemberAction::Kick, .. })
 }
 
 /// Mostly to one room.
