@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 
 use toml::{Table, Value};
 
-use super::ConfigError;
+use super::{Config, ConfigError};
 
 const PREFIX: &str = "CARILLON__";
 
@@ -14,8 +14,14 @@ where
     V: AsRef<OsStr>,
 {
     for (name, given) in vars {
-        let Some(name) = name.as_ref().to_str().filter(|name| name.starts_with(PREFIX)) else { continue };
+        let Some(name) = name.as_ref().to_str() else { continue };
         let bad = |reason: &str| ConfigError::BadVariable { name: name.to_owned(), reason: reason.to_owned() };
+        if let Some(meant) = meant(name) {
+            return Err(bad(&format!("is not read; write {meant}")));
+        }
+        if !name.starts_with(PREFIX) {
+            continue;
+        }
         let given = given.as_ref().to_str().ok_or_else(|| bad("is not UTF-8"))?;
         let path: Vec<String> = name[PREFIX.len()..].split("__").map(str::to_ascii_lowercase).collect();
         match path.as_slice() {
@@ -31,6 +37,22 @@ where
         }
     }
     Ok(())
+}
+
+/// The variable of a setting that is written like this, but for underscores of which one is missing. Others that begin like it are
+/// let pass: schedulers of containers make some of the name of a service.
+fn meant(name: &str) -> Option<String> {
+    let given = name.strip_prefix("CARILLON_").filter(|_| !name.starts_with(PREFIX))?;
+    // A key without a value is in no table.
+    let all = Config { admin_listen: Some(Config::default().listen), ..Config::default() };
+    let table = Table::try_from(all).ok()?;
+    let mut variables =
+        table.iter().filter(|(key, _)| *key != "apps").flat_map(|(key, value)| match value.as_table() {
+            Some(section) => section.keys().map(|inner| format!("{key}__{inner}")).collect(),
+            None => vec![key.clone()],
+        });
+    let meant = variables.find(|it| it.replace("__", "_").eq_ignore_ascii_case(&given.replace("__", "_")))?;
+    Some(format!("{PREFIX}{}", meant.to_ascii_uppercase()))
 }
 
 /// Says so of a mistake that one of the variables made.

@@ -105,12 +105,26 @@ fn the_environment_wins_over_the_file() {
     let vars = [
         ("CARILLON__LISTEN", "127.0.0.1:2"),
         ("CARILLON__HTTP__TRUSTED_PROXIES", "[\"10.0.0.0/8\"]"),
-        ("CARILLON_OTHER", "x"),
+        // As a scheduler of containers makes them for a service of this name.
+        ("CARILLON_PORT", "tcp://10.0.0.1:8080"),
+        ("CARILLON_SERVICE_HOST", "10.0.0.1"),
     ];
     let config = Config::parse(text, vars).unwrap();
     assert_eq!(config.listen.port(), 2);
     assert_eq!(config.http.headers_max, 5);
     assert_eq!(config.http.trusted_proxies, ["10.0.0.0/8".parse().unwrap()]);
+}
+
+#[test]
+fn a_variable_that_lacks_an_underscore_is_refused_with_the_name_that_was_meant() {
+    for (name, meant) in [
+        ("CARILLON_LISTEN", "CARILLON__LISTEN"),
+        ("CARILLON_ADMIN_LISTEN", "CARILLON__ADMIN_LISTEN"),
+        ("CARILLON_HTTP_CONNECTIONS_MAX", "CARILLON__HTTP__CONNECTIONS_MAX"),
+        ("CARILLON_http__connections_max", "CARILLON__HTTP__CONNECTIONS_MAX"),
+    ] {
+        check_refused("", &[(name, "1")], &format!("the environment variable {name} is not read; write {meant}"));
+    }
 }
 
 #[test]
