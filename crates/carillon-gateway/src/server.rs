@@ -51,6 +51,9 @@ pub(crate) struct Server {
     /// How many members of a room have their turn in one go, where that is to be less than usual.
     #[cfg(test)]
     pub(crate) stride: std::sync::OnceLock<usize>,
+    /// How many messages are on their way in a room at a time, where that is to be less than usual.
+    #[cfg(test)]
+    pub(crate) items: std::sync::OnceLock<u32>,
 }
 
 impl Server {
@@ -58,6 +61,13 @@ impl Server {
     pub(crate) fn stride(&self, usual: usize) -> usize {
         #[cfg(test)]
         let usual = self.stride.get().map_or(usual, |stride| usual.min(*stride));
+        usual
+    }
+
+    /// How many messages may be on their way in a room at a time: as many as usual.
+    pub(crate) fn items(&self, usual: u32) -> u32 {
+        #[cfg(test)]
+        let usual = self.items.get().map_or(usual, |items| usual.min(*items));
         usual
     }
 
@@ -113,6 +123,8 @@ impl Gateway {
             store_failures,
             #[cfg(test)]
             stride: std::sync::OnceLock::new(),
+            #[cfg(test)]
+            items: std::sync::OnceLock::new(),
         };
         Self { server: Arc::new(server), threads: Arc::default() }
     }

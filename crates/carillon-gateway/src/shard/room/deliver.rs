@@ -11,6 +11,7 @@ use carillon_core::model::{App, DropReason, Outcome, RoomKey, RoomMessage, RoomO
 use carillon_core::room::{Choice, FlowLimit, Moment, Pass, Rules, To};
 use slab::Slab;
 
+use super::round::ITEMS_MAX;
 use super::{Place, Room, Rooms};
 use crate::protocol::code::Close;
 use crate::rooms::RoomMail;
@@ -89,7 +90,8 @@ impl Shard {
 
     /// A bit for one more that is on its way in a room; `None` where some of those that are have to arrive first.
     fn free_bit(&self, room: RoomKey) -> Option<u64> {
-        self.state.borrow().rooms.by_key.get(&room).map_or(Some(1), |live| live.round.free_bit())
+        let max = self.server.items(ITEMS_MAX);
+        self.state.borrow().rooms.by_key.get(&room).map_or(Some(1), |live| live.round.free_bit(max))
     }
 
     fn count_room(&self, counts: &Counts) {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use carillon_core::model::RoomKey;
 
+use super::round::ITEMS_MAX;
 use crate::rooms::RoomMail;
 use crate::shard::Shard;
 
@@ -42,8 +43,8 @@ impl Shard {
     /// Takes in what is held of a room, as far as there is place for it by now.
     pub(super) fn go_on_with_held(&self, room: RoomKey) {
         let has_place = {
-            let rooms = &self.state.borrow().rooms;
-            rooms.held > 0 && rooms.by_key.get(&room).is_some_and(|live| live.round.has_much_place())
+            let (rooms, max) = (&self.state.borrow().rooms, self.server.items(ITEMS_MAX));
+            rooms.held > 0 && rooms.by_key.get(&room).is_some_and(|live| live.round.has_much_place(max))
         };
         if has_place {
             let mut held = self.take_held(room);

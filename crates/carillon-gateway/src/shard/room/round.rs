@@ -15,7 +15,7 @@ use crate::rooms::RoomMail;
 use crate::wire::{WIRES, Wire};
 
 /// Messages that are on their way at a time: the bits of a mask.
-const ITEMS_MAX: u32 = u64::BITS;
+pub(super) const ITEMS_MAX: u32 = u64::BITS;
 
 #[derive(Default)]
 pub(super) struct Round {
@@ -59,15 +59,15 @@ impl Round {
         debug_assert_eq!(rest, 0, "a member that leaves is handed what it was chosen for");
     }
 
-    /// A bit for one more message; `None` where too many are on their way.
-    pub(super) fn free_bit(&self) -> Option<u64> {
+    /// A bit for one more message; `None` where `max` are on their way, at most [`ITEMS_MAX`].
+    pub(super) fn free_bit(&self, max: u32) -> Option<u64> {
         let place = self.items.iter().fold(0, |used, item| used | item.bit).trailing_ones();
-        (place < ITEMS_MAX).then(|| 1 << place)
+        (place < max).then(|| 1 << place)
     }
 
     /// Whether there is place for many more messages: for each one that arrives, those that wait are not looked at.
-    pub(super) fn has_much_place(&self) -> bool {
-        self.items.len() <= ITEMS_MAX as usize / 2
+    pub(super) fn has_much_place(&self, max: u32) -> bool {
+        self.items.len() <= max as usize / 2
     }
 
     /// The member is to get the message with this bit, which is added thereafter.

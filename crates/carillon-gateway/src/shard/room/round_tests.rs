@@ -32,7 +32,7 @@ impl World {
 
     /// Whether there was a place for it.
     fn add(&mut self, id: u64, rank: u8) -> bool {
-        let Some(bit) = self.round.free_bit() else { return false };
+        let Some(bit) = self.round.free_bit(ITEMS_MAX) else { return false };
         (0..self.members).for_each(|member| self.round.mark(member, bit));
         let mail = mail(&self.rooms, id, rank);
         self.round.add(mail, bit, self.members, RoomOutcomes::default());

@@ -274,10 +274,13 @@ impl Sim {
     }
 }
 
-/// Has shards pause every few members, so that few are like the many of a large room, or not. Whether they do.
+/// Has shards pause every few members, so that few are like the many of a large room, or not; and has them hold what is more
+/// than a few messages. Whether they pause.
 fn pause(world: &World, rng: &mut StdRng) -> bool {
     let members = [1, 2, 3, 64][rng.random_range(0..4)];
+    let items = [1, 2, 5, 64][rng.random_range(0..4)];
     world.gateway.server.stride.set(members).expect("it is set once");
+    world.gateway.server.items.set(items).expect("it is set once");
     members < 2 * ACCOUNTS
 }
 
