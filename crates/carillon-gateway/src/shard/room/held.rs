@@ -11,6 +11,10 @@ use super::round::ITEMS_MAX;
 use crate::rooms::RoomMail;
 use crate::shard::Shard;
 
+/// How long somebody waits until the rounds have come as far as what happened to a room before. Where messages come faster than they
+/// are handed out that may be never.
+const PATIENCE_US: u64 = 1_000_000;
+
 impl Shard {
     /// Holds news until those before them have arrived. Others of the room are not held: they were taken for this.
     pub(super) fn hold(&self, room: RoomKey, mail: &[Arc<RoomMail>]) {
@@ -62,14 +66,27 @@ impl Shard {
         self.is_turned_out(room) || has_notice()
     }
 
-    /// Waits until everything that happened to a room is taken in and followed. Whoever goes on without a pause finds it so.
-    pub(super) async fn finished(&self, room: RoomKey) {
+    /// When somebody who begins to wait now has waited long enough.
+    pub(super) fn patient_until_us(&self) -> u64 {
+        self.server.pipeline.clock.monotonic_us() + PATIENCE_US
+    }
+
+    /// Waits until everything that happened to a room is taken in and followed, or does the rest in one go when the time has come.
+    /// Whoever goes on without a pause finds it so.
+    pub(super) async fn finished(&self, room: RoomKey, until_us: u64) {
+        let clock = &self.server.pipeline.clock;
         loop {
             let finished = self.finished.notified();
             if !self.is_unfinished(room) {
                 return;
             }
-            finished.await;
+            if clock.monotonic_us() >= until_us {
+                return self.finish(room, || self.is_unfinished(room));
+            }
+            tokio::select! {
+                () = finished => {}
+                () = clock.sleep_until_us(until_us) => {}
+            }
         }
     }
 
@@ -80,12 +97,12 @@ impl Shard {
             let held = state.rooms.by_key.iter().filter(|(_, live)| !live.held.is_empty());
             held.map(|(room, _)| *room).collect()
         };
-        rooms.into_iter().for_each(|room| self.finish(room));
+        let has_held = |room| self.state.borrow().rooms.by_key.get(&room).is_some_and(|live| !live.held.is_empty());
+        rooms.into_iter().for_each(|room| self.finish(room, || has_held(room)));
     }
 
-    fn finish(&self, room: RoomKey) {
-        let has_held = || self.state.borrow().rooms.by_key.get(&room).is_some_and(|live| !live.held.is_empty());
-        while has_held() {
+    fn finish(&self, room: RoomKey, is_unfinished: impl Fn() -> bool) {
+        while is_unfinished() {
             self.turn_out_rest(room);
             // All that is on its way arrives, so there is place.
             let mut all = usize::MAX;

@@ -93,3 +93,27 @@ async fn who_enters_comes_behind_what_happened_to_the_room_before_and_found_no_p
         })
         .await;
 }
+
+#[tokio::test]
+async fn who_has_waited_for_a_second_waits_no_longer_though_the_rounds_have_not_come_that_far() {
+    LocalSet::new()
+        .run_until(async {
+            let (world, shard, room, _members) = with_members(2).await;
+            world.account("late").await;
+            let mut late = world.connecting("late", json!({})).await;
+            answer(&shard, &mut late).await;
+            for n in 0..ITEMS {
+                world.say(text(room, "m0", &format!("a{n}"))).await;
+            }
+            for open in [false, true] {
+                world.change_room(room, RoomChange::SetOpen { open, closing: None }).await;
+            }
+            late.say(&json!({"id": 2, "subscribe": {"channel": format!("room:{room}")}})).await;
+            settle(&shard).await;
+            assert_eq!(told(&mut late), Vec::<Value>::new());
+            world.clock.advance_ms(1_000);
+            settle(&shard).await;
+            assert_eq!(told(&mut late), [json!(2)]);
+        })
+        .await;
+}

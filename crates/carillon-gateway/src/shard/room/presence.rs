@@ -27,7 +27,7 @@ impl Shard {
         if self.is_unfinished(ask.room) {
             let this = self.clone();
             tokio::task::spawn_local(async move {
-                this.finished(ask.room).await;
+                this.finished(ask.room, this.patient_until_us()).await;
                 this.answer_present(ask);
             });
         } else {

@@ -127,6 +127,7 @@ impl Shard {
         let pipeline = &self.server.pipeline;
         let (account, is_anonymous) = self.with(id, |it| (it.account, it.is_anonymous)).ok_or(ErrorCode::INTERNAL)?;
         let app = pipeline.apps.get(room.app).ok_or(ErrorCode::INTERNAL)?;
+        let until_us = self.patient_until_us();
         loop {
             let changes = self.changes(room);
             let entered = {
@@ -136,7 +137,7 @@ impl Shard {
             match entered {
                 Ok(entered) => {
                     // It may be open again, which this shard has not heard yet.
-                    self.finished(room).await;
+                    self.finished(room, until_us).await;
                     // Or something happened since the store was read.
                     if self.changes(room) == changes {
                         return Ok(entered);
