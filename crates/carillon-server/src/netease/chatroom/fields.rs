@@ -96,7 +96,7 @@ fn content(kind: Kind, attach: &str) -> Result<Content, FieldError> {
         | Kind::Modified => {
             let json = if attach.is_empty() { "{}" } else { attach };
             let content = body::content(kind, json).map_err(|error| FieldError { field: "attach", ..error })?;
-            return Ok(Content { original: text(), ..content });
+            return Ok(if attach.is_empty() { Content { original: text(), ..content } } else { content });
         }
     };
     Ok(Content { kind, elements: vec![element], original: text(), dialect: DIALECT.into(), elements_say_all: true })
@@ -385,6 +385,16 @@ mod tests {
         assert_eq!(check("-1"), refused("abandonRatio", Problem::NotNumber));
     }
 
+    #[test]
+    fn what_is_kept_of_json_in_single_quotes_is_strict_json() {
+        let original = |kind: &str, attach: &str| {
+            let form = form(&[("msgId", "m"), ("msgType", kind), ("attach", attach)]);
+            item(&form, Space::None).unwrap().content.original
+        };
+        assert_eq!(original("100", "{'a': 'b'}"), r#"{"a": "b"}"#);
+        assert_eq!((original("100", ""), original("0", "it's")), (String::new(), "it's".to_owned()));
+    }
+
     proptest! {
         #[test]
         fn a_flag_is_zero_or_one_and_nothing_else(text in "[01]{0,2}|true|false|.{0,4}", default: bool) {
@@ -406,7 +416,8 @@ mod tests {
         ) {
             let form = form(&[("msgId", "m"), ("msgType", &kind), ("attach", &attach), ("subType", &subtype), ("locX", &place)]);
             if let Ok(item) = item(&form, Space::With(Origin::IsAPoint)) {
-                prop_assert_eq!(item.content.original, attach);
+                let original = &item.content.original;
+                prop_assert!(*original == attach || *original == json::strict(&attach));
                 prop_assert!(item.point.is_none_or(|point| point.x.is_finite()));
             }
         }
