@@ -91,6 +91,7 @@ fn without_value(message: &str) -> String {
     let is_quoted = |kind: &&str| message.starts_with(*kind);
     if ["invalid type: ", "invalid value: "].iter().any(is_quoted)
         && let Some((from, rest)) = message.split_once('`')
+        && !from.contains('"')
         && let Some((_, to)) = rest.split_once('`')
     {
         return format!("{from}…{to}");

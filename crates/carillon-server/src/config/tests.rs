@@ -44,6 +44,11 @@ fn wrong_values_are_refused_with_their_key_and_never_quoted() {
         "`apps[0].netease`: invalid type: integer …, expected a string",
     );
     check_refused(
+        "[http]\nconnections_max = 'a`b`c'",
+        &[],
+        "`http.connections_max`: invalid type: string …, expected a whole number, without quotes or unit",
+    );
+    check_refused(
         "[store]\nreserve_bytes = -1",
         &[],
         "`store.reserve_bytes`: invalid value: integer …, expected a whole number, without quotes or unit",
