@@ -72,6 +72,8 @@ impl EmbeddedStore {
             home.synced.lost(state.groups).map_or(Ok(state), |lost| Err(damaged(lost)))
         };
         let (db, state) = torn_end::open(&home.engine(), || Db::open(&home.engine(), &config, &pace), load)?;
+        // The engine has synced what it found, and it is served from now on.
+        home.synced.note(state.groups);
         let io = |error| OpenError::Io { path: path.into(), error };
         let writeback = Writeback::start(home.engine()).map_err(io)?;
         let removed = Removed::default();
