@@ -22,7 +22,8 @@ pub struct GatewayConfig {
     /// Commands in one frame; more close the connection (3501).
     pub commands_per_frame_max: usize,
     /// Commands of one connection that may run and wait for those before them; further ones get error 111. Of entering and
-    /// leaving rooms, `rooms_per_connection_max` more may wait.
+    /// leaving rooms, `rooms_per_connection_max` more may wait, those of entering
+    /// with as many bytes together as one frame may have.
     pub commands_running_max: usize,
     /// What may wait for one slow reader, in bytes; then the connection is closed (3008) and catches up when it is back.
     pub send_queue_bytes_max: usize,
