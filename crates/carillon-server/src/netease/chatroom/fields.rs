@@ -1,6 +1,6 @@
 //! The fields of calls that send to rooms: what one message says, and what holds for all messages of a call.
 
-use carillon_core::command::{Resend, RoomRecipients, RoomSend, Send};
+use carillon_core::command::{Resend, RoomRecipients, RoomSend};
 use carillon_core::decide::Refusal;
 use carillon_core::model::{self, App, Content, Element, Kind, Moderation, RoomPriority};
 use carillon_core::room::{AbandonRatio, Expression, Origin, Point};
@@ -68,9 +68,9 @@ pub(super) fn item(form: &Form, space: Space) -> Result<Item, CallError> {
     Ok(Item {
         client_id,
         content: content(kind, attach)?,
-        subtype: subtype(form)?,
+        subtype: fields::subtype(form)?,
         ext: form.text("ext", EXT_CHARS_MAX)?,
-        is_resent: flag(form, "resendFlag", false)?,
+        is_resent: fields::flag(form, "resendFlag", false)?,
         point: match space {
             Space::None => None,
             Space::With(origin) => point(form, origin)?,
@@ -100,22 +100,6 @@ fn content(kind: Kind, attach: &str) -> Result<Content, FieldError> {
         }
     };
     Ok(Content { kind, elements: vec![element], original: text(), dialect: DIALECT.into(), elements_say_all: true })
-}
-
-/// A whole number; callers that mean none send 0.
-fn subtype(form: &Form) -> Result<u32, FieldError> {
-    let Some(text) = form.word("subType") else { return Ok(0) };
-    let number = text.parse().ok().filter(|number| *number <= Send::SUBTYPE_MAX);
-    number.ok_or(FieldError { field: "subType", problem: Problem::NotSubtype })
-}
-
-pub(super) fn flag(form: &Form, field: &'static str, default: bool) -> Result<bool, FieldError> {
-    match form.word(field) {
-        None => Ok(default),
-        Some("0") => Ok(false),
-        Some("1") => Ok(true),
-        Some(_) => Err(FieldError { field, problem: Problem::NotOneOf("0 1") }),
-    }
 }
 
 fn point(form: &Form, origin: Origin) -> Result<Option<model::Point>, FieldError> {
@@ -190,10 +174,10 @@ impl Envelope {
         };
         Ok(Self {
             although_muted: form.boolean("ignoreMute")?.unwrap_or(false),
-            in_history: !flag(form, "skipHistory", false)?,
+            in_history: !fields::flag(form, "skipHistory", false)?,
             abandon_ratio: abandon_ratio(form)?,
             priority: RoomPriority { high, for_returning, rank },
-            refused_if_too_frequent: flag(form, "forbiddenIfHighPriorityMsgFreq", false)?,
+            refused_if_too_frequent: fields::flag(form, "forbiddenIfHighPriorityMsgFreq", false)?,
             ..Self::plain(form, RoomRecipients::Members { tags: tags(form)?, point: None })?
         })
     }
@@ -223,7 +207,7 @@ impl Envelope {
             abandon_ratio: AbandonRatio::default(),
             priority: RoomPriority::default(),
             refused_if_too_frequent: false,
-            route: flag(form, "route", true)?,
+            route: fields::flag(form, "route", true)?,
             moderation,
             environment: form.text("env", 32)?,
         })
@@ -404,7 +388,7 @@ mod tests {
                 "1" => Ok(true),
                 _ => refused("route", Problem::NotOneOf("0 1")),
             };
-            prop_assert_eq!(flag(&form(&[("route", &text)]), "route", default), expected);
+            prop_assert_eq!(fields::flag(&form(&[("route", &text)]), "route", default), expected);
         }
 
         #[test]

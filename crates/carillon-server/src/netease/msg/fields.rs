@@ -104,13 +104,21 @@ pub(super) fn answered_id(options: CopyOptions, copy: MessageId) -> u64 {
 
 /// Whether somebody finds the message: not where the field is 1.
 pub(super) fn sees(form: &Form, field: &'static str) -> Result<bool, FieldError> {
-    flag(form, field).map(|is_set| !is_set)
+    flag(form, field, false).map(|is_set| !is_set)
 }
 
-/// Whether the field is 1; absent, it is 0.
-pub(super) fn flag(form: &Form, field: &'static str) -> Result<bool, FieldError> {
+/// A whole number; callers that mean none send 0.
+pub(in crate::netease) fn subtype(form: &Form) -> Result<u32, FieldError> {
+    let Some(text) = form.word("subType") else { return Ok(0) };
+    let number = text.parse().ok().filter(|number| *number <= Send::SUBTYPE_MAX);
+    number.ok_or(FieldError { field: "subType", problem: Problem::NotSubtype })
+}
+
+/// Whether the field is 1.
+pub(in crate::netease) fn flag(form: &Form, field: &'static str, default: bool) -> Result<bool, FieldError> {
     match form.word(field) {
-        None | Some("0") => Ok(false),
+        None => Ok(default),
+        Some("0") => Ok(false),
         Some("1") => Ok(true),
         Some(_) => Err(FieldError { field, problem: Problem::NotOneOf("0 1") }),
     }

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::fields;
 use crate::netease::Netease;
-use crate::netease::error::{CallError, FieldError, Problem};
+use crate::netease::error::{CallError, FieldError};
 use crate::netease::form::Form;
 use crate::netease::reply::{self, OK};
 use crate::netease::request_id::RequestKey;
@@ -45,7 +45,7 @@ fn parse(form: &Form, body_chars_max: usize) -> Result<Send, CallError> {
         moderation.substitute = substitute;
     }
     let recipients_see = fields::sees(form, "msgReceiverNoSense")?;
-    Ok(Send { subtype: subtype(form)?, moderation, recipients_see, ..message })
+    Ok(Send { subtype: fields::subtype(form)?, moderation, recipients_see, ..message })
 }
 
 /// Checks what says something to members of a team. The vendor documents the first spellings, and its SDKs send the second.
@@ -57,14 +57,7 @@ fn check_team_fields(form: &Form) -> Result<(), FieldError> {
         form.text(text, 500)?;
         form.boolean(all)?;
     }
-    fields::flag(form, "markRead").map(drop)
-}
-
-/// A whole number; callers that mean none send 0.
-fn subtype(form: &Form) -> Result<u32, FieldError> {
-    let Some(text) = form.word("subType") else { return Ok(0) };
-    let number = text.parse().ok().filter(|number| *number <= Send::SUBTYPE_MAX);
-    number.ok_or(FieldError { field: "subType", problem: Problem::NotSubtype })
+    fields::flag(form, "markRead", false).map(drop)
 }
 
 #[derive(Serialize)]
