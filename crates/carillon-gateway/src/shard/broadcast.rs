@@ -12,16 +12,12 @@ use carillon_core::model::{Broadcast, DropReason, Outcome, RoomOutcomes};
 
 use super::connection::Connection;
 use super::heard::ask;
+use super::tick::Stretch;
 use super::{ConnId, Shard, State};
 use crate::envelope::push_broadcast;
 use crate::protocol::Encoding;
 use crate::protocol::code::Close;
 use crate::record::{RoomTally, Spoken};
-
-/// Connections that are written to before the shard looks for what has come meanwhile: as many as members of a room.
-const STRIDE: usize = 64;
-/// Places that are looked at for them: where most are others', or empty, it is the looks that take time.
-const LOOKS_MAX: usize = 1_024;
 
 /// What became of a live broadcast at one connection that it is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -69,13 +65,13 @@ impl Shard {
             let State { connections, broadcasts, .. } = &mut *self.state.borrow_mut();
             let Some(it) = broadcasts.front_mut() else { return false };
             let end = connections.capacity();
-            let (mut looks, mut writes) = (LOOKS_MAX, STRIDE);
-            while it.cursor < end && looks > 0 && writes > 0 {
+            let mut stretch = Stretch::begin();
+            while it.cursor < end && stretch.has_place() {
                 let place = it.cursor;
                 it.cursor += 1;
-                looks -= 1;
+                stretch.look();
                 let Some(connection) = connections.get_mut(place).filter(|to| it.is_for(to)) else { continue };
-                writes -= 1;
+                stretch.act();
                 let taken = self.offer(it, connection);
                 self.count_broadcast(it, taken);
                 if taken == Taken::Slow {
