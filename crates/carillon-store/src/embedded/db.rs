@@ -49,7 +49,6 @@ impl Db {
         let in_ranges = || options().filter_policy(FilterPolicy::disabled());
         let (inbox, history) = (database.keyspace("inbox", in_ranges)?, database.keyspace("history", in_ranges)?);
         let (bodies, rest) = (database.keyspace("bodies", options)?, database.keyspace("rest", options)?);
-        // A directory that an older server wrote has none.
         let rooms = database.keyspace("rooms", options)?;
         database.persist(PersistMode::SyncAll)?;
         Ok(Self { database, inbox, history, bodies, rooms, rest })
