@@ -81,40 +81,39 @@ impl State {
     }
 
     pub(super) fn conversations(&self, account: AccountNo, before: MessageId, limit: usize) -> Conversations {
-        let all = self.others(account).filter_map(|other| self.summary(account, other));
-        let mut page: Vec<Conversation> = all.filter(|it| it.last.0 < before).collect();
-        page.sort_by_key(|it| Reverse(it.last.0));
-        let found = page.len();
-        page.truncate(limit);
-        let mut looked_at = 0;
-        let is_last = |it: &Conversation| {
-            looked_at += self.unread_of(account, it.with).looked_at;
-            looked_at > Conversations::LOOKED_AT_MAX
-        };
-        if let Some(last) = page.iter().position(is_last) {
-            page.truncate(last + 1);
+        let listed = self.others(account).filter_map(|other| Some((other, self.last(account, other)?)));
+        let mut listed: Vec<_> = listed.filter(|(_, (id, _))| *id < before).collect();
+        listed.sort_by_key(|(_, (id, _))| Reverse(*id));
+        let found = listed.len();
+        let (mut page, mut looked_at) = (Vec::new(), 0);
+        for (with, (id, base)) in listed.into_iter().take(limit) {
+            if looked_at > Conversations::LOOKED_AT_MAX {
+                break;
+            }
+            let unread = self.unread_of(account, with);
+            looked_at += unread.looked_at;
+            page.push(Conversation {
+                with,
+                last: (id, self.said(base, id)),
+                unread: unread.count,
+                read: self.read_mark(account, with),
+                read_by_other: self.read_mark(with, account),
+            });
         }
         Conversations { more: page.len() < found, page }
     }
 
-    fn summary(&self, account: AccountNo, other: AccountNo) -> Option<Conversation> {
+    /// The copy that stands for the conversation in the account's list, and its message's base.
+    fn last(&self, account: AccountNo, other: AccountNo) -> Option<(MessageId, MessageId)> {
         let between = ordered((account, other));
         let forgotten = self.forgotten.get(&(account, other)).map_or(MessageId(0), |(through, _)| *through);
-        let read = self.read_mark(account, other);
         let unlisted = self.unlisted.get(&(account, other)).copied().unwrap_or(MessageId(0));
-        let (id, base, _) = self
-            .rows(between)
+        self.rows(between)
             .rev()
             .take(Conversation::LOOKED_AT_MAX)
             .take_while(|(id, _, _)| *id > forgotten.max(unlisted))
-            .find(|(_, _, row)| row.may_be_last(account, between))?;
-        Some(Conversation {
-            with: other,
-            last: (id, self.said(base, id)),
-            unread: self.unread_of(account, other).count,
-            read,
-            read_by_other: self.read_mark(other, account),
-        })
+            .find(|(_, _, row)| row.may_be_last(account, between))
+            .map(|(id, base, _)| (id, base))
     }
 
     pub(super) fn unread(&self, account: AccountNo, of: Option<&[AccountNo]>) -> Vec<(AccountNo, usize)> {
