@@ -39,6 +39,8 @@ struct State {
 pub(crate) struct Slot {
     /// Rising in the order of requests to connect; of no other connection.
     pub(crate) serial: u64,
+    /// When it asked to connect.
+    pub(crate) entered_us: u64,
     admission: Arc<Admission>,
     /// Whom it counts for; `None` where only the limit on all connections holds.
     network: Option<IpAddr>,
@@ -79,7 +81,7 @@ impl Admission {
         state.connections += 1;
         state.entered += 1;
         self.metrics.connections.inc();
-        Ok(Slot { serial: state.entered, admission: self.clone(), network })
+        Ok(Slot { serial: state.entered, entered_us: now_us, admission: self.clone(), network })
     }
 
     /// Forgets failed logins that do not count any more.

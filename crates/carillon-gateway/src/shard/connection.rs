@@ -186,6 +186,10 @@ impl Connection {
         self.slot.serial
     }
 
+    pub(super) fn entered_us(&self) -> u64 {
+        self.slot.entered_us
+    }
+
     pub(super) fn app(&self) -> AppId {
         self.account.app()
     }

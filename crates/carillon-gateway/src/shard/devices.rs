@@ -3,6 +3,12 @@
 //! Logins are in the order of their requests to connect, whenever they are through, and one whose client has gone
 //! meanwhile closes nobody: a client that is back after a cut is not to be closed for its own older connection, however
 //! long that one's way here took. Neither does a login that fails close anybody.
+//!
+//! Requests on connections of their own may come in another order than they were made in, and the end of a connection that
+//! its client gave up comes later still. So nobody goes for a rival until [`UNSURE_US`] after it asked to connect itself:
+//! of two that came together, the one that was given up is gone by then.
+
+use std::rc::Rc;
 
 use carillon_core::model::DevicePolicy;
 
@@ -10,10 +16,14 @@ use super::connection::Connection;
 use super::{ConnId, Shard};
 use crate::protocol::code::Close;
 
+/// Far above what a way to here may take longer than another one, and well below what anybody notices two connections of
+/// a device by.
+const UNSURE_US: u64 = 1_000_000;
+
 impl Shard {
-    /// Closes the older connections that a login which is through takes the place of; `false` where it is over itself,
-    /// because a newer one was through before, its client is gone, or for another reason.
-    pub(super) fn take_place(&self, id: ConnId) -> bool {
+    /// Closes the older connections that a login which is through takes the place of, later where they have just come;
+    /// `false` where it is over itself, because a newer one was through before, its client is gone, or for another reason.
+    pub(super) fn take_place(self: &Rc<Self>, id: ConnId) -> bool {
         if self.with(id, |it| it.is_closing()) != Some(false) {
             return false;
         }
@@ -21,23 +31,34 @@ impl Shard {
             self.close_and_send(id, Close::NORMAL);
             return false;
         }
-        let rivals = self.rivals(id);
         let is_through = |other| self.with(other, |it| !it.is_opening()) == Some(true);
-        if let Some(&(_, close)) = rivals.iter().find(|(other, _)| other.serial > id.serial && is_through(*other)) {
-            self.close_and_send(id, close);
-            return false;
+        let rivals = self.rivals(id);
+        let newer = rivals.iter().find(|(other, _)| other.serial > id.serial && is_through(*other));
+        let mut going: Vec<_> = match newer {
+            Some(&(_, close)) => vec![(id, close)],
+            None => rivals.into_iter().filter(|(other, _)| other.serial < id.serial).collect(),
+        };
+        let now_us = self.server.pipeline.clock.monotonic_us();
+        let sure_us = |id| self.with(id, |it| it.entered_us().saturating_add(UNSURE_US));
+        if let Some(at_us) = going.iter().filter_map(|&(id, _)| sure_us(id)).filter(|at| *at > now_us).max() {
+            self.clone().take_place_later(id, at_us);
         }
-        let older = rivals.into_iter().filter(|(other, _)| other.serial < id.serial);
-        older.for_each(|(other, close)| self.close_and_send(other, close));
-        true
+        going.retain(|&(id, _)| sure_us(id).is_some_and(|at| at <= now_us));
+        going.iter().for_each(|&(id, close)| self.close_and_send(id, close));
+        going.iter().all(|&(gone, _)| gone != id)
     }
 
-    /// How many connections an account has, without those whose place this one would take.
+    fn take_place_later(self: Rc<Self>, id: ConnId, at_us: u64) {
+        tokio::task::spawn_local(async move {
+            self.server.pipeline.clock.sleep_until_us(at_us).await;
+            self.take_place(id);
+        });
+    }
+
+    /// How many connections an account has, without those that cannot stay beside this one: whichever goes.
     pub(super) fn connections_beside(&self, id: ConnId) -> usize {
         let Some(account) = self.with(id, |it| it.account) else { return 0 };
-        let rivals = self.rivals(id);
-        let older = rivals.iter().filter(|(other, _)| other.serial < id.serial).count();
-        self.connections_of(account).len() - 1 - older
+        self.connections_of(account).len() - 1 - self.rivals(id).len()
     }
 
     /// The connections of the same account that cannot stay beside this one, with the close of whichever goes.

@@ -150,6 +150,7 @@ async fn a_login_that_was_overtaken_by_a_newer_one_of_its_device_does_not_close_
             let (older, mut older_client) = newcomer(&world, account.clone(), Some("phone")).await;
             let (newer, mut newer_client) = newcomer(&world, account.clone(), Some("phone")).await;
             let serial = newer.slot.serial;
+            world.clock.advance_ms(1_000);
             shard.adopt(newer);
             told(&mut newer_client, b"\"connect\"").await;
             shard.adopt(older);

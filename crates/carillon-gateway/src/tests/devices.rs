@@ -17,7 +17,12 @@ async fn with_policy(devices: DevicePolicy) -> World {
     world
 }
 
+/// Long enough for it to be sure who of two was first.
+const SURE_MS: u64 = 1_000;
+
+/// Long after all others.
 async fn connected(world: &World, data: Value) -> Client {
+    world.clock.advance_ms(SURE_MS);
     let mut client = world.connecting("ann", json!({"data": data})).await;
     assert_eq!(client.next().await["id"], 1, "{data}");
     world.settle(&mut client).await;
@@ -97,6 +102,7 @@ async fn the_old_connection_is_closed_when_the_new_one_is_through_and_not_before
     let world = with_policy(DevicePolicy::One).await;
     let mut old = connected(&world, json!({"device": "a"})).await;
     world.store.hold();
+    world.clock.advance_ms(SURE_MS);
     let mut new = world.connecting("ann", json!({"data": {"device": "b"}})).await;
     world.store.has_read(1).await;
     all_hear(&world, &mut [&mut old], "meanwhile").await;
@@ -121,6 +127,7 @@ async fn a_device_that_is_back_while_its_old_socket_hangs_gets_everything_once()
             .await;
     }
     assert_eq!(hung.push().await, (Some(1), "1".into()));
+    world.clock.advance_ms(SURE_MS);
     let mut back = world.connecting("ann", json!({"data": {"device": "a", "inbox": {"offset": 1}}})).await;
     let reply = back.next().await;
     let mut got: Vec<String> = Vec::new();
@@ -150,4 +157,55 @@ async fn the_connection_that_is_replaced_does_not_count_against_the_limit() {
     let mut other = world.connecting("ann", json!({"data": {"device": "b"}})).await;
     assert_eq!(other.closed().await, 3504);
     all_hear(&world, &mut [&mut new], "hello").await;
+}
+
+/// Two connections of one device whose requests came within a moment, the first one through first.
+async fn together(world: &World) -> [Client; 2] {
+    let mut both = [(); 2].map(|()| world.socket(1 << 20));
+    for client in &mut both {
+        client.connect("ann", json!({"data": {"device": "a"}})).await;
+        assert_eq!(client.next().await["id"], 1);
+        world.settle(client).await;
+    }
+    both
+}
+
+#[tokio::test]
+async fn of_two_that_come_together_the_older_one_goes_once_it_is_sure_which_it_is() {
+    let world = with_policy(DevicePolicy::One).await;
+    let [mut first, mut second] = together(&world).await;
+    all_hear(&world, &mut [&mut first, &mut second], "both are here").await;
+    world.clock.advance_ms(SURE_MS - 1);
+    all_hear(&world, &mut [&mut first, &mut second], "still").await;
+    world.clock.advance_ms(1);
+    assert_eq!(first.next().await["close"], RECONNECTED);
+    all_hear(&world, &mut [&mut second], "one is").await;
+}
+
+#[tokio::test]
+async fn a_client_that_gives_a_connection_up_is_not_closed_for_it_when_its_next_request_was_taken_first() {
+    for config in
+        [GatewayConfig::default(), GatewayConfig { connections_per_account_max: 1, ..GatewayConfig::default() }]
+    {
+        let world = World::with(config).await;
+        world.accounts(&["shop", "ann"]).await;
+        let [mut its_next, given_up] = together(&world).await;
+        drop(given_up);
+        world.clock.advance_ms(SURE_MS);
+        all_hear(&world, &mut [&mut its_next], "hello").await;
+        assert_eq!(world.metrics.connections.get(), 1);
+    }
+}
+
+#[tokio::test]
+async fn the_older_of_two_that_come_together_goes_also_where_it_is_through_last() {
+    let world = with_policy(DevicePolicy::One).await;
+    let mut first = world.socket(1 << 20);
+    let mut second = world.connected("ann", "a").await;
+    first.connect("ann", json!({"data": {"device": "a"}})).await;
+    assert_eq!(first.next().await["id"], 1);
+    all_hear(&world, &mut [&mut first, &mut second], "both are here").await;
+    world.clock.advance_ms(SURE_MS);
+    assert_eq!(first.next().await["close"], RECONNECTED);
+    all_hear(&world, &mut [&mut second], "hello").await;
 }

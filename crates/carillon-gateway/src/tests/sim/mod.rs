@@ -56,6 +56,8 @@ struct Sim {
     rng: StdRng,
     model: Model,
     clients: Vec<Option<Client>>,
+    /// When each of them connected last.
+    connected_us: Vec<u64>,
     /// By client and room: what it was told and was not expected yet.
     heard: Vec<[VecDeque<Heard>; ROOMS]>,
     replies: Vec<VecDeque<Value>>,
@@ -133,12 +135,12 @@ impl Sim {
         }
         let (delivered, returned, dropped, records, serial) = Default::default();
         let (waiting, log, commits, stalled, closed_as_slow, unsure) = Default::default();
-        let (moving, heard_before) = (None, vec![[0; ROOMS]; devices_len]);
         Self {
             executor,
             world,
             rng,
             model,
+            connected_us: vec![0; devices_len],
             clients,
             heard,
             replies,
@@ -147,8 +149,8 @@ impl Sim {
             commits,
             stalled,
             closed_as_slow,
-            moving,
-            heard_before,
+            moving: None,
+            heard_before: vec![[0; ROOMS]; devices_len],
             unsure,
             delivered,
             returned,
