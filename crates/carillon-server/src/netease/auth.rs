@@ -28,6 +28,7 @@ pub(super) fn authenticate(netease: &Netease, headers: &HeaderMap) -> Result<Arc
     if !signed.is_signed_with(key.secret.expose()) {
         return Err(AuthError::BadCheckSum.into());
     }
+    netease.nonces.tidy(now_ms);
     if app.settings.nonce_once {
         // A signature holds to the end of its last second.
         let life_s = netease.config.clock_window_s.saturating_mul(2).saturating_add(1);
