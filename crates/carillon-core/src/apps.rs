@@ -2,45 +2,43 @@
 //!
 //! The store is the truth; whoever changes an app there puts it here as well ([`crate::pipeline::Pipeline`] does both).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, RwLock, RwLockWriteGuard};
 
 use crate::id::AppId;
 use crate::model::App;
 
 #[derive(Debug, Default)]
-pub struct Apps(RwLock<Table>);
-
-#[derive(Debug, Default)]
-struct Table {
-    by_id: HashMap<AppId, Arc<App>>,
-    removed: HashSet<AppId>,
-}
+pub struct Apps(RwLock<HashMap<AppId, Arc<App>>>);
 
 impl Apps {
     pub fn new(apps: impl IntoIterator<Item = App>) -> Self {
         let this = Self::default();
         for app in apps {
-            this.put(app);
+            this.add(app);
         }
         this
     }
 
-    /// Adds the app, or replaces the one with its number. One that was removed meanwhile is not let in again.
-    pub fn put(&self, app: App) -> Arc<App> {
+    /// Lets in an app that was not there before: nobody knows it yet, so nobody has removed it.
+    pub fn add(&self, app: App) -> Arc<App> {
         let app = Arc::new(app);
-        let mut table = self.write();
-        if !table.removed.contains(&app.id) {
-            table.by_id.insert(app.id, Arc::clone(&app));
+        self.write().insert(app.id, Arc::clone(&app));
+        app
+    }
+
+    /// Puts the app in the place of the one with its number. One that was removed meanwhile is not let in again.
+    pub fn replace(&self, app: App) -> Arc<App> {
+        let app = Arc::new(app);
+        if let Some(place) = self.write().get_mut(&app.id) {
+            *place = Arc::clone(&app);
         }
         app
     }
 
     /// Takes the app out for good: numbers are not used again.
     pub fn remove(&self, id: AppId) {
-        let mut table = self.write();
-        table.by_id.remove(&id);
-        table.removed.insert(id);
+        self.write().remove(&id);
     }
 
     pub fn get(&self, id: AppId) -> Option<Arc<App>> {
@@ -74,10 +72,10 @@ impl Apps {
     }
 
     fn read<T>(&self, look: impl FnOnce(&HashMap<AppId, Arc<App>>) -> T) -> T {
-        look(&self.0.read().expect("no holder of this lock panics").by_id)
+        look(&self.0.read().expect("no holder of this lock panics"))
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Table> {
+    fn write(&self) -> RwLockWriteGuard<'_, HashMap<AppId, Arc<App>>> {
         self.0.write().expect("no holder of this lock panics")
     }
 }
@@ -93,7 +91,7 @@ mod tests {
         let app = App { id: AppId(1), name: "shop".into(), token_secret: Secret::new("s"), keys: Vec::new(), settings };
         let apps = Apps::new([app.clone()]);
         apps.remove(app.id);
-        apps.put(app);
+        apps.replace(app);
         assert_eq!((apps.get(AppId(1)), apps.by_name("shop"), apps.only()), (None, None, None));
     }
 }

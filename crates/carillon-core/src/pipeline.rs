@@ -334,7 +334,7 @@ impl Pipeline {
     /// # Errors
     /// As [`Store::create_app`].
     pub async fn create_app(&self, app: NewApp) -> Result<Arc<App>, CreateError> {
-        let app = self.apps.put(self.store.create_app(app).await?);
+        let app = self.apps.add(self.store.create_app(app).await?);
         self.create_operators(&app).await?;
         Ok(app)
     }
@@ -383,7 +383,7 @@ impl Pipeline {
     pub async fn replace_app(&self, app: App) -> Result<Arc<App>, CreateError> {
         self.store.replace_app(app.clone()).await?;
         let before = self.apps.get(app.id);
-        let app = self.apps.put(app);
+        let app = self.apps.replace(app);
         if before.is_some_and(|it| it.settings.rooms.anonymous_enabled) && !app.settings.rooms.anonymous_enabled {
             self.sessions.end_visitors(app.id);
         }
