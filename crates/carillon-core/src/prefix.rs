@@ -22,6 +22,8 @@ pub const ROOM_BROADCAST_BEGUN: char = '\u{7}';
 pub const APP: char = '\u{8}';
 /// Changing a room: by its number.
 pub const ROOM: char = '\u{9}';
+/// Marking a conversation as read: by the numbers of the reader and of the other one.
+pub const READ: char = '\u{a}';
 
 #[cfg(test)]
 mod tests {
@@ -29,9 +31,19 @@ mod tests {
 
     #[test]
     fn each_kind_of_call_has_a_prefix_that_no_request_of_a_backend_begins_with() {
-        let all =
-            [CLIENT_MESSAGE, ONCE, ACCOUNT_TAGS, COPY, ROOM_MESSAGE, ROOM_BROADCAST, ROOM_BROADCAST_BEGUN, APP, ROOM];
-        let expected: Vec<char> = ('\u{1}'..='\u{9}').collect();
+        let all = [
+            CLIENT_MESSAGE,
+            ONCE,
+            ACCOUNT_TAGS,
+            COPY,
+            ROOM_MESSAGE,
+            ROOM_BROADCAST,
+            ROOM_BROADCAST_BEGUN,
+            APP,
+            ROOM,
+            READ,
+        ];
+        let expected: Vec<char> = ('\u{1}'..='\u{a}').collect();
         assert_eq!(all, *expected);
     }
 }

@@ -105,14 +105,16 @@ impl Pipeline {
         remember: Option<Remember<u64>>,
     ) -> Result<u64, Refusal> {
         check_enabled(app)?;
-        let now_ms = self.clock.now_ms();
         let (reader, other) = (self.known(app, &command.reader).await?, self.known(app, &command.other).await?);
         let found = match &command.through {
             Through::Id(id) => self.message_to(app, *id, &other, &reader).await?,
             Through::ClientId(client_id) => self.message_named(client_id, &other, &reader).await?,
             Through::Time(time_ms) => self.message_until(*time_ms, &other, &reader).await?,
         };
-        let Some((message, place)) = found else { return Ok(now_ms) };
+        let Some((message, place)) = found else { return Ok(self.clock.now_ms()) };
+        // Each sees the mark that the one before it made: else a mark would be told twice, or after a later one.
+        let _turn = self.turns.take(app.id, &read_word(&reader, &other)).await;
+        let now_ms = self.clock.now_ms();
         // Whoever does not see it has not read it, and its sender must not learn that it was kept away.
         if !self.store.sees(reader.no, place).await? || self.store.read_mark(reader.no, other.no).await? >= place.copy {
             return Ok(now_ms);
@@ -316,6 +318,11 @@ impl Pipeline {
         }
         Ok(None)
     }
+}
+
+/// What makes marks of what was read marks of one conversation, as one of its two reads it.
+fn read_word(reader: &Account, other: &Account) -> String {
+    format!("{}{} {}", prefix::READ, reader.no.serial(), other.no.serial())
 }
 
 /// A message from the one to the other, of whose copy the id is.

@@ -1,8 +1,9 @@
 //! What clients ask of conversations: taking back, reading, lists, histories, and where a device has got to.
 
 use carillon_core::MessageId;
-use carillon_core::command::{MessageTo, Modify, Recipients};
+use carillon_core::command::{MarkRead, MessageTo, Modify, Recipients, Through};
 use carillon_core::model::CopyOptions;
+use carillon_core::port::Change;
 use serde_json::{Value, json};
 
 use super::world::{Client, World, id, message};
@@ -158,6 +159,33 @@ async fn what_is_read_is_told_to_the_other_side_and_to_the_readers_devices_once(
     world.settle(&mut bob).await;
     let list = ann.rpc("conversation.list", json!({})).await.unwrap();
     assert_eq!(list["conversations"][0]["read_by_other"], "2");
+}
+
+#[tokio::test]
+async fn what_is_marked_as_read_while_others_mark_it_is_told_once_and_never_goes_back() {
+    let (world, mut ann, _bob) = two().await;
+    for text in ["one", "two"] {
+        send(&world, "ann", "bob", text).await;
+        publication(&mut ann).await;
+    }
+    let read = |copy| {
+        let command = MarkRead { reader: id("bob"), other: id("ann"), through: Through::Id(MessageId(copy)) };
+        world.pipeline.mark_read(&world.app, command, None)
+    };
+    let (reader, other) = (world.account_of("bob").await.no, world.account_of("ann").await.no);
+    let word = format!("{}{} {}", carillon_core::prefix::READ, reader.serial(), other.serial());
+    let turn = world.pipeline.turns.take(world.app.id, &word).await;
+    let marked = async {
+        // As whoever has the turn does it.
+        let change = Change::Read { reader, other, through: MessageId(4) };
+        world.pipeline.store.change(world.app.id, change, None).await.unwrap();
+        drop(turn);
+    };
+    let (same, older, ()) = tokio::join!(read(4), read(2), marked);
+    assert!(same.is_ok() && older.is_ok());
+    world.settle(&mut ann).await;
+    let list = ann.rpc("conversation.list", json!({})).await.unwrap();
+    assert_eq!(list["conversations"][0]["read_by_other"], "4");
 }
 
 #[tokio::test]
