@@ -89,6 +89,31 @@ async fn what_a_device_was_handed_never_goes_back(it: Setup) {
     assert_eq!(it.store.noted_broadcast(BOB, &device("phone")).await, Ok(MessageId(0)));
 }
 
+async fn what_was_noted_goes_with_the_broadcasts_that_it_was_noted_of(it: Setup) {
+    let [first, second] = [LATER_MS, LATER_MS + 60_000].map(|expires_ms| it.broadcast("noon", true, expires_ms));
+    let (first, second) = (first.await.id, second.await.id);
+    for account in [ANN, BOB, CARL] {
+        for (name, through) in [("pad", first), ("phone", second), ("watch", first)] {
+            it.change(Change::NoteBroadcasts { account, device: device(name), through }).await;
+        }
+    }
+    let noted = async |name| {
+        let mut all = Vec::new();
+        for account in [ANN, BOB, CARL] {
+            all.push(it.store.noted_broadcast(account, &device(name)).await.unwrap());
+        }
+        all
+    };
+    let none = vec![MessageId(0); 3];
+    it.trim(LATER_MS - 1, 2).await;
+    assert_eq!((noted("pad").await, noted("phone").await), (vec![first; 3], vec![second; 3]));
+    it.trim(LATER_MS, 2).await;
+    assert_eq!((noted("pad").await, noted("watch").await), (none.clone(), none.clone()));
+    assert_eq!(noted("phone").await, vec![second; 3], "that one is kept still");
+    it.trim(LATER_MS + 60_000, 2).await;
+    assert_eq!(noted("phone").await, none);
+}
+
 async fn a_repeated_broadcast_is_remembered_and_a_removed_app_leaves_none(it: Setup) {
     let request = remember("r", LATER_MS, |it: &Broadcast| it.id.to_string());
     let planned = broadcast(APP, "noon", true, (NOW_MS, LATER_MS));
@@ -113,6 +138,7 @@ mod each {
         a_broadcast_has_a_record_of_sums_whether_it_is_kept_or_not
         no_more_than_the_newest_hundred_broadcasts_are_current
         what_a_device_was_handed_never_goes_back
+        what_was_noted_goes_with_the_broadcasts_that_it_was_noted_of
         a_repeated_broadcast_is_remembered_and_a_removed_app_leaves_none
     }
 }

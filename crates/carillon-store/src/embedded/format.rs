@@ -218,6 +218,12 @@ pub(crate) fn noted_broadcast(account: AccountNo, device: &DeviceId) -> Vec<u8> 
     key
 }
 
+/// The account of a [`noted_broadcast`] key.
+pub(crate) fn account_of_note(key: &[u8]) -> Option<AccountNo> {
+    let no = key.strip_prefix(&[Tag::NotedBroadcast as u8])?.get(..8)?;
+    Some(AccountNo(number(no)))
+}
+
 /// All claims of one entry begin with this.
 pub(crate) fn claims(account: AccountNo, offset: Offset) -> Vec<u8> {
     [&[Tag::Claim as u8][..], &inbox(account, offset)].concat()

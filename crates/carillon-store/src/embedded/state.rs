@@ -35,6 +35,8 @@ pub(crate) struct State {
     pub(crate) cursor: Option<Cursor>,
     /// The bounds of the last cycle that ended.
     pub(crate) trimmed_to: Bounds,
+    /// By app, the oldest kept broadcast when what was noted before it was taken away last; `None` where none was kept.
+    pub(crate) noted_from: BTreeMap<AppId, Option<MessageId>>,
     pub(crate) heads: Arc<Heads>,
     /// Conversations, lower account first, that have their pointers.
     pointed: Cache<(AccountNo, AccountNo), ()>,
@@ -81,6 +83,7 @@ impl State {
             broadcasts_kept_max: config.broadcasts_kept_max,
             cursor: None,
             trimmed_to: Bounds::new(),
+            noted_from: BTreeMap::new(),
             heads: Arc::clone(heads),
             pointed,
             rooms,

@@ -23,6 +23,7 @@ use super::removed::{self, Place};
 use super::seal;
 
 mod members;
+mod notes;
 mod rooms;
 
 pub(crate) type Bounds = BTreeMap<AppId, Bound>;
@@ -63,6 +64,8 @@ enum Phase {
     Requests,
     /// Of this app, or of the next one that there is.
     Broadcasts(AppId),
+    /// What was noted of the app's broadcasts before that one, from this key on.
+    Notes(AppId, MessageId, Vec<u8>),
     Marks,
     Done,
 }
@@ -155,6 +158,7 @@ impl Cursor {
             Phase::Records => self.records(group, left, trimmed)?,
             Phase::Requests => self.requests(group, left, trimmed)?,
             Phase::Broadcasts(app) => self.broadcasts(group, app, left, trimmed)?,
+            Phase::Notes(app, before, from) => notes::notes(group, (app, before), from, left)?,
             Phase::Marks => self.marks(group, left)?,
             Phase::Done => Phase::Done,
         };
@@ -381,7 +385,10 @@ impl Cursor {
         left: &mut usize,
         trimmed: &mut Trimmed,
     ) -> Result<Phase, StoreError> {
-        let Some((&app, _)) = self.bounds.range(from..).next() else { return Ok(Phase::Marks) };
+        let Some((&app, _)) = self.bounds.range(from..).next() else {
+            group.state.noted_from.retain(|app, _| self.bounds.contains_key(app));
+            return Ok(Phase::Marks);
+        };
         // Nothing says how old a damaged one is: it stays as long as its app.
         let all: Vec<_> = reads::broadcasts(group.db, app)?.into_iter().flatten().collect();
         let kept_max = group.state.broadcasts_kept_max;
@@ -391,7 +398,7 @@ impl Cursor {
             trimmed.broadcasts += 1;
             *left = left.saturating_sub(1);
         }
-        Ok(Phase::Broadcasts(AppId(app.0 + 1)))
+        Ok(notes::begin(group, app, current.first().copied()))
     }
 
     /// The marks that no app's retention reaches any more.

@@ -33,6 +33,11 @@ impl State {
             removed += (all.len() - current.len()) as u64;
             *all = current;
         }
+        let (broadcasts, next_id) = (&self.broadcasts, MessageId(self.next_id));
+        self.noted_broadcasts.retain(|(no, _), through| {
+            let oldest = broadcasts.get(&no.app()).and_then(|all| all.first());
+            *through >= oldest.map_or(next_id, |it| it.id)
+        });
         removed
     }
 }
