@@ -47,6 +47,8 @@ impl State {
             Change::Unlist { account, other } => {
                 self.unlisted.insert((account, other), MessageId(self.next_id - 1));
             }
+            Change::Acknowledge { account, .. } | Change::NoteBroadcasts { account, .. }
+                if !self.by_no.contains_key(&account) => {}
             Change::Acknowledge { account, device, offset } => {
                 let has = self.acknowledged.entry((account, device)).or_insert(offset);
                 *has = offset.max(*has);

@@ -47,10 +47,10 @@ pub(crate) fn apply(group: &mut Group<'_>, change: Change) -> Result<(), StoreEr
         }
         Change::Read { reader, other, through } => raise(group, format::related(Tag::Read, reader, other), through.0),
         Change::Acknowledge { account, device, offset } => {
-            raise(group, format::acknowledged(account, &device), offset.0)
+            raise_of_device(group, account, format::acknowledged(account, &device), offset.0)
         }
         Change::NoteBroadcasts { account, device, through } => {
-            raise(group, format::noted_broadcast(account, &device), through.0)
+            raise_of_device(group, account, format::noted_broadcast(account, &device), through.0)
         }
         Change::Forget { account, other, other_id, history } => {
             let key = format::related(Tag::Forgotten, account, other);
@@ -69,6 +69,12 @@ pub(crate) fn apply(group: &mut Group<'_>, change: Change) -> Result<(), StoreEr
             raise(group, format::related(Tag::Unlisted, account, other), through)
         }
     }
+}
+
+/// As [`raise`], unless the account was removed meanwhile: nobody would take it out any more.
+fn raise_of_device(group: &mut Group<'_>, account: AccountNo, key: Vec<u8>, number: u64) -> Result<(), StoreError> {
+    let is_there = group.rest(&format::by_account(Tag::AccountById, account))?.is_some();
+    if is_there { raise(group, key, number) } else { Ok(()) }
 }
 
 /// Writes the number, unless a higher one is there.
