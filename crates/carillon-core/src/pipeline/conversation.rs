@@ -1,6 +1,7 @@
 //! Reading conversations: the messages of one, and the list of an account's.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use super::Pipeline;
@@ -22,7 +23,8 @@ pub struct HistoryQuery {
     pub limit: usize,
     /// Only these kinds; all when empty.
     pub kinds: Vec<Kind>,
-    /// But not the message one of whose copies has this id.
+    /// But not the message one of whose copies has this id, nor, where its time is the one that the query begins with, those
+    /// that stand before it: it is the last one of the page before.
     pub without: Option<MessageId>,
     /// Also those that one of the two shall not see.
     pub unseen: bool,
@@ -67,6 +69,11 @@ impl Pipeline {
         if !is_in_order {
             span.before = span.before.max(joined.plus(1));
         }
+        let mut times = query.from_ms..=query.to_ms;
+        let anchor = self.anchor(app, query).await?;
+        if let Some(anchor) = anchor.filter(|_| is_in_order) {
+            query.go_on_behind(anchor, &mut span, &mut times);
+        }
         let mut found = Vec::new();
         while !is_in_order || found.len() < query.limit {
             let page = self.store.conversation(between, view, span, PAGE).await?.entries;
@@ -76,7 +83,11 @@ impl Pipeline {
             } else {
                 span.after = *last;
             }
-            let takes = |(id, message): &(MessageId, Arc<Message>)| query.takes(*id, message, now_ms);
+            let takes = |(id, message): &(MessageId, Arc<Message>)| {
+                times.contains(&message.time_ms)
+                    && query.takes(*id, message, now_ms)
+                    && anchor.is_none_or(|anchor| is_in_order || query.is_behind(anchor, (message.time_ms, *id)))
+            };
             found.extend(page.into_iter().filter(takes));
             if !is_in_order {
                 query.sort(&mut found);
@@ -85,6 +96,13 @@ impl Pipeline {
         }
         found.truncate(query.limit);
         Ok(found)
+    }
+
+    /// The last message of the page before, if the query says where that ended and begins with its time.
+    async fn anchor(&self, app: &App, query: &HistoryQuery) -> Result<Option<MessageId>, StoreError> {
+        let Some(id) = query.without else { return Ok(None) };
+        let message = self.store.message(app.id, id).await?;
+        Ok(message.filter(|it| it.time_ms == query.begins_ms()).map(|_| id))
     }
 
     /// The ids that can be of the query's time.
@@ -215,9 +233,31 @@ impl HistoryQuery {
         }
     }
 
+    /// The time with which it begins.
+    fn begins_ms(&self) -> u64 {
+        if self.newest_first { self.to_ms } else { self.from_ms }
+    }
+
+    /// Leaves out what stands before a message in the order of ids. Its time does not count then: of messages that are
+    /// accepted at the same time, the later one may be a moment older.
+    fn go_on_behind(&self, anchor: MessageId, span: &mut Span, times: &mut RangeInclusive<u64>) {
+        if self.newest_first {
+            span.before = span.before.min(anchor);
+            *times = self.from_ms..=u64::MAX;
+        } else {
+            span.after = span.after.max(anchor);
+            *times = 0..=self.to_ms;
+        }
+    }
+
+    /// Whether a message comes after the anchor, whose time is the one that the query begins with, in the order of times.
+    fn is_behind(&self, anchor: MessageId, place: (u64, MessageId)) -> bool {
+        let anchor = (self.begins_ms(), anchor);
+        if self.newest_first { place < anchor } else { place > anchor }
+    }
+
     fn takes(&self, id: MessageId, message: &Message, now_ms: u64) -> bool {
         !message.has_expired(now_ms)
-            && (self.from_ms..=self.to_ms).contains(&message.time_ms)
             && (self.kinds.is_empty() || self.kinds.contains(&message.content.kind))
             && self.without.is_none_or(|without| without != id && without != message.id)
     }

@@ -101,6 +101,48 @@ async fn the_span_the_order_the_types_and_the_limit_are_the_callers() {
 }
 
 #[tokio::test]
+async fn pages_neither_lose_nor_repeat_what_was_said_in_one_millisecond() {
+    let backend = backend().await;
+    let all: Vec<u64> = (1..=9).map(|n| n * 2).collect();
+    for _ in &all {
+        say(&backend, "ann", "bob", &[]).await;
+        backend.clock.set_back_ms(1_000);
+    }
+    page_by_page(&backend, &all).await;
+    // What joins later than it was said lies behind the others, and some of it is of the same millisecond.
+    backend.clock.advance_ms(3_600_000);
+    for ago_ms in [0, 0, 0, 1] {
+        import(&backend, "imported", 1_700_000_000_000 - ago_ms).await;
+    }
+    say(&backend, "bob", "ann", &[]).await;
+    let all: Vec<u64> = [26].into_iter().chain(all).chain([20, 22, 24, 28]).collect();
+    page_by_page(&backend, &all).await;
+}
+
+/// Reads all in pages of two, each from the time of the last message on and without it, in both directions.
+async fn page_by_page(backend: &Backend, all: &[u64]) {
+    for (reverse, edge) in [("1", "begintime"), ("2", "endtime")] {
+        let (mut found, mut last) = (Vec::new(), None);
+        while found.len() <= all.len() {
+            let mut fields = vec![("reverse", reverse.to_owned()), ("limit", "2".to_owned())];
+            if let Some((id, time_ms)) = &last {
+                fields.extend([("excludeMsgid", format!("{id}")), (edge, format!("{time_ms}"))]);
+            }
+            let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let reply: serde_json::Value = serde_json::from_str(&ask(backend, &fields).await).unwrap();
+            let page = reply["msgs"].as_array().unwrap_or_else(|| panic!("{reply}"));
+            let Some(end) = page.last() else { break };
+            last = Some((end["msgid"].clone(), end["sendtime"].clone()));
+            found.extend(page.iter().map(|it| it["msgid"].as_u64().unwrap()));
+        }
+        if reverse == "2" {
+            found.reverse();
+        }
+        assert_eq!(found, all, "reverse={reverse}");
+    }
+}
+
+#[tokio::test]
 async fn what_one_side_shall_not_see_is_found_on_request() {
     let backend = backend().await;
     say(&backend, "ann", "bob", &[("msgReceiverNoSense", "1")]).await;
