@@ -32,7 +32,7 @@ pub(super) fn notes(
 ) -> Result<Phase, StoreError> {
     let db: &Db = group.db;
     for guard in db.rest.range(from..) {
-        let key = guard.key().map_err(unknown)?;
+        let (key, value) = guard.into_inner().map_err(unknown)?;
         let account = format::account_of_note(&key).filter(|it| it.app() == app);
         if account.is_none() {
             break;
@@ -41,9 +41,8 @@ pub(super) fn notes(
             return Ok(Phase::Notes(app, before, key.to_vec()));
         }
         *left -= 1;
-        // As the group leaves it so far: it may have been noted anew. What is damaged stays, for whoever reads it to say so.
-        let noted = group.rest(&key)?.map(|value| seal::open_number(&key, &value));
-        if matches!(noted, Some(Ok(through)) if MessageId(through) < before) {
+        // What is damaged stays, for whoever reads it to say so.
+        if seal::open_number(&key, &value).is_ok_and(|through| MessageId(through) < before) {
             group.remove_rest(key.to_vec());
         }
     }
