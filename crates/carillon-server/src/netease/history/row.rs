@@ -14,7 +14,7 @@ pub(super) struct Row<'a> {
     msgid: u64,
     msgidclient: &'a str,
     sendtime: u64,
-    pub(super) r#type: u16,
+    r#type: u16,
     fromclienttype: u8,
     body: Box<RawValue>,
 }

@@ -18,6 +18,8 @@ use crate::netease::reply::{self, OK};
 const LIMIT_MAX: u64 = 100;
 /// The vendor's number for a conversation of two accounts.
 const DIRECT: u8 = 1;
+/// What the vendor calls a last message that was not taken back: the others are no last messages here.
+const MESSAGE: &str = "MESSAGE";
 
 #[derive(Serialize)]
 struct Reply<'a> {
@@ -42,7 +44,7 @@ struct Session<'a> {
     accid: &'a str,
     update_time: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    last_msg_type: Option<String>,
+    last_msg_type: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_msg: Option<String>,
 }
@@ -84,7 +86,7 @@ impl<'a> Session<'a> {
             session_type: DIRECT,
             accid: listed.with.as_str(),
             update_time: message.time_ms,
-            last_msg_type: row.as_ref().map(|row| row.r#type.to_string()),
+            last_msg_type: row.as_ref().map(|_| MESSAGE),
             last_msg: row.map(|row| serde_json::to_string(&row).expect("a row is made of texts and numbers")),
         }
     }

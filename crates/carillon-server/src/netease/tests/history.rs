@@ -254,7 +254,7 @@ async fn the_last_message_is_a_text_on_request() {
     let client_id = backend.sent()[0].message.client_id.clone();
     for yes in ["1", "true"] {
         let data = list(&backend, &[("needLastMsg", yes)]).await;
-        assert_eq!(data["sessions"][0]["lastMsgType"], "10");
+        assert_eq!(data["sessions"][0]["lastMsgType"], "MESSAGE");
         let expected = format!(
             concat!(
                 r#"{{"from":"bob","msgid":2,"msgidclient":"{}","sendtime":1700000000000,"type":10,"#,
