@@ -45,7 +45,7 @@ impl Shard {
                 self.take_news(room, of_room);
             } else {
                 held.extend_from_slice(of_room);
-                self.take_news(room, &mut held);
+                self.take_held_news(room, &mut held);
             }
         }
     }
@@ -75,6 +75,15 @@ impl Shard {
         if taken.iter().any(|mail| mail.is_notice()) {
             // Somebody may have waited for it.
             self.finished.notify_waiters();
+        }
+    }
+
+    /// As [`Shard::take_news`], of what was held. Where that was all that was left of the room, nothing is.
+    pub(super) fn take_held_news(&self, room: RoomKey, held: &mut [Arc<RoomMail>]) {
+        self.take_news(room, held);
+        let by_key = &mut self.state.borrow_mut().rooms.by_key;
+        if by_key.get(&room).is_some_and(Room::is_empty) {
+            by_key.remove(&room);
         }
     }
 

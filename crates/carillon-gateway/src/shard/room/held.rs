@@ -52,7 +52,7 @@ impl Shard {
         };
         if has_place {
             let mut held = self.take_held(room);
-            self.take_news(room, &mut held);
+            self.take_held_news(room, &mut held);
         }
     }
 

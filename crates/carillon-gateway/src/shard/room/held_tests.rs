@@ -2,15 +2,16 @@
 
 use std::rc::Rc;
 
-use carillon_core::command::RoomChange;
+use carillon_core::command::{CreateRoom, RoomChange};
 use carillon_core::decide::MemberAction;
+use carillon_core::model::{App, RoomInfo};
 use serde_json::{Value, json};
 use tokio::task::LocalSet;
 
 use crate::shard::Shard;
 use crate::shard::tests::{answer, with_members};
 use crate::tests::room::text;
-use crate::tests::world::{Client, World};
+use crate::tests::world::{Client, World, id};
 
 /// Messages that are on their way in a room at a time.
 const ITEMS: usize = 64;
@@ -114,6 +115,58 @@ async fn who_has_waited_for_a_second_waits_no_longer_though_the_rounds_have_not_
             world.clock.advance_ms(1_000);
             settle(&shard).await;
             assert_eq!(told(&mut late), [json!(2)]);
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_room_that_all_have_left_is_forgotten_though_it_was_not_told_of_all_who_left() {
+    LocalSet::new()
+        .run_until(async {
+            let (world, shard, _, mut members) = with_members(3).await;
+            let mut app = App::clone(&world.app);
+            app.settings.rooms.high_return_s = 0;
+            world.pipeline.replace_app(app).await.unwrap();
+            let command =
+                CreateRoom { creator: id("m0"), info: RoomInfo::default(), tells_presence: true, closing: None };
+            let room = world.pipeline.create_room(&world.app, command, None).await.unwrap().key;
+            let channel = format!("room:{}", room.no);
+            for member in &mut members {
+                member.say(&json!({"id": 3, "subscribe": {"channel": channel}})).await;
+                settle(&shard).await;
+            }
+            hand_out(&world, &shard).await;
+            for n in 0..ITEMS {
+                world.say(text(room.no, "m0", &format!("a{n}"))).await;
+            }
+            settle(&shard).await;
+            for member in &mut members {
+                member.say(&json!({"id": 4, "unsubscribe": {"channel": channel}})).await;
+                settle(&shard).await;
+            }
+            assert_eq!(shard.state.borrow().rooms.held, 2, "there is nobody to tell of the last one");
+            hand_out(&world, &shard).await;
+            let rooms = &shard.state.borrow().rooms;
+            assert_eq!((rooms.held, rooms.by_key.contains_key(&room)), (0, false));
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_room_of_an_app_that_was_removed_is_forgotten_though_something_found_no_place_there() {
+    LocalSet::new()
+        .run_until(async {
+            let (world, shard, room, _members) = with_members(2).await;
+            for n in 0..=ITEMS {
+                world.say(text(room, "m0", &format!("a{n}"))).await;
+            }
+            settle(&shard).await;
+            assert_eq!(shard.state.borrow().rooms.held, 1);
+            world.pipeline.remove_app(world.app.id).await.unwrap();
+            settle(&shard).await;
+            hand_out(&world, &shard).await;
+            let rooms = &shard.state.borrow().rooms;
+            assert_eq!((rooms.held, rooms.by_key.len()), (0, 0));
         })
         .await;
 }
