@@ -51,6 +51,8 @@ pub fn act_on_member(
     let as_role = |role| (MembershipChange::SetRole(role), RoomEvent::Role { account, id: id.clone(), role });
     Ok(match action {
         MemberAction::SetManager(true) => as_role(RoomRole::Manager),
+        // A fixed member is no manager already: a call that came twice, or late, takes nothing else from it.
+        MemberAction::SetManager(false) if is == RoomRole::Fixed => as_role(RoomRole::Fixed),
         MemberAction::SetFixed(true) => as_role(RoomRole::Fixed),
         MemberAction::SetManager(false) | MemberAction::SetFixed(false) => as_role(RoomRole::Guest),
         MemberAction::SetBlocked(on) => (MembershipChange::SetBlocked(on), RoomEvent::Blocked { account, id, on }),
@@ -154,5 +156,19 @@ mod tests {
             assert_eq!(act(MemberAction::MuteFor(seconds)), (MembershipChange::SetMutedUntil(until_ms), muted));
         }
         assert_eq!(act(MemberAction::Kick), (MembershipChange::Keep, RoomEvent::Kicked { account, id: id.clone() }));
+    }
+
+    #[test]
+    fn who_is_to_be_a_manager_no_more_stays_the_fixed_member_that_it_is() {
+        let becomes = |role, action| {
+            let (target, of_target) = (account("target", no(5)), of(role));
+            act_on_member(&room(), None, (&target, &of_target), action, 0).map(|(change, _)| change)
+        };
+        let unmade = |role| becomes(role, MemberAction::SetManager(false));
+        assert_eq!(unmade(RoomRole::Manager), Ok(MembershipChange::SetRole(RoomRole::Guest)));
+        assert_eq!(unmade(RoomRole::Fixed), Ok(MembershipChange::SetRole(RoomRole::Fixed)));
+        assert_eq!(unmade(RoomRole::Guest), Ok(MembershipChange::SetRole(RoomRole::Guest)));
+        let no_more = becomes(RoomRole::Fixed, MemberAction::SetFixed(false));
+        assert_eq!(no_more, Ok(MembershipChange::SetRole(RoomRole::Guest)));
     }
 }
