@@ -9,7 +9,7 @@ use super::first::Kept;
 use crate::command::{Resend, RoomSend};
 use crate::decide::{self, Refusal, RoomFacts};
 use crate::id::MessageId;
-use crate::model::{Account, App, Membership, Room, RoomMessage};
+use crate::model::{Account, App, Membership, Operation, Room, RoomMessage};
 use crate::pipeline::{Pipeline, check_enabled};
 use crate::port::{Planned, Remember};
 use crate::prefix;
@@ -36,7 +36,13 @@ impl Pipeline {
         remember: Option<Remember<First>>,
     ) -> Result<First, Refusal> {
         check_enabled(app)?;
-        let sender = self.known(app, &message.sender).await?;
+        let sender = match self.known(app, &message.sender).await {
+            // Nobody may, whoever it is.
+            Err(Refusal::UnknownAccount(_)) if !app.settings.rooms.broadcast_enabled => {
+                return Err(Refusal::SwitchedOff(Operation::BroadcastToRooms));
+            }
+            known => known?,
+        };
         let key = Kept::key_of_broadcast(sender.no, &message.client_id);
         let _turn = self.turns.take(app.id, &key).await;
         let now_ms = self.clock.now_ms();
