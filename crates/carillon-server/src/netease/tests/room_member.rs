@@ -352,3 +352,20 @@ async fn a_message_is_taken_back_or_deleted_once() {
     let told = backend.seen.rooms.lock().unwrap().iter().filter(|news| is_told(news)).count();
     assert_eq!(told, 1, "nobody is told of what is deleted");
 }
+
+#[tokio::test]
+async fn of_messages_of_one_millisecond_the_first_one_that_is_there_is_deleted() {
+    let backend = backend().await;
+    let list = r#"[{"msgId":"m1","msgType":0},{"msgId":"m2","msgType":0},{"msgId":"m3","msgType":0}]"#;
+    backend.post("chatroom/batchSendMsg.action", &[("roomid", "1"), ("fromAccid", "ann"), ("msgList", list)]).await;
+    let delete = [("roomid", "1"), ("msgTimetag", "1700000000000"), ("fromAcc", "ann")];
+    let history = [("roomid", "1"), ("accid", "bob"), ("limit", "10"), ("reverse", "1")];
+    for left in [vec!["m2", "m3"], vec!["m3"], vec![]] {
+        assert_eq!(backend.post(DELETE, &delete).await, r#"{"code":200}"#);
+        let answer: serde_json::Value =
+            serde_json::from_str(&backend.post("history/queryChatroomMsg.action", &history).await).unwrap();
+        let there: Vec<_> = answer["msgs"].as_array().unwrap().iter().map(|it| it["msgid"].as_str().unwrap()).collect();
+        assert_eq!(there, left);
+    }
+    assert_snapshot!(backend.post(DELETE, &delete).await, @r#"{"code":414,"desc":"some param not match message"}"#);
+}
