@@ -24,6 +24,8 @@ pub const APP: char = '\u{8}';
 pub const ROOM: char = '\u{9}';
 /// Marking a conversation as read: by the numbers of the reader and of the other one.
 pub const READ: char = '\u{a}';
+/// Doing something to a member of a room: by the room's number and the account's name.
+pub const ROOM_MEMBER: char = '\u{b}';
 
 #[cfg(test)]
 mod tests {
@@ -42,8 +44,9 @@ mod tests {
             APP,
             ROOM,
             READ,
+            ROOM_MEMBER,
         ];
-        let expected: Vec<char> = ('\u{1}'..='\u{a}').collect();
+        let expected: Vec<char> = ('\u{1}'..='\u{b}').collect();
         assert_eq!(all, *expected);
     }
 }

@@ -141,6 +141,8 @@ impl Pipeline {
     ) -> Result<(Account, Membership), Refusal> {
         check_enabled(app)?;
         let Asked { notify, remember } = asked.into();
+        // One after the other: what an account may become is told by what the call before made of it.
+        let _turn = self.turns.take(app.id, &format!("{}{no} {target}", prefix::ROOM_MEMBER)).await;
         let room = self.room(app, no).await?;
         let operator = match &notify.operator {
             Some(operator) => Some(self.member(app, room.key, operator).await?),

@@ -5,7 +5,7 @@ use carillon_core::model::{RoomEvent, RoomNews, RoomRole};
 use carillon_core::port::{Along, Member};
 use insta::assert_snapshot;
 
-use super::room::{backend, each, room_1};
+use super::room::{CREATE, backend, each, room_1};
 use super::*;
 
 const ROLE: &str = "chatroom/setMemberRole.action";
@@ -368,4 +368,19 @@ async fn of_messages_of_one_millisecond_the_first_one_that_is_there_is_deleted()
         assert_eq!(there, left);
     }
     assert_snapshot!(backend.post(DELETE, &delete).await, @r#"{"code":414,"desc":"some param not match message"}"#);
+}
+
+#[tokio::test]
+async fn of_two_that_make_a_manager_and_an_ordinary_member_at_the_same_time_one_is_refused() {
+    let data = tempfile::tempdir().unwrap();
+    let backend = failures::embedded(data.path(), 0).await;
+    backend.create(&["zoe", "bob"]).await;
+    backend.post(CREATE, &[("creator", "zoe"), ("name", "Lobby")]).await;
+    let as_role = |opt| [("roomid", "1"), ("operator", "zoe"), ("target", "bob"), ("opt", opt), ("optvalue", "true")];
+    let (manager, fixed) = (as_role("1"), as_role("2"));
+    let (first, second) = tokio::join!(backend.post(ROLE, &manager), backend.post(ROLE, &fixed));
+    let third = backend.post(ROLE, &fixed).await;
+    assert!(first.contains(r#""type":"MANAGER""#), "{first}");
+    assert_eq!(second, third);
+    assert_snapshot!(third, @r#"{"code":403,"desc":"no permission in the room"}"#);
 }
