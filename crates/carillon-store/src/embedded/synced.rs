@@ -16,8 +16,16 @@ const NAME: &str = "SYNCED";
 pub(crate) struct Synced {
     file: File,
     path: PathBuf,
-    /// The groups that the last run noted.
-    found: Option<u64>,
+    found: Found,
+}
+
+/// What the last run noted.
+#[derive(Clone, Copy)]
+enum Found {
+    Nothing,
+    Groups(u64),
+    /// It noted something, which cannot be read any more.
+    Damaged,
 }
 
 impl Synced {
@@ -26,18 +34,33 @@ impl Synced {
         let mut file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path)?;
         let mut value = Vec::new();
         file.read_to_end(&mut value)?;
-        let found = if value.is_empty() { None } else { seal::open_number(NAME.as_bytes(), &value).ok() };
+        let found = match seal::open_number(NAME.as_bytes(), &value) {
+            _ if value.is_empty() => Found::Nothing,
+            Ok(groups) => Found::Groups(groups),
+            Err(_) => {
+                // A power cut may leave it so: the store must open all the same.
+                tracing::warn!(path = %path.display(), "a note is damaged: whether the journals hold all that was synced cannot be told");
+                Found::Damaged
+            }
+        };
         Ok(Self { file, path, found })
     }
 
     /// Whether the last run synced anything.
     pub(crate) fn any(&self) -> bool {
-        self.found.is_some_and(|groups| groups > 0)
+        match self.found {
+            Found::Nothing => false,
+            Found::Groups(groups) => groups > 0,
+            Found::Damaged => true,
+        }
     }
 
     /// What to tell where the engine holds `groups`, and that is not all of them.
     pub(crate) fn lost(&self, groups: u64) -> Option<String> {
-        let found = self.found.filter(|found| *found > groups)?;
+        let Found::Groups(found) = self.found else { return None };
+        if found <= groups {
+            return None;
+        }
         Some(format!(
             "{found} groups of writes were synced, and the journals hold {groups}: restore a backup, or remove {path} to \
              go on without the rest",

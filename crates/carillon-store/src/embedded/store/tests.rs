@@ -245,14 +245,18 @@ async fn a_directory_that_lacks_a_part_is_refused_by_its_name_and_left_alone() {
     send(&store).await.unwrap();
     store.close().await;
     drop(store);
-    for (part, expected) in [
+    let parts = [
         ("db/version", "db/version is missing: restore"),
         ("db/keyspaces/0/current", "db/keyspaces/0/current is missing"),
         ("db/keyspaces/1/current", "db/keyspaces/1/current is missing"),
         ("db/keyspaces/0", "db/keyspaces/0/current is missing"),
         ("db/keyspaces/2", "1 of the 6 directories in"),
         ("db", "db/version is missing"),
-    ] {
+    ];
+    let noted = std::fs::read(path.join("SYNCED")).unwrap();
+    // Also where what was noted of it is damaged, too.
+    for (note, (part, expected)) in [&noted[..], b"garbage"].into_iter().flat_map(|note| parts.map(|it| (note, it))) {
+        std::fs::write(path.join("SYNCED"), note).unwrap();
         std::fs::rename(path.join(part), &aside).unwrap();
         let before = below(&path);
         let clock = Arc::new(FakeClock::new(NOW_MS));
