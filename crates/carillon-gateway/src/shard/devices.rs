@@ -18,7 +18,7 @@ use crate::protocol::code::Close;
 
 /// Far above what a way to here may take longer than another one, and well below what anybody notices two connections of
 /// a device by.
-const UNSURE_US: u64 = 1_000_000;
+pub(crate) const UNSURE_US: u64 = 1_000_000;
 
 impl Shard {
     /// Closes the older connections that a login which is through takes the place of, later where they have just come;

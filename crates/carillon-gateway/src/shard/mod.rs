@@ -50,6 +50,8 @@ use crate::ws::read::{Incoming, Reader};
 
 use accounts::Accounts;
 use connection::Connection;
+#[cfg(test)]
+pub(crate) use devices::UNSURE_US;
 use drive::{Watch, Woken};
 
 /// A connection that has logged in, on its way to its shard.

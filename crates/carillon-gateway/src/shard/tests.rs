@@ -14,7 +14,7 @@ use crate::GatewayConfig;
 use crate::protocol::Encoding;
 use crate::socket::Socket;
 use crate::tests::room::text;
-use crate::tests::world::{Client, START_MS, World};
+use crate::tests::world::{Client, START_MS, SURE_MS, World};
 use crate::ws;
 
 /// A world whose gateway is idle, a shard of its own that nobody runs, and one connection of ann's with its client.
@@ -150,7 +150,7 @@ async fn a_login_that_was_overtaken_by_a_newer_one_of_its_device_does_not_close_
             let (older, mut older_client) = newcomer(&world, account.clone(), Some("phone")).await;
             let (newer, mut newer_client) = newcomer(&world, account.clone(), Some("phone")).await;
             let serial = newer.slot.serial;
-            world.clock.advance_ms(1_000);
+            world.clock.advance_ms(SURE_MS);
             shard.adopt(newer);
             told(&mut newer_client, b"\"connect\"").await;
             shard.adopt(older);

@@ -3,7 +3,7 @@
 use carillon_core::model::{App, AppSettings, CopyOptions, DevicePolicy};
 use serde_json::{Value, json};
 
-use super::world::{Client, World, text};
+use super::world::{Client, SURE_MS, World, text};
 use crate::GatewayConfig;
 
 const RECONNECTED: u64 = 4503;
@@ -16,9 +16,6 @@ async fn with_policy(devices: DevicePolicy) -> World {
     world.pipeline.replace_app(App { settings, ..App::clone(&world.app) }).await.unwrap();
     world
 }
-
-/// Long enough for it to be sure who of two was first.
-const SURE_MS: u64 = 1_000;
 
 /// Long after all others.
 async fn connected(world: &World, data: Value) -> Client {

@@ -7,7 +7,7 @@ use carillon_core::{AccountId, DeviceId};
 use serde_json::json;
 
 use super::commands::advance_until_next;
-use super::world::{START_MS, World, id};
+use super::world::{START_MS, SURE_MS, World, id};
 use crate::GatewayConfig;
 
 async fn online(world: &World, names: &[&str]) -> Vec<Vec<Session>> {
@@ -31,7 +31,7 @@ async fn each_session_of_each_account_is_told_in_the_order_of_the_question() {
     let world = World::with(GatewayConfig { shards: 4, ..GatewayConfig::default() }).await;
     world.accounts(&["ann", "bob", "carl"]).await;
     let mut replaced = world.connected("ann", "phone").await;
-    world.clock.advance_ms(1_000);
+    world.clock.advance_ms(SURE_MS);
     let mut phone = world.connecting("ann", json!({"data": {"device": "phone", "platform": "ios"}})).await;
     phone.next().await;
     assert_eq!(replaced.next().await["close"], 4503);
@@ -40,9 +40,11 @@ async fn each_session_of_each_account_is_told_in_the_order_of_the_question() {
     plain.next().await;
     let mut bob = world.connecting("bob", json!({"data": {"platform": "web"}})).await;
     bob.next().await;
-    let ann =
-        vec![session(Some("phone"), Some(Platform::Ios), START_MS + 1_000), session(None, None, START_MS + 1_500)];
-    let bob_s = vec![session(None, Some(Platform::Web), START_MS + 1_500)];
+    let ann = vec![
+        session(Some("phone"), Some(Platform::Ios), START_MS + SURE_MS),
+        session(None, None, START_MS + SURE_MS + 500),
+    ];
+    let bob_s = vec![session(None, Some(Platform::Web), START_MS + SURE_MS + 500)];
     let told = online(&world, &["bob", "carl", "ann", "nobody", "bob"]).await;
     assert_eq!(told, [bob_s.clone(), vec![], ann, vec![], bob_s]);
     assert!(online(&world, &[]).await.is_empty());

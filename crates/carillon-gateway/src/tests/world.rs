@@ -18,9 +18,12 @@ use serde_json::{Value, json};
 
 use super::held::HeldStore;
 use super::overheard::Overheard;
+use crate::shard::UNSURE_US;
 use crate::{Gateway, GatewayConfig, GatewayDeps, GatewayMetrics, Hub, MemorySocket};
 
 pub(crate) const START_MS: u64 = 1_700_000_000_000;
+/// Long enough for it to be sure who of two was first.
+pub(crate) const SURE_MS: u64 = UNSURE_US.div_ceil(1_000);
 pub(crate) const APP_SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 pub(crate) struct World {

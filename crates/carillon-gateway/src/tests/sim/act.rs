@@ -15,11 +15,9 @@ use super::saying::{ACCOUNTS, Expr, NAMES, Saying, To};
 use super::stalled::CAPACITY;
 use super::step::{Call, Own, ROOMS, Step, is_kick};
 use super::{Heard, Sim};
+use crate::shard::UNSURE_US;
 use crate::tests::room::FROM_BACKEND;
 use crate::tests::world::{Client, World, id};
-
-/// How long after a connection came it is sure that it is older than another one of its device.
-const SURE_US: u64 = 1_000_000;
 
 /// What a call was answered.
 pub(super) enum Answer {
@@ -98,7 +96,7 @@ impl Sim {
         let connect = json!({"token": format!("token-of-{name}"), "data": {"account": name, "device": device}});
         fresh.say_now(&json!({"id": 1, "connect": connect}));
         // Of two that are both new, the server would wait for the older one to end, as its client does here.
-        let is_new = self.model.now_us < self.connected_us[client] + SURE_US;
+        let is_new = self.model.now_us < self.connected_us[client] + UNSURE_US;
         let old = self.clients[client].take().filter(|_| !is_new);
         self.connected_us[client] = self.model.now_us;
         self.executor.settle();
