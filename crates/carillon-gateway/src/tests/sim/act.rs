@@ -225,7 +225,7 @@ impl Sim {
     pub(super) fn answered(&mut self, call: Call, past: &Past, answer: Answer) -> Option<Saying> {
         match (call, answer) {
             (Call::Send(saying), Answer::Sent(answer)) => return self.sent(saying, answer),
-            (Call::Broadcast(saying), Answer::Broadcast(answer)) => self.broadcast(&saying, answer),
+            (Call::Broadcast(saying), Answer::Broadcast(answer)) => self.broadcast(&saying, answer, None),
             (Call::Open { room, on }, Answer::Done(answer)) => {
                 assert_eq!(answer, self.model.open(room, on));
                 if answer.is_ok() {
@@ -286,13 +286,26 @@ impl Sim {
         }
     }
 
-    /// Of one commit, so the rooms' messages have ids in a row.
-    fn broadcast(&mut self, saying: &Saying, answer: Result<FirstAnswer, Refusal>) {
+    /// Of one commit, so the rooms' messages have ids in a row. Of what is sent at once, `demoted` is as in [`Sim::sent_new`].
+    pub(super) fn broadcast(
+        &mut self,
+        saying: &Saying,
+        answer: Result<FirstAnswer, Refusal>,
+        mut demoted: Option<&mut [bool; ROOMS]>,
+    ) {
         let first = answer.unwrap_or_else(|refusal| panic!("refused: {refusal}")).id.0;
         let told = self.model.broadcast(saying);
         assert_eq!(first == 0, told.is_empty(), "whether any room was told");
-        for (id, (saying, is_high)) in (first..).zip(told) {
-            self.hand_out(&saying, id, Sent::New { is_high });
+        for (id, saying) in (first..).zip(told) {
+            let sent = match &mut demoted {
+                Some(demoted) => {
+                    let news = self.log.front().and_then(|it| it.news.message());
+                    let is_high = news.is_some_and(|it| it.priority.high);
+                    self.sent_new(&saying, is_high, demoted)
+                }
+                None => Sent::New { is_high: self.model.is_high(saying.room, &saying) },
+            };
+            self.hand_out(&saying, id, sent);
         }
     }
 

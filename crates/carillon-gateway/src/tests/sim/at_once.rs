@@ -53,8 +53,15 @@ impl Sim {
                 continue;
             };
             let is_repeat = matches!(news.news, RoomNews::Repeat { .. });
-            let place = self.sending_of(&tried, &news, (message, is_repeat));
-            let it = &mut tried[place.unwrap_or_else(|| panic!("nobody sent this: {news:?}"))];
+            let Some(place) = self.sending_of(&tried, &news, (message, is_repeat)) else {
+                let Some((Call::Broadcast(saying), _, answer)) = call.take() else {
+                    panic!("nobody sent this: {news:?}")
+                };
+                let Some(Called::Broadcast(answer)) = answer.take() else { panic!("it is not answered: {saying:?}") };
+                self.broadcast(&saying, answer, Some(&mut demoted));
+                continue;
+            };
+            let it = &mut tried[place];
             it.is_told = true;
             self.model.is_lenient = true;
             let sent = match (self.model.again(&it.saying), is_repeat) {
@@ -222,7 +229,7 @@ impl Sim {
     }
 
     /// A message that was not sent before. Which of too many of high priority are demoted, the server chooses.
-    fn sent_new(&mut self, saying: &Saying, is_high: bool, demoted: &mut [bool; ROOMS]) -> Sent {
+    pub(super) fn sent_new(&mut self, saying: &Saying, is_high: bool, demoted: &mut [bool; ROOMS]) -> Sent {
         if is_high || !saying.is_high() {
             assert_eq!(self.model.is_high(saying.room, saying), is_high, "more of high priority than there may be");
         } else {

@@ -388,11 +388,10 @@ impl Model {
         Ok(None)
     }
 
-    /// What is said to all rooms, in each of those that are open and await anybody; and whether it is of high priority there.
-    pub(super) fn broadcast(&mut self, saying: &Saying) -> Vec<(Saying, bool)> {
+    /// What is said to all rooms, in each of those that are open and await anybody.
+    pub(super) fn broadcast(&self, saying: &Saying) -> Vec<Saying> {
         let is_told = |room: &usize| self.rooms[*room].is_open && !self.rooms[*room].is_over();
-        let told: Vec<usize> = (0..ROOMS).filter(is_told).collect();
-        told.into_iter().map(|room| (Saying { room, ..saying.clone() }, self.is_high(room, saying))).collect()
+        (0..ROOMS).filter(is_told).map(|room| Saying { room, ..saying.clone() }).collect()
     }
 
     /// Whether it is of high priority, and within the room's rate if it is for all.

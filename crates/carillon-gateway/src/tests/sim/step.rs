@@ -150,7 +150,7 @@ impl Step {
                         }
                         Self::AtOnce(sendings, None, Some(moving))
                     }
-                    None => Self::AtOnce(sendings, meanwhile(rng, model, room), None),
+                    None => Self::AtOnce(sendings, meanwhile(rng, model, room, serial), None),
                 }
             }
             52..70 => Self::Calls(calls(rng, model, serial)),
@@ -216,8 +216,9 @@ fn at_once(rng: &mut StdRng, model: &Model, room: usize, serial: &mut u32) -> Ve
             None => Sending { by: None, saying },
         });
     }
-    // Who lost a message at the first of two tries and got it at the second one, nobody could tell.
-    if (0..ROOMS).all(|room| model.takes_all(room, 2 * sendings.len() as u32)) {
+    // Who lost a message at the first of two tries and got it at the second one, nobody could tell. All of them may be tried twice, and
+    // one more may be for all rooms.
+    if (0..ROOMS).all(|room| model.takes_all(room, 2 * sendings.len() as u32 + 1)) {
         for at in 0..sendings.len() {
             let Sending { by, saying } = sendings[at].clone();
             // Of two messages under one name at one time, nobody could say which one is taken back.
@@ -239,7 +240,7 @@ fn once_each(sendings: &mut Vec<Sending>) {
 }
 
 /// What a backend calls for while many send.
-fn meanwhile(rng: &mut StdRng, model: &Model, room: usize) -> Option<Call> {
+fn meanwhile(rng: &mut StdRng, model: &Model, room: usize, serial: &mut u32) -> Option<Call> {
     let (account, on) = (rng.random_range(0..ACCOUNTS), rng.random_bool(0.3));
     match rng.random_range(0..10) {
         0 => Some(Call::Open { room, on }),
@@ -251,6 +252,8 @@ fn meanwhile(rng: &mut StdRng, model: &Model, room: usize) -> Option<Call> {
             is_clear.then_some(Call::Member { room, account, action })
         }
         4 => Some(recall(rng, model, room)),
+        // Whether there is anybody in a room depends on when a client that does not read is gone.
+        5 if model.stalled.is_none() => Some(Call::Broadcast(broadcast(rng, room, serial))),
         _ => None,
     }
 }
