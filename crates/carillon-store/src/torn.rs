@@ -1,6 +1,7 @@
 //! The end of the journal torn or flipped on real files: nothing before it is lost, and nothing wrong is served.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use carillon_core::model::Fate;
@@ -16,7 +17,7 @@ fn open(path: &Path) -> Result<Arc<EmbeddedStore>, OpenError> {
     EmbeddedStore::open(path, config, Arc::new(FakeClock::new(NOW_MS)), heard)
 }
 
-fn journal(path: &Path) -> std::path::PathBuf {
+fn journal(path: &Path) -> PathBuf {
     let files = std::fs::read_dir(path.join("db")).unwrap().map(|it| it.unwrap().path());
     files.filter(|it| it.extension().is_some_and(|ext| ext == "jnl")).max().unwrap()
 }
@@ -26,6 +27,27 @@ fn written(path: &Path) -> Vec<u8> {
     let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1);
     bytes.truncate(end);
     bytes
+}
+
+/// What a start that is refused says. It has left the engine's files as they were.
+fn refusal(path: &Path) -> String {
+    let before = files(&path.join("db"));
+    let Err(refusal) = open(path) else { panic!("it was opened") };
+    assert!(files(&path.join("db")) == before, "{refusal}");
+    refusal.to_string()
+}
+
+fn files(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.append(&mut files(&path));
+        } else {
+            found.insert(path.clone(), std::fs::read(path).unwrap());
+        }
+    }
+    found
 }
 
 const APP: AppId = AppId(1);
@@ -62,6 +84,13 @@ impl Written {
         let mut bytes = self.whole.clone();
         bytes[at] ^= 0x40;
         bytes
+    }
+
+    /// What a start that is refused says; it leaves the engine's files as they are.
+    fn refusal_with(&self, journal_bytes: &[u8]) -> String {
+        let path = self.directory.path();
+        std::fs::write(journal(path), journal_bytes).unwrap();
+        refusal(path)
     }
 
     /// Opens the store with this journal; how many messages it serves, or nothing where it is refused as damaged.
@@ -124,4 +153,46 @@ async fn groups_that_were_synced_and_are_not_there_any_more_are_missed() {
     assert_eq!(it.opened_with(&it.whole[..it.kept]).await, None);
     std::fs::remove_file(it.directory.path().join("SYNCED")).unwrap();
     assert_eq!(it.opened_with(&it.whole[..it.kept]).await, Some(1), "whoever removes the note accepts the loss");
+}
+
+#[tokio::test]
+async fn a_flipped_bit_before_a_whole_group_is_refused_whatever_was_noted_and_changes_nothing() {
+    let it = Written::new(3).await;
+    let second = it.kept + (it.whole.len() - it.kept) / 3;
+    let mut longer = Vec::new();
+    for (at, note) in (it.kept..second).step_by(5).zip([None, Some(&it.noted)].into_iter().cycle()) {
+        let synced = it.directory.path().join("SYNCED");
+        match note {
+            Some(note) => std::fs::write(synced, note).unwrap(),
+            None => std::fs::remove_file(synced).unwrap_or_default(),
+        }
+        longer.clone_from(&it.flipped(at));
+        // Journals are set aside longer than they are.
+        longer.resize(longer.len() + 4_096, 0);
+        let refusal = it.refusal_with(&longer);
+        let journal = journal(it.directory.path()).display().to_string();
+        let first = format!("it is whole up to byte {}, and goes on at byte {second}", it.kept);
+        // What the engine counts by, and no checksum covers.
+        let counted = format!("it is whole up to byte {second}, and what follows belongs before that");
+        let is_refused = [first, counted]
+            .map(|it| refusal.ends_with(&format!("{journal} is damaged: {it}. Restore a backup; nothing was changed")));
+        assert!(is_refused.contains(&true), "{refusal} with byte {at} flipped");
+    }
+    assert_eq!(it.opened_with(&it.whole).await, Some(4));
+}
+
+#[tokio::test]
+async fn groups_that_are_missing_between_two_journals_are_missed_before_anything_is_changed() {
+    let it = Written::new(3).await;
+    let path = it.directory.path();
+    let (first, third) = (it.kept, it.kept + 2 * (it.whole.len() - it.kept) / 3);
+    let next = path.join("db/1.jnl");
+    for (first_end, next_begin) in [(first, third), (first - 20, first)] {
+        std::fs::write(path.join("db/0.jnl"), &it.whole[..first_end]).unwrap();
+        std::fs::write(&next, &it.whole[next_begin..]).unwrap();
+        let (refusal, expected) = (refusal(path), format!("{} is damaged: it begins with group ", next.display()));
+        assert!(refusal.contains(&expected), "{refusal}");
+    }
+    std::fs::write(path.join("db/0.jnl"), &it.whole[..third]).unwrap();
+    assert_eq!(it.opened_with(&it.whole[third..]).await, Some(4), "in two journals");
 }

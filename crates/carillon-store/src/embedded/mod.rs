@@ -3,8 +3,8 @@
 //! One writer thread (`writer`) syncs groups of writes (`group`, `apply`); a few reader threads (`threads`) read from
 //! snapshots (`inbox`, `reads`, `room`), and look up beforehand what the writer will need (`heads`). What was read lately is kept
 //! in step with commits (`facts`, `senders`, `messages`). `trim` and `removed` take away what is not kept, `leftover` frees what
-//! the engine has replaced, `pace` has merges give way to writes, and `writeback` has tables go to disk a little at a time. What
-//! lies on disk is in `format`, `seal` and `record`.
+//! the engine has replaced, `pace` has merges give way to writes, and `writeback` has tables go to disk a little at a time.
+//! `complete` and `journal` look at the engine's files before it opens them. What lies on disk is in `format`, `seal` and `record`.
 
 mod apply;
 mod complete;
@@ -20,6 +20,7 @@ mod group;
 mod heads;
 mod home;
 mod inbox;
+mod journal;
 mod leftover;
 mod messages;
 mod metrics;

@@ -26,6 +26,7 @@ use super::group::Group;
 use super::heads::Heads;
 use super::home::{Home, OpenError};
 use super::inbox::{self, Reader};
+use super::journal;
 use super::leftover::Leftovers;
 use super::messages::Messages;
 use super::metrics::{RecordKind, StoreMetrics};
@@ -64,6 +65,7 @@ impl EmbeddedStore {
         if home.synced.any() {
             complete::check(&home.engine())?;
         }
+        journal::look(&home.engine())?;
         let pace = Arc::default();
         let damaged = |error| OpenError::Damaged { path: home.engine(), error };
         let heads = Arc::new(Heads::new(config.heads_cache_accounts));

@@ -1,7 +1,7 @@
 //! How many groups are known to be synced, noted beside the engine after each sync.
 //!
-//! The engine takes a damaged record in the middle of a journal for a torn end and drops all that follows, in silence. The
-//! note tells: an engine that holds fewer groups than were synced has lost some. The note itself is not synced, so after a
+//! A journal that lacks its end, or whose last group is damaged, looks as if a power cut had torn it, and what is missing had never
+//! been acknowledged. The note tells: an engine that holds fewer groups than were synced has lost some. The note itself is not synced, so after a
 //! power cut it may be an older one; it is never ahead of the engine.
 
 use std::fs::{File, OpenOptions};

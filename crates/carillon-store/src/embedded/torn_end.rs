@@ -12,10 +12,8 @@ use std::path::{Path, PathBuf};
 use super::db::{self, Db};
 use super::home::OpenError;
 
-/// Opens the engine and loads what is wanted of it, if need be without what a power cut left of a last group.
-///
-/// # Errors
-/// The directory is then as it was.
+/// Opens the engine, whose journals were looked at, and loads what is wanted of it, if need be without what a power cut left of a last
+/// group.
 pub(crate) fn open<T>(
     engine: &Path,
     open: impl Fn() -> Result<Db, fjall::Error>,

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use super::complete;
 use super::db::Db;
 use super::group::{Group, News, Told};
+use super::journal;
 use super::leftover::Leftovers;
 use super::metrics::Reason;
 use super::reads;
@@ -214,7 +215,8 @@ impl Writer {
             shared.facts.forget_all();
             shared.senders.forget_all();
             shared.messages.clear();
-            complete::check(&shared.home.engine()).map_err(|error| StoreError::Unknown(error.to_string()))?;
+            let looked = complete::check(&shared.home.engine()).and_then(|()| journal::look(&shared.home.engine()));
+            looked.map_err(|error| StoreError::Unknown(error.to_string()))?;
             let db = Db::open(&shared.home.engine(), &shared.config, &shared.pace)
                 .map_err(|error| StoreError::Unknown(error.to_string()))?;
             let loaded = State::load(&db, &shared.config, &shared.heads)?;
