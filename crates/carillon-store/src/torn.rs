@@ -64,10 +64,18 @@ struct Written {
 impl Written {
     /// A message that is kept, and `more` after it.
     async fn new(more: usize) -> Self {
+        Self::with(more, "hello").await
+    }
+
+    async fn with(more: usize, text: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let store = open(directory.path()).unwrap();
         store.create_app(new_app("shop")).await.unwrap();
-        let send = async || store.commit_message(plan(APP, 1, &[(2, Fate::Inbox)], NOW_MS), None).await.unwrap();
+        let send = async || {
+            let mut plan = plan(APP, 1, &[(2, Fate::Inbox)], NOW_MS);
+            plan.message.content.original = text.into();
+            store.commit_message(plan, None).await.unwrap();
+        };
         send().await;
         let kept = written(directory.path()).len();
         let noted = std::fs::read(directory.path().join("SYNCED")).unwrap();
@@ -195,4 +203,82 @@ async fn groups_that_are_missing_between_two_journals_are_missed_before_anything
     }
     std::fs::write(path.join("db/0.jnl"), &it.whole[..third]).unwrap();
     assert_eq!(it.opened_with(&it.whole[third..]).await, Some(4), "in two journals");
+}
+
+#[tokio::test]
+async fn a_torn_first_group_of_a_journal_keeps_nothing_else_from_being_served() {
+    let it = Written::new(1).await;
+    let path = it.directory.path();
+    let (first, second) = it.whole.split_at(it.kept);
+    // The journals were changed over, and then the power was cut within the sync of the first group.
+    let next = path.join("db/1.jnl");
+    for at in (0..second.len() - 40).step_by(9) {
+        std::fs::write(path.join("SYNCED"), &it.noted).unwrap();
+        std::fs::write(path.join("db/0.jnl"), first).unwrap();
+        let torn = [&second[..at], &[0; 40], &second[at + 40..], &[0; 4_096]].concat();
+        std::fs::write(&next, &torn).unwrap();
+        assert_eq!(it.opened_with(&torn).await, Some(1), "without 40 bytes from {at} on");
+        std::fs::remove_file(&next).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_first_group_that_is_damaged_after_it_was_synced_is_missed_and_left_as_it_is() {
+    let it = Written::new(1).await;
+    let path = it.directory.path();
+    let (first, second) = it.whole.split_at(it.kept);
+    let noted = std::fs::read(path.join("SYNCED")).unwrap();
+    std::fs::write(path.join("db/0.jnl"), first).unwrap();
+    write_out(path);
+    for at in (0..second.len()).step_by(9) {
+        let mut damaged = [second, &[0; 4_096]].concat();
+        damaged[at] ^= 0x40;
+        std::fs::write(path.join("db/0.jnl"), &damaged).unwrap();
+        // What the engine counts by: a group that is whole, wherever it belongs.
+        let is_counted = (5..13).contains(&at);
+        std::fs::write(path.join("SYNCED"), &noted).unwrap();
+        if !is_counted {
+            let Err(refusal) = open(path) else { panic!("it was opened") };
+            assert!(
+                refusal.to_string().contains("3 groups of writes were synced, and the journals hold 2"),
+                "{refusal}"
+            );
+            assert!(std::fs::read(path.join("db/0.jnl")).unwrap() == damaged, "with byte {at} flipped");
+        }
+        std::fs::write(path.join("SYNCED"), &it.noted).unwrap();
+        assert_eq!(it.opened_with(&damaged).await, Some(if is_counted { 2 } else { 1 }), "with byte {at} flipped");
+    }
+}
+
+/// Has the engine write all that it holds to tables.
+fn write_out(path: &Path) {
+    let database = fjall::Database::builder(path.join("db")).open().unwrap();
+    for name in ["inbox", "history", "bodies", "rooms", "rest"] {
+        let keyspace = database.keyspace(name, fjall::KeyspaceCreateOptions::default).unwrap();
+        keyspace.rotate_memtable_and_wait().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_torn_group_may_hold_a_message_that_says_what_groups_end_with() {
+    let it = Written::with(1, "FJL\u{3} FJL\u{3}\u{1} is how they end FJL\u{3}").await;
+    for at in (it.kept..it.whole.len() - 40).step_by(3) {
+        let mut bytes = it.whole.clone();
+        bytes[at..at + 40].fill(0);
+        std::fs::write(it.directory.path().join("SYNCED"), &it.noted).unwrap();
+        assert_eq!(it.opened_with(&bytes).await, Some(1), "without 40 bytes from {at} on");
+    }
+}
+
+#[tokio::test]
+async fn a_last_group_that_was_synced_is_missed_before_anything_is_changed() {
+    let it = Written::new(1).await;
+    let noted = std::fs::read(it.directory.path().join("SYNCED")).unwrap();
+    for at in (it.kept..it.whole.len()).step_by(9) {
+        std::fs::write(it.directory.path().join("SYNCED"), &noted).unwrap();
+        if !(5..13).contains(&(at - it.kept)) {
+            let refusal = it.refusal_with(&it.flipped(at));
+            assert!(refusal.contains("3 groups of writes were synced, and the journals hold 2"), "{refusal}");
+        }
+    }
 }

@@ -9,7 +9,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use carillon_core::port::{Random, SeededRandom};
+use carillon_core::port::{Random, SeededRandom, StoreError};
 
 use super::format;
 use super::synced::Synced;
@@ -39,6 +39,21 @@ pub enum OpenError {
     Engine { path: PathBuf, error: String },
     #[error("a journal or record in {path} is damaged: {error}", path = path.display())]
     Damaged { path: PathBuf, error: String },
+}
+
+impl OpenError {
+    /// Why what the engine in `path` holds was not read.
+    pub(crate) fn of_state(path: &Path, error: &StoreError) -> Self {
+        let (path, text) = (path.to_owned(), error.to_string());
+        let is_damage = matches!(error, StoreError::Damaged(_));
+        if is_damage { Self::Damaged { path, error: text } } else { Self::Engine { path, error: text } }
+    }
+
+    /// As the port words it, for a store that is open.
+    pub(crate) fn in_use(&self) -> StoreError {
+        let (text, is_damage) = (self.to_string(), matches!(self, Self::Damaged { .. }));
+        if is_damage { StoreError::Damaged(text) } else { StoreError::Unknown(text) }
+    }
 }
 
 pub(crate) struct Home {

@@ -26,7 +26,6 @@ use super::group::Group;
 use super::heads::Heads;
 use super::home::{Home, OpenError};
 use super::inbox::{self, Reader};
-use super::journal;
 use super::leftover::Leftovers;
 use super::messages::Messages;
 use super::metrics::{RecordKind, StoreMetrics};
@@ -34,7 +33,7 @@ use super::removed::Removed;
 use super::senders::Senders;
 use super::shared::{Failure, Shared};
 use super::space::Space;
-use super::state::{self, State};
+use super::state;
 use super::threads::{Kind, Threads};
 use super::writeback::Writeback;
 use super::writer::Writer;
@@ -65,21 +64,15 @@ impl EmbeddedStore {
         if home.synced.any() {
             complete::check(&home.engine())?;
         }
-        journal::look(&home.engine())?;
         let pace = Arc::default();
-        let damaged = |error| OpenError::Damaged { path: home.engine(), error };
         let heads = Arc::new(Heads::new(config.heads_cache_accounts));
-        let load = |db: &Db| {
-            let state = State::load(db, &config, &heads).map_err(|error| damaged(error.to_string()))?;
-            home.synced.lost(state.groups).map_or(Ok(state), |lost| Err(damaged(lost)))
-        };
-        let (db, state) = torn_end::open(&home.engine(), || Db::open(&home.engine(), &config, &pace), load)?;
+        let (db, state) = torn_end::open(&home, &config, &pace, &heads)?;
         // The engine has synced what it found, and it is served from now on.
         home.synced.note(state.groups);
         let io = |error| OpenError::Io { path: path.into(), error };
         let writeback = Writeback::start(home.engine()).map_err(io)?;
         let removed = Removed::default();
-        removed.load(&db).map_err(|error| damaged(error.to_string()))?;
+        removed.load(&db).map_err(|error| OpenError::of_state(&home.engine(), &error))?;
         let shared = Arc::new(Shared {
             slot: Slot::new(db),
             failing: Failing::new(Arc::clone(&clock)),

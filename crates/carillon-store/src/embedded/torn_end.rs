@@ -1,93 +1,85 @@
-//! The end of the newest journal, where a power cut has torn it.
+//! The end of a journal, where a power cut has torn it.
 //!
 //! The pages of a group go to disk in any order, so a cut within its sync may leave the last group with its end and without its middle.
 //! Nobody was told that this group is stored, as its sync never returned. The engine drops a group without an end, but takes one
-//! that is damaged for a reason to refuse everything: so it is taken off. What is damaged elsewhere stays a reason.
+//! that is damaged for a reason to refuse everything: so what is no whole group at the end is taken off before. Where it had been
+//! acknowledged, and was damaged later, the note of what is synced tells: by the journals' own count before anything is changed, and
+//! otherwise, in a journal's first group, by what the engine's tables count, and then it is put back. So a kill in between takes
+//! nothing away that could be read, nor a reason to refuse.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use super::config::EmbeddedConfig;
 use super::db::{self, Db};
-use super::home::OpenError;
+use super::heads::Heads;
+use super::home::{Home, OpenError};
+use super::journal::{self, Torn};
+use super::pace::Pace;
+use super::state::State;
 
-/// Opens the engine, whose journals were looked at, and loads what is wanted of it, if need be without what a power cut left of a last
-/// group.
-pub(crate) fn open<T>(
-    engine: &Path,
-    open: impl Fn() -> Result<Db, fjall::Error>,
-    load: impl Fn(&Db) -> Result<T, OpenError>,
-) -> Result<(Db, T), OpenError> {
-    let error = match open() {
-        Ok(db) => return load(&db).map(|loaded| (db, loaded)),
-        Err(error) => error,
-    };
-    let refusal = db::refused(engine, &error);
-    if !matches!(refusal, OpenError::Damaged { .. }) {
-        return Err(refusal);
+/// Opens the engine and loads what the writer keeps, if need be without what a power cut left of a last group.
+///
+/// # Errors
+/// The journals are then as they were.
+pub(crate) fn open(
+    home: &Home,
+    config: &EmbeddedConfig,
+    pace: &Arc<Pace>,
+    heads: &Arc<Heads>,
+) -> Result<(Db, State), OpenError> {
+    let engine = home.engine();
+    let found = journal::look(&engine)?;
+    let lost = found.groups.filter(|_| !found.torn.is_empty()).and_then(|groups| home.synced.lost(groups));
+    if let Some(error) = lost {
+        return Err(OpenError::Damaged { path: engine, error });
     }
-    let io = |error| OpenError::Io { path: engine.into(), error };
-    let Some(end) = TornEnd::take_off(engine).map_err(io)? else { return Err(refusal) };
-    let opened = open().map_err(|_| refusal).and_then(|db| load(&db).map(|loaded| (db, loaded)));
-    match opened {
-        Ok(opened) => {
-            let path = end.journal.display();
-            tracing::warn!(%path, "the last group of the journal was torn, as a power cut does: it was never acknowledged, and is dropped");
-            Ok(opened)
+    let io = |torn: &Torn, error| OpenError::Io { path: torn.journal.clone(), error };
+    let mut ends = Vec::new();
+    for torn in &found.torn {
+        ends.push((torn, take_off(torn).map_err(|error| io(torn, error))?));
+    }
+    let opened = open_engine(home, config, pace, heads);
+    for (torn, file_bytes) in ends {
+        if opened.is_err() {
+            put_back(torn, file_bytes).map_err(|error| io(torn, error))?;
+            continue;
         }
-        Err(error) => {
-            end.put_back().map_err(io)?;
-            Err(error)
-        }
+        let path = torn.journal.display();
+        tracing::warn!(%path, "the last group of the journal was torn, as a power cut or a full disk does: it was never acknowledged, and is dropped");
+    }
+    opened
+}
+
+fn open_engine(
+    home: &Home,
+    config: &EmbeddedConfig,
+    pace: &Arc<Pace>,
+    heads: &Arc<Heads>,
+) -> Result<(Db, State), OpenError> {
+    let engine = home.engine();
+    let db = Db::open(&engine, config, pace).map_err(|error| db::refused(&engine, &error))?;
+    let state = State::load(&db, config, heads).map_err(|error| OpenError::of_state(&engine, &error))?;
+    match home.synced.lost(state.groups) {
+        Some(error) => Err(OpenError::Damaged { path: engine, error }),
+        None => Ok((db, state)),
     }
 }
 
-/// What the engine writes at the end of each group, and at the beginning.
-const END: &[u8] = b"FJL\x03";
-const BEGIN: u8 = 1;
-
-struct TornEnd {
-    journal: PathBuf,
-    /// Journals are longer than what was written to them.
-    file_bytes: u64,
-    written: Vec<u8>,
+/// Cuts the journal off where its last whole group ends; how long it was.
+fn take_off(torn: &Torn) -> io::Result<u64> {
+    let file = File::options().write(true).open(&torn.journal)?;
+    let file_bytes = file.metadata()?.len();
+    file.set_len(torn.at)?;
+    Ok(file_bytes)
 }
 
-impl TornEnd {
-    /// Takes the last group off the newest journal; `None` where it is not sure to be the last one and no more.
-    fn take_off(engine: &Path) -> io::Result<Option<Self>> {
-        let Some(journal) = newest_journal(engine)? else { return Ok(None) };
-        let mut written = fs::read(&journal)?;
-        let file_bytes = written.len() as u64;
-        let Some(last) = written.iter().rposition(|byte| *byte != 0) else { return Ok(None) };
-        written.truncate(last + 1);
-        let others = written.len().saturating_sub(END.len());
-        let begins = written[..others].windows(END.len()).rposition(|bytes| bytes == END).map(|at| at + END.len());
-        // What is said in a message may look like an end, too.
-        let Some(begins) = begins.filter(|at| written[*at] == BEGIN) else { return Ok(None) };
-        File::options().write(true).open(&journal)?.set_len(begins as u64)?;
-        Ok(Some(Self { journal, file_bytes, written }))
-    }
-
-    /// Makes the journal what it was.
-    fn put_back(self) -> io::Result<()> {
-        let file = File::options().write(true).open(&self.journal)?;
-        file.write_all_at(&self.written, 0)?;
-        file.set_len(self.file_bytes)?;
-        file.sync_all()
-    }
-}
-
-fn newest_journal(engine: &Path) -> io::Result<Option<PathBuf>> {
-    let mut newest = None;
-    for entry in fs::read_dir(engine)? {
-        let path = entry?.path();
-        let is_journal = path.extension().is_some_and(|it| it == "jnl");
-        let number = path.file_stem().and_then(|it| it.to_str()).and_then(|it| it.parse::<u64>().ok());
-        if let Some(number) = number.filter(|_| is_journal) {
-            newest = newest.max(Some((number, path)));
-        }
-    }
-    Ok(newest.map(|(_, path)| path))
+/// Makes the journal what it was.
+fn put_back(torn: &Torn, file_bytes: u64) -> io::Result<()> {
+    let file = File::options().write(true).open(&torn.journal)?;
+    file.write_all_at(&torn.bytes, torn.at)?;
+    file.set_len(file_bytes)?;
+    file.sync_all()
 }

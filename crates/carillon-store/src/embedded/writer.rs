@@ -14,12 +14,12 @@ use tokio::sync::mpsc;
 use super::complete;
 use super::db::Db;
 use super::group::{Group, News, Told};
-use super::journal;
 use super::leftover::Leftovers;
 use super::metrics::Reason;
 use super::reads;
 use super::shared::Shared;
 use super::state::State;
+use super::torn_end;
 
 /// Told the outcome of the group that the write was in.
 pub(crate) type After = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
@@ -215,12 +215,9 @@ impl Writer {
             shared.facts.forget_all();
             shared.senders.forget_all();
             shared.messages.clear();
-            let looked = complete::check(&shared.home.engine()).and_then(|()| journal::look(&shared.home.engine()));
-            looked.map_err(|error| StoreError::Unknown(error.to_string()))?;
-            let db = Db::open(&shared.home.engine(), &shared.config, &shared.pace)
-                .map_err(|error| StoreError::Unknown(error.to_string()))?;
-            let loaded = State::load(&db, &shared.config, &shared.heads)?;
-            shared.home.synced.lost(loaded.groups).map_or(Ok(()), |lost| Err(StoreError::Damaged(lost)))?;
+            let opened = complete::check(&shared.home.engine())
+                .and_then(|()| torn_end::open(&shared.home, &shared.config, &shared.pace, &shared.heads));
+            let (db, loaded) = opened.map_err(|error| error.in_use())?;
             shared.removed.load(&db)?;
             untold = broadcasts_from(shared, &db, &loaded, self.told)?;
             state = Some(loaded);

@@ -18,12 +18,30 @@ mod tests;
 /// Bytes that are read at a time.
 const CHUNK: usize = 1 << 20;
 
+/// What the journals hold.
+#[derive(Debug, Default)]
+pub(crate) struct Journals {
+    /// The number of the last group, where there is any.
+    pub(crate) groups: Option<u64>,
+    pub(crate) torn: Vec<Torn>,
+}
+
+/// What a journal holds behind its last group, and is none.
+#[derive(Debug)]
+pub(crate) struct Torn {
+    pub(crate) journal: PathBuf,
+    /// Where the last group ends.
+    pub(crate) at: u64,
+    /// Without the zeros behind it.
+    pub(crate) bytes: Vec<u8>,
+}
+
 /// Looks at the journals that the engine is about to read back.
 ///
 /// # Errors
 /// [`OpenError::Damaged`] where groups follow what is no group, or are missing between two journals. Nothing was changed.
-pub(crate) fn look(engine: &Path) -> Result<(), OpenError> {
-    let mut last = Place::default();
+pub(crate) fn look(engine: &Path) -> Result<Journals, OpenError> {
+    let (mut last, mut torn) = (Place::default(), Vec::new());
     let io = |path: &Path, error| OpenError::Io { path: path.into(), error };
     for journal in journals(engine).map_err(|error| io(engine, error))? {
         let bytes = written(&journal).map_err(|error| io(&journal, error))?;
@@ -37,6 +55,9 @@ pub(crate) fn look(engine: &Path) -> Result<(), OpenError> {
             (None, Behind::Group(at)) => format!("it is whole up to byte {end}, and goes on at byte {at}"),
             (None, Behind::Disorder) => format!("it is whole up to byte {end}, and what follows belongs before that"),
             (None, Behind::NoGroup | Behind::Nothing) => {
+                if behind == Behind::NoGroup {
+                    torn.push(Torn { journal, at: end as u64, bytes: bytes[end..].to_vec() });
+                }
                 last = groups.last;
                 continue;
             }
@@ -44,7 +65,7 @@ pub(crate) fn look(engine: &Path) -> Result<(), OpenError> {
         let error = format!("{damage}. Restore a backup; nothing was changed");
         return Err(OpenError::Damaged { path: journal, error });
     }
-    Ok(())
+    Ok(Journals { groups: last.number, torn })
 }
 
 /// The journals that have the format that is known here, in the order in which they were written. Others are the engine's affair, and so
