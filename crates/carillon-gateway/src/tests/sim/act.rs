@@ -10,7 +10,8 @@ use carillon_core::pipeline::{First as FirstAnswer, RoomMessageAt, SentToRoom};
 use carillon_core::{AccountNo, AppId};
 use serde_json::{Value, json};
 
-use super::model::{Fate, First, Past, Sent};
+use super::model::{Fate, First, Sent};
+use super::room::Past;
 use super::saying::{ACCOUNTS, Expr, NAMES, Saying, To};
 use super::stalled::CAPACITY;
 use super::step::{Call, Own, ROOMS, Step, is_kick};
@@ -344,7 +345,7 @@ impl Sim {
                 if !is_handed_out {
                     return;
                 }
-                let (is_known, no) = self.model.repeat(saying.room, id);
+                let (is_known, no) = self.model.rooms[saying.room].repeat(id);
                 let (saying, is_high) = (first.saying.clone(), first.is_high);
                 let commit = self.next_commit(id);
                 self.waiting.push(Told { saying, id, no, is_high, commit, first: Some((first, is_known)) });

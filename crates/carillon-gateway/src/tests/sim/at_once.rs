@@ -12,7 +12,8 @@ use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
 
 use super::act::{Answer as Called, ask};
-use super::model::{Past, Sent};
+use super::model::Sent;
+use super::room::Past;
 use super::saying::{NAMES, Saying};
 use super::step::{Call, Moving, ROOMS, Sending};
 use super::{Heard, Sim};

@@ -11,6 +11,7 @@ mod at_once;
 pub(super) mod executor;
 mod model;
 mod moving;
+mod room;
 mod saying;
 mod stalled;
 mod step;

@@ -1,19 +1,18 @@
 //! What rooms are to do, said once more and simply: one list of members, every rule asked anew each time.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 
 use carillon_core::RoomNo;
 use carillon_core::command::Resend;
 use carillon_core::decide::{MemberAction, Refusal};
 use carillon_core::model::{DropReason, RoomSettings};
 
+use super::room::{Had, Left, Past, Person, Room, Urgent};
 use super::saying::{Expr, Place, Saying, To};
 use super::step::{Own, ROOMS};
 use super::window::Window;
 use crate::tests::world::START_MS;
 
-/// Messages of a room that members remember whether they got them.
-const REMEMBERED: usize = 128;
 pub(super) const SECOND_US: u64 = 1_000_000;
 
 pub(super) struct Model {
@@ -36,82 +35,6 @@ pub(super) struct Model {
     /// How much is kept of a room for those who come back, in bytes.
     pub(super) urgent_bytes_max: usize,
 }
-
-pub(super) struct Room {
-    pub(super) no: RoomNo,
-    pub(super) is_open: bool,
-    is_muted: bool,
-    kept: HashMap<usize, Kept>,
-    pub(super) people: BTreeMap<usize, Person>,
-    /// The ids of the last messages that were handed out; 0 for one sent again whose first time was forgotten.
-    recent: VecDeque<u64>,
-    /// What members come back for.
-    pub(super) urgent: Vec<Urgent>,
-    /// By client.
-    left: HashMap<usize, Left>,
-    high_ms: Vec<u64>,
-    pub(super) history: Vec<Past>,
-    /// What was said to everybody and is in no history. What is for few is taken back for few, and others do not see where that
-    /// parts what was said before from what was said later.
-    pub(super) passing: Vec<Past>,
-}
-
-#[derive(Clone)]
-pub(super) struct Past {
-    pub(super) id: u64,
-    pub(super) sender: usize,
-    pub(super) client_id: String,
-    pub(super) time_ms: u64,
-}
-
-pub(super) struct Urgent {
-    at_us: u64,
-    no: u64,
-    pub(super) id: u64,
-    weight: usize,
-    saying: Saying,
-}
-
-/// A client that left and may come back.
-struct Left {
-    had: Had,
-    /// What it had not got yet.
-    missed: HashSet<u64>,
-    until_us: u64,
-}
-
-/// What a client had of a room, by ids; and by their numbers the last one, and the last one before it entered.
-#[derive(Default)]
-struct Had {
-    ids: HashSet<u64>,
-    last: u64,
-    entered: u64,
-}
-
-impl Had {
-    fn has_missed(&self, no: u64, id: u64) -> bool {
-        let is_remembered = self.last < no + REMEMBERED as u64;
-        no > self.entered && is_remembered && !self.ids.contains(&id)
-    }
-}
-
-#[derive(Default)]
-struct Kept {
-    is_manager: bool,
-    is_blocked: bool,
-    is_muted: bool,
-    muted_until_ms: u64,
-}
-
-pub(super) struct Person {
-    pub(super) connections: usize,
-    gone_us: Option<u64>,
-    /// By device: what it said after it had entered.
-    latest: HashMap<&'static str, Latest>,
-}
-
-/// Its tags, its place, and whom what it says is for.
-type Latest = (Vec<&'static str>, Option<Place>, Option<Expr>);
 
 pub(super) struct Client {
     pub(super) account: usize,
@@ -474,20 +397,6 @@ impl Model {
         is_done
     }
 
-    /// What is sent again: whether members know whether they have had it, and its number. If they do not, it counts as one
-    /// more message.
-    pub(super) fn repeat(&mut self, room: usize, first: u64) -> (bool, u64) {
-        let live = &mut self.rooms[room];
-        let from = live.recent.len().saturating_sub(REMEMBERED);
-        if let Some(place) = live.recent.range(from..).rposition(|it| *it == first) {
-            return (true, (from + place) as u64 + 1);
-        }
-        if !live.is_over() {
-            live.recent.push_back(0);
-        }
-        (false, live.recent.len() as u64)
-    }
-
     pub(super) fn fate(&self, client: usize, saying: &Saying, first: Option<(&First, bool)>) -> Fate {
         let Client { account, seats, .. } = &self.clients[client];
         let Some(seat) = &seats[saying.room] else { return Fate::Outside };
@@ -563,37 +472,5 @@ impl Seat {
             None => settings.unplaced_get_placed,
         };
         at.filter(|at| !hears(*at)).map(|_| DropReason::OutOfRange)
-    }
-}
-
-impl Room {
-    fn new(no: RoomNo) -> Self {
-        Self {
-            no,
-            is_open: true,
-            is_muted: false,
-            kept: HashMap::new(),
-            people: BTreeMap::new(),
-            recent: VecDeque::new(),
-            urgent: Vec::new(),
-            left: HashMap::new(),
-            high_ms: Vec::new(),
-            history: Vec::new(),
-            passing: Vec::new(),
-        }
-    }
-
-    pub(super) fn is_over(&self) -> bool {
-        self.people.is_empty() && self.left.is_empty()
-    }
-
-    /// Who has no connection there any more, but for a while counted on, is gone.
-    /// A client does not come back for what it misses.
-    pub(super) fn shut_out(&mut self, client: usize) {
-        self.left.remove(&client);
-    }
-
-    pub(super) fn forget(&mut self, account: Option<usize>) {
-        self.people.retain(|it, person| person.connections > 0 || account.is_some_and(|account| account != *it));
     }
 }
