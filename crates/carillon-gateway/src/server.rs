@@ -48,7 +48,8 @@ pub(crate) struct Server {
     pub(crate) streams: Arc<Sessions>,
     pub(crate) draining: watch::Sender<bool>,
     store_failures: Seldom,
-    /// How many members of a room have their turn in one go, where that is to be less than usual.
+    /// How many members of a room, or others whom a broadcast is for, have their turn in one go, where that is to be less than
+    /// usual.
     #[cfg(test)]
     pub(crate) stride: std::sync::OnceLock<usize>,
     /// How many messages are on their way in a room at a time, where that is to be less than usual.
@@ -57,7 +58,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// How many members of a room have their turn before their shard looks for what has come meanwhile: as many as usual.
+    /// How many members of a room, or others whom a broadcast is for, have their turn before their shard looks for what has come
+    /// meanwhile: as many as usual.
     pub(crate) fn stride(&self, usual: usize) -> usize {
         #[cfg(test)]
         let usual = self.stride.get().map_or(usual, |stride| usual.min(*stride));

@@ -65,7 +65,7 @@ impl Shard {
             let State { connections, broadcasts, .. } = &mut *self.state.borrow_mut();
             let Some(it) = broadcasts.front_mut() else { return false };
             let end = connections.capacity();
-            let mut stretch = Stretch::begin();
+            let mut stretch = Stretch::begin().at_most(self.server.stride(Stretch::ACTS));
             while it.cursor < end && stretch.has_place() {
                 let place = it.cursor;
                 it.cursor += 1;

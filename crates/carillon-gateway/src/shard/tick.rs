@@ -100,12 +100,17 @@ impl Shard {
 
 impl Stretch {
     /// As many as are written to in a round of a room.
-    const ACTS: usize = 64;
+    pub(super) const ACTS: usize = 64;
     /// Mostly nothing is due, and then it is the looks that take time.
     const LOOKS: usize = 1_024;
 
     pub(super) fn begin() -> Self {
         Self { looks: Self::LOOKS, acts: Self::ACTS }
+    }
+
+    /// With fewer acts, where there are to be so few.
+    pub(super) fn at_most(self, acts: usize) -> Self {
+        Self { acts: self.acts.min(acts), ..self }
     }
 
     /// Lets others have their turn, and begins anew.

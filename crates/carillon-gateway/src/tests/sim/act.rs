@@ -2,19 +2,21 @@
 
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use carillon_core::command::{Resend, RoomChange};
 use carillon_core::decide::{MemberAction, Refusal};
-use carillon_core::model::{DropReason, Outcome, RoomOutcomes};
+use carillon_core::model::{Broadcast, DropReason, Outcome, RoomOutcomes};
 use carillon_core::pipeline::{First as FirstAnswer, RoomMessageAt, SentToRoom};
 use carillon_core::{AccountNo, AppId};
 use serde_json::{Value, json};
 
+use super::everyone::{Comer, said_to_everyone};
 use super::model::{Fate, First, Sent};
 use super::room::Past;
 use super::saying::{ACCOUNTS, Expr, NAMES, Saying, To};
 use super::stalled::CAPACITY;
-use super::step::{Call, Own, ROOMS, Step, is_kick};
+use super::step::{Call, Own, ROOMS, Speech, Step, is_kick};
 use super::{Heard, Sim};
 use crate::shard::UNSURE_US;
 use crate::tests::room::FROM_BACKEND;
@@ -24,6 +26,7 @@ use crate::tests::world::{Client, World, id};
 pub(super) enum Answer {
     Sent(Result<SentToRoom, Refusal>),
     Broadcast(Result<FirstAnswer, Refusal>),
+    Spoken(Result<Arc<Broadcast>, Refusal>),
     Done(Result<(), Refusal>),
     Recalled(Result<bool, Refusal>),
 }
@@ -59,7 +62,7 @@ pub(super) struct Told {
 impl Sim {
     pub(super) fn act(&mut self, step: Step) {
         match step {
-            Step::Connect(client) => self.connect(client),
+            Step::Connect { client, meanwhile } => self.connect(client, meanwhile),
             Step::Stall { client, capacity, reads_end } => self.stall(client, capacity, reads_end),
             Step::Resume(client) => self.resume(client),
             Step::Cut(client) => {
@@ -86,7 +89,7 @@ impl Sim {
         }
     }
 
-    fn connect(&mut self, client: usize) {
+    fn connect(&mut self, client: usize, meanwhile: Option<(Speech, u32)>) {
         let it = &self.model.clients[client];
         let (name, device, was_on) = (NAMES[it.account], it.device, it.is_on);
         let address: IpAddr = [192, 0, 2, 1].into();
@@ -100,16 +103,33 @@ impl Sim {
         let is_new = self.model.now_us < self.connected_us[client] + UNSURE_US;
         let old = self.clients[client].take().filter(|_| !is_new);
         self.connected_us[client] = self.model.now_us;
+        let spoken = meanwhile.map(|it| self.speak(it));
         self.executor.settle();
+        let mut old_got = 0..=usize::from(was_on);
         if let Some(mut old) = old {
-            let last = old.take_now().pop().unwrap_or_default();
+            let mut lines = old.take_now();
+            let last = lines.pop().unwrap_or_default();
             assert_eq!(last["close"], 4503, "{last}");
+            let told = lines.iter().filter(|it| said_to_everyone(&it["push"]).is_some()).count();
+            old_got = told..=told;
         }
         self.clients[client] = Some(fresh);
         self.settle();
         assert_eq!(self.replies[client].pop_front().unwrap_or_default()["id"], 1);
+        assert_eq!(
+            self.everyone.heard_before[client], 0,
+            "it was told what is for everyone before it was told that it is here"
+        );
         if was_on {
             self.model.cut(client);
+        }
+        match spoken {
+            Some(spoken) => {
+                let spoken =
+                    spoken.take().expect("a call waits for nothing that the test does").expect("it may be said");
+                self.spoken_amid(&spoken, Comer { client, was_on, old_got });
+            }
+            None => self.find_board(client),
         }
         self.model.clients[client].is_on = true;
     }
@@ -226,6 +246,7 @@ impl Sim {
     pub(super) fn answered(&mut self, call: Call, past: &Past, answer: Answer) -> Option<Saying> {
         match (call, answer) {
             (Call::Send(saying), Answer::Sent(answer)) => return self.sent(saying, answer),
+            (Call::Speak(_), Answer::Spoken(answer)) => self.spoken(&answer.expect("it may be said")),
             (Call::Broadcast(saying), Answer::Broadcast(answer)) => self.broadcast(&saying, answer, None),
             (Call::Open { room, on }, Answer::Done(answer)) => {
                 assert_eq!(answer, self.model.open(room, on));
@@ -468,6 +489,7 @@ pub(super) async fn ask(world: &World, call: &Call, past: &Past, rooms: &[carill
         Call::Broadcast(saying) => {
             Answer::Broadcast(pipeline.broadcast_to_rooms(app, saying.command(rooms[saying.room]), None).await)
         }
+        Call::Speak(speech) => Answer::Spoken(pipeline.broadcast(app, speech.command(), None).await),
         Call::Open { room, on } => change(*room, RoomChange::SetOpen { open: *on, closing: None }).await,
         Call::Mute { room, on } => change(*room, RoomChange::SetMuted(*on)).await,
         Call::Member { room, account, action } => {

@@ -161,7 +161,7 @@ impl Sim {
     }
 
     /// Begins a call, whose answer will be there.
-    fn start<T: 'static>(&self, call: impl Future<Output = T> + 'static) -> Rc<RefCell<Option<T>>> {
+    pub(super) fn start<T: 'static>(&self, call: impl Future<Output = T> + 'static) -> Rc<RefCell<Option<T>>> {
         let answer = Rc::new(RefCell::new(None));
         let place = Rc::clone(&answer);
         self.executor.spawn(async move {

@@ -1,5 +1,5 @@
-//! Rooms by chance: members come, say where they are, send, are told what is for all rooms, are muted, thrown out and cut off,
-//! and come back, while rooms are closed and opened, many send at once, and some stop reading for a while; on real shards, the
+//! Rooms by chance: members come, say where they are, send, are told what is for all rooms and for everyone, are muted, thrown out and
+//! cut off, and come back, while rooms are closed and opened, many send at once, and some stop reading for a while; on real shards, the
 //! real pipeline and the memory engine. After every step what clients got, what was counted, who is there and what histories
 //! hold is compared with a [`model::Model`].
 //!
@@ -8,6 +8,7 @@
 
 mod act;
 mod at_once;
+mod everyone;
 pub(super) mod executor;
 mod model;
 mod moving;
@@ -31,6 +32,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
 
+use self::everyone::{Everyone, QUEUE_BYTES_MIN, said_to_everyone};
 use self::executor::Executor;
 use self::model::Model;
 use self::moving::OnTheMove;
@@ -62,6 +64,7 @@ struct Sim {
     /// By client and room: what it was told and was not expected yet.
     heard: Vec<[VecDeque<Heard>; ROOMS]>,
     replies: Vec<VecDeque<Value>>,
+    everyone: Everyone,
     /// What was said and is not compared yet.
     waiting: Vec<act::Told>,
     /// What the hub was told of rooms and the model was not yet.
@@ -102,13 +105,7 @@ impl Sim {
             high_return_s: rng.random_range(0..5),
             ..RoomSettings::default()
         };
-        let config = GatewayConfig {
-            shards: rng.random_range(1..=3),
-            rpcs_per_second_max: usize::MAX,
-            sends_per_second_max: usize::MAX,
-            ..GatewayConfig::default()
-        };
-        let config = if has_stalled { patient(config, rng.random_range(200..3_000)) } else { config };
+        let config = config(&mut rng, has_stalled);
         let mut executor = Executor::new();
         let settings = AppSettings { rooms, ..AppSettings::default() };
         let world = Rc::new(executor.run(World::idle(config.clone(), settings, seed)));
@@ -133,6 +130,7 @@ impl Sim {
         model.has_pauses = pause(&world, &mut rng);
         if has_stalled {
             (model.has_stalled, model.urgent_bytes_max) = (true, config.send_queue_bytes_max / 2);
+            model.may_speak = config.send_queue_bytes_max >= QUEUE_BYTES_MIN;
         }
         let (delivered, returned, dropped, records, serial) = Default::default();
         let (waiting, log, commits, stalled, closed_as_slow, unsure) = Default::default();
@@ -145,6 +143,7 @@ impl Sim {
             clients,
             heard,
             replies,
+            everyone: Everyone::new(devices_len, config.broadcasts_kept_max),
             waiting,
             log,
             commits,
@@ -178,15 +177,21 @@ impl Sim {
             for (at, place) in self.clients.iter_mut().enumerate() {
                 let is_stalled = self.stalled.as_ref().is_some_and(|it| it.client == at);
                 let Some(client) = place.as_mut().filter(|_| !is_stalled) else { continue };
+                let is_cut = self.moving.as_ref().is_some_and(|it| it.cut() == Some(at));
                 let mut is_over = false;
                 for line in client.take_now() {
                     if line == json!({}) {
-                        client.say_now(&json!({}));
-                        has_answered = true;
+                        if !is_cut {
+                            client.say_now(&json!({}));
+                            has_answered = true;
+                        }
+                    } else if let Some(id) = said_to_everyone(&line["push"]) {
+                        self.everyone.heard[at].push_back(id);
                     } else if line.get("push").is_some() {
                         take_push(&line["push"], &self.model, &mut self.heard[at]);
                     } else {
                         is_over |= line.is_null() || line.get("close").is_some();
+                        self.everyone.heard_before[at] = self.everyone.heard[at].len();
                         self.heard_before[at] = self.heard[at].each_ref().map(VecDeque::len);
                         self.replies[at].push_back(line);
                     }
@@ -211,6 +216,7 @@ impl Sim {
         self.log.extend(self.world.overheard.take());
         assert!(self.log.is_empty(), "members were told of what did not happen: {:?}", self.log);
         self.check_records();
+        self.check_everyone();
         assert!(self.unsure.is_empty(), "their records were asked");
         assert_eq!(self.world.metrics.delivered.get(), self.delivered, "what was delivered");
         assert_eq!(self.world.metrics.rooms.returned.get(), self.returned, "what was missed and handed out later");
@@ -285,6 +291,17 @@ fn pause(world: &World, rng: &mut StdRng) -> bool {
     world.gateway.server.stride.set(members).expect("it is set once");
     world.gateway.server.items.set(items).expect("it is set once");
     members < 2 * ACCOUNTS
+}
+
+fn config(rng: &mut StdRng, has_stalled: bool) -> GatewayConfig {
+    let config = GatewayConfig {
+        shards: rng.random_range(1..=3),
+        rpcs_per_second_max: usize::MAX,
+        sends_per_second_max: usize::MAX,
+        broadcasts_kept_max: rng.random_range(1..5),
+        ..GatewayConfig::default()
+    };
+    if has_stalled { patient(config, rng.random_range(200..3_000)) } else { config }
 }
 
 /// With a client that does not read, whom nothing else ends than that too much waits for it.

@@ -30,6 +30,8 @@ pub(super) struct Model {
     pub(super) stalled: Option<usize>,
     /// Whether shards pause in a room's midst, so that they take in more before all members have what they took in.
     pub(super) has_pauses: bool,
+    /// Whether everyone's queue takes what is said to everyone.
+    pub(super) may_speak: bool,
     /// Whether everybody may send, as who asked before something happened may.
     pub(super) is_lenient: bool,
     /// How much is kept of a room for those who come back, in bytes.
@@ -99,6 +101,7 @@ impl Model {
             has_stalled: false,
             stalled: None,
             has_pauses: false,
+            may_speak: true,
             is_lenient: false,
             urgent_bytes_max: usize::MAX,
         }

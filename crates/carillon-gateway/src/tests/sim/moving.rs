@@ -38,6 +38,13 @@ impl SaidMeanwhile {
     }
 }
 
+impl OnTheMove {
+    /// Who is on its way out of all rooms at once.
+    pub(super) fn cut(&self) -> Option<usize> {
+        matches!(self.moving.how, Move::Cut).then_some(self.moving.client)
+    }
+}
+
 impl Sim {
     /// Has a client move, which is not waited for.
     pub(super) fn begin_move(&mut self, moving: Moving) {

@@ -7,6 +7,7 @@ use carillon_core::decide::MemberAction;
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 
+use super::everyone::speech;
 use super::model::Model;
 use super::saying::{ACCOUNTS, Expr, NAMES, Saying, TAGS, To};
 
@@ -14,8 +15,12 @@ pub(super) const ROOMS: usize = 2;
 
 #[derive(Clone, Debug)]
 pub(super) enum Step {
-    /// Also of a device that is connected: then its other connection ends.
-    Connect(usize),
+    /// Also of a device that is connected: then its other connection ends. Something may be said to everyone meanwhile, after
+    /// so many moments in which others go first.
+    Connect {
+        client: usize,
+        meanwhile: Option<(Speech, u32)>,
+    },
     Cut(usize),
     Enter {
         client: usize,
@@ -86,9 +91,17 @@ pub(super) enum Move {
     Cut,
 }
 
+/// What is said to everyone in the app.
+#[derive(Clone, Debug)]
+pub(super) struct Speech {
+    pub(super) is_kept: bool,
+    pub(super) lives_ms: u64,
+}
+
 #[derive(Clone, Debug)]
 pub(super) enum Call {
     Send(Saying),
+    Speak(Speech),
     /// To all rooms, whichever it names.
     Broadcast(Saying),
     Open {
@@ -129,7 +142,7 @@ impl Step {
             return Self::Stall { client, capacity, reads_end: rng.random_bool(0.7) };
         }
         match rng.random_range(0..100) {
-            0..4 => Self::Connect(client),
+            0..4 => connect(rng, model, client),
             4..9 if is_on => Self::Cut(client),
             9..12 if is_on => Self::Leave { client, room },
             12..18 if is_on => Self::Update { client, room, own: own(rng) },
@@ -148,13 +161,14 @@ impl Step {
                         if matches!(moving.how, Move::Enter(_)) {
                             once_each(&mut sendings);
                         }
-                        Self::AtOnce(sendings, None, Some(moving))
+                        let call = may_speak(rng, model, 0.3).map(Call::Speak);
+                        Self::AtOnce(sendings, call, Some(moving))
                     }
                     None => Self::AtOnce(sendings, meanwhile(rng, model, room, serial), None),
                 }
             }
             52..70 => Self::Calls(calls(rng, model, serial)),
-            _ if !is_on => Self::Connect(client),
+            _ if !is_on => connect(rng, model, client),
             _ if is_in && rng.random_bool(0.9) => Self::Calls(vec![Call::Send(saying(rng, model, room, serial))]),
             _ => Self::Enter { client, room, own: own(rng) },
         }
@@ -168,6 +182,7 @@ fn calls(rng: &mut StdRng, model: &Model, serial: &mut u32) -> Vec<Call> {
     let len_max = if model.stalled.is_some() { 50 } else { 90 };
     let len = if rng.random_bool(0.1) { rng.random_range(1..len_max) } else { rng.random_range(1..8) };
     let mut calls = Vec::new();
+    let may_speak = model.may_speak && model.stalled.is_none();
     for _ in 0..len {
         let on = rng.random_bool(0.4);
         calls.push(match rng.random_range(0..100) {
@@ -177,6 +192,7 @@ fn calls(rng: &mut StdRng, model: &Model, serial: &mut u32) -> Vec<Call> {
             6..14 => Call::Member { room, account, action: action(rng, on) },
             14..18 => recall(rng, model, room),
             18..24 => Call::Broadcast(broadcast(rng, room, serial)),
+            24..28 if may_speak => Call::Speak(speech(rng)),
             _ => Call::Send(saying(rng, model, room, serial)),
         });
     }
@@ -254,8 +270,20 @@ fn meanwhile(rng: &mut StdRng, model: &Model, room: usize, serial: &mut u32) -> 
         4 => Some(recall(rng, model, room)),
         // Whether there is anybody in a room depends on when a client that does not read is gone.
         5 if model.stalled.is_none() => Some(Call::Broadcast(broadcast(rng, room, serial))),
+        6 => may_speak(rng, model, 1.0).map(Call::Speak),
         _ => None,
     }
+}
+
+fn connect(rng: &mut StdRng, model: &Model, client: usize) -> Step {
+    let meanwhile = may_speak(rng, model, 0.3).map(|speech| (speech, rng.random_range(0..30)));
+    Step::Connect { client, meanwhile }
+}
+
+/// What waits for a client that does not read is weighed, and of this it is not.
+fn may_speak(rng: &mut StdRng, model: &Model, chance: f64) -> Option<Speech> {
+    let may_be = model.may_speak && model.stalled.is_none() && rng.random_bool(chance);
+    may_be.then(|| speech(rng))
 }
 
 /// Only where no window has a limit: who was offered what while it moved, nobody sees.
