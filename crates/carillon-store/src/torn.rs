@@ -37,6 +37,11 @@ fn refusal(path: &Path) -> String {
     refusal.to_string()
 }
 
+async fn messages_of(store: &EmbeddedStore) -> usize {
+    let page = store.read_inbox(AccountNo::new(APP, 2), Offset::ZERO, ALL).await.unwrap();
+    page.entries.len()
+}
+
 fn files(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     for entry in std::fs::read_dir(directory).unwrap() {
@@ -107,9 +112,9 @@ impl Written {
         std::fs::write(journal(path), journal_bytes).unwrap();
         match open(path) {
             Ok(store) => {
-                let page = store.read_inbox(AccountNo::new(APP, 2), Offset::ZERO, ALL).await.unwrap();
+                let messages = messages_of(&store).await;
                 store.close().await;
-                Some(page.entries.len())
+                Some(messages)
             }
             Err(OpenError::Damaged { .. }) => None,
             Err(other) => panic!("{other}"),
@@ -229,7 +234,7 @@ async fn a_first_group_that_is_damaged_after_it_was_synced_is_missed_and_left_as
     let (first, second) = it.whole.split_at(it.kept);
     let noted = std::fs::read(path.join("SYNCED")).unwrap();
     std::fs::write(path.join("db/0.jnl"), first).unwrap();
-    write_out(path);
+    write_out(path, &["inbox", "history", "bodies", "rooms", "rest"]);
     for at in (0..second.len()).step_by(9) {
         let mut damaged = [second, &[0; 4_096]].concat();
         damaged[at] ^= 0x40;
@@ -250,10 +255,10 @@ async fn a_first_group_that_is_damaged_after_it_was_synced_is_missed_and_left_as
     }
 }
 
-/// Has the engine write all that it holds to tables.
-fn write_out(path: &Path) {
+/// Has the engine write all that these keyspaces hold to tables.
+fn write_out(path: &Path, keyspaces: &[&str]) {
     let database = fjall::Database::builder(path.join("db")).open().unwrap();
-    for name in ["inbox", "history", "bodies", "rooms", "rest"] {
+    for name in keyspaces {
         let keyspace = database.keyspace(name, fjall::KeyspaceCreateOptions::default).unwrap();
         keyspace.rotate_memtable_and_wait().unwrap();
     }
@@ -281,4 +286,39 @@ async fn a_last_group_that_was_synced_is_missed_before_anything_is_changed() {
             assert!(refusal.contains("3 groups of writes were synced, and the journals hold 2"), "{refusal}");
         }
     }
+}
+
+#[tokio::test]
+async fn groups_that_are_in_a_table_in_part_only_are_missed_until_somebody_goes_on_without_them() {
+    let it = Written::new(3).await;
+    let path = it.directory.path();
+    write_out(path, &["rest"]);
+    let refusal = it.refusal_with(&it.whole[..it.kept]);
+    assert!(refusal.contains("5 groups of writes were synced, and the journals hold 2"), "{refusal}");
+    std::fs::remove_file(path.join("SYNCED")).unwrap();
+    assert_eq!(it.opened_with(&it.whole[..it.kept]).await, Some(1));
+    // From then on nothing is missing.
+    for messages in 1..3 {
+        let store = open(path).unwrap();
+        assert_eq!(messages_of(&store).await, messages);
+        store.commit_message(plan(APP, 1, &[(2, Fate::Inbox)], NOW_MS), None).await.unwrap();
+        store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_group_that_the_engine_takes_for_an_older_one_is_missed() {
+    let it = Written::new(1).await;
+    let path = it.directory.path();
+    let (first, second) = it.whole.split_at(it.kept);
+    std::fs::write(path.join("db/0.jnl"), first).unwrap();
+    write_out(path, &["inbox", "history", "bodies", "rooms", "rest"]);
+    let mut older = second.to_vec();
+    // What the engine counts by.
+    older[5..13].fill(0);
+    std::fs::write(path.join("SYNCED"), &it.noted).unwrap();
+    std::fs::write(journal(path), &older).unwrap();
+    let Err(refusal) = open(path) else { panic!("it was opened") };
+    assert!(refusal.to_string().contains("hold more groups of writes than the 2 that were read"), "{refusal}");
+    assert!(std::fs::read(journal(path)).unwrap() == older);
 }

@@ -7,17 +7,22 @@
 //! otherwise, in a journal's first group, by what the engine's tables count, and then it is put back. So a kill in between takes
 //! nothing away that could be read, nor a reason to refuse.
 
+use std::cmp::Ordering;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
+use fjall::PersistMode;
+
 use super::config::EmbeddedConfig;
 use super::db::{self, Db};
+use super::format::{self, Tag};
 use super::heads::Heads;
 use super::home::{Home, OpenError};
 use super::journal::{self, Torn};
 use super::pace::Pace;
+use super::seal;
 use super::state::State;
 
 /// Opens the engine and loads what the writer keeps, if need be without what a power cut left of a last group.
@@ -32,8 +37,8 @@ pub(crate) fn open(
 ) -> Result<(Db, State), OpenError> {
     let engine = home.engine();
     let found = journal::look(&engine)?;
-    let lost = found.groups.filter(|_| !found.torn.is_empty()).and_then(|groups| home.synced.lost(groups));
-    if let Some(error) = lost {
+    // Where there are any, the last group is among them: what a journal lacks, the tables may have in part.
+    if let Some(error) = found.groups.and_then(|groups| home.synced.lost(groups)) {
         return Err(OpenError::Damaged { path: engine, error });
     }
     let io = |torn: &Torn, error| OpenError::Io { path: torn.journal.clone(), error };
@@ -41,7 +46,7 @@ pub(crate) fn open(
     for torn in &found.torn {
         ends.push((torn, take_off(torn).map_err(|error| io(torn, error))?));
     }
-    let opened = open_engine(home, config, pace, heads);
+    let opened = open_engine(home, config, pace, heads, found.groups);
     for (torn, file_bytes) in ends {
         if opened.is_err() {
             put_back(torn, file_bytes).map_err(|error| io(torn, error))?;
@@ -58,14 +63,39 @@ fn open_engine(
     config: &EmbeddedConfig,
     pace: &Arc<Pace>,
     heads: &Arc<Heads>,
+    in_journals: Option<u64>,
 ) -> Result<(Db, State), OpenError> {
     let engine = home.engine();
     let db = Db::open(&engine, config, pace).map_err(|error| db::refused(&engine, &error))?;
-    let state = State::load(&db, config, heads).map_err(|error| OpenError::of_state(&engine, &error))?;
-    match home.synced.lost(state.groups) {
-        Some(error) => Err(OpenError::Damaged { path: engine, error }),
-        None => Ok((db, state)),
+    let mut state = State::load(&db, config, heads).map_err(|error| OpenError::of_state(&engine, &error))?;
+    if let Some(error) = home.synced.lost(state.groups) {
+        return Err(OpenError::Damaged { path: engine, error });
     }
+    match in_journals.map(|it| it.cmp(&state.groups)) {
+        None | Some(Ordering::Equal) => {}
+        Some(Ordering::Greater) => {
+            let error = format!(
+                "its journals hold more groups of writes than the {} that were read. Restore a backup",
+                state.groups
+            );
+            return Err(OpenError::Damaged { path: engine, error });
+        }
+        Some(Ordering::Less) => {
+            // Whoever runs the server goes on without what the journals lack. They count as the tables do from here on.
+            state.groups += 1;
+            write_number(&db, state.groups).map_err(|error| db::refused(&engine, &error))?;
+        }
+    }
+    Ok((db, state))
+}
+
+/// Writes a group that is nothing but its number.
+fn write_number(db: &Db, groups: u64) -> Result<(), fjall::Error> {
+    let key = format::rest(Tag::Groups);
+    let mut batch = db.database.batch().durability(Some(PersistMode::SyncData));
+    let value = seal::seal(&key, &groups.to_be_bytes());
+    batch.insert(&db.rest, key, value);
+    batch.commit()
 }
 
 /// Cuts the journal off where its last whole group ends; how long it was.
