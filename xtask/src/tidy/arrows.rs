@@ -20,8 +20,10 @@ const ALL: &[&str] = &["carillon-core", "carillon-store", "carillon-gateway", "c
 const ARROWS: &[Arrows] = &[
     Arrows { from: "carillon-core", to: &[], tests_to: &[] },
     Arrows { from: "carillon-store", to: &["carillon-core"], tests_to: &[] },
+    // Knows sockets and bytes only.
+    Arrows { from: "carillon-uring", to: &[], tests_to: &[] },
     // The gateway's tests need a store that calls it; the memory engine is one.
-    Arrows { from: "carillon-gateway", to: &["carillon-core"], tests_to: &["carillon-store"] },
+    Arrows { from: "carillon-gateway", to: &["carillon-core", "carillon-uring"], tests_to: &["carillon-store"] },
     Arrows { from: "carillon-server", to: &["carillon-core", "carillon-store", "carillon-gateway"], tests_to: &[] },
     Arrows { from: "carillon-testkit", to: ALL, tests_to: &[] },
     // Its binary is the server once more, so that cargo builds what the tests start as a process.
