@@ -1,11 +1,17 @@
 //! What is sent arrives at once at everybody who is online.
 
-use carillon_testkit::TestServer;
+use carillon_testkit::{AppFile, TestServer};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_reaches_everybody_who_is_online_at_once() {
-    let server = TestServer::start().await;
+    // Shards write to several clients in one call where the system lets them, and in a call for each elsewhere.
+    for sections in ["", "[gateway]\nio_uring = false"] {
+        a_batch_reaches_everybody(TestServer::with(sections, AppFile::default()).await).await;
+    }
+}
+
+async fn a_batch_reaches_everybody(server: TestServer) {
     server.backend.create_accounts(&["ann", "bob", "carl", "dora"]).await;
     let mut bob = server.connect("bob").await;
     let mut carl = server.user("carl").json().connect().await;

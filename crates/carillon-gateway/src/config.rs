@@ -7,6 +7,9 @@ use carillon_core::model::Broadcast;
 pub struct GatewayConfig {
     /// Threads that own connections; 0 means one for each core.
     pub shards: usize,
+    /// Whether shards write to many clients in one system call, where the system lets them. Where it does not, and without
+    /// this, each write is a call.
+    pub io_uring: bool,
     /// Time between two pings, in ms. Clients are told the interval in whole seconds, rounded up.
     pub ping_interval_ms: u64,
     /// Time in which a ping must be answered, in ms; then the connection is closed (3012).
@@ -75,6 +78,7 @@ impl Default for GatewayConfig {
     fn default() -> Self {
         Self {
             shards: 0,
+            io_uring: true,
             ping_interval_ms: 25_000,
             pong_timeout_ms: 10_000,
             login_timeout_ms: 10_000,

@@ -5,12 +5,14 @@
 //! [`Socket`], `poll_*_ready`, and of a [`DetachedSocket`] the shard that watches it.
 
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::Shutdown;
+use std::os::fd::AsFd as _;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
+use carillon_uring::Writer;
 use mio::{Interest, Registry, Token};
 use rustix::net::{RecvFlags, recv};
 use tokio::net::TcpStream;
@@ -121,6 +123,28 @@ impl DetachedSocket {
             Self::Tcp(stream) => drop(stream.shutdown(Shutdown::Write)),
             Self::Memory(socket) => socket.outgoing.close(),
         }
+    }
+}
+
+/// What is to be written, and to which socket: to none where it cannot be.
+pub(crate) type Write<'a> = (Option<&'a DetachedSocket>, &'a [u8]);
+
+/// Writes to each socket once, and returns how many bytes each has taken: all, a part, or none.
+pub(crate) fn write_each(writer: &mut Writer, writes: &[Write<'_>]) -> Vec<usize> {
+    let tcp: Vec<_> = writes.iter().filter_map(to_tcp).collect();
+    let mut taken_of_tcp = writer.write_each(&tcp).into_iter();
+    let taken = |(socket, bytes): &Write<'_>| match socket {
+        Some(DetachedSocket::Tcp(_)) => taken_of_tcp.next().unwrap_or(0),
+        Some(DetachedSocket::Memory(socket)) => socket.outgoing.write(bytes).unwrap_or(0),
+        None => 0,
+    };
+    writes.iter().map(taken).collect()
+}
+
+fn to_tcp<'a>((socket, bytes): &Write<'a>) -> Option<carillon_uring::Write<'a>> {
+    match socket {
+        Some(DetachedSocket::Tcp(stream)) => Some((stream.as_fd(), bytes)),
+        Some(DetachedSocket::Memory(_)) | None => None,
     }
 }
 

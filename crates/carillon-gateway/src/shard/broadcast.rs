@@ -60,7 +60,7 @@ impl Shard {
 
     /// Hands the broadcast whose turn it is to some of those that it is for; whether there is one.
     pub(super) fn broadcast_to_some(&self) -> bool {
-        let mut slow = Vec::new();
+        let (mut written, mut slow) = (Vec::new(), Vec::new());
         {
             let State { connections, broadcasts, .. } = &mut *self.state.borrow_mut();
             let Some(it) = broadcasts.front_mut() else { return false };
@@ -74,8 +74,11 @@ impl Shard {
                 stretch.act();
                 let taken = self.offer(it, connection);
                 self.count_broadcast(it, taken);
-                if taken == Taken::Slow {
-                    slow.push(ConnId { place, serial: connection.serial() });
+                let id = ConnId { place, serial: connection.serial() };
+                match taken {
+                    Taken::Now => written.push(id),
+                    Taken::Slow => slow.push(id),
+                    Taken::Later => {}
                 }
             }
             if it.cursor >= end {
@@ -84,6 +87,7 @@ impl Shard {
                 self.hold_broadcasts(broadcasts.len());
             }
         }
+        self.send_each(&written);
         slow.into_iter().for_each(|id| self.close_and_send(id, Close::SLOW));
         true
     }
@@ -92,6 +96,7 @@ impl Shard {
     pub(super) fn hand_last_broadcasts(&self, id: ConnId, mut is_slow: bool) {
         let State { connections, broadcasts, .. } = &mut *self.state.borrow_mut();
         let Some(connection) = connections.get_mut(id.place).filter(|it| it.serial() == id.serial) else { return };
+        let mut is_to_send = false;
         for it in broadcasts.iter_mut().filter(|it| id.place >= it.cursor) {
             if it.is_for(connection) {
                 let taken = match (connection.is_gone, is_slow) {
@@ -101,8 +106,12 @@ impl Shard {
                 };
                 // One that found no place must not be followed by a shorter one that does.
                 is_slow |= taken == Taken::Slow;
+                is_to_send |= taken == Taken::Now;
                 self.count_broadcast(it, taken);
             }
+        }
+        if is_to_send {
+            connection.send();
         }
     }
 
@@ -130,7 +139,7 @@ impl Shard {
         it.outcomes.counts.add(outcome, 1);
     }
 
-    /// Queues a broadcast for a connection that can take it now, and is not to find it on the board.
+    /// Queues a broadcast for a connection that can take it now, and is not to find it on the board. It is still to be sent.
     fn offer(&self, it: &mut OnItsWay, connection: &mut Connection) -> Taken {
         let Broadcast { id, offline, .. } = *it.broadcast;
         let catches_up = |it: &Connection| it.catch_up.as_ref().is_some_and(|it| it.broadcasts);
@@ -149,7 +158,6 @@ impl Shard {
             connection.heard.through = id;
             ask(connection, self.server.pipeline.clock.monotonic_us());
         }
-        connection.send();
         Taken::Now
     }
 

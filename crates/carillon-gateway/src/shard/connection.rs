@@ -23,7 +23,7 @@ use crate::protocol::code::Close;
 use crate::protocol::{Encoding, Reply};
 use crate::rooms::RoomMail;
 use crate::server::Server;
-use crate::socket::{DetachedSocket, is_passing};
+use crate::socket::{self, DetachedSocket, is_passing};
 use crate::wire::Wire;
 use crate::ws::read::Reader;
 
@@ -297,16 +297,23 @@ impl Connection {
     /// is left waits. Fails when too much waits, of which the connection must be relieved by a [`Close::SLOW`]; and where the
     /// socket is done, so that nothing waits there.
     pub(super) fn hand(&mut self, frames: &[u8], queue_bytes_max: usize) -> Result<(), TooSlow> {
+        let taken = self.free_socket().map_or(0, |socket| socket.try_write(frames).unwrap_or(0));
+        self.hand_rest_of(frames, taken, queue_bytes_max)
+    }
+
+    /// The socket, where nothing waits for it that it has to take first, and it may take something.
+    pub(super) fn free_socket(&self) -> Option<&DetachedSocket> {
+        (!self.is_gone && self.queue.is_empty() && self.may_write).then_some(&self.socket)
+    }
+
+    /// As [`Connection::hand`], of frames that the free socket has taken so many bytes of.
+    pub(super) fn hand_rest_of(&mut self, frames: &[u8], taken: usize, queue_bytes_max: usize) -> Result<(), TooSlow> {
         if self.is_gone {
             return Err(TooSlow);
         }
-        let mut taken = 0;
-        if self.queue.is_empty() && self.may_write {
-            taken = self.socket.try_write(frames).unwrap_or(0);
-            if taken == frames.len() {
-                self.bytes_out.inc_by(taken as u64);
-                return Ok(());
-            }
+        if taken == frames.len() {
+            self.bytes_out.inc_by(taken as u64);
+            return Ok(());
         }
         self.queue.extend_from_slice(frames);
         // As if all of it had waited.
@@ -340,6 +347,18 @@ impl Connection {
     /// Frames for the queue, for whoever writes many messages.
     pub(super) fn frames(&mut self, bytes_max: usize) -> Frames<'_> {
         Frames::new(self.wire, bytes_max, &mut self.queue)
+    }
+
+    /// What waits, and the socket, where it may take something.
+    pub(super) fn to_send(&self) -> socket::Write<'_> {
+        let may_write = !self.is_gone && self.may_write && !self.queue.is_empty();
+        (may_write.then_some(&self.socket), &self.queue)
+    }
+
+    /// As [`Connection::send`], where the socket has taken so many bytes already.
+    pub(super) fn send_rest(&mut self, taken: usize) {
+        self.wrote(taken);
+        self.send();
     }
 
     /// Writes what the socket takes now; the rest is for the connection's turns.

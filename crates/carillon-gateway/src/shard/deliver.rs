@@ -75,9 +75,7 @@ impl Shard {
         }
         let Pass { written, slow, behind, claims, .. } = pass;
         slow.into_iter().for_each(|id| self.close_and_send(id, Close::SLOW));
-        for id in written {
-            self.with(id, Connection::send);
-        }
+        self.send_each(&written);
         behind.into_iter().for_each(|(id, top)| self.begin_catch_up(id, top));
         for (copy, devices) in claims {
             self.claim_live(copy.to, copy.offset.unwrap_or_default(), devices);

@@ -31,6 +31,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use carillon_core::{AccountNo, DeviceId, MessageId};
+use carillon_uring::Writer;
 use mio::Registry;
 use prometheus_client::metrics::counter::Counter;
 use slab::Slab;
@@ -43,7 +44,7 @@ use crate::mailbox::{Mail, Mailbox};
 use crate::protocol::Command;
 use crate::protocol::code::Close;
 use crate::server::Server;
-use crate::socket::DetachedSocket;
+use crate::socket::{DetachedSocket, write_each};
 use crate::stream::Session;
 use crate::wire::Wire;
 use crate::ws::read::{Incoming, Reader};
@@ -99,6 +100,7 @@ struct State {
     accounts: Accounts,
     /// What sockets are read into.
     scratch: Vec<u8>,
+    writer: Writer,
     draining: bool,
     /// Those that are still to be taken in.
     newcomers: VecDeque<Newcomer>,
@@ -138,6 +140,7 @@ impl Shard {
             connections: Slab::new(),
             accounts: Accounts::default(),
             scratch: vec![0; SCRATCH_BYTES],
+            writer: writer(server.config.io_uring),
             draining: false,
             newcomers: VecDeque::new(),
             behind: VecDeque::new(),
@@ -264,6 +267,16 @@ impl Shard {
         self.reads.acquire().await.expect("it is never closed")
     }
 
+    /// Writes what waits for each, as far as its socket takes it now; the rest is for the connections' turns.
+    fn send_each(&self, ids: &[ConnId]) {
+        let State { connections, writer, .. } = &mut *self.state.borrow_mut();
+        let is_there = |id: &&ConnId| connections.get(id.place).is_some_and(|it| it.serial() == id.serial);
+        let places: Vec<usize> = ids.iter().filter(is_there).map(|id| id.place).collect();
+        let writes: Vec<_> = places.iter().map(|&place| connections[place].to_send()).collect();
+        let taken = write_each(writer, &writes);
+        places.iter().zip(taken).for_each(|(&place, taken)| connections[place].send_rest(taken));
+    }
+
     /// Says why, takes the connection off its account, and lets it end.
     fn close(&self, id: ConnId, close: Close) {
         self.hand_last_broadcasts(id, close == Close::SLOW);
@@ -319,6 +332,19 @@ impl Shard {
         tokio::select! {
             () = all_gone => {}
             () = clock.sleep_until_us(until_us) => {}
+        }
+    }
+}
+
+/// By which a shard writes: with io_uring where it is wanted and there.
+fn writer(io_uring: bool) -> Writer {
+    let batching = io_uring.then(Writer::batching);
+    match batching {
+        None => Writer::plain(),
+        Some(Ok(writer)) => writer,
+        Some(Err(error)) => {
+            tracing::info!(%error, "no io_uring here, so each write to a client is a system call of its own: {error}");
+            Writer::plain()
         }
     }
 }

@@ -13,6 +13,9 @@ pub struct GatewaySection {
     pub url: String,
     /// Threads that own connections; 0 means one for each core.
     pub shards: usize,
+    /// Whether shards write to many clients in one system call (io_uring), where the system lets them. Where it does not, and
+    /// without this, each write is a call, which costs more CPU.
+    pub io_uring: bool,
     /// Time between two pings, in ms. Clients are told the interval in whole seconds, rounded up.
     pub ping_interval_ms: u64,
     /// Time in which a ping must be answered, in ms; then the connection is closed (3012).
@@ -93,6 +96,7 @@ impl Default for GatewaySection {
         Self {
             url: String::new(),
             shards: it.shards,
+            io_uring: it.io_uring,
             ping_interval_ms: it.ping_interval_ms,
             pong_timeout_ms: it.pong_timeout_ms,
             login_timeout_ms: it.login_timeout_ms,
@@ -130,6 +134,7 @@ impl From<&GatewaySection> for GatewayConfig {
     fn from(it: &GatewaySection) -> Self {
         Self {
             shards: it.shards,
+            io_uring: it.io_uring,
             ping_interval_ms: it.ping_interval_ms,
             pong_timeout_ms: it.pong_timeout_ms,
             login_timeout_ms: it.login_timeout_ms,

@@ -60,7 +60,8 @@ impl EmbeddedStore {
     ) -> Result<Arc<Self>, OpenError> {
         let config = config.raised();
         let home = Home::open(path)?;
-        if home.is_complete {
+        // A first start that was cut short leaves parts, too, and nothing in them.
+        if home.synced.any() {
             complete::check(&home.engine())?;
         }
         let pace = Arc::default();
@@ -68,10 +69,7 @@ impl EmbeddedStore {
         let (db, state) = torn_end::open(&home, &config, &pace, &heads)?;
         // The engine has synced what it found, and it is served from now on.
         home.synced.note(state.groups);
-        if let Err(error) = home.complete() {
-            tracing::warn!(%error, path = %path.display(), "it was not noted that the data directory is complete");
-        }
-        let io = |error| OpenError::of_system(path, error);
+        let io = |error| OpenError::Io { path: path.into(), error };
         let writeback = Writeback::start(home.engine()).map_err(io)?;
         let removed = Removed::default();
         removed.load(&db).map_err(|error| OpenError::of_state(&home.engine(), &error))?;

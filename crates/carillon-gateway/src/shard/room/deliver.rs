@@ -9,15 +9,17 @@ use std::sync::Arc;
 
 use carillon_core::model::{App, DropReason, Outcome, RoomKey, RoomMessage, RoomOutcomes, RoomSettings};
 use carillon_core::room::{Choice, FlowLimit, Moment, Pass, Rules, To};
+use carillon_uring::Writer;
 use slab::Slab;
 
-use super::round::ITEMS_MAX;
+use super::round::{ITEMS_MAX, Round};
 use super::{Place, Room, Rooms};
 use crate::protocol::code::Close;
 use crate::rooms::RoomMail;
 use crate::shard::connection::{Connection, TooSlow};
 use crate::shard::waiting::Brings;
 use crate::shard::{ConnId, Shard, State};
+use crate::socket::write_each;
 
 /// Members that are handed something before the shard looks for what has come meanwhile: about half a millisecond of writes,
 /// beside which the look is nothing.
@@ -239,18 +241,17 @@ impl Shard {
         let (mut counts, mut slow) = (Counts::default(), Vec::new());
         {
             let mut state = self.state.borrow_mut();
-            let State { connections, rooms: Rooms { by_key, .. }, .. } = &mut *state;
+            let State { connections, writer, rooms: Rooms { by_key, .. }, .. } = &mut *state;
             let Some(room) = by_key.get_mut(&key) else { return };
             let (before, messages) = (*left, room.round.len());
             room.pace.go_on(self.server.pipeline.clock.monotonic_us());
-            while *left > 0
-                && let Some(member) = room.round.next()
-            {
-                *left -= 1;
-                if self.hand_all(room, member, connections, &mut counts).is_err() {
-                    let place = room.connections[member];
-                    slow.push(ConnId { place, serial: connections[place].serial() });
+            loop {
+                let some = room.next_some(connections, *left);
+                if some.is_empty() {
+                    break;
                 }
+                *left -= some.len();
+                slow.extend(self.hand_some(room, &some, (&mut *connections, &mut *writer), &mut counts));
             }
             room.pace.handed(before - *left, messages);
             self.settle(room.round.tidy());
@@ -259,28 +260,48 @@ impl Shard {
         slow.into_iter().for_each(|id| self.close_and_send(id, Close::SLOW));
     }
 
-    /// Hands a member everything that is on its way to it.
-    fn hand_all(
+    /// Hands members what they are to get, by as few calls to the system as can be. Returns the connections that are too slow.
+    fn hand_some(
         &self,
         room: &mut Room,
-        member: usize,
-        connections: &mut Slab<Connection>,
+        some: &[(usize, u64)],
+        (connections, writer): (&mut Slab<Connection>, &mut Writer),
+        counts: &mut Counts,
+    ) -> Vec<ConnId> {
+        let write = |(member, mask): &(usize, u64)| {
+            let connection = &connections[room.connections[*member]];
+            (connection.free_socket(), room.round.frames(*mask, connection.wire))
+        };
+        let writes: Vec<_> = some.iter().map(write).collect();
+        let taken = write_each(writer, &writes);
+        let mut slow = Vec::new();
+        for (&(member, mask), taken) in some.iter().zip(taken) {
+            let place = room.connections[member];
+            let connection = &mut connections[place];
+            if self.hand_rest_of(&mut room.round, mask, (connection, taken), counts).is_err() {
+                slow.push(ConnId { place, serial: connection.serial() });
+            }
+        }
+        room.round.clear_away();
+        slow
+    }
+
+    /// Hands a member what its socket has not taken of the frames, and notes what became of each.
+    fn hand_rest_of(
+        &self,
+        round: &mut Round,
+        mask: u64,
+        (connection, taken): (&mut Connection, usize),
         counts: &mut Counts,
     ) -> Result<(), TooSlow> {
-        let mask = room.round.take(member);
-        if mask == 0 {
-            return Ok(());
-        }
-        let connection = &mut connections[room.connections[member]];
-        let wire = connection.wire;
-        let frames = room.round.frames(mask, wire);
+        let (wire, account) = (connection.wire, connection.account);
+        let frames = round.frames(mask, wire);
         let mut behind = frames.len();
-        let handed = connection.hand(frames, self.server.config.send_queue_bytes_max);
+        let handed = connection.hand_rest_of(frames, taken, self.server.config.send_queue_bytes_max);
         counts.frames += u64::from(mask.count_ones());
         counts.writes += 1;
-        let account = connection.account;
         let is_all_taken = handed.is_ok() && connection.queued() == 0;
-        for item in room.round.of(mask) {
+        for item in round.of(mask) {
             let has_it = is_all_taken || {
                 behind -= item.mail.frame(wire).len();
                 // What becomes of a notice nobody counts.
@@ -301,9 +322,9 @@ impl Shard {
         let mut counts = Counts::default();
         {
             let mut state = self.state.borrow_mut();
-            let State { connections, rooms: Rooms { by_key, .. }, .. } = &mut *state;
+            let State { connections, writer, rooms: Rooms { by_key, .. }, .. } = &mut *state;
             let connection = connections.get(id.place).filter(|it| it.serial() == id.serial);
-            let Some(seats) = connection.and_then(|it| it.rooms.as_ref()) else { return };
+            let Some((wire, Some(seats))) = connection.map(|it| (it.wire, it.rooms.as_ref())) else { return };
             let is_meant = |room: &RoomKey| of.is_none_or(|it| it == *room);
             let places = seats.0.iter().filter(|seat| is_meant(&seat.room)).filter_map(|seat| match seat.place {
                 Place::Member(place) => Some((seat.room, place)),
@@ -311,9 +332,13 @@ impl Shard {
             });
             for (key, place) in places.collect::<Vec<_>>() {
                 let Some(room) = by_key.get_mut(&key) else { continue };
-                // One that is too slow leaves as well.
-                let _ = self.hand_all(room, place, connections, &mut counts);
-                self.settle(room.round.tidy());
+                let mask = room.round.take(place);
+                if mask != 0 {
+                    room.round.lay_ready(mask, wire);
+                    // One that is too slow leaves as well.
+                    self.hand_some(room, &[(place, mask)], (&mut *connections, &mut *writer), &mut counts);
+                    self.settle(room.round.tidy());
+                }
             }
         }
         self.count_room(&counts);
@@ -332,6 +357,19 @@ impl Rooms {
 }
 
 impl Room {
+    /// At most `max` members whose turn it is, and what each is to get, which lies ready then.
+    fn next_some(&mut self, connections: &Slab<Connection>, max: usize) -> Vec<(usize, u64)> {
+        let mut some = Vec::new();
+        while some.len() < max
+            && let Some((member, mask)) = self.round.next()
+            && self.round.lay_ready(mask, connections[self.connections[member]].wire)
+        {
+            self.round.take_next(member);
+            some.push((member, mask));
+        }
+        some
+    }
+
     /// Whether what comes now is for the member: not for one that is among those who are to go.
     pub(super) fn is_for(&self, member: usize, ending: &VecDeque<ConnId>, connections: &Slab<Connection>) -> bool {
         // That is not looked up for each where nobody is.

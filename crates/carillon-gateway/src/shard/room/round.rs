@@ -41,11 +41,13 @@ pub(super) struct Item {
     pub(super) outcomes: RoomOutcomes,
 }
 
-/// The frames of a wire that the last member got.
+/// The frames of a wire that a member gets, several messages one after the other.
 #[derive(Default)]
 struct Joined {
     mask: u64,
     bytes: Vec<u8>,
+    /// Whether somebody is still to be handed them.
+    is_wanted: bool,
 }
 
 impl Round {
@@ -101,8 +103,8 @@ impl Round {
         self.items.is_empty()
     }
 
-    /// The next member that is to get something.
-    pub(super) fn next(&mut self) -> Option<usize> {
+    /// The next member that is to get something, and what.
+    pub(super) fn next(&self) -> Option<(usize, u64)> {
         if self.is_over() {
             return None;
         }
@@ -113,8 +115,13 @@ impl Round {
             Some(member) => from + member,
             None => before.iter().position(is_short)?,
         };
+        Some((member, self.masks[member]))
+    }
+
+    /// Takes what the next member is to get: it has had its turn.
+    pub(super) fn take_next(&mut self, member: usize) {
         self.cursor = member + 1;
-        Some(member)
+        self.take(member);
     }
 
     /// Takes what a member is to get.
@@ -126,20 +133,39 @@ impl Round {
         mask
     }
 
-    /// The frames of the messages in `mask`, one after the other.
-    pub(super) fn frames(&mut self, mask: u64, wire: &'static dyn Wire) -> &[u8] {
-        let Self { items, joined, .. } = self;
-        let mut meant = items.iter().filter(|item| mask & item.bit != 0);
+    /// Has the frames of the messages in `mask` lie ready for [`Round::frames`]; `false` where others lie there that are still
+    /// wanted.
+    pub(super) fn lay_ready(&mut self, mask: u64, wire: &'static dyn Wire) -> bool {
         if mask.count_ones() == 1 {
-            return meant.next().map_or(&[], |item| item.mail.frame(wire));
+            return true;
         }
+        let Self { items, joined, .. } = self;
         let joined = &mut joined[wire.place()];
         if joined.mask != mask {
+            if joined.is_wanted {
+                return false;
+            }
             joined.mask = mask;
             joined.bytes.clear();
+            let meant = items.iter().filter(|item| mask & item.bit != 0);
             meant.for_each(|item| joined.bytes.extend_from_slice(item.mail.frame(wire)));
         }
-        &joined.bytes
+        joined.is_wanted = true;
+        true
+    }
+
+    /// What lies ready is wanted no more: all have it.
+    pub(super) fn clear_away(&mut self) {
+        self.joined.iter_mut().for_each(|it| it.is_wanted = false);
+    }
+
+    /// The frames of the messages in `mask`, which lie ready, one after the other.
+    pub(super) fn frames(&self, mask: u64, wire: &'static dyn Wire) -> &[u8] {
+        if mask.count_ones() == 1 {
+            let meant = self.items.iter().find(|item| mask & item.bit != 0);
+            return meant.map_or(&[], |item| item.mail.frame(wire));
+        }
+        &self.joined[wire.place()].bytes
     }
 
     /// What is in `mask`, in the order of its frames.

@@ -41,8 +41,8 @@ impl World {
 
     /// The next member and what it gets.
     fn next(&mut self) -> Option<(usize, Vec<u64>)> {
-        let member = self.round.next()?;
-        let mask = self.round.take(member);
+        let (member, mask) = self.round.next()?;
+        self.round.take_next(member);
         let ids = self.round.of(mask).filter_map(|it| Some(it.mail.message()?.id.0)).collect();
         self.round.tidy();
         Some((member, ids))
@@ -146,7 +146,6 @@ fn as_many_messages_as_a_mask_has_bits_are_on_their_way_and_their_places_are_use
     assert!(!world.add(64, 0), "one member has not got them");
     world.next();
     assert!(world.add(64, 0));
-    let frame = |world: &mut World, mask| world.round.frames(mask, wire(Encoding::Json)).to_vec();
     let first = frame(&mut world, 1);
     assert!(world.add(65, 0));
     let both = frame(&mut world, 3);
@@ -156,4 +155,28 @@ fn as_many_messages_as_a_mask_has_bits_are_on_their_way_and_their_places_are_use
     world.add(7, 0);
     world.add(8, 0);
     assert_ne!(frame(&mut world, 3), both);
+}
+
+/// The frames of the messages in `mask`, by someone whom nobody keeps from having them laid ready.
+fn frame(world: &mut World, mask: u64) -> Vec<u8> {
+    let wire = wire(Encoding::Json);
+    assert!(world.round.lay_ready(mask, wire));
+    world.round.clear_away();
+    world.round.frames(mask, wire).to_vec()
+}
+
+#[test]
+fn what_lies_ready_stays_until_all_have_it_who_want_it() {
+    let [json, protobuf] = [wire(Encoding::Json), wire(Encoding::Protobuf)];
+    let mut world = World::new(2);
+    (1..=3).for_each(|id| assert!(world.add(id, 0)));
+
+    assert!(world.round.lay_ready(0b011, json) && world.round.lay_ready(0b011, json));
+    assert!(!world.round.lay_ready(0b111, json), "others lie there");
+    assert!(world.round.lay_ready(0b111, protobuf) && world.round.lay_ready(0b100, json));
+    let two = world.round.frames(0b011, json).to_vec();
+    world.round.clear_away();
+
+    assert!(world.round.lay_ready(0b111, json));
+    assert!(world.round.frames(0b111, json).starts_with(&two));
 }
