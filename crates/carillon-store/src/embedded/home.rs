@@ -1,7 +1,7 @@
 //! The data directory: whose it is, which format it has, and that one process has it.
 //!
 //! `FORMAT` says so in text, and is whole or absent; `LOCK` is locked while a store is open; `SYNCED` notes how far the
-//! journals must reach; `db` is the engine's.
+//! journals must reach, and is never missing once `FORMAT` says that the directory is complete; `db` is the engine's.
 
 use std::fs::{self, File, TryLockError};
 use std::io::Write as _;
@@ -12,9 +12,12 @@ use std::sync::Mutex;
 use carillon_core::port::{Random, SeededRandom, StoreError};
 
 use super::format;
-use super::synced::Synced;
+use super::synced::{self, Synced};
 
 const MAGIC: &str = "carillon store";
+
+/// The line that says that all parts have been there.
+const COMPLETE: &str = "complete";
 
 /// Why a data directory was not opened.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +63,9 @@ pub(crate) struct Home {
     pub(crate) path: PathBuf,
     /// Random, made with the directory: tells this store's inboxes from those of another.
     pub(crate) generation: String,
+    /// Whether a store was open here, so that all parts must be there. First starts that were cut short leave parts, too, and nothing
+    /// in them.
+    pub(crate) is_complete: bool,
     /// Unlocks when it is dropped.
     lock: Mutex<Option<File>>,
     pub(crate) synced: Synced,
@@ -81,12 +87,30 @@ impl Home {
             TryLockError::Error(error) => io(error),
         })?;
         if is_new && !format.try_exists().map_err(io)? {
-            write_format(path, &new_generation()).map_err(io)?;
+            write_format(path, &new_generation(), false).map_err(io)?;
         }
         let text = fs::read_to_string(&format).map_err(io)?;
-        let generation = parse_format(path, &text)?;
+        let (generation, was_complete) = parse_format(path, &text)?;
+        let synced = path.join(synced::NAME);
+        if was_complete && !synced.try_exists().map_err(io)? {
+            return Err(OpenError::Missing(synced.display().to_string()));
+        }
         let synced = Synced::open(path).map_err(io)?;
-        Ok(Self { path: path.into(), generation, lock: Mutex::new(Some(lock)), synced })
+        // Directories of servers before that line have noted something all the same.
+        let is_complete = was_complete || synced.any();
+        Ok(Self { path: path.into(), generation, is_complete, lock: Mutex::new(Some(lock)), synced })
+    }
+
+    /// Notes that all parts are there. The engine must be open, and what is synced be noted.
+    pub(crate) fn complete(&self) -> std::io::Result<()> {
+        let text = fs::read_to_string(self.path.join("FORMAT"))?;
+        if says_complete(&text) {
+            return Ok(());
+        }
+        // The line must not outlive what it speaks of.
+        self.synced.sync()?;
+        File::open(&self.path)?.sync_all()?;
+        write_format(&self.path, &self.generation, true)
     }
 
     /// Lets another process have the directory. The engine must be closed.
@@ -126,7 +150,8 @@ pub fn renew_generation(path: &Path) -> Result<(), OpenError> {
         return Err(OpenError::NoStore(path.into()));
     }
     let _home = Home::open(path)?;
-    write_format(path, &new_generation()).map_err(io)
+    let text = fs::read_to_string(path.join("FORMAT")).map_err(io)?;
+    write_format(path, &new_generation(), says_complete(&text)).map_err(io)
 }
 
 /// Whether there is anything that a first start, cut short, did not leave.
@@ -144,16 +169,24 @@ fn new_generation() -> String {
     (&SeededRandom::from_os() as &dyn Random).hex(8)
 }
 
-fn write_format(path: &Path, generation: &str) -> std::io::Result<()> {
+fn write_format(path: &Path, generation: &str, is_complete: bool) -> std::io::Result<()> {
     let new = path.join("FORMAT.new");
     let mut file = File::create(&new)?;
     write!(file, "{MAGIC}\nformat {}\ngeneration {generation}\n", format::VERSION)?;
+    if is_complete {
+        writeln!(file, "{COMPLETE}")?;
+    }
     file.sync_all()?;
     fs::rename(&new, path.join("FORMAT"))?;
     File::open(path)?.sync_all()
 }
 
-fn parse_format(path: &Path, text: &str) -> Result<String, OpenError> {
+fn says_complete(format: &str) -> bool {
+    format.lines().nth(3) == Some(COMPLETE)
+}
+
+/// The generation, and whether all parts must be there.
+fn parse_format(path: &Path, text: &str) -> Result<(String, bool), OpenError> {
     let bad = || OpenError::BadFormat(path.into());
     let mut lines = text.lines();
     if lines.next() != Some(MAGIC) {
@@ -168,7 +201,7 @@ fn parse_format(path: &Path, text: &str) -> Result<String, OpenError> {
         return Err(OpenError::OlderFormat { path: path.into(), found });
     }
     let generation = lines.next().and_then(|line| line.strip_prefix("generation ")).ok_or_else(bad)?;
-    if generation.is_empty() { Err(bad()) } else { Ok(generation.to_owned()) }
+    if generation.is_empty() { Err(bad()) } else { Ok((generation.to_owned(), says_complete(text))) }
 }
 
 #[cfg(test)]
@@ -228,7 +261,18 @@ mod tests {
         drop(home);
         assert_eq!(Home::open(&path).unwrap().generation, first);
         renew_generation(&path).unwrap();
-        assert_ne!(Home::open(&path).unwrap().generation, first);
+        let home = Home::open(&path).unwrap();
+        assert_ne!(home.generation, first);
+        assert!(!home.is_complete, "nothing was noted");
+        home.complete().unwrap();
+        let generation = home.generation.clone();
+        drop(home);
+        let home = Home::open(&path).unwrap();
+        assert_eq!((home.generation.clone(), home.is_complete), (generation.clone(), true));
+        drop(home);
+        renew_generation(&path).unwrap();
+        let home = Home::open(&path).unwrap();
+        assert!(home.generation != generation && home.is_complete, "it stays");
     }
 
     #[test]

@@ -60,8 +60,7 @@ impl EmbeddedStore {
     ) -> Result<Arc<Self>, OpenError> {
         let config = config.raised();
         let home = Home::open(path)?;
-        // A first start that was cut short leaves parts, too, and nothing in them.
-        if home.synced.any() {
+        if home.is_complete {
             complete::check(&home.engine())?;
         }
         let pace = Arc::default();
@@ -69,6 +68,9 @@ impl EmbeddedStore {
         let (db, state) = torn_end::open(&home, &config, &pace, &heads)?;
         // The engine has synced what it found, and it is served from now on.
         home.synced.note(state.groups);
+        if let Err(error) = home.complete() {
+            tracing::warn!(%error, path = %path.display(), "it was not noted that the data directory is complete");
+        }
         let io = |error| OpenError::Io { path: path.into(), error };
         let writeback = Writeback::start(home.engine()).map_err(io)?;
         let removed = Removed::default();

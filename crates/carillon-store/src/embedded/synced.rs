@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::seal;
 
-const NAME: &str = "SYNCED";
+pub(crate) const NAME: &str = "SYNCED";
 
 pub(crate) struct Synced {
     file: File,
@@ -22,6 +22,7 @@ pub(crate) struct Synced {
 /// What the last run noted.
 #[derive(Clone, Copy)]
 enum Found {
+    /// Or somebody emptied it, to go on without what is missing.
     Nothing,
     Groups(u64),
     /// It noted something, which cannot be read any more.
@@ -62,10 +63,15 @@ impl Synced {
             return None;
         }
         Some(format!(
-            "{found} groups of writes were synced, and the journals hold {groups}: restore a backup, or remove {path} to \
+            "{found} groups of writes were synced, and the journals hold {groups}: restore a backup, or empty {path} to \
              go on without the rest",
             path = self.path.display()
         ))
+    }
+
+    /// Has the note itself go to disk.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        self.file.sync_all()
     }
 
     pub(crate) fn note(&self, groups: u64) {

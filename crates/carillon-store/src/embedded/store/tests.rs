@@ -254,8 +254,10 @@ async fn a_directory_that_lacks_a_part_is_refused_by_its_name_and_left_alone() {
         ("db", "db/version is missing"),
     ];
     let noted = std::fs::read(path.join("SYNCED")).unwrap();
-    // Also where what was noted of it is damaged, too.
-    for (note, (part, expected)) in [&noted[..], b"garbage"].into_iter().flat_map(|note| parts.map(|it| (note, it))) {
+    // Also where what was noted of it is damaged, or nothing is noted.
+    for (note, (part, expected)) in
+        [&noted[..], b"garbage", b""].into_iter().flat_map(|note| parts.map(|it| (note, it)))
+    {
         std::fs::write(path.join("SYNCED"), note).unwrap();
         std::fs::rename(path.join(part), &aside).unwrap();
         let before = below(&path);
@@ -269,6 +271,32 @@ async fn a_directory_that_lacks_a_part_is_refused_by_its_name_and_left_alone() {
     let store = open(&path);
     assert_eq!(offsets(&store).await, [1]);
     store.close().await;
+}
+
+#[tokio::test]
+async fn a_directory_that_lacks_the_note_of_what_is_synced_is_refused_unless_it_is_of_a_server_that_did_not_say_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, format) = (directory.path(), directory.path().join("FORMAT"));
+    let store = open(path);
+    store.create_app(new_app("shop")).await.unwrap();
+    store.close().await;
+    drop(store);
+    std::fs::remove_file(path.join("SYNCED")).unwrap();
+    let before = below(path);
+    let clock = Arc::new(FakeClock::new(NOW_MS));
+    let Err(refusal) = EmbeddedStore::open(path, EmbeddedConfig::default(), clock, Arc::<Heard>::default()) else {
+        panic!("it was opened")
+    };
+    assert!(refusal.to_string().contains("SYNCED is missing: restore"), "{refusal}");
+    assert_eq!(below(path), before);
+
+    let text = std::fs::read_to_string(&format).unwrap();
+    let (older, last) = text.trim_end().rsplit_once('\n').unwrap();
+    assert_eq!(last, "complete");
+    std::fs::write(&format, format!("{older}\n")).unwrap();
+    open(path).close().await;
+    assert_eq!(std::fs::read_to_string(&format).unwrap(), text, "from now on it says so");
+    assert!(path.join("SYNCED").exists());
 }
 
 #[tokio::test]
