@@ -1,5 +1,6 @@
 //! The engine below: its database and keyspaces, opened, closed, and opened again after it failed.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, RwLock, RwLockReadGuard};
 
@@ -9,7 +10,7 @@ use fjall::config::FilterPolicy;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 
 use super::config::EmbeddedConfig;
-use super::home::OpenError;
+use super::home::{OpenError, is_limit};
 use super::pace::{Pace, Pacer};
 
 #[derive(Clone)]
@@ -28,11 +29,8 @@ impl Db {
     }
 
     /// Opens it, and syncs what it found: nothing is served that a power cut could take back.
-    ///
-    /// The engine asserts what it reads from a journal, so a flipped bit can make it panic: that is an error here.
-    pub(crate) fn open(path: &Path, config: &EmbeddedConfig, pace: &Arc<Pace>) -> Result<Self, fjall::Error> {
-        let opened = std::panic::catch_unwind(|| Self::open_engine(path, config, pace));
-        opened.unwrap_or(Err(fjall::Error::Unrecoverable))
+    pub(crate) fn open(path: &Path, config: &EmbeddedConfig, pace: &Arc<Pace>) -> Result<Self, OpenError> {
+        unless_it_panics(path, || Self::open_engine(path, config, pace))
     }
 
     fn open_engine(path: &Path, config: &EmbeddedConfig, pace: &Arc<Pace>) -> Result<Self, fjall::Error> {
@@ -99,13 +97,30 @@ pub(crate) fn unknown(error: fjall::Error) -> StoreError {
     StoreError::Unknown(error.to_string())
 }
 
+/// The engine asserts some of what it reads, so a flipped bit can make it panic: that is an error here, which says what it said. It
+/// need not be damage.
+fn unless_it_panics<T>(path: &Path, open: impl FnOnce() -> Result<T, fjall::Error>) -> Result<T, OpenError> {
+    match catch_unwind(AssertUnwindSafe(open)) {
+        Ok(opened) => opened.map_err(|error| refused(path, &error)),
+        Err(panic) => {
+            let said = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+            Err(OpenError::Engine { path: path.into(), error: format!("it panicked: {}", said.unwrap_or_default()) })
+        }
+    }
+}
+
 /// Why the engine in `path` did not open.
 pub(crate) fn refused(path: &Path, error: &fjall::Error) -> OpenError {
-    let path = path.to_owned();
+    let (text, path) = (error.to_string(), path.to_owned());
     if matches!(error, fjall::Error::JournalRecovery(_) | fjall::Error::Unrecoverable) {
-        return OpenError::Damaged { path, error: format!("{error}. Restore a backup") };
+        return OpenError::Damaged { path, error: format!("{text}. Restore a backup") };
     }
-    OpenError::Engine { path, error: error.to_string() }
+    if let fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) = error
+        && is_limit(error)
+    {
+        return OpenError::Limit { path, error: error.to_string() };
+    }
+    OpenError::Engine { path, error: text }
 }
 
 #[cfg(test)]
@@ -123,6 +138,25 @@ mod tests {
         let io = || std::io::Error::from(std::io::ErrorKind::ReadOnlyFilesystem);
         assert!(matches!(unknown(fjall::Error::Storage(LsmError::Io(io()))), StoreError::Unknown(_)));
         assert!(matches!(unknown(fjall::Error::Io(io())), StoreError::Unknown(_)));
+    }
+
+    #[test]
+    fn what_the_system_does_not_give_is_told_as_no_damage_and_a_panic_as_what_it_said() {
+        let io = |errno: rustix::io::Errno| std::io::Error::from(errno);
+        for errno in [rustix::io::Errno::AGAIN, rustix::io::Errno::NOMEM, rustix::io::Errno::MFILE] {
+            for error in [fjall::Error::Io(io(errno)), fjall::Error::Storage(LsmError::Io(io(errno)))] {
+                let refusal = refused(Path::new("/srv/store/db"), &error).to_string();
+                assert!(refusal.contains("/srv/store/db: ") && refusal.contains("raise the limits"), "{refusal}");
+                assert!(!refusal.contains("restore"), "{refusal}");
+            }
+        }
+        let disk = refused(Path::new("/srv/store/db"), &fjall::Error::Io(io(rustix::io::Errno::IO))).to_string();
+        assert!(disk.contains("restore a backup"), "{disk}");
+        let panics: [fn() -> Result<(), fjall::Error>; 2] = [|| panic!("a length"), || panic!("a {}", "length")];
+        for panics in panics {
+            let refusal = unless_it_panics(Path::new("/srv/store/db"), panics).unwrap_err().to_string();
+            assert!(refusal.contains("/srv/store/db did not open: it panicked: a length. If"), "{refusal}");
+        }
     }
 
     #[test]

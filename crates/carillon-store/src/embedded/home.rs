@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use carillon_core::port::{Random, SeededRandom, StoreError};
+use rustix::io::Errno;
 
 use super::format;
 use super::synced::{self, Synced};
@@ -36,6 +37,8 @@ pub enum OpenError {
     BadFormat(PathBuf),
     #[error("{path}: {error}", path = path.display())]
     Io { path: PathBuf, error: std::io::Error },
+    #[error("{path}: {error}. The system gives no more threads, memory or files: raise the limits; nothing is damaged by that", path = path.display())]
+    Limit { path: PathBuf, error: String },
     #[error("{0} is missing: restore the whole directory from a backup; nothing was changed")]
     Missing(String),
     #[error("the storage engine in {path} did not open: {error}. If the disk is well, a file is damaged: restore a backup", path = path.display())]
@@ -44,7 +47,17 @@ pub enum OpenError {
     Damaged { path: PathBuf, error: String },
 }
 
+/// Whether the system has no more threads, memory or files to give.
+pub(crate) fn is_limit(error: &std::io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::AGAIN | Errno::NOMEM | Errno::MFILE | Errno::NFILE))
+}
+
 impl OpenError {
+    pub(crate) fn of_system(path: &Path, error: std::io::Error) -> Self {
+        let path = path.to_owned();
+        if is_limit(&error) { Self::Limit { path, error: error.to_string() } } else { Self::Io { path, error } }
+    }
+
     /// Why what the engine in `path` holds was not read.
     pub(crate) fn of_state(path: &Path, error: &StoreError) -> Self {
         let (path, text) = (path.to_owned(), error.to_string());

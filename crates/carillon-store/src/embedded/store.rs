@@ -71,7 +71,7 @@ impl EmbeddedStore {
         if let Err(error) = home.complete() {
             tracing::warn!(%error, path = %path.display(), "it was not noted that the data directory is complete");
         }
-        let io = |error| OpenError::Io { path: path.into(), error };
+        let io = |error| OpenError::of_system(path, error);
         let writeback = Writeback::start(home.engine()).map_err(io)?;
         let removed = Removed::default();
         removed.load(&db).map_err(|error| OpenError::of_state(&home.engine(), &error))?;

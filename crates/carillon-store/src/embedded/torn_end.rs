@@ -66,7 +66,7 @@ fn open_engine(
     in_journals: Option<u64>,
 ) -> Result<(Db, State), OpenError> {
     let engine = home.engine();
-    let db = Db::open(&engine, config, pace).map_err(|error| db::refused(&engine, &error))?;
+    let db = Db::open(&engine, config, pace)?;
     let mut state = State::load(&db, config, heads).map_err(|error| OpenError::of_state(&engine, &error))?;
     if let Some(error) = home.synced.lost(state.groups) {
         return Err(OpenError::Damaged { path: engine, error });
