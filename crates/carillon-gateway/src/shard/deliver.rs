@@ -207,3 +207,7 @@ impl Pushes<'_> {
         })
     }
 }
+
+#[cfg(test)]
+#[path = "deliver_tests.rs"]
+mod tests;

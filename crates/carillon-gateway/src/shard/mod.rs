@@ -271,7 +271,10 @@ impl Shard {
     fn send_each(&self, ids: &[ConnId]) {
         let State { connections, writer, .. } = &mut *self.state.borrow_mut();
         let is_there = |id: &&ConnId| connections.get(id.place).is_some_and(|it| it.serial() == id.serial);
-        let places: Vec<usize> = ids.iter().filter(is_there).map(|id| id.place).collect();
+        let mut places: Vec<usize> = ids.iter().filter(is_there).map(|id| id.place).collect();
+        // Whoever took all that waited in the midst of a pass is named again, and what waits is to be written once.
+        places.sort_unstable();
+        places.dedup();
         let writes: Vec<_> = places.iter().map(|&place| connections[place].to_send()).collect();
         let taken = write_each(writer, &writes);
         places.iter().zip(taken).for_each(|(&place, taken)| connections[place].send_rest(taken));
