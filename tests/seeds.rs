@@ -12,13 +12,14 @@ use carillon_store::fuzzing as store;
 
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 13] = [
+const TARGETS: [Target; 14] = [
     ("antispam_customs", netease::antispam_custom),
     ("calls", netease::call),
     ("elements", gateway::element),
     ("fields", netease::fields),
     ("forms", netease::form),
     ("frames", gateway::frames),
+    ("journals", store::journal),
     ("json_commands", gateway::json_commands),
     ("message_bodies", tencent::message_body),
     ("message_lists", netease::message_list),

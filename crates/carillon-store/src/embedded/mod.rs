@@ -20,7 +20,7 @@ mod group;
 mod heads;
 mod home;
 mod inbox;
-mod journal;
+pub(crate) mod journal;
 mod leftover;
 mod messages;
 mod metrics;

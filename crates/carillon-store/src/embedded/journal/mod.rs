@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use super::home::OpenError;
 use parse::{Behind, Place};
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod parse;
 #[cfg(test)]
 mod tests;
