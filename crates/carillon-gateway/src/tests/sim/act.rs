@@ -220,7 +220,7 @@ impl Sim {
         self.settle();
         self.log.extend(self.world.overheard.take());
         // To ask the shards who is there has them begin. Where they pause, what is of high priority may overtake the rest.
-        let is_parted = self.model.has_pauses && calls.iter().any(is_kick);
+        let is_parted = calls.iter().any(is_kick) && self.model.may_pause(calls.len());
         let tell = if is_parted { Self::tell_at_once } else { Self::tell_waiting };
         let mut sayings = Vec::new();
         for ((call, past), answer) in calls.into_iter().zip(pasts).zip(answers) {

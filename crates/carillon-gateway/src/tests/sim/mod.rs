@@ -127,7 +127,7 @@ impl Sim {
         let clients = devices.iter().map(|_| None).collect();
         let devices_len = devices.len();
         let mut model = Model::new(rooms, rooms_made, devices);
-        model.has_pauses = pause(&world, &mut rng);
+        (model.stride, model.items) = pause(&world, &mut rng);
         if has_stalled {
             (model.has_stalled, model.urgent_bytes_max) = (true, config.send_queue_bytes_max / 2);
             model.may_speak = config.send_queue_bytes_max >= QUEUE_BYTES_MIN;
@@ -284,13 +284,13 @@ impl Sim {
 }
 
 /// Has shards pause every few members, so that few are like the many of a large room, or not; and has them hold what is more
-/// than a few messages. Whether they pause.
-fn pause(world: &World, rng: &mut StdRng) -> bool {
+/// than a few messages. How many that are.
+fn pause(world: &World, rng: &mut StdRng) -> (usize, usize) {
     let members = [1, 2, 3, 64][rng.random_range(0..4)];
-    let items = [1, 2, 5, 64][rng.random_range(0..4)];
+    let items: u32 = [1, 2, 5, 64][rng.random_range(0..4)];
     world.gateway.server.stride.set(members).expect("it is set once");
     world.gateway.server.items.set(items).expect("it is set once");
-    members < 2 * ACCOUNTS
+    (members, items as usize)
 }
 
 fn config(rng: &mut StdRng, has_stalled: bool) -> GatewayConfig {

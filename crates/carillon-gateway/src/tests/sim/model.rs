@@ -28,8 +28,9 @@ pub(super) struct Model {
     /// Whether there are clients that stop reading; and which one does.
     pub(super) has_stalled: bool,
     pub(super) stalled: Option<usize>,
-    /// Whether shards pause in a room's midst, so that they take in more before all members have what they took in.
-    pub(super) has_pauses: bool,
+    /// How many members a shard hands something before it looks for more, and how much is on its way in a room at a time.
+    pub(super) stride: usize,
+    pub(super) items: usize,
     /// Whether everyone's queue takes what is said to everyone.
     pub(super) may_speak: bool,
     /// Whether everybody may send, as who asked before something happened may.
@@ -100,7 +101,8 @@ impl Model {
             sayings: Vec::new(),
             has_stalled: false,
             stalled: None,
-            has_pauses: false,
+            stride: usize::MAX,
+            items: usize::MAX,
             may_speak: true,
             is_lenient: false,
             urgent_bytes_max: usize::MAX,
@@ -346,6 +348,13 @@ impl Model {
                 && it.high.takes_all(self.now_us, high_per_s, messages)
         };
         self.clients.iter().filter_map(|it| it.seats[room].as_ref()).all(windows)
+    }
+
+    /// Whether shards may pause in the midst of what comes of so many calls, and take in more before all members have what they
+    /// took in. Each member gets in one write all that is on its way to it, and then comes the rest.
+    pub(super) fn may_pause(&self, calls: usize) -> bool {
+        let members = self.clients.iter().flat_map(|it| it.seats.iter().flatten()).count();
+        calls.div_ceil(self.items) * members > self.stride
     }
 
     /// What its sender is answered who is not in the room: the id of what it sent before, or an error's code.

@@ -197,7 +197,7 @@ fn calls(rng: &mut StdRng, model: &Model, serial: &mut u32) -> Vec<Call> {
         });
     }
     // Whether it is there depends on when a client that does not read is gone, which a pause may put off.
-    if model.has_pauses && model.stalled.is_some() {
+    if model.stalled.is_some() && model.may_pause(calls.len()) {
         calls.retain(|call| !is_kick(call));
     }
     // Until the shards have taken in that somebody has to go, there is somebody in the room.
