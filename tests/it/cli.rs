@@ -197,6 +197,23 @@ async fn a_listener_that_gets_no_connection_says_where_to_and_why() {
     server.kill().await;
 }
 
+/// What runs short first differs: the engine's files, or those that shards take.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_gets_too_few_files_does_not_start_and_says_what_to_change() {
+    for files in (16..=36).step_by(4) {
+        let directory = TempDir::new().unwrap();
+        let mut limited = Command::new("sh");
+        let serve = format!("ulimit -n {files}; exec \"$0\" --data \"$1\" serve --listen 127.0.0.1:0");
+        limited.args(["-c", &serve, BINARY]).arg(directory.path().join("data"));
+        limited.env("CARILLON__GATEWAY__SHARDS", "8").kill_on_drop(true);
+        let ran = ended(limited).await;
+        assert_eq!(ran.code, Some(1), "{files}: {}", ran.err);
+        let last = ran.err.lines().last().unwrap();
+        assert!(last.contains("Too many open files") && last.contains("raise the limits"), "{files}: {}", ran.err);
+        assert!(!ran.err.contains("panicked"), "{files}: {}", ran.err);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_data_directory_in_use_is_refused_with_what_to_do() {
     let directory = TempDir::new().unwrap();

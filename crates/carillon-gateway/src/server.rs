@@ -1,5 +1,6 @@
 //! What all parts of one gateway share, and the gateway itself: shakes hands, lets in, drains.
 
+use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -7,6 +8,7 @@ use std::thread::JoinHandle;
 use bytes::Bytes;
 use carillon_core::pipeline::Pipeline;
 use carillon_core::seldom::Seldom;
+use carillon_uring::Writer;
 use http::HeaderMap;
 use tokio::net::TcpStream;
 use tokio::sync::{oneshot, watch};
@@ -96,12 +98,15 @@ struct Thread {
 impl Gateway {
     /// Spawns the shards.
     ///
-    /// # Panics
-    /// When the machine gives no threads.
-    pub fn start(hub: Arc<Hub>, deps: GatewayDeps) -> Self {
+    /// # Errors
+    /// When the machine gives no thread or no file for one; none runs then.
+    pub async fn start(hub: Arc<Hub>, deps: GatewayDeps) -> io::Result<Self> {
         let gateway = Self::assemble(hub, deps);
-        gateway.run();
-        gateway
+        if let Err(error) = gateway.run().await {
+            gateway.drain().await;
+            return Err(error);
+        }
+        Ok(gateway)
     }
 
     /// A gateway whose shards nobody runs yet.
@@ -131,10 +136,18 @@ impl Gateway {
         Self { server: Arc::new(server), threads: Arc::default() }
     }
 
-    /// Gives each shard its thread.
-    pub(crate) fn run(&self) {
-        let threads = (0..self.server.hub.mailboxes.len()).map(|place| spawn(&self.server, place));
-        self.threads.lock().expect("no holder of this lock panics").extend(threads);
+    /// Gives each shard its thread, and waits until it has what it takes of the machine. When that fails, some may run.
+    pub(crate) async fn run(&self) -> io::Result<()> {
+        let mut begun = Vec::new();
+        for (place, writer) in writers(self.server.config.io_uring, self.server.hub.mailboxes.len()).enumerate() {
+            let (thread, has_begun) = spawn(&self.server, place, writer)?;
+            self.threads.lock().expect("no holder of this lock panics").push(thread);
+            begun.push(has_begun);
+        }
+        for has_begun in begun {
+            has_begun.await.map_err(|_| io::Error::other("a shard panicked"))??;
+        }
+        Ok(())
     }
 
     /// Judges a request to open a connection. Whoever is accepted is to be answered with status 101 and the headers, and
@@ -247,15 +260,42 @@ impl Gateway {
     }
 }
 
-fn spawn(server: &Arc<Server>, place: usize) -> Thread {
+/// A shard's thread, and word of whether it has begun.
+fn spawn(
+    server: &Arc<Server>,
+    place: usize,
+    writer: Writer,
+) -> io::Result<(Thread, oneshot::Receiver<io::Result<()>>)> {
     let (tell, ended) = oneshot::channel();
+    let (begin, has_begun) = oneshot::channel();
     let server = server.clone();
     let run = move || {
-        shard::run(server, place);
+        match shard::prepare(writer) {
+            Ok(prepared) => {
+                // Nobody may wait for it any more.
+                let _ = begin.send(Ok(()));
+                shard::run(server, place, prepared);
+            }
+            Err(error) => drop(begin.send(Err(error))),
+        }
         drop(tell);
     };
-    let builder = std::thread::Builder::new().name(format!("shard-{place}"));
-    Thread { handle: builder.spawn(run).expect("the machine gives a thread at start"), ended }
+    let handle = std::thread::Builder::new().name(format!("shard-{place}")).spawn(run)?;
+    Ok((Thread { handle, ended }, has_begun))
+}
+
+/// By which shards write: with io_uring where it is wanted and there.
+fn writers(mut io_uring: bool, shards: usize) -> impl Iterator<Item = Writer> {
+    (0..shards).map(move |_| match io_uring.then(Writer::batching) {
+        Some(Ok(writer)) => writer,
+        Some(Err(error)) => {
+            tracing::info!(%error, "no io_uring here, so each write to a client is a system call of its own");
+            // Said once.
+            io_uring = false;
+            Writer::plain()
+        }
+        None => Writer::plain(),
+    })
 }
 
 fn reason(full: Full) -> &'static str {
@@ -276,7 +316,7 @@ mod tests {
     #[tokio::test]
     async fn a_gateway_one_of_whose_threads_ended_is_not_whole() {
         let gateway = World::idle(GatewayConfig::default(), AppSettings::default(), 1).await.gateway;
-        gateway.run();
+        gateway.run().await.unwrap();
         assert!(gateway.is_whole());
         let (tell, ended) = oneshot::channel();
         drop(tell);

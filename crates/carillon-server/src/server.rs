@@ -53,6 +53,8 @@ pub enum StartError {
     Seed(#[from] SeedError),
     #[error("the store did not open: {0}")]
     Store(#[from] StoreStartError),
+    #[error("the gateway did not start: {0}. The system gives no more threads, memory or files: raise the limits")]
+    Gateway(#[source] io::Error),
 }
 
 /// A running server. Dropped without [`Server::stop`], it ends as if it had been killed.

@@ -25,6 +25,7 @@ use crate::http::metrics::HttpMetrics;
 use crate::netease::{self, Netease};
 use crate::ports::Ports;
 use crate::process_metrics::ProcessMetrics;
+use crate::server::StartError;
 use crate::tencent::{self, Tencent};
 
 /// Everything that calls go through.
@@ -96,7 +97,7 @@ pub enum StoreStartError {
     Read(#[from] StoreError),
 }
 
-pub(crate) async fn wire(config: &Config, ports: &Ports) -> Result<Wired, StoreStartError> {
+pub(crate) async fn wire(config: &Config, ports: &Ports) -> Result<Wired, StartError> {
     let mut registry = Registry::default();
     let http_metrics = Arc::new(HttpMetrics::default());
     http_metrics.register(&mut registry);
@@ -109,23 +110,28 @@ pub(crate) async fn wire(config: &Config, ports: &Ports) -> Result<Wired, StoreS
     let broadcasts_kept_max = config.store.broadcasts_kept_max;
     let gateway_config = GatewayConfig { broadcasts_kept_max, ..(&config.gateway).into() };
     let hub = Hub::new(&gateway_config, gateway_metrics.clone());
-    let store = open_store(config, ports, hub.clone(), &mut registry)?;
-    let pipeline = pipeline(store, hub.clone(), ports).await?;
+    let store = open_store(config, ports, hub.clone(), &mut registry).map_err(StoreStartError::from)?;
+    let pipeline = pipeline(store, hub.clone(), ports).await.map_err(StoreStartError::from)?;
     for app in pipeline.apps.all() {
-        hub.restore(&pipeline.store.broadcasts(app.id, ports.clock.now_ms()).await?);
+        let broadcasts = pipeline.store.broadcasts(app.id, ports.clock.now_ms()).await;
+        hub.restore(&broadcasts.map_err(StoreStartError::from)?);
     }
     let tencent = config.tencent.behind(&config.http.trusted_proxies);
     let tencent = Tencent::new(pipeline.clone(), tencent, call_metrics.of(tencent::DIALECT));
-    let gateway = Gateway::start(
-        hub,
-        GatewayDeps {
-            pipeline: pipeline.clone(),
-            config: gateway_config,
-            metrics: gateway_metrics,
-            version: crate::VERSION.to_owned(),
-            verifiers: vec![Arc::new(tencent.login())],
-        },
-    );
+    let deps = GatewayDeps {
+        pipeline: pipeline.clone(),
+        config: gateway_config,
+        metrics: gateway_metrics,
+        version: crate::VERSION.to_owned(),
+        verifiers: vec![Arc::new(tencent.login())],
+    };
+    let gateway = match Gateway::start(hub, deps).await {
+        Ok(gateway) => gateway,
+        Err(error) => {
+            pipeline.store.close().await;
+            return Err(StartError::Gateway(error));
+        }
+    };
     let netease = config.netease.at(config.gateway.address(config.listen));
     let netease = Netease::new(pipeline.clone(), netease, call_metrics.of(netease::DIALECT));
     Ok(Wired {

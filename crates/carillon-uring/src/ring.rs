@@ -21,6 +21,8 @@ impl Ring {
         if !probe.is_supported(opcode::Send::CODE) {
             return Err(io::ErrorKind::Unsupported.into());
         }
+        // Who may have a ring may still be kept from using it.
+        ring.submit()?;
         Ok(Self(ring))
     }
 

@@ -63,7 +63,8 @@ impl World {
         let room = pipeline.create_room(&app, room, None).await.unwrap();
         let deps =
             GatewayDeps { pipeline: pipeline.clone(), config, metrics, version: "bench".into(), verifiers: Vec::new() };
-        Self { gateway: Gateway::start(hub, deps), room, pipeline, app, sent: Cell::new(0) }
+        let gateway = Gateway::start(hub, deps).await.unwrap();
+        Self { gateway, room, pipeline, app, sent: Cell::new(0) }
     }
 
     /// Sends to all members, or to those with a tag.

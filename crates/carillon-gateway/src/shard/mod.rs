@@ -27,6 +27,7 @@ mod waiting;
 
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
+use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -35,6 +36,7 @@ use carillon_uring::Writer;
 use mio::Registry;
 use prometheus_client::metrics::counter::Counter;
 use slab::Slab;
+use tokio::runtime::Runtime;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio::task::LocalSet;
 
@@ -120,27 +122,51 @@ struct State {
 
 const SCRATCH_BYTES: usize = 64 * 1024;
 
+/// What a shard takes of the machine, on whose runtime it is to live.
+pub(crate) struct Means {
+    watch: Watch,
+    registry: Registry,
+    writer: Writer,
+}
+
+impl Means {
+    /// On the current runtime.
+    pub(crate) fn new(writer: Writer) -> io::Result<Self> {
+        let (watch, registry) = Watch::new()?;
+        Ok(Self { watch, registry, writer })
+    }
+}
+
+/// A shard's runtime, and what it takes of the machine.
+pub(crate) fn prepare(writer: Writer) -> io::Result<(Runtime, Means)> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let means = {
+        let _on_it = runtime.enter();
+        Means::new(writer)?
+    };
+    Ok((runtime, means))
+}
+
 /// Runs a shard until it is drained.
-pub(crate) fn run(server: Arc<Server>, place: usize) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.expect("the machine gives a poll handle at start");
-    LocalSet::new().block_on(&runtime, live(server, place));
+pub(crate) fn run(server: Arc<Server>, place: usize, (runtime, means): (Runtime, Means)) {
+    LocalSet::new().block_on(&runtime, live(server, place, means));
 }
 
 /// A shard among the tasks of one thread, until it is drained.
-pub(crate) async fn live(server: Arc<Server>, place: usize) {
-    let (watch, registry) = Watch::new().expect("the machine gives a poll handle at start");
-    Rc::new(Shard::new(server, place, registry)).live(watch).await;
+pub(crate) async fn live(server: Arc<Server>, place: usize, means: Means) {
+    let (shard, watch) = Shard::new(server, place, means);
+    Rc::new(shard).live(watch).await;
 }
 
 impl Shard {
-    fn new(server: Arc<Server>, place: usize, registry: Registry) -> Self {
+    fn new(server: Arc<Server>, place: usize, means: Means) -> (Self, Watch) {
+        let Means { watch, registry, writer } = means;
         let mailbox = server.hub.mailboxes[place].clone();
         let state = State {
             connections: Slab::new(),
             accounts: Accounts::default(),
             scratch: vec![0; SCRATCH_BYTES],
-            writer: writer(server.config.io_uring),
+            writer,
             draining: false,
             newcomers: VecDeque::new(),
             behind: VecDeque::new(),
@@ -156,7 +182,7 @@ impl Shard {
         let (state, notes) = (RefCell::new(state), RefCell::default());
         let woken = Arc::default();
         let bytes_out = server.metrics.bytes_out(place);
-        Self {
+        let shard = Self {
             server,
             mailbox,
             place,
@@ -168,7 +194,8 @@ impl Shard {
             ended: Notify::new(),
             finished: Notify::new(),
             notes,
-        }
+        };
+        (shard, watch)
     }
 
     async fn live(self: Rc<Self>, watch: Watch) {
@@ -335,19 +362,6 @@ impl Shard {
         tokio::select! {
             () = all_gone => {}
             () = clock.sleep_until_us(until_us) => {}
-        }
-    }
-}
-
-/// By which a shard writes: with io_uring where it is wanted and there.
-fn writer(io_uring: bool) -> Writer {
-    let batching = io_uring.then(Writer::batching);
-    match batching {
-        None => Writer::plain(),
-        Some(Ok(writer)) => writer,
-        Some(Err(error)) => {
-            tracing::info!(%error, "no io_uring here, so each write to a client is a system call of its own: {error}");
-            Writer::plain()
         }
     }
 }

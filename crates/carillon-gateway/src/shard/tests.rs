@@ -36,8 +36,8 @@ async fn with_ann() -> (World, Rc<Shard>, TcpStream) {
 pub(super) fn idle_shard(world: &World, account: &Account) -> Rc<Shard> {
     let server = world.gateway.server.clone();
     let place = server.hub.place(account.no);
-    let (watch, registry) = Watch::new().unwrap();
-    let shard = Rc::new(Shard::new(server, place, registry));
+    let (shard, watch) = Shard::new(server, place, Means::new(Writer::plain()).unwrap());
+    let shard = Rc::new(shard);
     tokio::task::spawn_local(Rc::clone(&shard).attend(watch));
     shard
 }

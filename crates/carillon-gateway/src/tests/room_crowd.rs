@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::room::text;
 use super::sim::executor::Executor;
 use super::world::{Client, World};
-use crate::{GatewayConfig, shard};
+use crate::GatewayConfig;
 
 const MEMBERS: usize = 10_000;
 
@@ -51,7 +51,7 @@ impl Crowd {
             }
             made.room("u0").await.key
         });
-        (0..2).for_each(|place| executor.spawn(shard::live(world.gateway.server.clone(), place)));
+        (0..2).for_each(|place| executor.spawn(world.shard(place)));
         let mut clients = Vec::with_capacity(MEMBERS);
         for name in names() {
             let address: IpAddr = [192, 0, 2, 1].into();

@@ -63,7 +63,7 @@ async fn a_dry_run_tells_who_would_get_a_message_and_who_not_and_why() {
 #[tokio::test]
 async fn a_dry_run_charges_nobody_and_sees_what_was_charged() {
     let world = World::idle(GatewayConfig::default(), AppSettings::default(), 7).await;
-    world.gateway.run();
+    world.gateway.run().await.unwrap();
     world.accounts(&["ann", "bob"]).await;
     let room = world.room("ann").await.key.no;
     let mut bob = world.member("bob", room, Value::Null).await;

@@ -14,11 +14,12 @@ use carillon_core::pipeline::{Pipeline, Sent};
 use carillon_core::port::{Clock, FakeClock, Fanout, SeededRandom, Sessions};
 use carillon_core::turns::Turns;
 use carillon_store::MemoryStore;
+use carillon_uring::Writer;
 use serde_json::{Value, json};
 
 use super::held::HeldStore;
 use super::overheard::Overheard;
-use crate::shard::UNSURE_US;
+use crate::shard::{self, Means, UNSURE_US};
 use crate::{Gateway, GatewayConfig, GatewayDeps, GatewayMetrics, Hub, MemorySocket};
 
 pub(crate) const START_MS: u64 = 1_700_000_000_000;
@@ -44,8 +45,14 @@ impl World {
     pub(crate) async fn with(config: GatewayConfig) -> Self {
         let limits = Limits { unlimited: true, ..Limits::default() };
         let world = Self::idle(config, AppSettings { limits, ..AppSettings::default() }, 7).await;
-        world.gateway.run();
+        world.gateway.run().await.unwrap();
         world
+    }
+
+    /// A shard of a server whose shards nobody runs, among the tasks of whoever polls it.
+    pub(crate) fn shard(&self, place: usize) -> impl Future<Output = ()> + use<> {
+        let server = self.gateway.server.clone();
+        async move { shard::live(server, place, Means::new(Writer::plain()).unwrap()).await }
     }
 
     /// A server whose shards nobody runs.

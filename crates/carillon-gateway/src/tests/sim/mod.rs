@@ -40,7 +40,7 @@ use self::saying::{ACCOUNTS, NAMES};
 use self::stalled::Stalled;
 use self::step::{ROOMS, Step};
 use super::world::{Client, World};
-use crate::{GatewayConfig, shard};
+use crate::GatewayConfig;
 
 const STEPS: usize = 80;
 
@@ -111,7 +111,7 @@ impl Sim {
         let world = Rc::new(executor.run(World::idle(config.clone(), settings, seed)));
         world.overheard.listen();
         for place in 0..world.gateway.server.hub.mailboxes.len() {
-            executor.spawn(shard::live(world.gateway.server.clone(), place));
+            executor.spawn(world.shard(place));
         }
         let create = Rc::clone(&world);
         let rooms_made = executor.run(async move {
