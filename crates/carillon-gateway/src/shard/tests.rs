@@ -545,9 +545,9 @@ async fn after_a_long_turn_that_messages_shared_a_room_rests_and_what_comes_mean
             assert_eq!(count(), 2);
             say("three").await;
             shard.go_round();
-            let rested_us = world.clock.monotonic_us() + 2_000;
+            let rested_us = world.clock.monotonic_us() + 4_000;
             assert_eq!((count(), shard.next_round_us()), (0, Some(rested_us)));
-            world.clock.advance_ms(2);
+            world.clock.advance_ms(4);
             (0..2).for_each(|_| shard.go_round());
             assert_eq!((count(), shard.next_round_us()), (MEMBERS, None));
         })
