@@ -6,7 +6,7 @@
 
 /// Turns that were shorter are not worth a rest, which the timer's grain would make longer than they are.
 const TURN_US_MIN: u64 = 1_000;
-/// How much longer than the turn before it a rest is. Of as long a rest, sixteen senders to 1,000 members cost a quarter more.
+/// How much longer than the turn before it a rest is. With one as long, sixteen senders to 1,000 members cost 8 to 25 % more.
 const REST_PER_TURN: u64 = 2;
 /// The longest rest: what a message may be late for it. In a longer turn enough comes anyhow.
 const REST_US_MAX: u64 = 4_000;
