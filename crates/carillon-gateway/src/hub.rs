@@ -23,6 +23,9 @@ use crate::metrics::GatewayMetrics;
 use crate::record::{Published, RoomTally, Spoken, Tallies, Tally};
 use crate::rooms::{Here, Moved, Rooms};
 
+/// How much longer than a room rests messages are taken to share writes: most turns of rooms are shorter.
+const SHARING_US: u64 = 50_000;
+
 pub struct Hub {
     pub(crate) mailboxes: Vec<Arc<Mailbox>>,
     pub(crate) tallies: Tallies,
@@ -30,6 +33,8 @@ pub struct Hub {
     pub(crate) rooms: Rooms,
     /// How many came without an account.
     visitors: AtomicU64,
+    /// Until when messages to rooms are taken to share writes.
+    sharing_until_us: AtomicU64,
     metrics: Arc<GatewayMetrics>,
 }
 
@@ -46,6 +51,7 @@ impl Hub {
             rooms: Rooms::default(),
             tallies,
             visitors: AtomicU64::new(0),
+            sharing_until_us: AtomicU64::new(0),
             metrics,
         })
     }
@@ -67,6 +73,11 @@ impl Hub {
     /// A number for somebody without an account, from 1 on.
     pub(crate) fn next_visitor(&self) -> u64 {
         self.visitors.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// A room rests until then, as messages have shared writes to its members.
+    pub(crate) fn shared(&self, rests_until_us: u64) {
+        self.sharing_until_us.fetch_max(rests_until_us + SHARING_US, Ordering::Relaxed);
     }
 
     /// The shard that an account belongs to.
@@ -197,6 +208,10 @@ impl Fanout for Hub {
 
     fn over_high_rate(&self, is_refused: bool) {
         self.metrics.over_high_rate(if is_refused { "refused" } else { "demoted" }).inc();
+    }
+
+    fn is_sharing(&self, now_us: u64) -> bool {
+        now_us < self.sharing_until_us.load(Ordering::Relaxed)
     }
 }
 

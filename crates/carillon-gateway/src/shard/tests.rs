@@ -3,7 +3,7 @@
 use carillon_core::command::RoomChange;
 use carillon_core::decide::MemberAction;
 use carillon_core::model::{Account, App, AppSettings, DropReason, Limits, RoomKey};
-use carillon_core::port::{Clock as _, LiveRooms as _, Whom};
+use carillon_core::port::{Clock as _, Fanout as _, LiveRooms as _, Whom};
 use carillon_core::{DeviceId, RoomNo};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -539,6 +539,7 @@ async fn after_a_long_turn_that_messages_shared_a_room_rests_and_what_comes_mean
                 say(what).await;
             }
             shard.go_round();
+            assert!(!shard.server.hub.is_sharing(world.clock.monotonic_us()));
             assert_eq!((count(), shard.next_round_us()), (2 * (MEMBERS - 1), Some(0)), "one is left");
             world.clock.advance_ms(2);
             shard.go_round();
@@ -547,6 +548,8 @@ async fn after_a_long_turn_that_messages_shared_a_room_rests_and_what_comes_mean
             shard.go_round();
             let rested_us = world.clock.monotonic_us() + 4_000;
             assert_eq!((count(), shard.next_round_us()), (0, Some(rested_us)));
+            let shares = |after_us| shard.server.hub.is_sharing(rested_us + after_us);
+            assert!(shares(49_999) && !shares(50_000), "commits may wait for each other as long");
             world.clock.advance_ms(4);
             (0..2).for_each(|_| shard.go_round());
             assert_eq!((count(), shard.next_round_us()), (MEMBERS, None));

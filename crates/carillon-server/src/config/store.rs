@@ -17,6 +17,10 @@ pub struct StoreSection {
     pub group_writes_max: usize,
     /// Bytes after which a group takes no further writes.
     pub group_bytes_max: usize,
+    /// While so many messages come to rooms that they share writes to the members, groups begin at least so long after one
+    /// another, in microseconds, so that they share syncs, too. Who writes alone never waits for this, and where a sync takes
+    /// longer nobody does. 0: each group begins when the one before it is synced. At most 100000.
+    pub group_every_us: u64,
     /// Threads that read.
     pub reader_threads: usize,
     /// Reads that wait for a thread; callers wait when it is full.
@@ -71,6 +75,7 @@ impl Default for StoreSection {
             write_queue_max: it.write_queue_max,
             group_writes_max: it.group_writes_max,
             group_bytes_max: it.group_bytes_max,
+            group_every_us: it.group_every_us,
             reader_threads: it.reader_threads,
             read_queue_max: it.read_queue_max,
             cache_bytes: it.cache_bytes,
@@ -98,6 +103,7 @@ impl From<&StoreSection> for EmbeddedConfig {
             write_queue_max: it.write_queue_max,
             group_writes_max: it.group_writes_max,
             group_bytes_max: it.group_bytes_max,
+            group_every_us: it.group_every_us,
             reader_threads: it.reader_threads,
             read_queue_max: it.read_queue_max,
             reserve_bytes: it.reserve_bytes,

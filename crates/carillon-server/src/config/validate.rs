@@ -15,6 +15,8 @@ const YEAR_S: u64 = 366 * 86_400;
 /// More threads are mistakes: no machine has as many cores, and where the system gives no more the process would die half
 /// started.
 const THREADS_MAX: u64 = 1_024;
+/// Callers wait for as long.
+const GROUP_EVERY_US_MAX: u64 = 100_000;
 
 /// A JWT's key must be at least as long as its hash (RFC 7518, section 3.2).
 pub(crate) const TOKEN_SECRET_BYTES_MIN: usize = 32;
@@ -120,6 +122,7 @@ impl Config {
             ("gateway.shards", gateway.shards as u64, THREADS_MAX),
             ("store.reader_threads", self.store.reader_threads as u64, THREADS_MAX),
             ("store.engine_threads", self.store.engine_threads as u64, THREADS_MAX),
+            ("store.group_every_us", self.store.group_every_us, GROUP_EVERY_US_MAX),
             ("http.head_timeout_s", http.head_timeout_s, YEAR_S),
             ("http.write_timeout_s", http.write_timeout_s, YEAR_S),
             ("http.body_timeout_s", http.body_timeout_s, YEAR_S),

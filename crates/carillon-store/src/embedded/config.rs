@@ -10,6 +10,9 @@ pub struct EmbeddedConfig {
     pub group_writes_max: usize,
     /// Bytes after which a group takes no further writes.
     pub group_bytes_max: usize,
+    /// Between the beginnings of two groups while messages to rooms share writes, in microseconds; 0 lets each begin when the
+    /// one before it is synced.
+    pub group_every_us: u64,
     /// Threads that read.
     pub reader_threads: usize,
     /// Reads that wait for a thread; callers wait when it is full.
@@ -54,6 +57,7 @@ impl Default for EmbeddedConfig {
             write_queue_max: 1_024,
             group_writes_max: 256,
             group_bytes_max: 8 << 20,
+            group_every_us: 2_500,
             reader_threads: 2,
             read_queue_max: 4_096,
             reserve_bytes: 256 * MIB,

@@ -16,6 +16,7 @@ mod failing;
 mod format;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
+mod gather;
 mod group;
 mod heads;
 mod home;

@@ -9,6 +9,7 @@ use super::config::EmbeddedConfig;
 use super::db::Slot;
 use super::facts::Facts;
 use super::failing::Failing;
+use super::gather::Gathering;
 use super::heads::Heads;
 use super::home::Home;
 use super::messages::Messages;
@@ -28,6 +29,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) space: Space,
     pub(crate) failing: Failing,
+    pub(crate) gathering: Arc<Gathering>,
     pub(crate) pace: Arc<Pace>,
     pub(crate) writeback: Writeback,
     pub(crate) facts: Facts,

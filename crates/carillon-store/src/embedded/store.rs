@@ -78,6 +78,7 @@ impl EmbeddedStore {
         let shared = Arc::new(Shared {
             slot: Slot::new(db),
             failing: Failing::new(Arc::clone(&clock)),
+            gathering: Arc::default(),
             space: Space::new(home.path.clone(), config.reserve_bytes, Arc::clone(&clock)),
             pace,
             writeback,

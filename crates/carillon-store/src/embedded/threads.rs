@@ -8,6 +8,7 @@ use carillon_core::port::StoreError;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::db::Db;
+use super::gather::Gathering;
 use super::shared::Shared;
 use super::writer::{Job, Turn};
 
@@ -21,6 +22,7 @@ struct Queues {
 pub(crate) struct Threads {
     /// Empty once the store is closed.
     queues: Mutex<Option<Queues>>,
+    gathering: Arc<Gathering>,
     handles: Mutex<Vec<JoinHandle<()>>>,
     /// Closed when the last thread has ended.
     done: watch::Receiver<()>,
@@ -52,7 +54,7 @@ impl Threads {
         };
         handles.push(std::thread::Builder::new().name("store-write".into()).spawn(write)?);
         let queues = Mutex::new(Some(Queues { writes, reads }));
-        Ok(Self { queues, handles: Mutex::new(handles), done })
+        Ok(Self { queues, gathering: Arc::clone(&shared.gathering), handles: Mutex::new(handles), done })
     }
 
     /// Has the writer do `apply` in a group, and returns when the group is synced.
@@ -84,6 +86,7 @@ impl Threads {
         let is_alone = matches!(kind, Kind::Alone | Kind::FreesSpace);
         let may_use_reserve = matches!(kind, Kind::FreesSpace | Kind::ForReader);
         let sent = queue.send(Job { run: Box::new(run), is_alone, may_use_reserve }).await;
+        self.gathering.queued(queue.max_capacity() - queue.capacity());
         drop(queue);
         sent.map_err(|_| StoreError::Closed)?;
         answered.await.unwrap_or_else(|_| Err(StoreError::Unknown("the write panicked".into()).into()))

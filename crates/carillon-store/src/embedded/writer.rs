@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 
 use super::complete;
 use super::db::Db;
+use super::gather::Gather;
 use super::group::{Group, News, Told};
 use super::leftover::Leftovers;
 use super::metrics::Reason;
@@ -53,6 +54,7 @@ pub(crate) struct Writer {
     jobs: mpsc::Receiver<Job>,
     /// Taken from the queue, but for the next group.
     held: Option<Job>,
+    gather: Gather,
 }
 
 impl Writer {
@@ -64,7 +66,18 @@ impl Writer {
         jobs: mpsc::Receiver<Job>,
     ) -> Self {
         let (told, gaps) = (state.next_id, state.gaps.clone());
-        Self { shared, fanout, state: Some(state), told, gaps, unsure: None, leftovers, jobs, held: None }
+        Self {
+            shared,
+            fanout,
+            state: Some(state),
+            told,
+            gaps,
+            unsure: None,
+            leftovers,
+            jobs,
+            held: None,
+            gather: Gather::default(),
+        }
     }
 
     /// Runs until the queue is closed and empty.
@@ -80,6 +93,13 @@ impl Writer {
 
     fn next(&mut self) -> Option<Job> {
         let job = self.held.take().or_else(|| self.jobs.blocking_recv());
+        if job.as_ref().is_some_and(|it| !it.is_alone) {
+            let Shared { gathering, clock, config, .. } = &*self.shared;
+            let now_us = clock.monotonic_us();
+            if self.fanout.is_sharing(now_us) {
+                self.gather.wait(gathering, now_us, config.group_every_us, || self.jobs.len());
+            }
+        }
         self.shared.metrics.write_queue.set(i64::try_from(self.jobs.len()).unwrap_or(i64::MAX));
         job
     }
@@ -124,6 +144,7 @@ impl Writer {
     fn apply(&mut self, db: &Db, first: Job, room: Result<(), StoreError>) -> (Vec<After>, Result<Told, StoreError>) {
         let config = &self.shared.config;
         let state = self.state.as_mut().expect("a writer that is ready has its state");
+        let began_us = self.shared.clock.monotonic_us();
         let mut group = Group::new(db, state, self.shared.clock.now_ms());
         let mut afters = Vec::new();
         let (mut writes, is_alone) = (1, first.is_alone);
@@ -159,6 +180,7 @@ impl Writer {
         }
         self.shared.failing.over();
         self.shared.home.synced.note(state.groups);
+        self.gather.synced(began_us, writes);
         let took_us = self.shared.clock.monotonic_us() - started_us;
         self.shared.metrics.commits.inc();
         self.shared.metrics.group_writes.observe(f64::from(u32::try_from(writes).unwrap_or(u32::MAX)));

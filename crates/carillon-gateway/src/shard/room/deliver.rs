@@ -153,7 +153,10 @@ impl Shard {
         room.has_turn = rest_until_us.is_some() || !is_over;
         match rest_until_us {
             // What comes for a room that has nothing to hand out now waits as well.
-            Some(until_us) => resting.push(Reverse((until_us, key))),
+            Some(until_us) => {
+                resting.push(Reverse((until_us, key)));
+                self.server.hub.shared(until_us);
+            }
             None if room.has_turn => rounds.push_back(key),
             None => {}
         }
