@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use carillon_testkit::{AppFile, TestServer, UserBuilder, jwt};
-use serde_json::json;
+use centrifuge::ClientEvent;
+use serde_json::{Value, json};
 
 #[expect(clippy::disallowed_methods, reason = "tokens are checked against the machine's clock")]
 fn now_s() -> u64 {
@@ -78,6 +79,25 @@ async fn a_blocked_account_keeps_its_sessions_unless_it_is_kicked_and_cannot_com
 
     assert_eq!(server.backend.call("user/unblock", &[("accid", "bob")]).await["code"], 200);
     server.connect("bob").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_kicked_by_a_block_is_told_what_the_app_says_to_it_in_either_encoding() {
+    let server = TestServer::start().await;
+    server.backend.create_accounts(&["bob"]).await;
+    let mut devices =
+        [server.user("bob").device("a").connect().await, server.user("bob").device("b").json().connect().await];
+    let fields = [("accid", "bob"), ("needkick", "true"), ("kickNotifyExt", "{\"why\":\"spam\"}")];
+    assert_eq!(server.backend.call("user/block", &fields).await["code"], 200);
+    for bob in &mut devices {
+        let said = bob.until("it is told or disconnected", |event| match event {
+            ClientEvent::Message(it) => Some(Some(it.json::<Value>().unwrap())),
+            ClientEvent::Disconnected(_) => Some(None),
+            _ => None,
+        });
+        assert_eq!(said.await, Some(json!({"type": "blocked", "ext": "{\"why\":\"spam\"}"})));
+        assert_eq!(bob.disconnected().await.0, 4500);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

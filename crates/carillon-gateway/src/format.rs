@@ -64,6 +64,17 @@ fn who_and_when(message: &Message, role: Role) -> Shared<'_> {
     }
 }
 
+/// What the sessions of an account that was blocked are told before they end: the app's own words.
+pub(crate) fn blocked(ext: &str) -> Vec<u8> {
+    serde_json::to_vec(&Blocked { r#type: "blocked", ext }).expect("texts are JSON")
+}
+
+#[derive(Serialize)]
+struct Blocked<'a> {
+    r#type: &'static str,
+    ext: &'a str,
+}
+
 /// A copy's `data`: its id, then what it shares with the others.
 pub(crate) fn data(id: MessageId, shared: &str) -> Vec<u8> {
     format!(r#"{{"id":"{id}",{shared}}}"#).into_bytes()

@@ -4,6 +4,7 @@
 //! what they miss from the store. Ends of sessions are never lost: there is at most one of a kind for each account.
 
 use std::collections::HashSet;
+use std::mem::{Discriminant, discriminant};
 use std::sync::{Arc, Mutex};
 
 use carillon_core::model::RoomKey;
@@ -68,7 +69,8 @@ pub(crate) struct Mailbox {
 #[derive(Default)]
 struct State {
     mail: Mail,
-    seen_ends: HashSet<(AccountNo, EndReason)>,
+    /// By the kind alone: what a first one says to sessions, nobody is left to be told by a second one.
+    seen_ends: HashSet<(AccountNo, Discriminant<EndReason>)>,
     /// News of rooms that the shard took and holds.
     held_rooms: usize,
     /// As those, broadcasts.
@@ -131,7 +133,7 @@ impl Mailbox {
 
     pub(crate) fn end(&self, account: AccountNo, reason: EndReason) {
         self.change(|state| {
-            if state.seen_ends.insert((account, reason)) {
+            if state.seen_ends.insert((account, discriminant(&reason))) {
                 state.mail.ends.push((account, reason));
             }
         });

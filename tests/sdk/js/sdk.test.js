@@ -180,6 +180,16 @@ for (const { transport, encoding } of WAYS) {
       assert.notEqual(reason, '');
     });
 
+    it('is told what the app says to whom it blocks, before it is disconnected', async () => {
+      const [name] = await newAccounts(1);
+      const it = await user(name).connect();
+      await server.must('user/block', { accid: name, needkick: 'true', kickNotifyExt: '{"why":"spam"}' });
+      assert.equal((await it.next('disconnected')).code, 4500);
+      const [told, end] = it.events.items.slice(-2);
+      assert.deepEqual([told.event, end.event], ['message', 'disconnected']);
+      assert.deepEqual(it.codec.decode(told.data), { type: 'blocked', ext: '{"why":"spam"}' });
+    });
+
     it('ends with the token that it logged in with', async () => {
       const [sender, name] = await newAccounts(2);
       const old = await user(name, { token: `${name}-token`, data: staticLogin(name) }).connect();

@@ -54,7 +54,7 @@ export class User {
       maxReconnectDelay: 50,
       ...options,
     });
-    for (const event of ['connecting', 'connected', 'disconnected', 'error', 'subscribed', 'unsubscribed']) {
+    for (const event of ['connecting', 'connected', 'disconnected', 'error', 'message', 'subscribed', 'unsubscribed']) {
       this.client.on(event, (context) => this.#note(event, context));
     }
     this.client.on('publication', (context) => {

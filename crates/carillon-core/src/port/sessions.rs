@@ -1,5 +1,7 @@
 //! Sessions of accounts: who is online, and the end of it.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use crate::id::{AccountId, AccountNo, AppId, DeviceId};
@@ -8,7 +10,8 @@ use crate::model::Platform;
 /// Knows who is online, and ends that.
 #[async_trait]
 pub trait Sessions: Send + Sync {
-    /// Asks for the end of the account's sessions that `reason` concerns; returns before they have ended.
+    /// Asks for the end of the account's sessions that `reason` concerns; returns before they have ended. Of several ends of
+    /// a kind that are asked for before that, the first one holds.
     fn end(&self, account: AccountNo, reason: EndReason);
 
     /// Asks for the end of all sessions of an app that was removed; returns before they have ended.
@@ -38,10 +41,10 @@ pub struct Session {
     pub since_ms: u64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EndReason {
-    /// The account was blocked, and its sessions shall end.
-    Blocked,
+    /// The account was blocked, and its sessions shall end. Each is told `ext`, the app's own words, before it does.
+    Blocked { ext: Option<Arc<str>> },
     /// The account's token was replaced: the sessions that logged in with the old one end, those with a signed token stay.
     TokenReplaced,
     /// All sessions of the account shall end; it may come back with a new token.

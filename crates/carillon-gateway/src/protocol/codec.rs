@@ -70,7 +70,7 @@ fn check_count(commands: &[Command], max: usize) -> Result<(), Malformed> {
 #[cfg(test)]
 mod tests {
     use super::super::command::{ConnectRequest, RpcRequest, SubscribeRequest};
-    use super::super::reply::{Failure, RpcResult};
+    use super::super::reply::{Failure, Message, Push, RpcResult};
     use super::*;
 
     #[test]
@@ -124,6 +124,15 @@ mod tests {
             assert_eq!(Encoding::Protobuf.decode(bad, 10), Err(Malformed), "{bad:?}");
         }
         assert_eq!(Encoding::Json.decode(b"{}{}{}", 2), Err(Malformed), "too many");
+    }
+
+    #[test]
+    fn a_message_to_the_client_itself_has_the_numbers_of_the_schema() {
+        let message = Some(Message { data: b"{}".to_vec() });
+        let reply = Reply { push: Some(Push { message, ..Push::default() }), ..Reply::default() };
+        assert_eq!(Encoding::Json.encode(&reply), br#"{"push":{"message":{"data":{}}}}"#);
+        // Its length; in each a length, too: `push` (4), `message` (8), `data` (1).
+        assert_eq!(Encoding::Protobuf.encode(&reply), b"\x08\x22\x06\x42\x04\x0a\x02{}");
     }
 
     #[test]

@@ -200,10 +200,21 @@ pub(crate) struct Push {
     #[prost(message, optional, tag = "7")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) unsubscribe: Option<Unsubscribe>,
+    #[prost(message, optional, tag = "8")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) message: Option<Message>,
     /// The close of a stream: WebSocket has a frame for it.
     #[prost(message, optional, tag = "11")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) disconnect: Option<Disconnect>,
+}
+
+/// What is said to the client itself, in no channel.
+#[derive(Clone, PartialEq, Eq, prost::Message, Serialize)]
+pub(crate) struct Message {
+    #[prost(bytes = "vec", tag = "1")]
+    #[serde(serialize_with = "json::write")]
+    pub(crate) data: Vec<u8>,
 }
 
 /// The channel is the client's no more.

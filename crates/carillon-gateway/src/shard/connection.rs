@@ -293,6 +293,23 @@ impl Connection {
         self.put(&payload);
     }
 
+    /// Queues a reply for a session that can do without it: not beyond `queue_bytes_max`, and not before the answer to its
+    /// connect command, which SDKs await first. Whether it is queued.
+    pub(super) fn reply_if_fits(&mut self, reply: &Reply, queue_bytes_max: usize) -> bool {
+        if self.is_gone || self.is_closing() || self.is_opening() {
+            return false;
+        }
+        let payload = self.encoding().encode(reply);
+        if self.queued() + payload.len() > queue_bytes_max {
+            self.send();
+            if self.queued() + payload.len() > queue_bytes_max {
+                return false;
+            }
+        }
+        self.put(&payload);
+        true
+    }
+
     /// Hands over finished frames: at once as far as the socket takes them, so that most of the time nothing is copied; what
     /// is left waits. Fails when too much waits, of which the connection must be relieved by a [`Close::SLOW`]; and where the
     /// socket is done, so that nothing waits there.

@@ -8,17 +8,24 @@ use carillon_core::{AccountNo, AppId};
 
 use super::connection::Connection;
 use super::{ConnId, Shard, State, take_some};
+use crate::format;
+use crate::protocol::Reply;
 use crate::protocol::code::Close;
+use crate::protocol::reply::{Message, Push};
 
 /// Connections that go before the shard looks for what has come meanwhile: as many as members of a room that closes, as each
 /// leaves its rooms, too, and is written to.
 const STRIDE: usize = 32;
 
 impl Shard {
-    pub(super) fn end_sessions(&self, account: AccountNo, reason: EndReason) {
+    pub(super) fn end_sessions(&self, account: AccountNo, reason: &EndReason) {
+        let last_words = match reason {
+            EndReason::Blocked { ext } => ext.as_deref().map(|ext| message(format::blocked(ext))),
+            EndReason::TokenReplaced | EndReason::Removed | EndReason::Kicked => None,
+        };
         for id in self.connections_of(account) {
             match reason {
-                EndReason::Blocked => self.close(id, Close::BLOCKED),
+                EndReason::Blocked { .. } => self.close_with(id, Close::BLOCKED, last_words.as_ref()),
                 EndReason::TokenReplaced if self.with(id, |it| it.by_static_token) == Some(true) => {
                     self.close(id, Close::TOKEN_REPLACED);
                 }
@@ -52,6 +59,10 @@ impl Shard {
         let some = take_some(&mut self.state.borrow_mut().ending, STRIDE);
         some.into_iter().for_each(|id| self.close(id, Close::NORMAL));
     }
+}
+
+fn message(data: Vec<u8>) -> Reply {
+    Reply { push: Some(Push { message: Some(Message { data }), ..Push::default() }), ..Reply::default() }
 }
 
 #[cfg(test)]

@@ -161,3 +161,46 @@ async fn who_is_to_go_when_the_shard_ends_is_told_why() {
         })
         .await;
 }
+
+#[tokio::test]
+async fn who_has_not_logged_in_completely_gets_the_close_alone() {
+    LocalSet::new()
+        .run_until(async {
+            let (world, shard, _, mut members) = with_members(1).await;
+            let account = world.account("ann").await;
+            let mut ann = world.connecting("ann", json!({})).await;
+            while shard.connections_of(account.no).is_empty() {
+                shard.sort(shard.mailbox.look());
+                shard.adopt_some();
+                if shard.connections_of(account.no).is_empty() {
+                    tokio::task::yield_now().await;
+                }
+            }
+            // Its task has not had a turn yet.
+            world.pipeline.end_sessions(&account, EndReason::Blocked { ext: Some("bye".into()) });
+            shard.sort(shard.mailbox.look());
+            assert_eq!(answer(&shard, &mut ann).await, [json!({"close": 4500, "reason": "account is blocked"})]);
+            assert_eq!((left(&shard), told(&mut members[0])), (1, Vec::new()));
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn of_an_account_that_is_blocked_again_and_again_one_end_waits() {
+    LocalSet::new()
+        .run_until(async {
+            let (world, shard, _, mut members) = with_members(1).await;
+            let account = world.account_of("m0").await;
+            for n in 0..MANY {
+                world.pipeline.end_sessions(&account, EndReason::Blocked { ext: Some(n.to_string().into()) });
+            }
+            let mail = shard.mailbox.look();
+            assert_eq!(mail.ends.len(), 1);
+            shard.sort(mail);
+            send(&shard).await;
+            let lines = members[0].take_now();
+            assert_eq!(lines[0]["push"]["message"]["data"]["ext"], "0");
+            assert_eq!((lines.len(), &lines[1]["close"]), (2, &json!(4500)));
+        })
+        .await;
+}

@@ -43,8 +43,8 @@ use tokio::task::LocalSet;
 use crate::admission::Slot;
 use crate::login::LoggedIn;
 use crate::mailbox::{Mail, Mailbox};
-use crate::protocol::Command;
 use crate::protocol::code::Close;
+use crate::protocol::{Command, Reply};
 use crate::server::Server;
 use crate::socket::{DetachedSocket, write_each};
 use crate::stream::Session;
@@ -256,7 +256,7 @@ impl Shard {
             self.server.metrics.overruns.inc();
             self.resynchronise();
         }
-        ends.into_iter().for_each(|(account, reason)| self.end_sessions(account, reason));
+        ends.into_iter().for_each(|(account, reason)| self.end_sessions(account, &reason));
         removed_apps.into_iter().for_each(|app| self.end_app(app));
         closed_apps.into_iter().for_each(|app| self.end_visitors(app));
         asks.into_iter().for_each(|ask| self.tell_sessions(ask));
@@ -309,10 +309,20 @@ impl Shard {
 
     /// Says why, takes the connection off its account, and lets it end.
     fn close(&self, id: ConnId, close: Close) {
+        self.close_with(id, close, None);
+    }
+
+    /// As [`Shard::close`]; right before the close a session is told the last words, where there is room for them.
+    fn close_with(&self, id: ConnId, close: Close, last_words: Option<&Reply>) {
         self.hand_last_broadcasts(id, close == Close::SLOW);
         self.hand_rest(id, None);
         let until_us = self.server.pipeline.clock.monotonic_us() + self.server.config.close_timeout_ms * 1_000;
         let closed = self.with(id, |it| {
+            if let Some(last_words) = last_words
+                && it.reply_if_fits(last_words, self.server.config.send_queue_bytes_max)
+            {
+                self.server.metrics.frames_out.inc();
+            }
             let missed = it.missed();
             let whose = (it.account, it.device.clone());
             let close = it.close(close, until_us)?;

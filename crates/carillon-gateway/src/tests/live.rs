@@ -3,10 +3,14 @@
 use carillon_core::command::{AccountChange, CreateAccount};
 use carillon_core::model::{AppSettings, CopyOptions, NewApp, Profile, Secret};
 use carillon_core::port::EndReason;
+use prost::Message as _;
 use serde_json::json;
 
-use super::world::World;
+use super::world::{World, frame};
 use crate::GatewayConfig;
+use crate::metrics::Code;
+use crate::protocol::Command;
+use crate::protocol::command::ConnectRequest;
 
 #[tokio::test]
 async fn every_device_of_every_recipient_receives_a_batch_at_once() {
@@ -76,8 +80,75 @@ async fn a_new_token_ends_the_sessions_of_the_old_one_only() {
     world.change("ann", AccountChange::SetToken(Secret::new("new"))).await;
     assert_eq!(old.closed().await, 4501);
     world.settle(&mut signed).await;
-    world.pipeline.end_sessions(&account, EndReason::Blocked);
+    world.pipeline.end_sessions(&account, EndReason::Blocked { ext: None });
     assert_eq!(signed.closed().await, 4500);
+}
+
+#[tokio::test]
+async fn each_session_of_a_blocked_account_is_told_the_apps_words_right_before_it_ends() {
+    let world = World::new().await;
+    world.accounts(&["shop", "ann", "bob"]).await;
+    let mut clients = [world.connected("ann", "phone").await, world.connected("ann", "web").await];
+    let mut bob = world.connected("bob", "phone").await;
+    world.send("shop", &["ann"], "before").await;
+    let ext = "{\"why\":\"\u{2028}spam\"}\n";
+    world.pipeline.end_sessions(&world.account_of("ann").await, EndReason::Blocked { ext: Some(ext.into()) });
+    for client in &mut clients {
+        assert_eq!(client.push().await, (Some(1), "before".into()));
+        assert_eq!(client.next().await, json!({"push": {"message": {"data": {"type": "blocked", "ext": ext}}}}));
+        assert_eq!(client.closed().await, 4500);
+    }
+    world.settle(&mut bob).await;
+}
+
+#[tokio::test]
+async fn the_apps_words_to_a_blocked_account_come_in_protobuf_too() {
+    let world = World::new().await;
+    world.account("ann").await;
+    let (socket, login) = world.gateway.connect_memory([192, 0, 2, 1].into(), true, 1 << 16).unwrap();
+    #[expect(clippy::disallowed_methods, reason = "a test joins nothing")]
+    tokio::spawn(login);
+    let data = br#"{"account":"ann"}"#.to_vec();
+    let connect = ConnectRequest { token: "token-of-ann".into(), data, ..ConnectRequest::default() };
+    let command = Command { id: 1, connect: Some(connect), ..Command::default() };
+    socket.write_all(&frame(0x82, &command.encode_length_delimited_to_vec())).await;
+    let mut bytes = [0; 1_000];
+    assert!(socket.read(&mut bytes).await > 0);
+    world.pipeline.end_sessions(&world.account_of("ann").await, EndReason::Blocked { ext: Some("bye".into()) });
+    // The lengths of what is in each other: a frame, a reply, its push, the message, the data.
+    let told = [b"\x82\x25\x24\x22\x22\x42\x20\x0a\x1e", &br#"{"type":"blocked","ext":"bye"}"#[..]].concat();
+    let close = [b"\x88\x14\x11\x94", &b"account is blocked"[..]].concat();
+    let (expected, mut heard) = ([told, close].concat(), Vec::<u8>::new());
+    while heard.len() < expected.len() {
+        let read = socket.read(&mut bytes).await;
+        assert!(read > 0, "the connection ended after {heard:?}");
+        heard.extend(&bytes[..read]);
+    }
+    assert_eq!(heard, expected);
+}
+
+#[tokio::test]
+async fn who_has_no_room_for_the_apps_words_gets_the_close_alone() {
+    for (ext, is_told) in [("short".to_owned(), true), ("x".repeat(4_000), false)] {
+        let config = GatewayConfig { shards: 1, send_queue_bytes_max: 20_000, ..GatewayConfig::default() };
+        let world = World::with(config).await;
+        world.accounts(&["shop", "ann"]).await;
+        let mut slow = world.socket(2_000);
+        slow.connect("ann", json!({})).await;
+        assert_eq!(slow.next().await["id"], 1);
+        world.settle(&mut slow).await;
+        let text = "x".repeat(19_000);
+        world.send("shop", &["ann"], &text).await;
+        world.pipeline.end_sessions(&world.account_of("ann").await, EndReason::Blocked { ext: Some(ext.into()) });
+        while world.metrics.closes.get_or_create(&Code { code: 4500 }).get() == 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(slow.push().await, (Some(1), text));
+        if is_told {
+            assert_eq!(slow.next().await["push"]["message"]["data"]["ext"], "short");
+        }
+        assert_eq!(slow.closed().await, 4500);
+    }
 }
 
 #[tokio::test]

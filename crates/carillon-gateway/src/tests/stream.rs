@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use carillon_core::command::AccountChange;
+use carillon_core::port::EndReason;
 use http::{HeaderMap, HeaderValue, Method};
 use serde_json::{Value, json};
 
@@ -224,13 +225,26 @@ async fn a_stream_that_is_closed_says_why_and_ends() {
         assert_eq!(closed(&mut ann).await, 3501);
         let (mut ann, _) = connected(&world, kind, "ann", json!({})).await;
         world.change("ann", AccountChange::SetBlocked(true)).await;
-        world.pipeline.end_sessions(&world.account_of("ann").await, carillon_core::port::EndReason::Blocked);
+        world.pipeline.end_sessions(&world.account_of("ann").await, EndReason::Blocked { ext: None });
         assert_eq!(closed(&mut ann).await, 4500);
         assert_eq!(ann.say(&world, &[json!({})]), 404);
         world.change("ann", AccountChange::SetBlocked(false)).await;
         let (mut ann, _) = connected(&world, kind, "ann", json!({})).await;
         tokio::join!(world.gateway.drain(), async { assert_eq!(closed(&mut ann).await, 3001) });
         assert_eq!(open(&world, kind, &json!({})).err(), Some(503));
+    }
+}
+
+#[tokio::test]
+async fn a_stream_of_a_blocked_account_brings_the_apps_words_before_its_close() {
+    for kind in KINDS {
+        let world = World::new().await;
+        world.account("ann").await;
+        let (mut ann, _) = connected(&world, kind, "ann", json!({})).await;
+        world.pipeline.end_sessions(&world.account_of("ann").await, EndReason::Blocked { ext: Some("bye".into()) });
+        let told = json!({"push": {"message": {"data": {"type": "blocked", "ext": "bye"}}}});
+        assert_eq!(ann.next().await, told);
+        assert_eq!(closed(&mut ann).await, 4500);
     }
 }
 
@@ -312,6 +326,16 @@ async fn protobuf_is_streamed(content_type: &'static str) {
     world.gateway.take_commands(&headers, &body.encode_to_vec()).unwrap();
     let reply = crate::protocol::Reply::decode_length_delimited(next().await).unwrap();
     assert_eq!((reply.id, reply.ping.is_some()), (2, true));
+    world.pipeline.end_sessions(&world.account_of("ann").await, EndReason::Blocked { ext: Some("bye".into()) });
+    let mut bytes = Bytes::new();
+    let mut push = async || {
+        if bytes.is_empty() {
+            bytes = next().await;
+        }
+        crate::protocol::Reply::decode_length_delimited(&mut bytes).unwrap().push.unwrap()
+    };
+    assert_eq!(push().await.message.unwrap().data, br#"{"type":"blocked","ext":"bye"}"#);
+    assert_eq!(push().await.disconnect.unwrap().code, 4500);
 }
 
 /// `EmulationRequest`, as the schema has it.

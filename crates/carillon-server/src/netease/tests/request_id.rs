@@ -100,8 +100,8 @@ async fn every_endpoint_repeats_its_first_answer() {
         assert!(first.starts_with(r#"{"code":200"#), "{first}");
         assert_eq!(backend.post_as(path, path, fields).await, first);
     }
-    let ended: Vec<EndReason> = backend.seen.ended.lock().unwrap().iter().map(|(_, reason)| *reason).collect();
-    assert_eq!(ended, [EndReason::TokenReplaced, EndReason::Blocked]);
+    let ended: Vec<EndReason> = backend.seen.ended.lock().unwrap().iter().map(|(_, reason)| reason.clone()).collect();
+    assert_eq!(ended, [EndReason::TokenReplaced, EndReason::Blocked { ext: None }]);
     assert_snapshot!(
         backend.metrics("request_repeats"),
         @r#"carillon_request_repeats_total{dialect="netease",outcome="answered"} 5"#

@@ -156,9 +156,9 @@ async fn block_ends_sessions_only_where_asked_to() {
     assert_snapshot!(backend.post("user/block.action", &[("accid", "ann")]).await, @r#"{"code":200}"#);
     assert!(stored(&backend, "ann").await.blocked);
     assert!(backend.seen.ended.lock().unwrap().is_empty());
-    let fields = [("accid", "ann"), ("needkick", "true"), ("kickNotifyExt", "bye"), ("needUnbindPushToken", "true")];
+    let fields = [("accid", "ann"), ("needkick", "true"), ("needUnbindPushToken", "true")];
     assert_snapshot!(backend.post("user/block.action", &fields).await, @r#"{"code":200}"#);
-    assert_eq!(*backend.seen.ended.lock().unwrap(), [(no, EndReason::Blocked)]);
+    assert_eq!(*backend.seen.ended.lock().unwrap(), [(no, EndReason::Blocked { ext: None })]);
     assert_snapshot!(
         backend.post("user/block.action", &[("accid", "ann"), ("needkick", "yes")]).await,
         @r#"{"code":414,"desc":"needkick is not true or false"}"#
@@ -290,6 +290,23 @@ async fn an_unknown_account_is_a_parameter_error_that_names_it() {
         assert_eq!(reply, r#"{"code":414,"desc":"nobody not register"}"#, "{path}");
         let reply = backend.post(&format!("user/{path}.action"), &[("mute", "true")]).await;
         assert_eq!(reply, r#"{"code":414,"desc":"accid is empty"}"#, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn who_is_kicked_is_told_the_extension_and_nobody_is_without_a_kick() {
+    let backend = Backend::new().await;
+    backend.create(&["ann"]).await;
+    let longest = "你".repeat(1_024);
+    let block = async |kick: &str, ext: &str| {
+        let fields = [("accid", "ann"), ("needkick", kick), ("kickNotifyExt", ext)];
+        assert_eq!(backend.post("user/block.action", &fields).await, r#"{"code":200}"#);
+        std::mem::take(&mut *backend.seen.ended.lock().unwrap()).into_iter().map(|(_, it)| it).collect::<Vec<_>>()
+    };
+    assert_eq!(block("false", "bye").await, []);
+    assert_eq!(block("true", "").await, [EndReason::Blocked { ext: None }]);
+    for ext in ["bye", " ", &longest] {
+        assert_eq!(block("true", ext).await, [EndReason::Blocked { ext: Some(ext.into()) }]);
     }
 }
 

@@ -19,12 +19,13 @@ pub(in crate::netease) async fn run(
     let accid = form.accid("accid")?;
     // Who is online stays so unless this asks otherwise; that is the vendor's default.
     let kick = form.boolean("needkick")?.unwrap_or(false);
-    // Without effect yet: a kicked client is told nothing of the app's own, and there are no push tokens.
-    form.text("kickNotifyExt", 1_024)?;
+    // What a kicked client is told; without a kick nobody is.
+    let ext = form.text("kickNotifyExt", 1_024)?;
+    // Without effect: there are no push tokens.
     form.boolean("needUnbindPushToken")?;
     let (account, answer) = super::change(netease, app, &accid, AccountChange::SetBlocked(true), key).await?;
     if kick {
-        netease.pipeline.end_sessions(&account, EndReason::Blocked);
+        netease.pipeline.end_sessions(&account, EndReason::Blocked { ext: (!ext.is_empty()).then(|| ext.into()) });
     }
     Ok(answer)
 }
