@@ -69,7 +69,7 @@ pub(crate) struct Mailbox {
 #[derive(Default)]
 struct State {
     mail: Mail,
-    /// By the kind alone: what a first one says to sessions, nobody is left to be told by a second one.
+    /// By the kind alone: sessions end once, with what the first one says to them, or with nothing where that says nothing.
     seen_ends: HashSet<(AccountNo, Discriminant<EndReason>)>,
     /// News of rooms that the shard took and holds.
     held_rooms: usize,

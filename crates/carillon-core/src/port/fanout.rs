@@ -24,8 +24,8 @@ pub trait Fanout: Send + Sync {
     /// Called for a message of high priority that was one too many for its room: it is sent as a usual one, or refused.
     fn over_high_rate(&self, is_refused: bool);
 
-    /// Whether so many messages come, at this time by [`super::Clock::monotonic_us`], that they share their way to connections, and
-    /// wait for each other. A store may have their commits wait for each other, too: they get there no later.
+    /// Whether so many messages come to rooms, at this time by [`super::Clock::monotonic_us`], that they share their way to the
+    /// members, and wait for each other. A store may have the commits of such messages wait for each other instead.
     fn is_sharing(&self, _now_us: u64) -> bool {
         false
     }

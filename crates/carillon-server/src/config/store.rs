@@ -17,9 +17,9 @@ pub struct StoreSection {
     pub group_writes_max: usize,
     /// Bytes after which a group takes no further writes.
     pub group_bytes_max: usize,
-    /// While so many messages come to rooms that they share writes to the members, groups begin at least so long after one
-    /// another, in microseconds, so that they share syncs, too. Who writes alone never waits for this, and where a sync takes
-    /// longer nobody does. 0: each group begins when the one before it is synced. At most 100000.
+    /// While so many messages come to rooms that they share writes to the members, such a message waits until so long after the
+    /// last group began, in microseconds, for as many others as one of the last 16 groups held, so that they share a sync, too.
+    /// Other writes wait for nobody, and where a sync takes longer nobody does. 0: no message waits. At most 100000.
     pub group_every_us: u64,
     /// Threads that read.
     pub reader_threads: usize,

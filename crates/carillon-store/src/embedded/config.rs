@@ -10,8 +10,8 @@ pub struct EmbeddedConfig {
     pub group_writes_max: usize,
     /// Bytes after which a group takes no further writes.
     pub group_bytes_max: usize,
-    /// Between the beginnings of two groups while messages to rooms share writes, in microseconds; 0 lets each begin when the
-    /// one before it is synced.
+    /// For how long since the last group began a message to a room waits for others, while these share writes, in
+    /// microseconds.
     pub group_every_us: u64,
     /// Threads that read.
     pub reader_threads: usize,

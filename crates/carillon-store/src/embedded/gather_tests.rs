@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use carillon_core::AppId;
-use carillon_core::model::{Broadcast, Committed, Fate, RoomCommitted};
-use carillon_core::port::{FakeClock, Fanout, Store as _};
+use carillon_core::model::{Broadcast, Committed, RoomCommitted, RoomKey, RoomMessage};
+use carillon_core::port::{CreateError, FakeClock, Fanout, RoomStore as _, Store as _};
 
 use super::*;
 use crate::embedded::{EmbeddedConfig, EmbeddedStore};
-use crate::fixture::{NOW_MS, new_app, plan, remember};
+use crate::fixture::{NOW_MS, new_account, new_app, new_room, remember, room_plan, say};
 
 const HOUR_US: u64 = 3_600_000_000;
 
@@ -39,15 +39,35 @@ fn a_write_waits_for_as_many_as_came_lately_and_never_alone() {
 }
 
 #[test]
-fn the_writer_goes_on_with_the_last_write_that_it_waits_for() {
-    let (with, waiting) = (Gathering::default(), AtomicUsize::new(0));
-    std::thread::scope(|scope| {
-        scope.spawn(|| with.wait(3, HOUR_US, || waiting.load(Ordering::SeqCst)));
-        for _ in 0..3 {
-            with.queued(waiting.fetch_add(1, Ordering::SeqCst) + 1);
-        }
-    });
-    assert_eq!(with.wanted.load(Ordering::SeqCst), 0, "those that come now wake nobody");
+fn the_writer_goes_on_with_the_last_write_that_it_waits_for_or_with_an_urgent_one() {
+    for last_may_wait in [true, false] {
+        let (with, waiting) = (Gathering::default(), AtomicUsize::new(0));
+        let queue = |may_wait| {
+            waiting.fetch_add(1, Ordering::SeqCst);
+            with.queued(may_wait, || waiting.load(Ordering::SeqCst));
+        };
+        std::thread::scope(|scope| {
+            let wanted = if last_may_wait { 3 } else { 9 };
+            let (with, waiting) = (&with, &waiting);
+            let writer = scope.spawn(move || {
+                with.wait(wanted, HOUR_US, || waiting.load(Ordering::SeqCst));
+                waiting.load(Ordering::SeqCst)
+            });
+            while with.wanted.load(Ordering::SeqCst) == 0 {
+                std::thread::yield_now();
+            }
+            [true, true, last_may_wait].into_iter().for_each(queue);
+            assert_eq!(writer.join().unwrap(), 3);
+        });
+        assert_eq!(with.wanted.load(Ordering::SeqCst), 0, "those that come now wake nobody");
+    }
+}
+
+#[test]
+fn what_was_queued_before_a_wait_ends_it_where_it_is_urgent() {
+    let with = Gathering::default();
+    with.queued(false, || 1);
+    with.wait(3, HOUR_US, || 0);
 }
 
 /// Says whether messages share their way when it is told to.
@@ -70,34 +90,43 @@ impl Fanout for Sharing {
     }
 }
 
-async fn send(store: &EmbeddedStore, worded: impl FnOnce() + Send + 'static) {
-    let remembered = remember("r", NOW_MS + 1, move |_: &Committed| {
+async fn speak(store: &EmbeddedStore, room: RoomKey, worded: impl FnOnce() + Send + 'static) {
+    let remembered = remember("r", NOW_MS + 1, move |_: &RoomMessage| {
         worded();
         "done".into()
     });
-    store.commit_message(plan(AppId(1), 1, &[(2, Fate::Inbox)], NOW_MS), remembered).await.unwrap();
+    say(store, room_plan(room, "a", NOW_MS), remembered).await.unwrap();
 }
 
 #[tokio::test]
-async fn while_messages_share_their_way_writes_wait_for_as_many_as_came_lately_and_else_for_nobody() {
+async fn while_messages_to_rooms_share_their_way_they_wait_for_as_many_as_came_lately_and_nothing_else_does() {
+    const ROUNDS: u64 = 10;
     let directory = tempfile::tempdir().unwrap();
     let config = EmbeddedConfig { reserve_bytes: 0, group_every_us: HOUR_US, ..EmbeddedConfig::default() };
     let fanout: Arc<Sharing> = Arc::default();
     let clock = Arc::new(FakeClock::new(NOW_MS));
     let store = EmbeddedStore::open(directory.path(), config, clock, Arc::clone(&fanout) as Arc<_>).unwrap();
     store.create_app(new_app("shop")).await.unwrap();
+    let room = store.create_room(new_room(AppId(1), "lobby"), 0, None).await.unwrap().key;
+    let one = || speak(&store, room, || ());
     // Three in one group, as the first one goes on only when the others are queued.
     let (go_on, held) = std::sync::mpsc::channel();
-    let first = send(&store, move || held.recv().unwrap());
-    tokio::join!(first, send(&store, || ()), send(&store, || ()), async { go_on.send(()).unwrap() });
-    send(&store, || ()).await;
+    let first = speak(&store, room, move || held.recv().unwrap());
+    tokio::join!(first, one(), one(), async { go_on.send(()).unwrap() });
+    one().await;
     fanout.0.store(true, Ordering::SeqCst);
-    let before = store.metrics().commits.get();
-    const ROUNDS: u64 = 10;
+    // The room was made since anybody waited, so this one does not yet.
+    one().await;
+    let metrics = store.metrics();
+    let before = metrics.commits.get();
     for _ in 0..ROUNDS {
-        tokio::join!(send(&store, || ()), send(&store, || ()), send(&store, || ()));
+        tokio::join!(one(), one(), one());
     }
-    assert_eq!(store.metrics().commits.get() - before, ROUNDS);
+    assert_eq!(metrics.commits.get() - before, ROUNDS);
+    let account = || store.create_account(new_account(AppId(1), "bob"), None);
+    account().await.unwrap();
+    let (_, again) = tokio::join!(one(), account());
+    assert_eq!(again, Err(CreateError::Exists));
     fanout.0.store(false, Ordering::SeqCst);
-    send(&store, || ()).await;
+    one().await;
 }

@@ -27,6 +27,8 @@ pub struct StoreMetrics {
     pub group_writes: Histogram,
     /// Seconds that a group's write and fsync took.
     pub commit_seconds: Histogram,
+    /// Seconds that the writer waited for more writes to a group, where it did.
+    pub gather_seconds: Histogram,
     pub write_queue: Gauge,
     pub read_queue: Gauge,
     /// Writes that were refused or whose outcome is unknown.
@@ -49,6 +51,7 @@ impl Default for StoreMetrics {
             commits: Counter::default(),
             group_writes: Histogram::new(exponential_buckets(1.0, 2.0, 9)),
             commit_seconds: Histogram::new(exponential_buckets(0.000_25, 2.0, 14)),
+            gather_seconds: Histogram::new(exponential_buckets(0.000_25, 2.0, 10)),
             write_queue: Gauge::default(),
             read_queue: Gauge::default(),
             refused,
@@ -71,6 +74,11 @@ impl StoreMetrics {
             "carillon_store_commit_seconds",
             "Time of a group's write and fsync",
             self.commit_seconds.clone(),
+        );
+        registry.register(
+            "carillon_store_gather_seconds",
+            "Time for which the writer waited for more writes to a group",
+            self.gather_seconds.clone(),
         );
         registry.register("carillon_store_write_queue", "Writes that wait for the writer", self.write_queue.clone());
         registry.register("carillon_store_read_queue", "Reads that wait for a reader", self.read_queue.clone());

@@ -84,9 +84,10 @@ impl Threads {
             }
         };
         let is_alone = matches!(kind, Kind::Alone | Kind::FreesSpace);
+        let may_wait = matches!(kind, Kind::Patient);
         let may_use_reserve = matches!(kind, Kind::FreesSpace | Kind::ForReader);
-        let sent = queue.send(Job { run: Box::new(run), is_alone, may_use_reserve }).await;
-        self.gathering.queued(queue.max_capacity() - queue.capacity());
+        let sent = queue.send(Job { run: Box::new(run), is_alone, may_wait, may_use_reserve }).await;
+        self.gathering.queued(may_wait, || queue.max_capacity() - queue.capacity());
         drop(queue);
         sent.map_err(|_| StoreError::Closed)?;
         answered.await.unwrap_or_else(|_| Err(StoreError::Unknown("the write panicked".into()).into()))
@@ -145,6 +146,8 @@ impl Threads {
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
     Grouped,
+    /// As [`Kind::Grouped`], and it may wait for others to share its sync, where that is of use.
+    Patient,
     Alone,
     FreesSpace,
     /// Little, and without it a reader does not get on.

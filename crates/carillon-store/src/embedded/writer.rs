@@ -36,6 +36,8 @@ pub(crate) struct Job {
     pub(crate) run: Box<dyn FnOnce(Turn<'_, '_>) -> Option<After> + Send>,
     /// Has a group of its own: it reads what groups before it wrote, or changes what the writer keeps.
     pub(crate) is_alone: bool,
+    /// May wait for others to share its sync.
+    pub(crate) may_wait: bool,
     /// May write when space is short: it removes more than it writes, or a reader needs the little that it writes.
     pub(crate) may_use_reserve: bool,
 }
@@ -93,15 +95,22 @@ impl Writer {
 
     fn next(&mut self) -> Option<Job> {
         let job = self.held.take().or_else(|| self.jobs.blocking_recv());
-        if job.as_ref().is_some_and(|it| !it.is_alone) {
-            let Shared { gathering, clock, config, .. } = &*self.shared;
-            let now_us = clock.monotonic_us();
-            if self.fanout.is_sharing(now_us) {
-                self.gather.wait(gathering, now_us, config.group_every_us, || self.jobs.len());
-            }
+        if job.as_ref().is_some_and(|it| it.may_wait) {
+            self.gather();
         }
         self.shared.metrics.write_queue.set(i64::try_from(self.jobs.len()).unwrap_or(i64::MAX));
         job
+    }
+
+    /// Waits for writes that share the next sync, where they would wait for each other later.
+    fn gather(&self) {
+        let Shared { gathering, clock, config, metrics, .. } = &*self.shared;
+        let now_us = clock.monotonic_us();
+        if self.fanout.is_sharing(now_us)
+            && self.gather.wait(gathering, now_us, config.group_every_us, || self.jobs.len())
+        {
+            metrics.gather_seconds.observe((clock.monotonic_us() - now_us) as f64 / 1e6);
+        }
     }
 
     fn group(&mut self, first: Job) {
@@ -180,7 +189,8 @@ impl Writer {
         }
         self.shared.failing.over();
         self.shared.home.synced.note(state.groups);
-        self.gather.synced(began_us, writes);
+        // More than the queue holds cannot wait in it.
+        self.gather.synced(began_us, writes.min(config.write_queue_max + 1));
         let took_us = self.shared.clock.monotonic_us() - started_us;
         self.shared.metrics.commits.inc();
         self.shared.metrics.group_writes.observe(f64::from(u32::try_from(writes).unwrap_or(u32::MAX)));

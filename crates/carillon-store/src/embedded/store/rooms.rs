@@ -108,7 +108,7 @@ impl RoomStore for EmbeddedStore {
         messages: Vec<Planned>,
         remember: Option<Remember<Vec<Arc<RoomMessage>>>>,
     ) -> Result<Vec<Arc<RoomMessage>>, StoreError> {
-        self.write(threads::Kind::Grouped, |group| apply::room::commit(group, messages, remember)).await
+        self.write(threads::Kind::Patient, |group| apply::room::commit(group, messages, remember)).await
     }
 
     async fn room_record(&self, id: MessageId) -> Result<Option<RoomRecord>, StoreError> {
