@@ -300,14 +300,15 @@ impl Connection {
             return false;
         }
         let payload = self.encoding().encode(reply);
-        if self.queued() + payload.len() > queue_bytes_max {
+        let fits = |it: &Self| it.queued() + payload.len() <= queue_bytes_max;
+        if !fits(self) {
             self.send();
-            if self.queued() + payload.len() > queue_bytes_max {
-                return false;
-            }
         }
-        self.put(&payload);
-        true
+        let has_room = fits(self);
+        if has_room {
+            self.put(&payload);
+        }
+        has_room
     }
 
     /// Hands over finished frames: at once as far as the socket takes them, so that most of the time nothing is copied; what

@@ -19,19 +19,16 @@ const STRIDE: usize = 32;
 
 impl Shard {
     pub(super) fn end_sessions(&self, account: AccountNo, reason: &EndReason) {
-        let last_words = match reason {
-            EndReason::Blocked { ext } => ext.as_deref().map(|ext| message(format::blocked(ext))),
-            EndReason::TokenReplaced | EndReason::Removed | EndReason::Kicked => None,
+        let (close, last_words) = match reason {
+            EndReason::Blocked { ext } => (Close::BLOCKED, ext.as_deref().map(|ext| message(format::blocked(ext)))),
+            EndReason::TokenReplaced => (Close::TOKEN_REPLACED, None),
+            EndReason::Removed => (Close::ACCOUNT_REMOVED, None),
+            EndReason::Kicked => (Close::KICKED, None),
         };
+        let is_meant = |it: &mut Connection| *reason != EndReason::TokenReplaced || it.by_static_token;
         for id in self.connections_of(account) {
-            match reason {
-                EndReason::Blocked { .. } => self.close_with(id, Close::BLOCKED, last_words.as_ref()),
-                EndReason::TokenReplaced if self.with(id, |it| it.by_static_token) == Some(true) => {
-                    self.close(id, Close::TOKEN_REPLACED);
-                }
-                EndReason::TokenReplaced => {}
-                EndReason::Removed => self.close(id, Close::ACCOUNT_REMOVED),
-                EndReason::Kicked => self.close(id, Close::KICKED),
+            if self.with(id, is_meant) == Some(true) {
+                self.close_with(id, close, last_words.as_ref());
             }
         }
     }
