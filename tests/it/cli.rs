@@ -180,6 +180,26 @@ async fn a_call_is_signed_sent_and_judged_and_a_listener_prints_what_it_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_listener_that_is_kicked_prints_what_it_was_told_and_why_it_ended() {
+    let directory = TempDir::new().unwrap();
+    let data = directory.path().join("data");
+    let config = AppFile::default().write_config(directory.path(), "");
+    let server = Process::serve(BINARY, &config, &data).await;
+    done(&data, &["account", "create", "bob"]).await;
+    let mut listener = command(&data, &["listen", "bob"]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut notes = BufReader::new(listener.stderr.take().unwrap()).lines();
+    assert_eq!(notes.next_line().await.unwrap().unwrap(), "listening as bob, after offset 0");
+
+    let block = ["call", "netease", "user/block.action", "accid=bob", "needkick=true", "kickNotifyExt=bye\u{7}"];
+    done(&data, &block).await;
+    let said = soon("the listener says so", notes.next_line()).await.unwrap().unwrap();
+    assert_eq!(said, r#"the server says: {"ext":"bye\u0007","type":"blocked"}"#);
+    let ended = soon("the listener ends", notes.next_line()).await.unwrap().unwrap();
+    assert_eq!(ended, "the server ended the connection: account is blocked (4500)");
+    server.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_listener_that_gets_no_connection_says_where_to_and_why() {
     let directory = TempDir::new().unwrap();
     let data = directory.path().join("data");

@@ -61,11 +61,14 @@ impl Writer {
         // For one of them it would be no gain.
         if writes.len() > 1
             && let Some(ring) = &mut self.ring
-            && ring.write(writes, &mut taken).is_err()
+            && let Err(error) = ring.write(writes, &mut taken)
         {
             // Nothing of what it was given is left in one that is closed. Whatever was wrong may be over: of memory there was
             // too little.
             self.ring = Ring::new().ok();
+            if self.ring.is_none() {
+                tracing::warn!(%error, "io_uring was lost: from now on this thread's writes to clients are a system call each");
+            }
         }
         let each = writes.iter().zip(taken);
         each.map(|((socket, bytes), taken)| taken.unwrap_or_else(|| rustix::io::write(socket, bytes).unwrap_or(0)))

@@ -70,6 +70,8 @@ impl Listen {
                     out::line(json!({ "offset": offset, "data": data }))?;
                 }
                 News::Message { offset, data } => out::line(one_line(offset, &data))?,
+                // A note, as it is no message that is in the inbox: who reads the output as JSON would take it for one.
+                News::Said { data } => out::note(printable(&format!("the server says: {data}"))),
                 News::Ended { code, reason } => {
                     out::note(format_args!("the server ended the connection: {reason} ({code})"));
                     return Ok(Outcome::No);

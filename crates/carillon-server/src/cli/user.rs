@@ -44,6 +44,8 @@ pub(super) enum News {
     Failed { reason: String },
     /// A message. Its offset is 0 where it has none.
     Message { offset: u64, data: Value },
+    /// What the server says to this client itself.
+    Said { data: Value },
     /// The server ended the connection for good, or it was closed here.
     Ended { code: u32, reason: String },
 }
@@ -114,11 +116,12 @@ fn news(event: ClientEvent) -> Option<News> {
                 some_are_gone,
             })
         }
+        // Everything that the server sends is JSON; anything else is shown as nothing.
         ClientEvent::ServerPublication(it) => {
-            // Everything that the server sends is JSON; anything else is shown as nothing.
             let data = serde_json::from_slice(&it.publication.data).unwrap_or_default();
             Some(News::Message { offset: it.publication.offset, data })
         }
+        ClientEvent::Message(it) => Some(News::Said { data: serde_json::from_slice(&it.data).unwrap_or_default() }),
         // The first one is not after a loss, and says so by its code.
         ClientEvent::Connecting(it) if it.code != 0 => Some(News::Lost { reason: it.reason }),
         ClientEvent::Error(it) => Some(News::Failed { reason: failure(&it.error) }),

@@ -176,7 +176,7 @@ async fn subscribed(user: &mut User) -> anyhow::Result<Position> {
             match user.next().await {
                 News::Subscribed { position, .. } => return Ok(position),
                 News::Ended { code, reason } => bail!("the server ended a connection: {reason} ({code})"),
-                News::Lost { .. } | News::Failed { .. } | News::Message { .. } => {}
+                News::Lost { .. } | News::Failed { .. } | News::Message { .. } | News::Said { .. } => {}
             }
         }
     };
@@ -193,7 +193,7 @@ async fn arrival(account: &str, user: &mut User, clock: &SystemClock, started_us
                     out::note(format_args!("{account}: the server ended the connection: {reason} ({code})"));
                     return None;
                 }
-                News::Lost { .. } | News::Failed { .. } | News::Subscribed { .. } => {}
+                News::Lost { .. } | News::Failed { .. } | News::Subscribed { .. } | News::Said { .. } => {}
             }
         }
     };
