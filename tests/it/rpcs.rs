@@ -1,7 +1,7 @@
 //! What users ask and change without a message, with the official SDK. `message.send` and `message.original` are tested
 //! where messages are.
 
-use carillon_testkit::{TestServer, User};
+use carillon_testkit::{AppFile, TestServer, User};
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -155,4 +155,21 @@ async fn a_device_that_acknowledges_goes_on_behind_that_also_after_a_restart() {
     server.backend.send_text("ann", &["bob"], "missed").await;
     assert_eq!(server.user("bob").device("phone").connect().await.texts(1).await, ["missed"]);
     assert_eq!(server.user("bob").device("other").connect().await.texts(2).await, ["seen", "missed"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_too_many_takes_the_place_of_the_one_furthest_behind_which_gets_all_that_is_kept() {
+    let server = TestServer::with("[gateway]\ndevices_remembered_max = 1", AppFile::default()).await;
+    server.backend.create_accounts(&["ann", "bob"]).await;
+    server.backend.send_text("ann", &["bob"], "seen").await;
+    for device in ["phone", "pad"] {
+        let mut bob = server.user("bob").device(device).connect().await;
+        assert_eq!(bob.texts(1).await, ["seen"]);
+        assert_eq!(bob.rpc("inbox.ack", json!({"offset": 1})).await, Ok(json!({})));
+        bob.close().await;
+    }
+    server.backend.send_text("ann", &["bob"], "missed").await;
+    assert_eq!(server.user("bob").device("pad").connect().await.texts(1).await, ["missed"]);
+    assert_eq!(server.user("bob").device("phone").connect().await.texts(2).await, ["seen", "missed"]);
+    assert!(server.get("/metrics").await.1.contains("carillon_store_forgotten_devices_total 1\n"));
 }

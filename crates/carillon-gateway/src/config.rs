@@ -62,6 +62,8 @@ pub struct GatewayConfig {
     pub connections_per_account_max: usize,
     /// Rooms that one connection may be in; entering a further one gets error 106.
     pub rooms_per_connection_max: usize,
+    /// Devices of one account whose `inbox.ack` is remembered; above it the one that is furthest behind is forgotten.
+    pub devices_remembered_max: usize,
     /// Devices of one account whose changes of themselves in a room outlast a reconnect; above it the oldest is forgotten.
     pub room_devices_remembered_max: usize,
     /// Failed logins from one address within a minute; further connections get HTTP status 429 until it is over.
@@ -104,6 +106,7 @@ impl Default for GatewayConfig {
             connections_per_address_max: 1_000,
             connections_per_account_max: 100,
             rooms_per_connection_max: 100,
+            devices_remembered_max: 100,
             room_devices_remembered_max: 16,
             failed_logins_per_minute_max: 60,
             failed_logins_max: 100_000,

@@ -37,6 +37,14 @@ pub(crate) fn ordered((a, b): (AccountNo, AccountNo)) -> (AccountNo, AccountNo) 
     if a <= b { (a, b) } else { (b, a) }
 }
 
+/// Which of an account's devices are known no more when a further one acknowledges something, by how far each is: those that are
+/// furthest behind.
+pub(crate) fn furthest_behind<D: Ord>(mut all: Vec<(u64, D)>, devices_max: usize) -> impl Iterator<Item = D> {
+    let too_many = (all.len() + 1).saturating_sub(devices_max);
+    all.sort_unstable();
+    all.into_iter().take(too_many).map(|(_, device)| device)
+}
+
 /// What is unread of a conversation, as its rows are looked at, newest first.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Unread {

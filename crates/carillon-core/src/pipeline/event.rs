@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Pipeline, check_enabled};
 use crate::command::{MarkRead, MessageTo, Modify, Through, Withdraw};
 use crate::decide::{self, EventFacts, Refusal, SeenBy};
-use crate::id::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
+use crate::id::{AccountId, AccountNo, DeviceId, MessageId, Offset};
 use crate::model::{Account, App, Committed, Message};
 use crate::port::{Change, Conversation, CopyPlace, PageLimit, Remember, Span, StoreError, View};
 use crate::prefix;
@@ -169,18 +169,18 @@ impl Pipeline {
         Ok(self.store.change(app.id, change, None).await?)
     }
 
-    /// Notes that a device has its account's inbox up to `offset`.
+    /// Notes that a device has its account's inbox up to `offset`: see [`Change::Acknowledge`].
     ///
     /// # Errors
     /// As [`crate::port::Store::change`].
     pub async fn acknowledge(
         &self,
-        app: AppId,
         account: AccountNo,
         device: DeviceId,
         offset: Offset,
+        devices_max: usize,
     ) -> Result<(), StoreError> {
-        self.store.change(app, Change::Acknowledge { account, device, offset }, None).await
+        self.store.change(account.app(), Change::Acknowledge { account, device, offset, devices_max }, None).await
     }
 
     /// Whether `account` still has the copy with this id, or the message itself, which is its sender's: it was not taken back

@@ -182,8 +182,9 @@ pub enum Change {
     /// The conversation leaves the account's list until something new is said. Nothing else changes: what no device has got
     /// yet is still handed out, and unread. Never goes back.
     Unlist { account: AccountNo, other: AccountNo },
-    /// The device has everything up to this offset. Never goes back. Of an account that was removed nothing is kept.
-    Acknowledge { account: AccountNo, device: DeviceId, offset: Offset },
+    /// The device has everything up to this offset. Never goes back. Of an account that was removed nothing is kept. Where
+    /// `devices_max` others of the account's are known, the one that is furthest behind is so no more.
+    Acknowledge { account: AccountNo, device: DeviceId, offset: Offset, devices_max: usize },
     /// The device was handed the broadcasts up to this one. Never goes back. Kept for as long as one that is as old is, and the
     /// account is there.
     NoteBroadcasts { account: AccountNo, device: DeviceId, through: MessageId },

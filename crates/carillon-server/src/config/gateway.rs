@@ -66,6 +66,8 @@ pub struct GatewaySection {
     pub connections_per_account_max: usize,
     /// Rooms that one connection may be in; entering a further one gets error 106.
     pub rooms_per_connection_max: usize,
+    /// Devices of one account whose `inbox.ack` is remembered; above it the one that is furthest behind is forgotten.
+    pub devices_remembered_max: usize,
     /// Devices of one account whose changes of themselves in a room outlast a reconnect; above it the oldest is forgotten.
     pub room_devices_remembered_max: usize,
     /// Failed logins from one address within a minute; further connections get HTTP status 429 until it is over.
@@ -121,6 +123,7 @@ impl Default for GatewaySection {
             connections_per_address_max: it.connections_per_address_max,
             connections_per_account_max: it.connections_per_account_max,
             rooms_per_connection_max: it.rooms_per_connection_max,
+            devices_remembered_max: it.devices_remembered_max,
             room_devices_remembered_max: it.room_devices_remembered_max,
             failed_logins_per_minute_max: it.failed_logins_per_minute_max,
             failed_logins_max: it.failed_logins_max,
@@ -159,6 +162,7 @@ impl From<&GatewaySection> for GatewayConfig {
             connections_per_address_max: it.connections_per_address_max,
             connections_per_account_max: it.connections_per_account_max,
             rooms_per_connection_max: it.rooms_per_connection_max,
+            devices_remembered_max: it.devices_remembered_max,
             room_devices_remembered_max: it.room_devices_remembered_max,
             failed_logins_per_minute_max: it.failed_logins_per_minute_max,
             failed_logins_max: it.failed_logins_max,

@@ -374,7 +374,8 @@ async fn a_conversation_knows_which_copy_joined_it_late_as_long_as_there_is_one(
 
 async fn a_device_acknowledges_and_never_goes_back(it: Setup) {
     let acknowledge = async |name, offset| {
-        it.change(Change::Acknowledge { account: BOB, device: device(name), offset: Offset(offset) }).await;
+        let offset = Offset(offset);
+        it.change(Change::Acknowledge { account: BOB, device: device(name), offset, devices_max: 2 }).await;
     };
     acknowledge("phone", 3).await;
     acknowledge("phone", 2).await;
@@ -384,6 +385,39 @@ async fn a_device_acknowledges_and_never_goes_back(it: Setup) {
     {
         assert_eq!(it.store.acknowledged(account, &device(name)).await, Ok(found), "{name}");
     }
+}
+
+async fn of_too_many_devices_the_one_furthest_behind_is_forgotten(it: Setup) {
+    let acknowledge = async |account, name, offset, devices_max| {
+        let offset = Offset(offset);
+        it.change(Change::Acknowledge { account, device: device(name), offset, devices_max }).await;
+    };
+    let known = async || {
+        let mut known = Vec::new();
+        for name in ["a", "b", "c", "d", "e"] {
+            known.extend(it.store.acknowledged(BOB, &device(name)).await.unwrap().map(|offset| (name, offset.0)));
+        }
+        known
+    };
+    acknowledge(ANN, "a", 1, 3).await;
+    for (name, offset) in [("a", 5), ("b", 2), ("c", 2), ("b", 3)] {
+        acknowledge(BOB, name, offset, 3).await;
+    }
+    assert_eq!(known().await, [("a", 5), ("b", 3), ("c", 2)], "who is known already takes nobody's place");
+    acknowledge(BOB, "d", 1, 3).await;
+    assert_eq!(known().await, [("a", 5), ("b", 3), ("d", 1)], "who comes is kept, however far behind it is");
+    acknowledge(BOB, "e", 9, 2).await;
+    assert_eq!(known().await, [("a", 5), ("e", 9)], "as many as too many go");
+    acknowledge(BOB, "b", 5, 3).await;
+    acknowledge(BOB, "c", 6, 3).await;
+    assert_eq!(known().await, [("b", 5), ("c", 6), ("e", 9)], "of two that are as far behind, the lower name");
+    acknowledge(BOB, "a", 0, 0).await;
+    assert_eq!(known().await, [("a", 0)], "the one that comes, always");
+    assert_eq!(
+        it.store.acknowledged(ANN, &device("a")).await,
+        Ok(Some(Offset(1))),
+        "others' devices are none of these"
+    );
 }
 
 async fn a_conversation_ends_with_its_last_row(it: Setup) {
@@ -426,6 +460,7 @@ mod each {
         what_is_off_the_list_is_still_handed_out_and_unread
         a_conversation_knows_which_copy_joined_it_late_as_long_as_there_is_one
         a_device_acknowledges_and_never_goes_back
+        of_too_many_devices_the_one_furthest_behind_is_forgotten
         a_conversation_ends_with_its_last_row
         of_what_was_forgotten_with_its_history_the_account_sees_nothing_and_the_other_one_all
         ids_are_found_by_time

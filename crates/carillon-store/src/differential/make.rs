@@ -197,6 +197,7 @@ impl Make<'_> {
                 account: self.no_of(app),
                 device: device(self.pick(&["d", "de", "pad"])),
                 offset: self.offset(),
+                devices_max: self.rng.random_range(1..=3),
             },
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a write either puts everything into the group or nothing; reading comes first, and putting cannot fail.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use carillon_core::model::{Broadcast, Committed, Room, RoomCommitted, RoomKey, RoomNews, RoomNotice};
@@ -46,6 +46,8 @@ pub(crate) struct Group<'a> {
     pub(crate) removed: Vec<AppId>,
     /// Removed apps of which nothing is left.
     pub(crate) cleared: Vec<AppId>,
+    /// Devices of which is no more known what they acknowledged.
+    pub(crate) forgotten_devices: u64,
     /// Whether the engine says that it failed, after it has written the group.
     #[cfg(test)]
     pub(crate) breaks: bool,
@@ -69,6 +71,7 @@ impl<'a> Group<'a> {
             changed_rooms: Vec::new(),
             removed: Vec::new(),
             cleared: Vec::new(),
+            forgotten_devices: 0,
             #[cfg(test)]
             breaks: false,
         }
@@ -108,8 +111,8 @@ impl<'a> Group<'a> {
         self.rest.write(&mut batch);
         self.rooms.write(&mut batch);
         let outcome = batch.commit().map_err(unknown);
-        let Self { news, changed, changed_rooms, removed, cleared, .. } = self;
-        let told = Told { news, changed, changed_rooms, removed, cleared };
+        let Self { news, changed, changed_rooms, removed, cleared, forgotten_devices, .. } = self;
+        let told = Told { news, changed, changed_rooms, removed, cleared, forgotten_devices };
         #[cfg(test)]
         let outcome = if self.breaks { Err(StoreError::Unknown("as a test".into())) } else { outcome };
         if outcome.is_err() {
@@ -161,6 +164,11 @@ impl<'a> Group<'a> {
     /// Whether any key of `rest` begins with `prefix`.
     pub(crate) fn has_prefix(&self, prefix: &[u8]) -> Result<bool, StoreError> {
         self.rest.has_prefix(prefix)
+    }
+
+    /// The rows of `rest` whose keys begin with `prefix`, as the group leaves them so far.
+    pub(crate) fn rest_under(&self, prefix: &[u8]) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, StoreError> {
+        self.rest.prefix(prefix)
     }
 
     /// As [`Group::put_rest`], for `rooms`.
@@ -270,6 +278,7 @@ pub(crate) struct Told {
     pub(crate) changed_rooms: Vec<RoomKey>,
     pub(crate) removed: Vec<AppId>,
     pub(crate) cleared: Vec<AppId>,
+    pub(crate) forgotten_devices: u64,
 }
 
 impl Told {

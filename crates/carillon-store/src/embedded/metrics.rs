@@ -34,6 +34,8 @@ pub struct StoreMetrics {
     /// Writes that were refused or whose outcome is unknown.
     pub refused: Family<Reason, Counter>,
     pub trimmed: Family<RecordKind, Counter>,
+    /// Devices of which is no more known what they acknowledged, because their account had too many.
+    pub forgotten_devices: Counter,
     /// Times that a failed engine was opened again.
     pub reopened: Counter,
     /// Records that did not verify.
@@ -56,6 +58,7 @@ impl Default for StoreMetrics {
             read_queue: Gauge::default(),
             refused,
             trimmed: Family::default(),
+            forgotten_devices: Counter::default(),
             reopened: Counter::default(),
             damaged: Counter::default(),
         }
@@ -84,6 +87,8 @@ impl StoreMetrics {
         registry.register("carillon_store_read_queue", "Reads that wait for a reader", self.read_queue.clone());
         registry.register("carillon_store_refused_writes", "Writes without success, by reason", self.refused.clone());
         registry.register("carillon_store_trimmed_records", "Records that retention removed", self.trimmed.clone());
+        let help = "Devices whose acknowledged offset was forgotten because their account had too many";
+        registry.register("carillon_store_forgotten_devices", help, self.forgotten_devices.clone());
         registry.register(
             "carillon_store_reopenings",
             "Times that a failed engine was opened again",

@@ -49,6 +49,22 @@ impl<'a> Overlay<'a> {
         Ok(false)
     }
 
+    /// All rows whose keys begin with `prefix`, as the group leaves them so far.
+    pub(crate) fn prefix(&self, prefix: &[u8]) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, StoreError> {
+        let mut all = BTreeMap::new();
+        for guard in self.keyspace.prefix(prefix) {
+            let (key, value) = guard.into_inner().map_err(unknown)?;
+            all.insert(key.to_vec(), value.to_vec());
+        }
+        for (key, value) in self.rows.range(prefix.to_vec()..).take_while(|(key, _)| key.starts_with(prefix)) {
+            match value {
+                Some(value) => all.insert(key.clone(), value.clone()),
+                None => all.remove(key),
+            };
+        }
+        Ok(all)
+    }
+
     /// Puts each key into the batch once: of two values under one key in one batch, the engine does not say which one holds.
     pub(crate) fn write(self, batch: &mut OwnedWriteBatch) {
         for (key, value) in self.rows {

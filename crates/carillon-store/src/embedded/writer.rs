@@ -207,6 +207,7 @@ impl Writer {
             self.shared.facts.forget_all();
             self.shared.senders.forget_all();
         }
+        self.shared.metrics.forgotten_devices.inc_by(told.forgotten_devices);
         for news in &told.news {
             match news {
                 News::Message(committed) => self.fanout.committed(committed),

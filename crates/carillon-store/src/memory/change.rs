@@ -5,7 +5,7 @@ use carillon_core::{AccountNo, MessageId};
 
 use super::State;
 use crate::row::Row;
-use crate::rules::ordered;
+use crate::rules::{furthest_behind, ordered};
 
 impl State {
     pub(super) fn change(&mut self, change: Change) {
@@ -49,8 +49,15 @@ impl State {
             }
             Change::Acknowledge { account, .. } | Change::NoteBroadcasts { account, .. }
                 if !self.by_no.contains_key(&account) => {}
-            Change::Acknowledge { account, device, offset } => {
-                let has = self.acknowledged.entry((account, device)).or_insert(offset);
+            Change::Acknowledge { account, device, offset, devices_max } => {
+                let known = self.acknowledged.entry(account).or_default();
+                if !known.contains_key(&device) {
+                    let all = known.iter().map(|(device, offset)| (offset.0, device.clone())).collect();
+                    for forgotten in furthest_behind(all, devices_max) {
+                        known.remove(&forgotten);
+                    }
+                }
+                let has = known.entry(device).or_insert(offset);
                 *has = offset.max(*has);
             }
             Change::NoteBroadcasts { account, device, through } => {

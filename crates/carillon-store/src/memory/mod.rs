@@ -71,7 +71,7 @@ struct State {
     forgotten: BTreeMap<(AccountNo, AccountNo), (MessageId, AccountId)>,
     /// As `forgotten`, of which the account sees no history.
     cleared: BTreeMap<(AccountNo, AccountNo), MessageId>,
-    acknowledged: HashMap<(AccountNo, DeviceId), Offset>,
+    acknowledged: HashMap<AccountNo, HashMap<DeviceId, Offset>>,
     broadcasts: BTreeMap<AppId, Vec<Arc<Broadcast>>>,
     broadcasts_kept_max: usize,
     noted_broadcasts: HashMap<(AccountNo, DeviceId), MessageId>,
@@ -219,7 +219,7 @@ impl Store for MemoryStore {
         let Some(no) = state.accounts.remove(&(app, id.clone())) else { return Ok(None) };
         state.blocklist.retain(|(owner, _)| *owner != no);
         state.silenced.retain(|(owner, _)| *owner != no);
-        state.acknowledged.retain(|(account, _), _| *account != no);
+        state.acknowledged.remove(&no);
         state.noted_broadcasts.retain(|(account, _), _| *account != no);
         state.rooms.forget(no);
         let removed = state.by_no.remove(&no);
@@ -429,7 +429,7 @@ impl Store for MemoryStore {
     }
 
     async fn acknowledged(&self, account: AccountNo, device: &DeviceId) -> Result<Option<Offset>, StoreError> {
-        Ok(self.lock().acknowledged.get(&(account, device.clone())).copied())
+        Ok(self.lock().acknowledged.get(&account).and_then(|known| known.get(device)).copied())
     }
 
     async fn first_id_at(&self, time_ms: u64) -> Result<MessageId, StoreError> {
@@ -492,7 +492,7 @@ impl State {
             marks.retain(|(owner, _), _| owner.app() != app);
         }
         self.forgotten.retain(|(owner, _), _| owner.app() != app);
-        self.acknowledged.retain(|(no, _), _| no.app() != app);
+        self.acknowledged.retain(|no, _| no.app() != app);
         self.broadcasts.remove(&app);
         self.noted_broadcasts.retain(|(no, _), _| no.app() != app);
         self.claims.retain(|(no, _), _| no.app() != app);

@@ -29,6 +29,7 @@ pub(super) async fn run(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<B
     if offset > state.top {
         return Err(ErrorCode::BAD_REQUEST.into());
     }
-    pipeline.acknowledge(caller.app.id, caller.account, device, offset).await?;
+    let devices_max = shard.server.config.devices_remembered_max;
+    pipeline.acknowledge(caller.account, device, offset, devices_max).await?;
     Ok(word(&Done {}))
 }

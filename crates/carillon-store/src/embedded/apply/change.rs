@@ -13,7 +13,7 @@ use crate::embedded::inbox;
 use crate::embedded::record::{self, EditionRecord, ForgottenRecord, MessageRecord};
 use crate::embedded::seal::{self, Entry};
 use crate::row::Row;
-use crate::rules::ordered;
+use crate::rules::{furthest_behind, ordered};
 
 /// Whether the change looks at what other groups wrote, beyond `rest`: it then needs a group of its own.
 pub(crate) fn is_alone(change: &Change) -> bool {
@@ -46,8 +46,13 @@ pub(crate) fn apply(group: &mut Group<'_>, change: Change) -> Result<(), StoreEr
             remove_row(group, place)
         }
         Change::Read { reader, other, through } => raise(group, format::related(Tag::Read, reader, other), through.0),
-        Change::Acknowledge { account, device, offset } => {
-            raise_of_device(group, account, format::acknowledged(account, &device), offset.0)
+        Change::Acknowledge { account, device, offset, devices_max } => {
+            let key = format::acknowledged(account, &device);
+            let over = forgotten(group, account, &key, devices_max)?;
+            raise_of_device(group, account, key, offset.0)?;
+            group.forgotten_devices += over.len() as u64;
+            over.into_iter().for_each(|key| group.remove_rest(key));
+            Ok(())
         }
         Change::NoteBroadcasts { account, device, through } => {
             raise_of_device(group, account, format::noted_broadcast(account, &device), through.0)
@@ -69,6 +74,23 @@ pub(crate) fn apply(group: &mut Group<'_>, change: Change) -> Result<(), StoreEr
             raise(group, format::related(Tag::Unlisted, account, other), through)
         }
     }
+}
+
+/// What the account's devices have acknowledged that are known no more when the one with this key is.
+fn forgotten(
+    group: &Group<'_>,
+    account: AccountNo,
+    key: &[u8],
+    devices_max: usize,
+) -> Result<Vec<Vec<u8>>, StoreError> {
+    if group.rest(key)?.is_some() {
+        return Ok(Vec::new());
+    }
+    let all = group.rest_under(&format::by_account(Tag::Acknowledged, account))?;
+    // One that cannot be read is as good as none, and keeps nobody from saying what it has.
+    let offset = |key: &[u8], value: &[u8]| seal::open_number(key, value).unwrap_or(0);
+    let all = all.into_iter().map(|(key, value)| (offset(&key, &value), key)).collect();
+    Ok(furthest_behind(all, devices_max).collect())
 }
 
 /// As [`raise`], unless the account was removed meanwhile: nobody would take it out any more.
