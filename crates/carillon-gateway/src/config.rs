@@ -62,7 +62,8 @@ pub struct GatewayConfig {
     pub connections_per_account_max: usize,
     /// Rooms that one connection may be in; entering a further one gets error 106.
     pub rooms_per_connection_max: usize,
-    /// Devices of one account whose `inbox.ack` is remembered; above it the one that is furthest behind is forgotten.
+    /// Devices of one account of which is remembered what they have (`inbox.ack`, broadcasts); above it the one that is furthest behind
+    /// is forgotten.
     pub devices_remembered_max: usize,
     /// Devices of one account whose changes of themselves in a room outlast a reconnect; above it the oldest is forgotten.
     pub room_devices_remembered_max: usize,

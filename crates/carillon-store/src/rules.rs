@@ -37,8 +37,8 @@ pub(crate) fn ordered((a, b): (AccountNo, AccountNo)) -> (AccountNo, AccountNo) 
     if a <= b { (a, b) } else { (b, a) }
 }
 
-/// Which of an account's devices are known no more when a further one acknowledges something, by how far each is: those that are
-/// furthest behind.
+/// Which of an account's devices are forgotten when a further one is to be remembered, by how far each is: those that are furthest
+/// behind.
 pub(crate) fn furthest_behind<D: Ord>(mut all: Vec<(u64, D)>, devices_max: usize) -> impl Iterator<Item = D> {
     let too_many = (all.len() + 1).saturating_sub(devices_max);
     all.sort_unstable();

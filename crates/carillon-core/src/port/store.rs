@@ -186,8 +186,8 @@ pub enum Change {
     /// `devices_max` others of the account's are known, the one that is furthest behind is so no more.
     Acknowledge { account: AccountNo, device: DeviceId, offset: Offset, devices_max: usize },
     /// The device was handed the broadcasts up to this one. Never goes back. Kept for as long as one that is as old is, and the
-    /// account is there.
-    NoteBroadcasts { account: AccountNo, device: DeviceId, through: MessageId },
+    /// account is there, and of as many devices as what they acknowledge.
+    NoteBroadcasts { account: AccountNo, device: DeviceId, through: MessageId, devices_max: usize },
 }
 
 /// Where a copy is.

@@ -80,7 +80,8 @@ impl Shard {
         let this = self.clone();
         self.notes.borrow_mut().insert((account, device.clone()), through);
         tokio::task::spawn_local(async move {
-            let change = Change::NoteBroadcasts { account, device: device.clone(), through };
+            let devices_max = this.server.config.devices_remembered_max;
+            let change = Change::NoteBroadcasts { account, device: device.clone(), through, devices_max };
             if let Err(error) = this.server.pipeline.store.change(account.app(), change, None).await {
                 tracing::warn!(%error, "which broadcasts a device has was not noted: {error}");
             }

@@ -80,13 +80,18 @@ async fn no_more_than_the_newest_hundred_broadcasts_are_current(it: Setup) {
 }
 
 async fn what_a_device_was_handed_never_goes_back(it: Setup) {
-    let note = |device, through| Change::NoteBroadcasts { account: ANN, device, through: MessageId(through) };
+    let note = async |name, through| {
+        let through = MessageId(through);
+        it.change(Change::NoteBroadcasts { account: ANN, device: device(name), through, devices_max: 2 }).await;
+    };
+    let noted = async |account, name| it.store.noted_broadcast(account, &device(name)).await.unwrap().0;
     for through in [5, 9, 7] {
-        it.change(note(device("phone"), through)).await;
+        note("phone", through).await;
     }
-    assert_eq!(it.store.noted_broadcast(ANN, &device("phone")).await, Ok(MessageId(9)));
-    assert_eq!(it.store.noted_broadcast(ANN, &device("pho")).await, Ok(MessageId(0)));
-    assert_eq!(it.store.noted_broadcast(BOB, &device("phone")).await, Ok(MessageId(0)));
+    assert_eq!((noted(ANN, "phone").await, noted(ANN, "pho").await, noted(BOB, "phone").await), (9, 0, 0));
+    note("pad", 8).await;
+    note("watch", 3).await;
+    assert_eq!((noted(ANN, "phone").await, noted(ANN, "pad").await, noted(ANN, "watch").await), (9, 0, 3));
 }
 
 async fn what_was_noted_goes_with_the_broadcasts_that_it_was_noted_of(it: Setup) {
@@ -94,7 +99,7 @@ async fn what_was_noted_goes_with_the_broadcasts_that_it_was_noted_of(it: Setup)
     let (first, second) = (first.await.id, second.await.id);
     for account in [ANN, BOB, CARL] {
         for (name, through) in [("pad", first), ("phone", second), ("watch", first)] {
-            it.change(Change::NoteBroadcasts { account, device: device(name), through }).await;
+            it.change(Change::NoteBroadcasts { account, device: device(name), through, devices_max: 9 }).await;
         }
     }
     let noted = async |name| {
@@ -120,7 +125,7 @@ async fn a_repeated_broadcast_is_remembered_and_a_removed_app_leaves_none(it: Se
     let done = it.store.commit_broadcast(planned.clone(), request).await.unwrap();
     let first = it.store.remembered(APP, "r", NOW_MS).await.unwrap().unwrap();
     assert_eq!(first.answer, done.id.to_string());
-    it.change(Change::NoteBroadcasts { account: ANN, device: device("phone"), through: done.id }).await;
+    it.change(Change::NoteBroadcasts { account: ANN, device: device("phone"), through: done.id, devices_max: 9 }).await;
     assert_eq!(it.store.remove_app(APP).await, Ok(true));
     assert_eq!(it.store.broadcasts(APP, NOW_MS).await, Ok(Vec::new()));
     assert_eq!(it.store.noted_broadcast(ANN, &device("phone")).await, Ok(MessageId(0)));

@@ -240,7 +240,8 @@ async fn of_a_removed_account_neither_name_nor_number_finds_anything_and_the_num
     assert_eq!(it.store.blocklist(ANN).await, Ok(vec![BOB]), "what others have stays");
     // What its last connection had under way.
     it.change(Change::Acknowledge { account: BOB, device: device("phone"), offset: Offset(1), devices_max: 9 }).await;
-    it.change(Change::NoteBroadcasts { account: BOB, device: device("phone"), through: MessageId(1) }).await;
+    it.change(Change::NoteBroadcasts { account: BOB, device: device("phone"), through: MessageId(1), devices_max: 9 })
+        .await;
     assert_eq!(it.store.acknowledged(BOB, &device("phone")).await, Ok(None));
     assert_eq!(it.store.noted_broadcast(BOB, &device("phone")).await, Ok(MessageId(0)));
     let again = it.store.create_account(new_account(APP, "bob"), None).await.unwrap();

@@ -182,6 +182,7 @@ impl Make<'_> {
                 account: self.no_of(app),
                 device: device(self.pick(&["d", "de", "pad"])),
                 through: self.message_id(),
+                devices_max: self.rng.random_range(1..=3),
             },
             0 | 1 => Change::Withdraw { place: self.place(app), from_sender: self.rng.random() },
             2 | 3 => Change::Delete { place: self.place(app) },

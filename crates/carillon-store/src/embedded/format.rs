@@ -202,8 +202,9 @@ pub(crate) fn related(tag: Tag, owner: AccountNo, other: AccountNo) -> Vec<u8> {
     [&[tag as u8][..], &owner.0.to_be_bytes(), &other.0.to_be_bytes()].concat()
 }
 
-pub(crate) fn acknowledged(account: AccountNo, device: &DeviceId) -> Vec<u8> {
-    let mut key = by_account(Tag::Acknowledged, account);
+/// What one of an account's devices has; the tag says of what.
+pub(crate) fn by_device(tag: Tag, account: AccountNo, device: &DeviceId) -> Vec<u8> {
+    let mut key = by_account(tag, account);
     key.extend_from_slice(device.as_str().as_bytes());
     key
 }
@@ -212,13 +213,7 @@ pub(crate) fn broadcast(app: AppId, id: MessageId) -> Vec<u8> {
     [&[Tag::Broadcast as u8][..], &app.0.to_be_bytes(), &id.0.to_be_bytes()].concat()
 }
 
-pub(crate) fn noted_broadcast(account: AccountNo, device: &DeviceId) -> Vec<u8> {
-    let mut key = by_account(Tag::NotedBroadcast, account);
-    key.extend_from_slice(device.as_str().as_bytes());
-    key
-}
-
-/// The account of a [`noted_broadcast`] key.
+/// The account of a [`by_device`] key that says which broadcasts a device has.
 pub(crate) fn account_of_note(key: &[u8]) -> Option<AccountNo> {
     let no = key.strip_prefix(&[Tag::NotedBroadcast as u8])?.get(..8)?;
     Some(AccountNo(number(no)))

@@ -46,7 +46,7 @@ pub(crate) struct Group<'a> {
     pub(crate) removed: Vec<AppId>,
     /// Removed apps of which nothing is left.
     pub(crate) cleared: Vec<AppId>,
-    /// Devices of which is no more known what they acknowledged.
+    /// Devices of which it was forgotten what they have.
     pub(crate) forgotten_devices: u64,
     /// Whether the engine says that it failed, after it has written the group.
     #[cfg(test)]

@@ -34,7 +34,7 @@ pub struct StoreMetrics {
     /// Writes that were refused or whose outcome is unknown.
     pub refused: Family<Reason, Counter>,
     pub trimmed: Family<RecordKind, Counter>,
-    /// Devices of which is no more known what they acknowledged, because their account had too many.
+    /// Devices of which it was forgotten what they have, because their account had too many.
     pub forgotten_devices: Counter,
     /// Times that a failed engine was opened again.
     pub reopened: Counter,
@@ -87,7 +87,7 @@ impl StoreMetrics {
         registry.register("carillon_store_read_queue", "Reads that wait for a reader", self.read_queue.clone());
         registry.register("carillon_store_refused_writes", "Writes without success, by reason", self.refused.clone());
         registry.register("carillon_store_trimmed_records", "Records that retention removed", self.trimmed.clone());
-        let help = "Devices whose acknowledged offset was forgotten because their account had too many";
+        let help = "Devices of which it was forgotten what they have, because their account had too many";
         registry.register("carillon_store_forgotten_devices", help, self.forgotten_devices.clone());
         registry.register(
             "carillon_store_reopenings",

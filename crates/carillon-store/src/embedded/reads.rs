@@ -158,7 +158,7 @@ pub(crate) fn cleared(
 }
 
 pub(crate) fn acknowledged(db: &Db, account: AccountNo, device: &DeviceId) -> Result<Option<Offset>, StoreError> {
-    let key = format::acknowledged(account, device);
+    let key = format::by_device(Tag::Acknowledged, account, device);
     let value = db.rest.get(&key).map_err(unknown)?;
     value.map(|value| seal::open_number(&key, &value).map(Offset)).transpose()
 }
@@ -170,7 +170,7 @@ pub(crate) fn void_before(db: &Db, key: &[u8]) -> Result<u64, StoreError> {
 }
 
 pub(crate) fn noted_broadcast(db: &Db, account: AccountNo, device: &DeviceId) -> Result<MessageId, StoreError> {
-    let key = format::noted_broadcast(account, device);
+    let key = format::by_device(Tag::NotedBroadcast, account, device);
     let value = db.rest.get(&key).map_err(unknown)?;
     value.map_or(Ok(MessageId(0)), |value| seal::open_number(&key, &value).map(MessageId))
 }

@@ -34,9 +34,10 @@ impl State {
             *all = current;
         }
         let (broadcasts, next_id) = (&self.broadcasts, MessageId(self.next_id));
-        self.noted_broadcasts.retain(|(no, _), through| {
+        self.noted_broadcasts.retain(|no, known| {
             let oldest = broadcasts.get(&no.app()).and_then(|all| all.first());
-            *through >= oldest.map_or(next_id, |it| it.id)
+            known.retain(|_, through| *through >= oldest.map_or(next_id, |it| it.id).0);
+            !known.is_empty()
         });
         removed
     }

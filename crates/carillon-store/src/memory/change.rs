@@ -1,7 +1,9 @@
 //! Changes of what was written before.
 
+use std::collections::HashMap;
+
 use carillon_core::port::{Change, CopyPlace, Standing};
-use carillon_core::{AccountNo, MessageId};
+use carillon_core::{AccountNo, DeviceId, MessageId};
 
 use super::State;
 use crate::row::Row;
@@ -50,19 +52,10 @@ impl State {
             Change::Acknowledge { account, .. } | Change::NoteBroadcasts { account, .. }
                 if !self.by_no.contains_key(&account) => {}
             Change::Acknowledge { account, device, offset, devices_max } => {
-                let known = self.acknowledged.entry(account).or_default();
-                if !known.contains_key(&device) {
-                    let all = known.iter().map(|(device, offset)| (offset.0, device.clone())).collect();
-                    for forgotten in furthest_behind(all, devices_max) {
-                        known.remove(&forgotten);
-                    }
-                }
-                let has = known.entry(device).or_insert(offset);
-                *has = offset.max(*has);
+                raise(self.acknowledged.entry(account).or_default(), device, offset.0, devices_max);
             }
-            Change::NoteBroadcasts { account, device, through } => {
-                let has = self.noted_broadcasts.entry((account, device)).or_insert(through);
-                *has = through.max(*has);
+            Change::NoteBroadcasts { account, device, through, devices_max } => {
+                raise(self.noted_broadcasts.entry(account).or_default(), device, through.0, devices_max);
             }
         }
     }
@@ -108,4 +101,16 @@ impl State {
             entry.standing = standing;
         }
     }
+}
+
+/// Notes how far a device is, unless it is further, in the place of those that are too many.
+fn raise(known: &mut HashMap<DeviceId, u64>, device: DeviceId, number: u64, devices_max: usize) {
+    if !known.contains_key(&device) {
+        let all = known.iter().map(|(device, number)| (*number, device.clone())).collect();
+        for forgotten in furthest_behind(all, devices_max) {
+            known.remove(&forgotten);
+        }
+    }
+    let has = known.entry(device).or_insert(number);
+    *has = number.max(*has);
 }

@@ -71,10 +71,10 @@ struct State {
     forgotten: BTreeMap<(AccountNo, AccountNo), (MessageId, AccountId)>,
     /// As `forgotten`, of which the account sees no history.
     cleared: BTreeMap<(AccountNo, AccountNo), MessageId>,
-    acknowledged: HashMap<AccountNo, HashMap<DeviceId, Offset>>,
+    acknowledged: HashMap<AccountNo, HashMap<DeviceId, u64>>,
     broadcasts: BTreeMap<AppId, Vec<Arc<Broadcast>>>,
     broadcasts_kept_max: usize,
-    noted_broadcasts: HashMap<(AccountNo, DeviceId), MessageId>,
+    noted_broadcasts: HashMap<AccountNo, HashMap<DeviceId, u64>>,
     /// The first id of each minute.
     minutes: BTreeMap<u64, MessageId>,
     claims: BTreeMap<(AccountNo, Offset), BTreeSet<DeviceId>>,
@@ -220,7 +220,7 @@ impl Store for MemoryStore {
         state.blocklist.retain(|(owner, _)| *owner != no);
         state.silenced.retain(|(owner, _)| *owner != no);
         state.acknowledged.remove(&no);
-        state.noted_broadcasts.retain(|(account, _), _| *account != no);
+        state.noted_broadcasts.remove(&no);
         state.rooms.forget(no);
         let removed = state.by_no.remove(&no);
         if let Some(account) = &removed {
@@ -323,7 +323,8 @@ impl Store for MemoryStore {
 
     async fn noted_broadcast(&self, account: AccountNo, device: &DeviceId) -> Result<MessageId, StoreError> {
         let state = self.lock();
-        Ok(state.noted_broadcasts.get(&(account, device.clone())).copied().unwrap_or(MessageId(0)))
+        let noted = state.noted_broadcasts.get(&account).and_then(|known| known.get(device)).copied();
+        Ok(MessageId(noted.unwrap_or(0)))
     }
 
     async fn inbox_state(&self, account: AccountNo) -> Result<InboxState, StoreError> {
@@ -429,7 +430,8 @@ impl Store for MemoryStore {
     }
 
     async fn acknowledged(&self, account: AccountNo, device: &DeviceId) -> Result<Option<Offset>, StoreError> {
-        Ok(self.lock().acknowledged.get(&account).and_then(|known| known.get(device)).copied())
+        let offset = self.lock().acknowledged.get(&account).and_then(|known| known.get(device)).copied();
+        Ok(offset.map(Offset))
     }
 
     async fn first_id_at(&self, time_ms: u64) -> Result<MessageId, StoreError> {
@@ -494,7 +496,7 @@ impl State {
         self.forgotten.retain(|(owner, _), _| owner.app() != app);
         self.acknowledged.retain(|no, _| no.app() != app);
         self.broadcasts.remove(&app);
-        self.noted_broadcasts.retain(|(no, _), _| no.app() != app);
+        self.noted_broadcasts.retain(|no, _| no.app() != app);
         self.claims.retain(|(no, _), _| no.app() != app);
         self.requests.retain(|(of, _), _| *of != app);
         self.rooms.remove_app(app);

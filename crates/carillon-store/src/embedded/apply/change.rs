@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use carillon_core::model::Edition;
 use carillon_core::port::{Change, CopyPlace, Standing, StoreError};
-use carillon_core::{AccountNo, MessageId, Offset};
+use carillon_core::{AccountNo, DeviceId, MessageId, Offset};
 
 use crate::embedded::db::unknown;
 use crate::embedded::format::{self, Tag};
@@ -47,15 +47,10 @@ pub(crate) fn apply(group: &mut Group<'_>, change: Change) -> Result<(), StoreEr
         }
         Change::Read { reader, other, through } => raise(group, format::related(Tag::Read, reader, other), through.0),
         Change::Acknowledge { account, device, offset, devices_max } => {
-            let key = format::acknowledged(account, &device);
-            let over = forgotten(group, account, &key, devices_max)?;
-            raise_of_device(group, account, key, offset.0)?;
-            group.forgotten_devices += over.len() as u64;
-            over.into_iter().for_each(|key| group.remove_rest(key));
-            Ok(())
+            raise_of_device(group, Tag::Acknowledged, (account, &device), offset.0, devices_max)
         }
-        Change::NoteBroadcasts { account, device, through } => {
-            raise_of_device(group, account, format::noted_broadcast(account, &device), through.0)
+        Change::NoteBroadcasts { account, device, through, devices_max } => {
+            raise_of_device(group, Tag::NotedBroadcast, (account, &device), through.0, devices_max)
         }
         Change::Forget { account, other, other_id, history } => {
             let key = format::related(Tag::Forgotten, account, other);
@@ -76,27 +71,33 @@ pub(crate) fn apply(group: &mut Group<'_>, change: Change) -> Result<(), StoreEr
     }
 }
 
-/// What the account's devices have acknowledged that are known no more when the one with this key is.
-fn forgotten(
-    group: &Group<'_>,
-    account: AccountNo,
-    key: &[u8],
+/// As [`raise`], of one of an account's devices, in the place of those that are too many: unless the account was removed meanwhile,
+/// as nobody would take it out any more.
+fn raise_of_device(
+    group: &mut Group<'_>,
+    tag: Tag,
+    (account, device): (AccountNo, &DeviceId),
+    number: u64,
     devices_max: usize,
-) -> Result<Vec<Vec<u8>>, StoreError> {
-    if group.rest(key)?.is_some() {
-        return Ok(Vec::new());
+) -> Result<(), StoreError> {
+    if group.rest(&format::by_account(Tag::AccountById, account))?.is_none() {
+        return Ok(());
     }
-    let all = group.rest_under(&format::by_account(Tag::Acknowledged, account))?;
-    // One that cannot be read is as good as none, and keeps nobody from saying what it has.
-    let offset = |key: &[u8], value: &[u8]| seal::open_number(key, value).unwrap_or(0);
-    let all = all.into_iter().map(|(key, value)| (offset(&key, &value), key)).collect();
-    Ok(furthest_behind(all, devices_max).collect())
+    let key = format::by_device(tag, account, device);
+    let over = if group.rest(&key)?.is_some() { Vec::new() } else { too_many(group, tag, account, devices_max)? };
+    raise(group, key, number)?;
+    group.forgotten_devices += over.len() as u64;
+    over.into_iter().for_each(|key| group.remove_rest(key));
+    Ok(())
 }
 
-/// As [`raise`], unless the account was removed meanwhile: nobody would take it out any more.
-fn raise_of_device(group: &mut Group<'_>, account: AccountNo, key: Vec<u8>, number: u64) -> Result<(), StoreError> {
-    let is_there = group.rest(&format::by_account(Tag::AccountById, account))?.is_some();
-    if is_there { raise(group, key, number) } else { Ok(()) }
+/// Which of an account's devices make place for one that is not among them.
+fn too_many(group: &Group<'_>, tag: Tag, account: AccountNo, devices_max: usize) -> Result<Vec<Vec<u8>>, StoreError> {
+    let all = group.rest_under(&format::by_account(tag, account))?;
+    // One that cannot be read is as good as none, and keeps nobody from saying what it has.
+    let number = |key: &[u8], value: &[u8]| seal::open_number(key, value).unwrap_or(0);
+    let all = all.into_iter().map(|(key, value)| (number(&key, &value), key)).collect();
+    Ok(furthest_behind(all, devices_max).collect())
 }
 
 /// Writes the number, unless a higher one is there.
