@@ -44,7 +44,8 @@ pub struct StoreSection {
     pub record_retention_s: u64,
     /// Broadcasts of each app that are kept for who connects later; above it the oldest is forgotten.
     pub broadcasts_kept_max: usize,
-    /// Size at which a table in memory is written out, in bytes; there are five. At least 1 MiB.
+    /// Size at which a table in memory is written out, in bytes; there are five. At least 1 MiB. A data directory keeps the size that it was made
+    /// with.
     pub memtable_bytes: u64,
     /// All journals together, in bytes; at it the oldest tables are written out. At least 64 MiB.
     pub journal_bytes_max: u64,

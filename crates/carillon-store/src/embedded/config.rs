@@ -37,7 +37,7 @@ pub struct EmbeddedConfig {
     pub record_retention_s: u64,
     /// Broadcasts of each app that are kept for who connects later; above it the oldest is forgotten.
     pub broadcasts_kept_max: usize,
-    /// Size at which a table in memory is written out, in bytes; there are five.
+    /// Size at which a table in memory is written out, in bytes; there are five. A data directory keeps the one that it was made with.
     pub memtable_bytes: u64,
     /// All journals together, in bytes; at least 64 MiB.
     pub journal_bytes_max: u64,
