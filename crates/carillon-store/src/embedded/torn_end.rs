@@ -43,10 +43,11 @@ pub(crate) fn open(
     }
     let io = |torn: &Torn, error| OpenError::Io { path: torn.journal.clone(), error };
     let mut ends = Vec::new();
-    for torn in &found.torn {
+    let taken_off = found.torn.iter().try_for_each(|torn| {
         ends.push((torn, take_off(torn).map_err(|error| io(torn, error))?));
-    }
-    let opened = open_engine(home, config, pace, heads, found.groups);
+        Ok(())
+    });
+    let opened = taken_off.and_then(|()| open_engine(home, config, pace, heads, found.groups));
     for (torn, file_bytes) in ends {
         if opened.is_err() {
             put_back(torn, file_bytes).map_err(|error| io(torn, error))?;
