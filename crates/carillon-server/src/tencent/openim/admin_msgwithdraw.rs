@@ -33,38 +33,33 @@ pub(in crate::tencent) async fn run(tencent: &Tencent, call: &Call) -> Result<By
     Ok(reply::done(call.service))
 }
 
-/// The message from the one to the other that has this key, if it was not taken back.
+/// The message from the one to the other that has this key and was not taken back: of several, which one second can have, the
+/// newest. In the view of whoever of the two has it: the sender may not find it, and the recipient may have cleared its history.
 pub(super) async fn find_there(
-    tencent: &Tencent,
-    call: &Call,
-    between: (&AccountId, &AccountId),
-    key: MsgKey,
-) -> Result<PastEntry, CallError> {
-    let found = find(tencent, call, between, key).await?;
-    if found.is_withdrawn { Err(CallError::Failed(code::WITHDRAWN)) } else { Ok(found) }
-}
-
-/// In the view of whoever of the two has it: the sender may not find it, and the recipient may have cleared its history.
-async fn find(
     tencent: &Tencent,
     call: &Call,
     (from, to): (&AccountId, &AccountId),
     key: MsgKey,
 ) -> Result<PastEntry, CallError> {
+    let mut error = code::NO_MESSAGE;
     for (viewer, other) in [(to, from), (from, to)] {
-        if let Some(found) = find_as(tencent, call, (viewer, other), (from, key)).await? {
-            return Ok(found);
+        for found in find_as(tencent, call, (viewer, other), (from, key)).await? {
+            if !found.is_withdrawn {
+                return Ok(found);
+            }
+            error = code::WITHDRAWN;
         }
     }
-    Err(CallError::Failed(code::NO_MESSAGE))
+    Err(CallError::Failed(error))
 }
 
+/// The newest first.
 async fn find_as(
     tencent: &Tencent,
     call: &Call,
     (viewer, other): (&AccountId, &AccountId),
     (from, key): (&AccountId, MsgKey),
-) -> Result<Option<PastEntry>, CallError> {
+) -> Result<impl Iterator<Item = PastEntry>, CallError> {
     let query = PastQuery {
         viewer: viewer.clone(),
         other: other.clone(),
@@ -76,6 +71,6 @@ async fn find_as(
         rank: MsgKey::rank,
     };
     let page = tencent.pipeline.past(&call.app, &query).await.map_err(super::no_sender)?;
-    let is_it = |it: &PastEntry| it.message.sender.account == *from && MsgKey::of(it.id, &it.message) == key;
-    Ok(page.entries.into_iter().find(is_it))
+    let is_it = move |it: &PastEntry| it.message.sender.account == *from && MsgKey::of(it.id, &it.message) == key;
+    Ok(page.entries.into_iter().filter(is_it))
 }

@@ -144,6 +144,34 @@ async fn a_message_is_taken_back_by_its_key_from_each_recipient_and_stays_in_the
 }
 
 #[tokio::test]
+async fn messages_that_share_a_key_are_changed_and_taken_back_one_by_one_from_the_newest_on() {
+    let backend = world(TencentConfig::default()).await;
+    for said in ["m1", "m2"] {
+        let body = json!({
+            "From_Account": "dave", "To_Account": "rong", "MsgSeq": 5, "MsgRandom": 5, "MsgBody": text(said),
+        });
+        assert_eq!(json_of(&backend, SEND, body).await["MsgKey"], "5_5_1700000000");
+    }
+    let named = json!({"From_Account": "dave", "To_Account": "rong", "MsgKey": "5_5_1700000000"});
+    let shown = async || {
+        let page = json_of(&backend, ROAM, roam("dave", "rong")).await;
+        let of =
+            |it: &Value| format!("{} {}", it["MsgBody"][0]["MsgContent"]["Text"].as_str().unwrap(), it["MsgFlagBits"]);
+        page["MsgList"].as_array().unwrap().iter().map(of).collect::<Vec<_>>()
+    };
+    for expected in [["m1 0", "m2 8"], ["m1 8", "m2 8"]] {
+        assert_eq!(backend.call("openim/admin_msgwithdraw", named.clone()).await, DONE);
+        assert_eq!(shown().await, expected);
+        let mut modify = named.clone();
+        modify["CloudCustomData"] = json!("new");
+        let modified = json_of(&backend, "openim/modify_c2c_msg", modify).await["ErrorCode"].clone();
+        assert_eq!(modified, if expected[0] == "m1 0" { 0 } else { 20_023 });
+    }
+    let again = backend.call("openim/admin_msgwithdraw", named).await;
+    assert_eq!(again, failed(20_023, "the message was withdrawn before"));
+}
+
+#[tokio::test]
 async fn what_is_read_up_to_a_time_is_unread_no_more_and_its_sender_sees_that() {
     const READ: &str = "openim/admin_set_msg_read";
     const UNREAD: &str = "openim/get_c2c_unread_msg_num";
