@@ -104,8 +104,13 @@ pub(super) fn message(
         session_update: !is_passing && control.session_update,
         ..CopyOptions::default()
     };
+    let [no, seq, random] = [sender.no.0.to_string(), seq.to_string(), random.to_string()];
+    let mut same = vec![&*no, &seq, &random, &content.original, &ext];
+    // Else what was said to who is online would count as had by who was not, and what is over as kept.
+    let life = format!("{is_passing} {lives_ms:?}");
+    same.extend((is_passing || lives_ms.is_some()).then_some(&*life));
     let once = given.map(|_| Once {
-        key: once_key(&[&sender.no.0.to_string(), &seq.to_string(), &random.to_string(), &content.original, &ext]),
+        key: once_key(&same),
         memory_ms: tencent.config.repeat_memory_s.saturating_mul(1_000),
         to_new: true,
     });

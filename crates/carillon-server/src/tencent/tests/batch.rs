@@ -308,6 +308,19 @@ async fn a_repeat_goes_to_new_recipients_only_and_is_answered_with_the_first_key
 }
 
 #[tokio::test]
+async fn what_is_for_who_is_online_or_for_a_time_is_another_message_than_what_is_kept() {
+    let backend = world(TencentConfig::default()).await;
+    let fate = async |change| sent(&backend, change).await.copies[0].fate;
+    assert_eq!(fate(json!({"OnlineOnlyFlag": 1})).await, Fate::OnlineOnly);
+    assert_eq!(fate(json!({"MsgLifeTime": 2})).await, Fate::Inbox);
+    assert_eq!(fate(json!({})).await, Fate::Inbox);
+    for repeat in [json!({"OnlineOnlyFlag": 1}), json!({"MsgLifeTime": 2}), json!({"MsgLifeTime": 0}), json!({})] {
+        assert_eq!(backend.call(BATCH, sample(repeat)).await, SENT);
+        assert_eq!(count(&backend), 3, "nothing new");
+    }
+}
+
+#[tokio::test]
 async fn a_name_that_is_given_again_is_another_account_to_which_nothing_is_a_repeat() {
     let backend = world(TencentConfig::default()).await;
     let import = json!({
