@@ -132,8 +132,7 @@ impl Shard {
     /// expired for none.
     pub(super) async fn permitted(&self, id: ConnId, entries: &[InboxEntry]) -> Result<Vec<InboxEntry>, StoreError> {
         let now_ms = self.server.pipeline.clock.now_ms();
-        let is_there = |it: &&InboxEntry| it.standing != Standing::Deleted && !it.message.has_expired(now_ms);
-        let kept = || entries.iter().filter(is_there);
+        let kept = || entries.iter().filter(|it| is_there(it, now_ms));
         let bound: Vec<Offset> = kept().filter(|it| !it.message.options.roam).map(|it| it.offset).collect();
         if bound.is_empty() {
             return Ok(kept().cloned().collect());
@@ -176,6 +175,11 @@ impl Shard {
             }
         });
     }
+}
+
+/// Whether it was neither deleted nor has expired.
+pub(super) fn is_there(entry: &InboxEntry, now_ms: u64) -> bool {
+    entry.standing != Standing::Deleted && !entry.message.has_expired(now_ms)
 }
 
 pub(super) fn publication(entry: &InboxEntry) -> Publication {

@@ -6,13 +6,13 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use carillon_core::Offset;
 use carillon_core::decide::Refusal;
 use carillon_core::model::RoomKey;
-use carillon_core::port::{PageLimit, StoreError};
+use carillon_core::port::{InboxEntry, InboxPage, InboxState, PageLimit, StoreError};
+use carillon_core::{AccountNo, Offset};
 use prost::Message as _;
 
-use super::catch_up::publication;
+use super::catch_up::{is_there, publication};
 use super::connection::Connection;
 use super::{ConnId, Shard};
 use crate::config::GatewayConfig;
@@ -20,7 +20,7 @@ use crate::envelope::INBOX;
 use crate::protocol::Reply;
 use crate::protocol::code::ErrorCode;
 use crate::protocol::command::{HistoryRequest, RpcRequest, SubscribeRequest};
-use crate::protocol::reply::{EmptyResult, HistoryResult, RpcResult};
+use crate::protocol::reply::{EmptyResult, HistoryResult, Publication, RpcResult};
 
 pub(super) enum Query {
     History(HistoryRequest),
@@ -183,34 +183,79 @@ impl Shard {
             return Err(self.not_offered(id, &request.channel).into());
         }
         let account = self.with(id, |it| it.account).ok_or(ErrorCode::INTERNAL)?;
+        let (publications, state) = if request.limit == 0 {
+            let _permit = self.may_read().await;
+            (Vec::new(), self.server.pipeline.store.inbox_state(account).await?)
+        } else {
+            self.told_again(id, account, &request).await?
+        };
+        check_epoch(&request, &state.epoch)?;
+        let result = HistoryResult { publications, epoch: state.epoch, offset: state.top.0 };
+        Ok(Reply { history: Some(result), ..Reply::to(command) })
+    }
+
+    /// The entries of a history. Those that the device may not have do not count: however many lie together, a client goes on
+    /// from the last entry that it was given, and takes an empty page for the end.
+    async fn told_again(
+        &self,
+        id: ConnId,
+        account: AccountNo,
+        request: &HistoryRequest,
+    ) -> Result<(Vec<Publication>, InboxState), Failed> {
+        let asked = usize::try_from(request.limit).unwrap_or(usize::MAX).min(self.page_limit().entries);
+        let since = request.since.as_ref().map(|it| Offset(it.offset));
+        let mut from = since.unwrap_or(if request.reverse { Offset(u64::MAX) } else { Offset::ZERO });
+        let mut limit = PageLimit { entries: asked, ..self.page_limit() };
+        let (mut found, mut bytes) = (Vec::new(), 0);
+        loop {
+            let page = self.inbox_page(account, from, request.reverse, limit).await?;
+            check_epoch(request, &page.state.epoch)?;
+            let mut rest = &page.entries[..];
+            while !rest.is_empty() {
+                // What does not roam is claimed only where it is handed out.
+                let now;
+                (now, rest) = rest.split_at(self.holding(rest, asked - found.len()));
+                for entry in self.permitted(id, now).await? {
+                    let publication = publication(&entry);
+                    bytes += publication.data.len();
+                    if bytes > self.server.config.page_bytes && !found.is_empty() {
+                        return Ok((found, page.state));
+                    }
+                    found.push(publication);
+                }
+                if found.len() == asked {
+                    return Ok((found, page.state));
+                }
+            }
+            let end = if request.reverse { page.state.oldest } else { page.state.top };
+            match page.entries.last().map(|it| it.offset).filter(|it| *it != end) {
+                Some(last) if self.with(id, |_| ()).is_some() => from = last,
+                Some(_) | None => return Ok((found, page.state)),
+            }
+            limit = self.page_limit();
+        }
+    }
+
+    async fn inbox_page(
+        &self,
+        account: AccountNo,
+        from: Offset,
+        reverse: bool,
+        limit: PageLimit,
+    ) -> Result<InboxPage, StoreError> {
         let store = &self.server.pipeline.store;
         let _permit = self.may_read().await;
-        if request.limit == 0 {
-            let state = store.inbox_state(account).await?;
-            check_epoch(&request, &state.epoch)?;
-            let result = HistoryResult { publications: Vec::new(), epoch: state.epoch, offset: state.top.0 };
-            return Ok(Reply { history: Some(result), ..Reply::to(command) });
+        match reverse {
+            true => store.read_inbox_back(account, from, limit).await,
+            false => store.read_inbox(account, from, limit).await,
         }
-        let asked = usize::try_from(request.limit).unwrap_or(usize::MAX);
-        let limit = PageLimit { entries: asked.min(self.page_limit().entries), ..self.page_limit() };
-        let since = request.since.as_ref().map(|it| Offset(it.offset));
-        let page = if request.reverse {
-            store.read_inbox_back(account, since.unwrap_or(Offset(u64::MAX)), limit).await?
-        } else {
-            store.read_inbox(account, since.unwrap_or_default(), limit).await?
-        };
-        check_epoch(&request, &page.state.epoch)?;
-        let entries = self.permitted(id, &page.entries).await?;
-        let mut publications: Vec<_> = entries.iter().map(publication).collect();
-        let mut bytes = 0;
-        let fits = publications.iter().take_while(|it| {
-            bytes += it.data.len();
-            bytes <= self.server.config.page_bytes
-        });
-        let fits = fits.count().max(1);
-        publications.truncate(fits);
-        let result = HistoryResult { publications, epoch: page.state.epoch, offset: page.state.top.0 };
-        Ok(Reply { history: Some(result), ..Reply::to(command) })
+    }
+
+    /// How many of `entries` hold so many that are there; all where there are not as many.
+    fn holding(&self, entries: &[InboxEntry], wanted: usize) -> usize {
+        let now_ms = self.server.pipeline.clock.now_ms();
+        let there = entries.iter().zip(1..).filter(|(it, _)| is_there(it, now_ms));
+        there.map(|(_, count)| count).nth(wanted.saturating_sub(1)).unwrap_or(entries.len())
     }
 }
 

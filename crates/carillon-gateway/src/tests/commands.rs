@@ -3,11 +3,11 @@
 use carillon_core::model::CopyOptions;
 use serde_json::{Value, json};
 
-use super::world::World;
+use super::world::{Client, World, id};
 use crate::GatewayConfig;
 
 /// A server with the accounts `shop` and `ann`, and a client of ann.
-async fn with_ann() -> (World, super::world::Client) {
+async fn with_ann() -> (World, Client) {
     let world = World::new().await;
     world.accounts(&["shop", "ann"]).await;
     let ann = world.connected("ann", "phone").await;
@@ -153,6 +153,76 @@ async fn history_pages_in_both_directions() {
     }
     ann.say(&json!({"id": 9, "history": {"channel": "inbox", "limit": 1, "since": {"offset": 1, "epoch": "x"}}})).await;
     assert_eq!(ann.next().await["error"]["code"], 112);
+}
+
+/// The offsets of a history.
+async fn offsets(client: &mut Client, limit: i32, since: Option<u64>, reverse: bool) -> Vec<u64> {
+    let since = since.map(|offset| json!({"offset": offset}));
+    let request = json!({"channel": "inbox", "limit": limit, "since": since, "reverse": reverse});
+    client.say(&json!({"id": 8, "history": request})).await;
+    let history = client.next().await["history"].clone();
+    history["publications"].as_array().unwrap().iter().map(|it| it["offset"].as_u64().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn what_a_device_may_not_have_does_not_count_in_a_history() {
+    let config = GatewayConfig { shards: 1, page_entries: 4, ..GatewayConfig::default() };
+    let world = World::with(config).await;
+    world.accounts(&["shop", "mall", "ann"]).await;
+    let no_roam = CopyOptions { roam: false, sender_sync: false, ..CopyOptions::default() };
+    for (from, count) in [("mall", 2), ("shop", 21), ("mall", 3)] {
+        for _ in 0..count {
+            world.send(from, &["ann"], "hi").await;
+        }
+    }
+    world.pipeline.forget_conversation(&world.app, (&id("ann"), &id("shop")), false, None).await.unwrap();
+    let mut tablet = world.connecting("ann", json!({"data": {"device": "tablet", "inbox": {"offset": 26}}})).await;
+    tablet.next().await;
+    world.settle(&mut tablet).await;
+    for _ in 27..=40 {
+        world.send_with("shop", &["ann"], "for the tablet", no_roam.clone()).await;
+        tablet.next().await;
+    }
+    world.settle(&mut tablet).await;
+    world.send("mall", &["ann"], "hi").await;
+    let mut phone = world.connecting("ann", json!({"data": {"device": "phone", "inbox": {"offset": 41}}})).await;
+    phone.next().await;
+    let table = [
+        ((-1, None, false), vec![1, 2, 24, 25]),
+        ((3, None, false), vec![1, 2, 24]),
+        ((1, Some(2), false), vec![24]),
+        ((2, Some(25), false), vec![26, 41]),
+        ((-1, Some(41), false), vec![]),
+        ((1, None, true), vec![41]),
+        ((2, Some(41), true), vec![26, 25]),
+        ((3, Some(25), true), vec![24, 2, 1]),
+        ((-1, Some(1), true), vec![]),
+    ];
+    for ((limit, since, reverse), expected) in table {
+        assert_eq!(offsets(&mut phone, limit, since, reverse).await, expected, "{limit} {since:?} {reverse}");
+    }
+}
+
+#[tokio::test]
+async fn a_history_claims_what_does_not_roam_only_where_it_hands_it_out() {
+    let config = GatewayConfig { shards: 1, page_entries: 9, ..GatewayConfig::default() };
+    let world = World::with(config).await;
+    world.accounts(&["shop", "mall", "ann"]).await;
+    let no_roam = CopyOptions { roam: false, sender_sync: false, ..CopyOptions::default() };
+    world.send("mall", &["ann"], "forgotten").await;
+    world.pipeline.forget_conversation(&world.app, (&id("ann"), &id("mall")), false, None).await.unwrap();
+    for _ in 2..=4 {
+        world.send_with("shop", &["ann"], "for whoever asks first", no_roam.clone()).await;
+    }
+    let mut clients = Vec::new();
+    for device in ["phone", "tablet"] {
+        let connect = json!({"data": {"device": device, "inbox": {"offset": 4}}});
+        let mut client = world.connecting("ann", connect).await;
+        client.next().await;
+        clients.push(client);
+    }
+    assert_eq!(offsets(&mut clients[0], 1, None, false).await, [2]);
+    assert_eq!(offsets(&mut clients[1], -1, None, false).await, [3, 4]);
 }
 
 #[tokio::test]
