@@ -108,17 +108,20 @@ pub fn modify(command: Modify, seen: SeenBy, facts: EventFacts<'_>) -> Result<Op
     Ok((!is_so).then_some(plan))
 }
 
-/// Decides on a mark that `facts.message` and all before it were read by its recipient: its sender learns of it, and the
-/// reader's own devices.
+/// Decides on a mark that `facts.message` and all before it were read by its recipient: its sender learns of it, unless it does
+/// not find the message, and the reader's own devices.
 ///
 /// # Errors
 /// [`Refusal::AppDisabled`], [`Refusal::NoSuchMessage`] for what is nothing that was said.
-pub fn mark_read(facts: EventFacts<'_>) -> Result<InboxPlan, Refusal> {
+pub fn mark_read(seen: SeenBy, facts: EventFacts<'_>) -> Result<InboxPlan, Refusal> {
     let element = Element::Read(copy_ref(&facts));
     let CopyPlace { sender, recipient, copy, .. } = facts.place;
     let change = Change::Read { reader: recipient, other: sender, through: copy };
     let event = Event { kind: Kind::Read, element, options: quiet(), between: (recipient, sender), change };
-    plan(facts, event)
+    let mut plan = plan(facts, event)?;
+    // Here it is the recipient who tells, and the sender who is told.
+    SeenBy { sender: seen.recipient, recipient: seen.sender }.leave_out_others(&mut plan);
+    Ok(plan)
 }
 
 fn copy_ref(facts: &EventFacts<'_>) -> CopyRef {
@@ -353,12 +356,20 @@ mod tests {
 
     #[test]
     fn a_read_mark_goes_from_the_recipient_to_the_sender() {
-        let plan = decide((&said(Kind::Text), 5, false), false, mark_read).unwrap();
+        let plan = decide((&said(Kind::Text), 5, false), false, |facts| mark_read(BOTH, facts)).unwrap();
         assert_eq!(plan.change, Some(Change::Read { reader: BOB, other: ANN, through: MessageId(8) }));
         assert_eq!((plan.copies[0].to, plan.sender_copy.map(|it| it.to)), (ANN, Some(BOB)));
         assert_eq!((plan.message.sender.account.as_str(), plan.message.recipients[0].as_str()), ("bob", "ann"));
         assert!(!plan.in_conversations && !plan.message.options.badge && !plan.message.options.session_update);
-        let plan = decide((&said(Kind::Text), 5, true), false, mark_read).unwrap();
+        let plan = decide((&said(Kind::Text), 5, true), false, |facts| mark_read(BOTH, facts)).unwrap();
         assert_eq!(plan.copies[0].fate, Fate::Drop(DropReason::Blocked), "whoever blocked the reader is not told");
+    }
+
+    #[test]
+    fn a_sender_who_does_not_find_a_message_is_not_told_that_it_was_read() {
+        let seen = SeenBy { sender: false, recipient: true };
+        let plan = decide((&said(Kind::Text), 5, false), false, |facts| mark_read(seen, facts)).unwrap();
+        assert_eq!((plan.copies.len(), plan.sender_copy.map(|it| it.to)), (0, Some(BOB)));
+        assert_eq!(plan.change, Some(Change::Read { reader: BOB, other: ANN, through: MessageId(8) }));
     }
 }

@@ -116,7 +116,8 @@ impl Pipeline {
         let _turn = self.turns.take(app.id, &read_word(&reader, &other)).await;
         let now_ms = self.clock.now_ms();
         // Whoever does not see it has not read it, and its sender must not learn that it was kept away.
-        if !self.store.sees(reader.no, place).await? || self.store.read_mark(reader.no, other.no).await? >= place.copy {
+        let seen = self.seen_by(place).await?;
+        if !seen.recipient || self.store.read_mark(reader.no, other.no).await? >= place.copy {
             return Ok(now_ms);
         }
         let facts = EventFacts {
@@ -129,7 +130,7 @@ impl Pipeline {
             client_id: self.random.hex(16),
             now_ms,
         };
-        match decide::mark_read(facts) {
+        match decide::mark_read(seen, facts) {
             Ok(plan) => {
                 let remember = remember.map(|it| it.told_by(move |_: &Committed| now_ms));
                 self.store.commit_message(plan, remember).await?;

@@ -247,6 +247,17 @@ async fn a_reader_marks_what_the_other_wrote_and_the_other_hears_of_it() {
 }
 
 #[tokio::test]
+async fn a_sender_who_was_not_to_see_a_message_is_not_told_that_it_was_read() {
+    let backend = backend().await;
+    backend.send(&[("toAccids", r#"["bob"]"#), ("msgSenderNoSense", "1")]).await;
+    let client_id = backend.sent()[1].message.client_id.clone();
+    let fields = [("from", "bob"), ("to", "ann"), ("msgidClient", client_id.as_str())];
+    assert_snapshot!(backend.post(READ, &fields).await, @r#"{"code":200,"data":{"timestamp":1700000000000}}"#);
+    let (message, copies, own) = told(&backend);
+    assert_eq!((message.content.kind, copies.len(), own.is_some()), (Kind::Read, 0, true));
+}
+
+#[tokio::test]
 async fn a_message_is_found_however_many_came_after_it() {
     let backend = backend().await;
     let client_id = backend.sent()[0].message.client_id.clone();
