@@ -2,7 +2,9 @@
 
 use carillon_core::command::MembershipChange;
 use carillon_core::model::{ApiKey, App, ClosingPolicy, CopyRef, Element, Membership, Message, NewRoom, Room, RoomKey};
-use carillon_core::port::{ClosingRooms, Conversation, CreateError, InboxEntry, OpenRoomError, Role, StoreError};
+use carillon_core::port::{
+    ClosingRooms, Conversation, CopyPlace, CreateError, InboxEntry, OpenRoomError, Role, StoreError,
+};
 use carillon_core::{AccountNo, RoomNo};
 
 /// Refuses an app whose name or key is another one's.
@@ -30,6 +32,11 @@ pub(crate) fn is_forgotten(entry: &InboxEntry, other: &str, through: u64) -> boo
 /// not see that any more.
 pub(crate) fn modified(message: &Message) -> Option<&CopyRef> {
     message.content.elements.iter().find_map(|it| if let Element::Modified(it) = it { Some(&it.of) } else { None })
+}
+
+/// Whether what is taken back from its recipient is taken from its sender, too: both are one where it is a note to oneself.
+pub(crate) fn is_from_sender(from_sender: bool, place: CopyPlace) -> bool {
+    from_sender || place.sender == place.recipient
 }
 
 /// The two accounts of a conversation, lower first.

@@ -166,7 +166,7 @@ pub struct NotedCopies {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
     /// Takes a copy away from its recipient, and from the sender, too, where `from_sender`: a tombstone stays in the inbox, and
-    /// where it was taken from both, in the conversation, for [`View::Past`]. Of a message to several the sender's own copy stays, as it is theirs of all.
+    /// where it was taken from both, in the conversation, for [`View::Past`]. A note to oneself is always taken from both. Of a message to several the sender's own copy stays, as it is theirs of all.
     Withdraw { place: CopyPlace, from_sender: bool },
     /// The copy says something else from now on, wherever it is read, where the conversation has it and it was not withdrawn.
     /// The message's other copies say what they said, and so does the sender's own, unless there are no others.

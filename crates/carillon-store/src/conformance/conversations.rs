@@ -108,6 +108,25 @@ async fn a_withdrawn_copy_leaves_the_other_copies_and_the_senders_own_of_all(it:
     assert_eq!(it.standings(CARL).await, [Standing::Kept]);
 }
 
+async fn a_note_to_oneself_that_is_taken_back_is_gone_whoever_it_is_taken_from(it: Setup) {
+    let note = |message: u64| CopyPlace { recipient: ANN, ..place(message, message + 1) };
+    for _ in 0..2 {
+        it.store.commit_message(plan(APP, 1, &[(1, Fate::Inbox)], NOW_MS), None).await.unwrap();
+    }
+    assert_eq!(it.conversations(ANN).await, [(ANN, 4, 0)]);
+    it.change(Change::Withdraw { place: note(3), from_sender: false }).await;
+    assert_eq!(it.conversations(ANN).await, [(ANN, 2, 0)]);
+    it.change(Change::Withdraw { place: note(1), from_sender: true }).await;
+    assert_eq!(it.conversations(ANN).await, []);
+    assert_eq!(it.standings(ANN).await, [Standing::Withdrawn; 2]);
+    for view in [View::All, View::Account(ANN), View::Backend { unseen: true }] {
+        assert_eq!(ids(&it.store.conversation((ANN, ANN), view, since(0), ALL).await.unwrap()), [0; 0], "{view:?}");
+    }
+    let past = it.store.conversation((ANN, ANN), View::Past(ANN), since(0), ALL).await.unwrap();
+    assert_eq!(past.withdrawn, [MessageId(2), MessageId(4)]);
+    assert!(!it.store.sees(ANN, note(1)).await.unwrap() && !it.store.sees(ANN, note(3)).await.unwrap());
+}
+
 fn modify(place: CopyPlace, text: &str) -> Change {
     let content = Content { original: text.into(), ..plan(APP, 1, &[], NOW_MS).message.content };
     Change::Modify { place, edition: Edition { content, ext: "ext".into() } }
@@ -446,6 +465,7 @@ mod each {
         a_conversation_shows_each_what_it_shall_see
         what_is_withdrawn_leaves_a_tombstone_in_the_inbox_and_nothing_in_the_conversation
         a_withdrawn_copy_leaves_the_other_copies_and_the_senders_own_of_all
+        a_note_to_oneself_that_is_taken_back_is_gone_whoever_it_is_taken_from
         what_is_modified_says_the_new_wherever_it_is_read
         a_modified_copy_of_several_leaves_the_others_and_the_senders_own_of_all
         what_was_taken_back_or_is_not_there_is_not_modified

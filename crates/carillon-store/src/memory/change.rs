@@ -7,12 +7,13 @@ use carillon_core::{AccountNo, DeviceId, MessageId};
 
 use super::State;
 use crate::row::Row;
-use crate::rules::{furthest_behind, ordered};
+use crate::rules::{furthest_behind, is_from_sender, ordered};
 
 impl State {
     pub(super) fn change(&mut self, change: Change) {
         match change {
             Change::Withdraw { place, from_sender } => {
+                let from_sender = is_from_sender(from_sender, place);
                 self.mark(place.recipient, place.copy, Standing::Withdrawn);
                 if from_sender && self.is_only_copy(place) {
                     self.mark(place.sender, place.message, Standing::Withdrawn);

@@ -13,7 +13,7 @@ use crate::embedded::inbox;
 use crate::embedded::record::{self, EditionRecord, ForgottenRecord, MessageRecord};
 use crate::embedded::seal::{self, Entry};
 use crate::row::Row;
-use crate::rules::{furthest_behind, ordered};
+use crate::rules::{furthest_behind, is_from_sender, ordered};
 
 /// Whether the change looks at what other groups wrote, beyond `rest`: it then needs a group of its own.
 pub(crate) fn is_alone(change: &Change) -> bool {
@@ -30,6 +30,7 @@ pub(crate) fn is_alone(change: &Change) -> bool {
 pub(crate) fn apply(group: &mut Group<'_>, change: Change) -> Result<(), StoreError> {
     match change {
         Change::Withdraw { place, from_sender } => {
+            let from_sender = is_from_sender(from_sender, place);
             stand(group, place.recipient, place.copy, Standing::Withdrawn)?;
             if from_sender && is_only_copy(group, place)? {
                 stand(group, place.sender, place.message, Standing::Withdrawn)?;
