@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::body;
+use super::importmsg::was_read;
 use super::msg_key::MsgKey;
 use crate::tencent::Tencent;
 use crate::tencent::call::Call;
@@ -120,7 +121,7 @@ impl<'a> Row<'a> {
             msg_random: key.random,
             msg_time_stamp: message.time_ms / 1_000,
             msg_flag_bits: if *is_withdrawn { WITHDRAWN } else { 0 },
-            is_peer_read: u8::from(*id <= read),
+            is_peer_read: u8::from(*id <= read || was_read(message)),
             msg_key: key.to_string(),
             msg_body: body::written(&message.content),
             cloud_custom_data: &message.ext,

@@ -4,16 +4,16 @@
 
 use bytes::Bytes;
 use carillon_core::command::{Once, Recipients, Send, Terms};
-use carillon_core::model::{CopyOptions, Moderation, Push};
+use carillon_core::model::{CopyOptions, Message, Moderation, Push};
 
 use super::msg_key::MsgKey;
 use super::{fields, no_recipient, recipient, send};
-use crate::tencent::Tencent;
 use crate::tencent::call::Call;
 use crate::tencent::code;
 use crate::tencent::error::{CallError, FieldError, Problem};
 use crate::tencent::json::Fields;
 use crate::tencent::reply;
+use crate::tencent::{DIALECT, Tencent};
 
 const MEMORY_MS: u64 = 7 * 86_400_000;
 
@@ -44,7 +44,9 @@ pub(in crate::tencent) async fn run(tencent: &Tencent, call: &Call) -> Result<By
         memory_ms: MEMORY_MS,
         to_new: false,
     });
-    let options = CopyOptions { push: !is_past, badge: !is_past, route: false, ..CopyOptions::default() };
+    let is_new = !is_past;
+    let options =
+        CopyOptions { push: is_new, push_nick: is_new, badge: is_new, route: false, ..CopyOptions::default() };
     let command = Send {
         sender: sender.id,
         from_backend: true,
@@ -65,6 +67,13 @@ pub(in crate::tencent) async fn run(tencent: &Tencent, call: &Call) -> Result<By
     let sent = send::run(tencent, &call.app, fields::Outgoing { command, key, once }).await;
     sent.map_err(no_recipient)?;
     Ok(reply::done(call.service))
+}
+
+/// Whether the message was imported as history, which its recipient has read. Nothing says so but its options: no other call of this
+/// dialect leaves the sender's nick off a notification.
+pub(super) fn was_read(message: &Message) -> bool {
+    let CopyOptions { push, push_nick, badge, .. } = message.options;
+    message.origin == DIALECT && !push && !push_nick && !badge
 }
 
 /// Whether it is history, which is read and goes to nobody; else it is new for who gets it.

@@ -394,6 +394,17 @@ async fn pages_of_recent_contacts_hold_a_hundred_and_lose_or_repeat_none() {
 }
 
 #[tokio::test]
+async fn what_says_only_that_it_counts_as_nothing_unread_is_not_read() {
+    let backend = world(TencentConfig::default()).await;
+    let body = json!({
+        "From_Account": "dave", "To_Account": ["rong"], "MsgSeq": 1, "MsgRandom": 1, "MsgBody": text("hi"),
+        "SendMsgControl": ["NoUnread", "NoMsgCheck"], "OfflinePushInfo": {"PushFlag": 1},
+    });
+    backend.call("openim/batchsendmsg", body).await;
+    assert_eq!(json_of(&backend, ROAM, roam("dave", "rong")).await["MsgList"][0]["IsPeerRead"], 0);
+}
+
+#[tokio::test]
 async fn an_imported_message_has_its_own_time_and_is_new_or_history() {
     const IMPORT: &str = "openim/importmsg";
     let backend = world(TencentConfig::default()).await;
@@ -418,6 +429,8 @@ async fn an_imported_message_has_its_own_time_and_is_new_or_history() {
     let page = json_of(&backend, ROAM, roam("rong", "dave")).await;
     let seqs: Vec<_> = page["MsgList"].as_array().unwrap().iter().map(|it| it["MsgSeq"].clone()).collect();
     assert_eq!(seqs, [1, 2, 9]);
+    let read: Vec<_> = page["MsgList"].as_array().unwrap().iter().map(|it| it["IsPeerRead"].clone()).collect();
+    assert_eq!(read, [1, 0, 0], "history is read");
     let change = |field: &str, value: Value| {
         let mut body = import("dave", "rong", (5, 3), NOW_S);
         body[field] = value;
