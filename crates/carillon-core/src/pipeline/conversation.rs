@@ -162,6 +162,16 @@ impl Pipeline {
         }
     }
 
+    /// Whether two accounts have a last message in their conversation that was said after this time. Of the messages that may be the
+    /// last, the last is the one that was accepted last: whoever sends what was said before asks this, so that it stays the newest.
+    ///
+    /// # Errors
+    /// As [`crate::port::Store::last_of`].
+    pub async fn has_newer(&self, between: (AccountNo, AccountNo), than_ms: u64) -> Result<bool, StoreError> {
+        let last = self.store.last_of(between).await?;
+        Ok(last.is_some_and(|it| it.time_ms > than_ms && !it.has_expired(self.clock.now_ms())))
+    }
+
     /// How much an account has not read in all; what accounts wrote that are no more does not count.
     ///
     /// # Errors

@@ -498,6 +498,10 @@ pub trait Store: RoomStore {
     /// 0 for none. Of those after it their ids tell, within [`MOMENT_MS`], when they were said.
     async fn joined(&self, between: (AccountNo, AccountNo)) -> Result<MessageId, StoreError>;
 
+    /// The newest message of a conversation that may be the last one for either of the two, whether their lists have it or not; looked for
+    /// among as many as for [`Conversation::last`].
+    async fn last_of(&self, between: (AccountNo, AccountNo)) -> Result<Option<Arc<Message>>, StoreError>;
+
     /// The conversations of `account` whose last message's copy has an id below `before`, at most `limit`. Its cost rises
     /// with the number of conversations that the account has, but of those that are not on the page no message is read.
     async fn conversations(

@@ -274,6 +274,10 @@ impl Store for HeldStore {
         Ok(page)
     }
 
+    async fn last_of(&self, between: (AccountNo, AccountNo)) -> Result<Option<Arc<Message>>, StoreError> {
+        self.inner.last_of(between).await
+    }
+
     async fn joined(&self, between: (AccountNo, AccountNo)) -> Result<MessageId, StoreError> {
         self.inner.joined(between).await
     }

@@ -299,14 +299,17 @@ async fn last_message_and_unread_heed_options_recalls_and_deletes(it: Setup) {
         change(&mut plan.message);
         it.store.commit_message(plan, None).await.unwrap();
     };
+    let last_of = async || it.store.last_of((BOB, ANN)).await.unwrap().map(|it| it.id.0);
+    assert_eq!(last_of().await, None);
     send(|_| {}).await;
     assert_eq!(it.conversations(BOB).await, [(ANN, 2, 1)]);
     send(|it| it.options.badge = false).await;
     assert_eq!(it.conversations(BOB).await, [(ANN, 4, 1)]);
     send(|it| it.options.session_update = false).await;
-    assert_eq!(it.conversations(BOB).await, [(ANN, 4, 2)]);
+    assert_eq!((it.conversations(BOB).await, last_of().await), (vec![(ANN, 4, 2)], Some(3)));
     send(|it| it.recipients_see = false).await;
     assert_eq!((it.conversations(BOB).await, it.conversations(ANN).await), (vec![(ANN, 4, 2)], vec![(BOB, 8, 0)]));
+    assert_eq!(last_of().await, Some(7), "of either");
     it.change(Change::Withdraw { place: place(3, 4), from_sender: true }).await;
     assert_eq!(it.conversations(BOB).await, [(ANN, 2, 2)]);
     it.change(Change::Delete { place: place(1, 2) }).await;

@@ -135,7 +135,8 @@ impl Op {
                 format!("{:?}", store.change(app, change, asked(request, |()| "done".into())).await)
             }
             Self::Conversation(between, view, span, limit) => {
-                format!("{:?}", store.conversation(between, view, span, limit).await.map(|it| it.entries))
+                let page = store.conversation(between, view, span, limit).await.map(|it| it.entries);
+                format!("{page:?} {:?}", store.last_of(between).await)
             }
             Self::Conversations(account, before, limit) => {
                 format!("{:?}", store.conversations(account, before, limit).await)

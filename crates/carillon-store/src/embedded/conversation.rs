@@ -1,7 +1,9 @@
 //! Reading conversations from one snapshot: their messages, and the list of those that an account has.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use carillon_core::model::Message;
 use carillon_core::port::{Conversation, Conversations, HistoryPage, PageLimit, Span, StoreError, View};
 use carillon_core::{AccountNo, MessageId};
 use fjall::{Readable as _, Snapshot};
@@ -58,6 +60,17 @@ impl Reader<'_> {
         Ok(page)
     }
 
+    pub(crate) fn last_of(&self, between: Pair) -> Result<Option<Arc<Message>>, StoreError> {
+        let snapshot = self.db.database.snapshot();
+        let between = ordered(between);
+        let is_last = |row: Row| [between.0, between.1].into_iter().any(|account| row.may_be_last(account, between));
+        let last = last(&snapshot, self.db, (between, MessageId(0)), is_last)?;
+        let message = |(id, distance, is_modified)| {
+            self.copy(&snapshot, between.0.app(), (base(id, distance), distance), is_modified)
+        };
+        last.map(message).transpose()
+    }
+
     pub(crate) fn conversations(
         &self,
         account: AccountNo,
@@ -71,7 +84,9 @@ impl Reader<'_> {
         for with in others(&snapshot, self.db, account)? {
             let forgotten = forgotten.get(&with).map_or(MessageId(0), |it| MessageId(it.through));
             let unlisted = unlisted.get(&with).copied().unwrap_or(MessageId(0));
-            let last = last(&snapshot, self.db, (account, with), forgotten.max(unlisted))?;
+            let between = ordered((account, with));
+            let is_last = |row: Row| row.may_be_last(account, between);
+            let last = last(&snapshot, self.db, (between, forgotten.max(unlisted)), is_last)?;
             let summary =
                 |(last, last_distance, is_modified)| Summary { with, last, last_distance, is_modified, forgotten };
             all.extend(last.map(summary).filter(|it| it.last < before));
@@ -181,18 +196,17 @@ fn others(snapshot: &Snapshot, db: &Db, account: AccountNo) -> Result<Vec<Accoun
     Ok(found)
 }
 
-/// The newest row after `after`, of so many, that may be the account's last message: its copy, how far that is from the message, and whether it
+/// The newest row after `after`, of so many, that may be a last message: its copy, how far that is from the message, and whether it
 /// was modified.
 fn last(
     snapshot: &Snapshot,
     db: &Db,
-    (account, other): Pair,
-    after: MessageId,
+    (between, after): (Pair, MessageId),
+    is_last: impl Fn(Row) -> bool,
 ) -> Result<Option<(MessageId, u32, bool)>, StoreError> {
-    let between = ordered((account, other));
     for guard in newest_first(snapshot, db, between, after).take(Conversation::LOOKED_AT_MAX) {
         let (id, row, distance) = open(guard)?;
-        if row.may_be_last(account, between) {
+        if is_last(row) {
             return Ok(Some((id, distance, row.is_modified())));
         }
     }

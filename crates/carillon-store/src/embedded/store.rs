@@ -389,6 +389,10 @@ impl Store for EmbeddedStore {
         self.read(between.0.app(), MessageId(0), move |_, db| conversation::joined(db, between)).await
     }
 
+    async fn last_of(&self, between: (AccountNo, AccountNo)) -> Result<Option<Arc<Message>>, StoreError> {
+        self.read(between.0.app(), None, move |shared, db| reader(shared, db).last_of(between)).await
+    }
+
     async fn conversations(
         &self,
         account: AccountNo,

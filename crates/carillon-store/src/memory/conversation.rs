@@ -103,6 +103,13 @@ impl State {
         Conversations { more: page.len() < found, page }
     }
 
+    /// The newest message that may stand for the conversation in a list of one of the two.
+    pub(super) fn last_of(&self, between: (AccountNo, AccountNo)) -> Option<Arc<Message>> {
+        let is_last = |row: Row| row.may_be_last(between.0, between) || row.may_be_last(between.1, between);
+        let mut rows = self.rows(between).rev().take(Conversation::LOOKED_AT_MAX);
+        rows.find(|(_, _, row)| is_last(*row)).map(|(id, base, _)| self.said(base, id))
+    }
+
     /// The copy that stands for the conversation in the account's list, and its message's base.
     fn last(&self, account: AccountNo, other: AccountNo) -> Option<(MessageId, MessageId)> {
         let between = ordered((account, other));

@@ -404,6 +404,10 @@ impl Store for MemoryStore {
         Ok(self.lock().joined.get(&rules::ordered(between)).copied().unwrap_or(MessageId(0)))
     }
 
+    async fn last_of(&self, between: (AccountNo, AccountNo)) -> Result<Option<Arc<Message>>, StoreError> {
+        Ok(self.lock().last_of(rules::ordered(between)))
+    }
+
     async fn conversations(
         &self,
         account: AccountNo,

@@ -45,8 +45,16 @@ pub(in crate::tencent) async fn run(tencent: &Tencent, call: &Call) -> Result<By
         to_new: false,
     });
     let is_new = !is_past;
-    let options =
-        CopyOptions { push: is_new, push_nick: is_new, badge: is_new, route: false, ..CopyOptions::default() };
+    // Imports are rare enough for a read more.
+    let has_newer = tencent.pipeline.has_newer((sender.no, recipient.no), said_ms).await?;
+    let options = CopyOptions {
+        push: is_new,
+        push_nick: is_new,
+        badge: is_new,
+        route: false,
+        session_update: !has_newer,
+        ..CopyOptions::default()
+    };
     let command = Send {
         sender: sender.id,
         from_backend: true,

@@ -394,6 +394,39 @@ async fn pages_of_recent_contacts_hold_a_hundred_and_lose_or_repeat_none() {
 }
 
 #[tokio::test]
+async fn the_newest_is_a_conversations_last_message_whatever_is_imported_behind_it() {
+    const IMPORT: &str = "openim/importmsg";
+    let backend = world(TencentConfig::default()).await;
+    let import = |of: u32, seq: u64, time_s: u64| {
+        json!({
+            "SyncFromOldSystem": of, "From_Account": "dave", "To_Account": "rong", "MsgSeq": seq, "MsgRandom": 2,
+            "MsgTimeStamp": time_s, "MsgBody": text("old"),
+        })
+    };
+    let last = async || {
+        let list = json!({
+            "From_Account": "rong", "TimeStamp": 0, "StartIndex": 0, "TopTimeStamp": 0, "TopStartIndex": 0,
+            "AssistFlags": 0,
+        });
+        json_of(&backend, "recentcontact/get_list", list).await["SessionItem"][0]["MsgTime"].as_u64()
+    };
+    for (seq, time_s) in [(1, NOW_S - 900), (2, NOW_S - 800), (3, NOW_S - 700)] {
+        assert_eq!(backend.call(IMPORT, import(2, seq, time_s)).await, DONE);
+        assert_eq!(last().await, Some(time_s), "in the order of time each is the last");
+    }
+    assert_eq!(backend.call(IMPORT, import(2, 4, NOW_S - 750)).await, DONE);
+    assert_eq!(last().await, Some(NOW_S - 700));
+    send(&backend, "dave", "rong", (9, 9)).await;
+    for of in [2, 5] {
+        assert_eq!(backend.call(IMPORT, import(of, of.into(), NOW_S - 30 * 86_400)).await, DONE);
+        assert_eq!(last().await, Some(NOW_S));
+    }
+    let named = json!({"From_Account": "dave", "To_Account": "rong", "MsgKey": format!("9_9_{NOW_S}")});
+    assert_eq!(backend.call("openim/admin_msgwithdraw", named).await, DONE);
+    assert_eq!(last().await, Some(NOW_S - 700));
+}
+
+#[tokio::test]
 async fn what_says_only_that_it_counts_as_nothing_unread_is_not_read() {
     let backend = world(TencentConfig::default()).await;
     let body = json!({
