@@ -1,7 +1,8 @@
 //! `POST /v4/recentcontact/get_list`: an account's conversations, by their last messages, newest first.
 //!
 //! A page goes on below the last one's last conversation, which `TimeStamp` and `StartIndex` name together: a time, and how far
-//! from the first id of that time it is. So none is lost or listed twice, however many have one time or move meanwhile.
+//! from the first id of that time it is. So none is listed twice, and of those that do not move meanwhile none is lost, however
+//! many have one time.
 
 use bytes::Bytes;
 use carillon_core::MessageId;
