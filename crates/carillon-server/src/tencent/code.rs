@@ -24,7 +24,7 @@ pub(super) const NOT_OPERATOR: Code = code(60_010, "identifier is no administrat
 pub(super) const NO_APP_ID: Code = code(60_012, "sdkappid is missing");
 pub(super) const SWITCHED_OFF: Code = code(60_017, "the app has this switched off");
 pub(super) const APP_DISABLED: Code = code(60_016, "the app is disabled");
-/// An account in a body, which must be a text.
+/// An account in the body of `im_open_login_svc`, which must be a text.
 pub(super) const ACCOUNT_NOT_TEXT: u32 = 60_015;
 
 // Signatures.

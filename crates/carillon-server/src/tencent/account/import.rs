@@ -44,7 +44,7 @@ pub(super) async fn import(tencent: &Tencent, app: &App, account: Import) -> Res
 
 impl Import {
     pub(super) fn read(fields: Fields<'_>) -> Result<Self, FieldError> {
-        let id = fields.account(super::user_id(fields), ACCOUNTS_PARAMETER)?;
+        let id = super::account(fields)?;
         let text = |field| {
             let text = fields.short_text(field, ACCOUNTS_PARAMETER, PROFILE_BYTES_MAX, PROFILE_TOO_LONG)?;
             // Typed callers write both, and import an account each time that its user logs in. What was set by other calls

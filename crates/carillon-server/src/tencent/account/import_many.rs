@@ -53,7 +53,7 @@ fn by_object(item: &Value) -> Result<Named, FieldError> {
 }
 
 fn by_name(item: &Value) -> Named {
-    let id = json::account(item, "Accounts", ACCOUNTS_PARAMETER);
+    let id = json::account(item, "Accounts", ACCOUNTS_PARAMETER).map_err(super::not_text);
     (shown(item), id.map(|id| Import { id, profile: Default::default() }))
 }
 

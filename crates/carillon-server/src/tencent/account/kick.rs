@@ -2,16 +2,13 @@
 
 use bytes::Bytes;
 
-use super::user_id;
 use crate::tencent::Tencent;
 use crate::tencent::call::Call;
-use crate::tencent::code::ACCOUNTS_PARAMETER;
 use crate::tencent::error::CallError;
 use crate::tencent::reply;
 
 pub(in crate::tencent) async fn run(tencent: &Tencent, call: &Call) -> Result<Bytes, CallError> {
-    let fields = call.fields();
-    let id = fields.account(user_id(fields), ACCOUNTS_PARAMETER)?;
+    let id = super::account(call.fields())?;
     tencent.pipeline.kick(&call.app, &id).await?;
     Ok(reply::done(call.service))
 }

@@ -10,7 +10,7 @@ use carillon_core::AccountId;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::code::ACCOUNTS_PARAMETER;
+use super::code::{ACCOUNT_NOT_TEXT, ACCOUNTS_PARAMETER};
 use super::error::{FieldError, Problem};
 use super::json::{self, Fields};
 
@@ -40,12 +40,24 @@ fn named(fields: Fields<'_>, field: &'static str) -> Result<Vec<(String, Option<
 fn name(fields: Fields<'_>) -> Result<(String, Option<AccountId>), FieldError> {
     let field = user_id(fields);
     let missing = FieldError { code: ACCOUNTS_PARAMETER, field, problem: Problem::Missing };
-    let text = fields.text(field, ACCOUNTS_PARAMETER)?.ok_or(missing)?;
+    let text = fields.text(field, ACCOUNTS_PARAMETER).map_err(not_text)?.ok_or(missing)?;
     Ok((text.to_owned(), AccountId::new(text).ok()))
 }
 
 fn object<'a>(item: &'a Value, field: &'static str) -> Result<Fields<'a>, FieldError> {
     json::object(item, field, ACCOUNTS_PARAMETER)
+}
+
+/// The account that an object names.
+fn account(fields: Fields<'_>) -> Result<AccountId, FieldError> {
+    let field = user_id(fields);
+    fields.account(field, ACCOUNTS_PARAMETER).map_err(not_text)
+}
+
+/// This service has a code of its own for an account that is no text.
+fn not_text(error: FieldError) -> FieldError {
+    let code = if error.problem == Problem::NotText { ACCOUNT_NOT_TEXT } else { error.code };
+    FieldError { code, ..error }
 }
 
 /// What an object calls its account: older clients have another name.

@@ -213,6 +213,40 @@ async fn what_is_read_up_to_a_time_is_unread_no_more_and_its_sender_sees_that() 
 }
 
 #[tokio::test]
+async fn an_account_that_is_no_text_has_the_code_of_its_member() {
+    let backend = world(TencentConfig::default()).await;
+    let list = json!({
+        "From_Account": "rong", "TimeStamp": 0, "StartIndex": 0, "TopTimeStamp": 0, "TopStartIndex": 0, "AssistFlags": 0,
+    });
+    let both = json!({"From_Account": "dave", "To_Account": "rong", "MsgKey": "1_2_3", "Type": 1, "MsgRandom": 1});
+    let read = json!({"Report_Account": "rong", "Peer_Account": "dave"});
+    for (command, body, member, code) in [
+        (ROAM, roam("dave", "rong"), "Operator_Account", 90_008),
+        (ROAM, roam("dave", "rong"), "Peer_Account", 90_003),
+        (SEND, both.clone(), "From_Account", 90_008),
+        (SEND, both.clone(), "To_Account", 90_003),
+        ("openim/admin_msgwithdraw", both.clone(), "From_Account", 90_008),
+        ("openim/admin_msgwithdraw", both.clone(), "To_Account", 90_003),
+        ("openim/modify_c2c_msg", both.clone(), "From_Account", 20_003),
+        ("openim/modify_c2c_msg", both.clone(), "To_Account", 90_003),
+        ("openim/admin_set_msg_read", read.clone(), "Report_Account", 90_008),
+        ("openim/admin_set_msg_read", read, "Peer_Account", 90_003),
+        ("openim/get_c2c_unread_msg_num", json!({}), "To_Account", 90_003),
+        ("recentcontact/get_list", list, "From_Account", 50_002),
+        ("recentcontact/delete", both.clone(), "From_Account", 50_002),
+        ("recentcontact/delete", both, "To_Account", 50_002),
+        ("profile/portrait_set", json!({}), "From_Account", 40_002),
+        ("im_open_login_svc/kick", json!({}), "UserID", 60_015),
+    ] {
+        let mut body = body;
+        body[member] = json!(5);
+        let reply = json_of(&backend, command, body).await;
+        let expected = (json!(code), json!(format!("{member} is not a string")));
+        assert_eq!((reply["ErrorCode"].clone(), reply["ErrorInfo"].clone()), expected, "{command}");
+    }
+}
+
+#[tokio::test]
 async fn what_changes_no_list_is_unread_too_unless_it_says_otherwise() {
     const UNREAD: &str = "openim/get_c2c_unread_msg_num";
     let backend = world(TencentConfig::default()).await;
