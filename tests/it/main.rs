@@ -26,6 +26,7 @@ mod rooms;
 mod rpcs;
 mod send;
 mod sessions;
+mod stop;
 mod stream_churn;
 mod streams;
 mod tencent;

@@ -6,10 +6,9 @@ use carillon_core::port::FakeClock;
 use carillon_testkit::{AppFile, TestServer, soon};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 use super::limits::clock;
+use super::stop::{Slow, refuses_calls};
 
 /// A stream that is open, and what came that was not looked at yet.
 pub(crate) struct Stream {
@@ -155,8 +154,7 @@ async fn while_a_stop_waits_for_a_request_streams_take_commands_as_websockets_do
     let mut request = Slow::begin(&server).await;
     let url = server.url.clone();
     let meanwhile = async {
-        // Who was let in right before gets no answer.
-        while !Client::new().get(format!("{url}/metrics")).send().await.is_ok_and(|it| it.status() == 503) {}
+        refuses_calls(&url).await;
         assert_eq!(Client::new().get(format!("{url}/healthz")).send().await.unwrap().status(), 200);
         assert_eq!(Client::new().get(format!("{url}/readyz")).send().await.unwrap().status(), 503);
         ann.rpc("conversation.list", json!({})).await.unwrap();
@@ -172,42 +170,6 @@ async fn while_a_stop_waits_for_a_request_streams_take_commands_as_websockets_do
         }
     };
     tokio::join!(server.stop(), meanwhile);
-}
-
-/// A request whose body has not arrived yet, while its handler waits for it.
-struct Slow(TcpStream);
-
-impl Slow {
-    async fn begin(server: &TestServer) -> Self {
-        let mut socket = TcpStream::connect(server.url.strip_prefix("http://").unwrap()).await.unwrap();
-        let mut head = "POST /nimserver/user/create.action HTTP/1.1\r\nHost: x\r\n".to_owned();
-        for (name, value) in server.backend.signed_headers() {
-            head += &format!("{name}: {value}\r\n");
-        }
-        head += "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n";
-        socket.write_all(head.as_bytes()).await.unwrap();
-        let mut slow = Self(socket);
-        slow.answers("100").await;
-        slow
-    }
-
-    /// Sends the body, and takes the answer.
-    async fn end(&mut self) {
-        self.0.write_all(b"accid=carl").await.unwrap();
-        self.answers("200").await;
-    }
-
-    async fn answers(&mut self, status: &str) {
-        let start = format!("HTTP/1.1 {status}");
-        let mut answer = vec![0; start.len()];
-        soon("an answer comes", self.0.read_exact(&mut answer)).await.unwrap();
-        assert_eq!(answer, start.as_bytes());
-        if status == "100" {
-            let mut rest = [0; 13];
-            self.0.read_exact(&mut rest).await.unwrap();
-            assert_eq!(&rest, b" Continue\r\n\r\n");
-        }
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -25,6 +25,7 @@ use super::leave::Leave;
 use super::metrics::HttpMetrics;
 use super::patient::Patient;
 use super::tasks::Tasks;
+use super::work::Work;
 use crate::config::HttpConfig;
 
 /// After the system refused to hand a connection over, which it does when files run out, it is left in peace that long.
@@ -45,7 +46,7 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// Accepts until `stop` says so, then lets every request that has begun finish. Who comes meanwhile gets one answer of
+    /// Accepts until `stop` says so, then lets every call that runs finish. Who comes meanwhile gets one answer of
     /// `stopping`, and is not waited for. Returns when all other connections have ended; dropped, it cuts them.
     pub(crate) async fn run(self, stop: watch::Receiver<bool>) {
         let (mut connections, mut late) = (JoinSet::new(), JoinSet::new());
@@ -116,21 +117,27 @@ impl Listener {
         let (clock, metrics) = (self.clock.clone(), self.metrics.clone());
         let (leave, streams) = (Leave::default(), self.streams.clone());
         let leaving = leave.clone();
+        let work = Work::default();
+        let (of_calls, of_requests) = (work.clone(), work.clone());
         let router = router.clone().map_request(move |mut request: http::Request<hyper::body::Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
             request.extensions_mut().insert(leave.clone());
+            request.extensions_mut().insert(of_requests.clone());
             request.map(axum::body::Body::new)
         });
+        let router = router.map_future(move |call| of_calls.clone().during(call));
         async move {
             // A socket that refuses is served all the same, only slower.
             let _ = stream.set_nodelay(true);
-            let socket = Patient::new(stream, write_timeout_s, clock, metrics);
+            let socket = Patient::new(stream, write_timeout_s, clock, metrics, work.clone());
             let service = TowerToHyperService::new(router);
             let connection = builder.serve_connection(TokioIo::new(socket), service).with_upgrades();
             let mut connection = Box::pin(connection);
             // Polling the connection by reference, so that losing a race drops nothing of it.
             loop {
                 tokio::select! {
+                    // What has arrived is read before a stop is heard of, and a stream has left by then.
+                    biased;
                     ended = connection.as_mut() => break note(ended),
                     () = leaving.left() => {
                         streams.spawn(async { note(connection.await) });
@@ -138,6 +145,10 @@ impl Listener {
                     }
                     () = stopped_if_told(&mut stop) => {
                         stop = None;
+                        // The HTTP library would wait for a head that has begun.
+                        if !work.goes_on() {
+                            break;
+                        }
                         connection.as_mut().graceful_shutdown();
                     }
                 }

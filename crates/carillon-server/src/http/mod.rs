@@ -15,3 +15,4 @@ pub(crate) mod problem;
 pub(crate) mod stream;
 pub(crate) mod tasks;
 pub(crate) mod websocket;
+mod work;

@@ -13,6 +13,7 @@ use carillon_core::port::Clock;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::metrics::HttpMetrics;
+use super::work::Work;
 
 /// What must be taken in one time-out: well below what the system's own buffers take at once when they are read.
 const PART_BYTES: usize = 16 * 1024;
@@ -23,6 +24,7 @@ pub(crate) struct Patient<T> {
     clock: Arc<dyn Clock>,
     timeout_us: u64,
     metrics: Arc<HttpMetrics>,
+    work: Work,
     /// Set while something waits to be taken.
     waiting: Option<Waiting>,
 }
@@ -33,8 +35,8 @@ struct Waiting {
 }
 
 impl<T> Patient<T> {
-    pub(super) fn new(socket: T, timeout_s: u64, clock: Arc<dyn Clock>, metrics: Arc<HttpMetrics>) -> Self {
-        Self { socket, clock, timeout_us: timeout_s.saturating_mul(1_000_000), metrics, waiting: None }
+    pub(super) fn new(socket: T, timeout_s: u64, clock: Arc<dyn Clock>, metrics: Arc<HttpMetrics>, work: Work) -> Self {
+        Self { socket, clock, timeout_us: timeout_s.saturating_mul(1_000_000), metrics, work, waiting: None }
     }
 
     pub(crate) fn into_inner(self) -> T {
@@ -58,6 +60,7 @@ impl<T> Patient<T> {
             let at_us = clock.monotonic_us().saturating_add(timeout_us);
             Waiting { over: Box::pin(async move { clock.sleep_until_us(at_us).await }), taken: 0 }
         });
+        self.work.set_unsent(true);
         if waiting.over.as_mut().poll(context).is_pending() {
             return Poll::Pending;
         }
@@ -98,6 +101,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Patient<T> {
     /// The HTTP library flushes once it has written all that it holds.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.waiting = None;
+        self.work.set_unsent(false);
         Pin::new(&mut self.socket).poll_flush(context)
     }
 
@@ -117,7 +121,7 @@ mod tests {
     fn pair() -> (Patient<DuplexStream>, DuplexStream, Arc<FakeClock>) {
         let (ours, theirs) = tokio::io::duplex(100);
         let clock = Arc::new(FakeClock::new(0));
-        (Patient::new(ours, 10, clock.clone(), Arc::default()), theirs, clock)
+        (Patient::new(ours, 10, clock.clone(), Arc::default(), Work::default()), theirs, clock)
     }
 
     /// Reads so many bytes each second, until the writer gives up or is done.

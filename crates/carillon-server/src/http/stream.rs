@@ -23,6 +23,7 @@ use super::leave::Leave;
 use super::peer::client_address;
 use super::problem::Problem;
 use super::tasks::Tasks;
+use super::work::Work;
 use crate::config::Network;
 
 pub(crate) struct Streams {
@@ -53,7 +54,14 @@ pub(crate) fn commands_router(streams: &Arc<Streams>) -> Router {
 }
 
 /// Lets scripts of origins that may connect read the answers, and answers what their browsers ask before.
-async fn for_scripts(State(it): State<Arc<Streams>>, request: Request, next: Next) -> Response {
+async fn for_scripts(
+    State(it): State<Arc<Streams>>,
+    Extension(work): Extension<Work>,
+    request: Request,
+    next: Next,
+) -> Response {
+    // Anybody may call here, and take long to send a body; clients of streams come back where a call breaks off.
+    work.need_not_end();
     let is_preflight = request.method() == Method::OPTIONS;
     let allowed =
         if is_preflight { it.gateway.preflight(request.headers()) } else { it.gateway.cors(request.headers()) };
