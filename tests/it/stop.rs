@@ -77,3 +77,17 @@ async fn a_stop_does_not_wait_for_strangers_who_begin_something() {
     server.backend.create_accounts(&["ann"]).await;
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_that_run_have_the_whole_deadline_however_long_clients_may_take() {
+    // Its clock stands still: with less than nothing left, calls would be cut at once.
+    let settings = "[shutdown]\ndeadline_s = 5\n[gateway]\nclose_timeout_ms = 60000";
+    let mut server = TestServer::on_clock(settings, AppFile::default(), clock()).await;
+    let mut call = Slow::begin(&server).await;
+    let url = server.url.clone();
+    let meanwhile = async {
+        refuses_calls(&url).await;
+        call.end().await;
+    };
+    tokio::join!(server.stop(), meanwhile);
+}

@@ -167,17 +167,17 @@ impl Server {
         &self.admin_token
     }
 
-    /// Stops in order: not ready, no new requests but the commands of streams, accepted requests finish, clients are told to
-    /// reconnect, the store closes. What has not finished at the deadline is cut.
+    /// Stops in order: not ready, no new requests but the commands of streams, requests that run finish, clients are told to
+    /// reconnect, the store closes. What has not finished at its deadline is cut.
     pub async fn stop(mut self) {
         tracing::info!("stopping");
         self.readiness.drain();
         self.wait_s(self.shutdown.notice_s).await;
         let _ = self.stop.send(true);
         let clock = self.clock.clone();
-        let deadline_us = clock.monotonic_us().saturating_add(self.shutdown.deadline_s.saturating_mul(1_000_000));
-        // Clients get their part of the time even where a request takes all of its own.
-        let requests_us = deadline_us.saturating_sub(self.close_timeout_us);
+        let requests_us = clock.monotonic_us().saturating_add(self.shutdown.deadline_s.saturating_mul(1_000_000));
+        // Clients get their time even where a request takes all of its own.
+        let clients_us = requests_us.saturating_add(self.close_timeout_us);
         let requests = async { while self.listeners.join_next().await.is_some() {} };
         if !ends_by(&*clock, requests_us, requests).await {
             tracing::warn!("the deadline cut requests that had not finished");
@@ -187,7 +187,7 @@ impl Server {
             self.gateway.drain().await;
             self.logins.join().await;
         };
-        if !ends_by(&*clock, deadline_us, clients).await {
+        if !ends_by(&*clock, clients_us, clients).await {
             tracing::warn!("the deadline cut connections that had not ended");
         }
         self.background.shutdown().await;
