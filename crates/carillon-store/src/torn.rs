@@ -281,6 +281,7 @@ async fn a_last_group_that_was_synced_is_missed_before_anything_is_changed() {
         if !(5..13).contains(&(at - it.kept)) {
             let refusal = it.refusal_with(&it.flipped(at));
             assert!(refusal.contains("3 groups of writes were synced, and the journals hold 2"), "{refusal}");
+            assert!(refusal.contains("`carillon restored`"), "clients must not go on behind what is gone: {refusal}");
         }
     }
 }

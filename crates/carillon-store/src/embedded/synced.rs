@@ -63,8 +63,8 @@ impl Synced {
             return None;
         }
         Some(format!(
-            "{found} groups of writes were synced, and the journals hold {groups}: restore a backup, or empty {path} to \
-             go on without the rest",
+            "{found} groups of writes were synced, and the journals hold {groups}: restore a backup; or, to go on without \
+             the rest, empty {path} and run `carillon restored`, or clients miss what takes its places",
             path = self.path.display()
         ))
     }
