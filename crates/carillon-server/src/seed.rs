@@ -19,6 +19,11 @@ use crate::{netease, tencent};
 pub enum SeedError {
     #[error("app `{app}`: its name, or one of its keys, is another app's")]
     Taken { app: String },
+    #[error(
+        "`apps[{n}].{key}`: app `{other}`, which is stored, has it already: give app `{app}` another, or remove app `{other}` \
+         with `carillon app remove` before; nothing was changed"
+    )]
+    KeyTaken { n: usize, app: String, key: &'static str, other: String },
     #[error("app `{app}` has a limit for `{operation}`, which is no operation")]
     UnknownOperation { app: String, operation: String },
     #[error("the credentials of the first app cannot be written: {0}")]
@@ -30,8 +35,7 @@ pub enum SeedError {
 /// Applies the file's apps. Returns the keys that differ from what is stored, each as `apps[N].key`.
 pub(crate) async fn seed(pipeline: &Pipeline, apps: &[AppConfig]) -> Result<Vec<String>, SeedError> {
     let mut differing = Vec::new();
-    for (n, app) in apps.iter().enumerate() {
-        let wanted = new_app(app)?;
+    for (n, (app, wanted)) in apps.iter().zip(all_wanted(pipeline, apps)?).enumerate() {
         match pipeline.apps.by_name(&app.name) {
             None => {
                 pipeline.create_app(wanted).await.map_err(|error| failed(&app.name, error))?;
@@ -60,6 +64,28 @@ pub(crate) async fn seed(pipeline: &Pipeline, apps: &[AppConfig]) -> Result<Vec<
         tracing::warn!(key, "{key} differs from what is stored; the stored value holds");
     }
     Ok(differing)
+}
+
+/// All that the file wants, looked through before any of it is done: a start that is refused changes nothing. What its apps take
+/// from each other was found with the configuration.
+fn all_wanted(pipeline: &Pipeline, apps: &[AppConfig]) -> Result<Vec<NewApp>, SeedError> {
+    let all = apps.iter().map(new_app).collect::<Result<Vec<_>, _>>()?;
+    for (n, wanted) in all.iter().enumerate() {
+        let stored = pipeline.apps.by_name(&wanted.name);
+        let is_new = |key: &&ApiKey| stored.as_ref().is_none_or(|it| it.key(&key.dialect).is_none());
+        for key in wanted.keys.iter().filter(is_new) {
+            if let Some(other) = pipeline.apps.by_key(&key.dialect, &key.key) {
+                let (app, other) = (wanted.name.clone(), other.name.clone());
+                return Err(SeedError::KeyTaken { n, app, key: name_of_key(&key.dialect), other });
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// What the file calls a key of the dialect.
+fn name_of_key(dialect: &str) -> &'static str {
+    if dialect == tencent::DIALECT { "tencent.sdk_app_id" } else { "netease.app_key" }
 }
 
 /// Makes an app where there is none, and writes its credentials to a file that only this user can read.

@@ -116,6 +116,30 @@ async fn apps_of_the_file_are_created_and_none_is_made_besides() {
 }
 
 #[tokio::test]
+async fn a_start_that_an_app_of_the_file_keeps_from_happening_creates_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let app = |name: &str, app_key: &str| AppConfig {
+        name: name.to_owned(),
+        token_secret: "s".repeat(32),
+        netease: Some(NeteaseKeyConfig { app_key: app_key.to_owned(), app_secret: "the-secret".to_owned() }),
+        ..AppConfig::default()
+    };
+    let with = |apps| Config { apps, ..config(dir.path()) };
+    Server::start(with(vec![app("shop", "one")]), ports()).await.unwrap().stop().await;
+    let Err(refused) = Server::start(with(vec![app("new", "two"), app("other", "one")]), ports()).await else {
+        panic!("it started")
+    };
+    let refused = refused.to_string();
+    assert!(refused.starts_with("`apps[1].netease.app_key`: app `shop`"), "{refused}");
+    assert!(!refused.contains("the-secret"), "{refused}");
+    let server = Server::start(config(dir.path()), ports()).await.unwrap();
+    let (_, list) = call(&server, "GET", "/apps", json!({})).await;
+    let names: Vec<&Value> = list["apps"].as_array().unwrap().iter().map(|it| &it["name"]).collect();
+    assert_eq!(names, ["shop"]);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn settings_of_an_app_change_and_what_is_not_given_stays() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(config(dir.path()), ports()).await.unwrap();
