@@ -26,6 +26,8 @@ pub const ROOM: char = '\u{9}';
 pub const READ: char = '\u{a}';
 /// Doing something to a member of a room: by the room's number and the account's name.
 pub const ROOM_MEMBER: char = '\u{b}';
+/// Listing an account's conversations: by its number.
+pub const LIST: char = '\u{c}';
 
 #[cfg(test)]
 mod tests {
@@ -45,8 +47,9 @@ mod tests {
             ROOM,
             READ,
             ROOM_MEMBER,
+            LIST,
         ];
-        let expected: Vec<char> = ('\u{1}'..='\u{b}').collect();
+        let expected: Vec<char> = ('\u{1}'..='\u{c}').collect();
         assert_eq!(all, *expected);
     }
 }

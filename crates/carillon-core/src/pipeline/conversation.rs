@@ -8,7 +8,9 @@ use super::Pipeline;
 use crate::decide::Refusal;
 use crate::id::{AccountId, AccountNo, MessageId};
 use crate::model::{AccountFacts, App, Kind, Message};
-use crate::port::{Conversation, MOMENT_MS, PageLimit, Span, StoreError, View};
+use crate::port::{Conversation, ListSpan, MOMENT_MS, PageLimit, Span, StoreError, View};
+use crate::prefix;
+use crate::turns::Turn;
 
 /// Which messages of a conversation.
 #[derive(Clone, Debug)]
@@ -112,9 +114,8 @@ impl Pipeline {
         Ok(Span { after: MessageId(first.0.saturating_sub(1)), before: end, newest_first: query.newest_first })
     }
 
-    /// Conversations of an account whose last message's copy has an id below `before`, newest first; and, where there are
-    /// older ones, below which id they go on. Those with accounts that are no more are left out, so there may be none on a page that
-    /// is not the last.
+    /// Conversations of an account, newest first; and, where there are older ones, below which id they go on. Those with
+    /// accounts that are no more are left out, so there may be none on a page that is not the last.
     ///
     /// # Errors
     /// [`Refusal::UnknownAccount`], [`Refusal::Store`].
@@ -122,11 +123,13 @@ impl Pipeline {
         &self,
         app: &App,
         account: &AccountId,
-        before: MessageId,
-        limit: usize,
+        span: ListSpan,
     ) -> Result<(Vec<Listed>, Option<MessageId>), Refusal> {
         let account = self.known(app, account).await?;
-        let list = self.store.conversations(account.no, before, limit).await?;
+        let list = {
+            let _turn = self.list_turn(account.no).await;
+            self.store.conversations(account.no, span).await?
+        };
         let next = list.page.last().map(|it| it.last.0).filter(|_| list.more);
         let mut listed = Vec::with_capacity(list.page.len());
         for mut conversation in list.page {
@@ -137,6 +140,12 @@ impl Pipeline {
             }
         }
         Ok((listed, next))
+    }
+
+    /// All conversations of an account are looked at for a page of them: whoever asks for one after the other keeps its own next
+    /// ones waiting, and nobody else's.
+    async fn list_turn(&self, account: AccountNo) -> Turn<'_> {
+        self.turns.take(account.app(), &format!("{}{account}", prefix::LIST)).await
     }
 
     /// The conversation's last message that has not expired.
@@ -178,8 +187,12 @@ impl Pipeline {
     /// As [`Pipeline::conversations`].
     pub async fn unread(&self, app: &App, account: &AccountId) -> Result<usize, Refusal> {
         let account = self.known(app, account).await?;
+        let by_others = {
+            let _turn = self.list_turn(account.no).await;
+            self.store.unread(account.no, None).await?
+        };
         let mut all = 0;
-        for (other, unread) in self.store.unread(account.no, None).await? {
+        for (other, unread) in by_others {
             all += if self.store.account_by_no(other).await?.is_some() { unread } else { 0 };
         }
         Ok(all)
@@ -218,7 +231,8 @@ impl Pipeline {
         let mut before = self.store.first_id_at(to_ms.saturating_add(MOMENT_MS)).await?;
         let mut found = Vec::new();
         loop {
-            let (page, next) = self.conversations(app, account, before, PAGE.entries).await?;
+            let span = ListSpan { before, limit: PAGE.entries, counts_unread: false };
+            let (page, next) = self.conversations(app, account, span).await?;
             let is_of_it = |it: &Listed| (from_ms..=to_ms).contains(&it.conversation.last.1.time_ms);
             for listed in page.into_iter().filter(is_of_it) {
                 if found.len() == limit {

@@ -17,6 +17,6 @@ pub use rooms::{
 pub use sessions::{EndReason, SESSIONS_ACCOUNTS_MAX, Session, Sessions};
 pub use store::{
     Answer, Change, Conversation, Conversations, CopyPlace, CreateError, Epoch, HistoryPage, InboxEntry, InboxPage,
-    InboxPlan, InboxState, LATE_MS, MOMENT_MS, NewAccount, NotedCopies, PageLimit, PlannedCopy, Remember, Remembered,
-    Role, Settled, Span, Standing, Store, StoreError, Trimmed, View,
+    InboxPlan, InboxState, LATE_MS, ListSpan, MOMENT_MS, NewAccount, NotedCopies, PageLimit, PlannedCopy, Remember,
+    Remembered, Role, Settled, Span, Standing, Store, StoreError, Trimmed, View,
 };

@@ -315,6 +315,17 @@ impl Conversation {
     pub const LOOKED_AT_MAX: usize = 10_000;
 }
 
+/// Which conversations of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListSpan {
+    /// Those whose last message's copy has a lower id.
+    pub before: MessageId,
+    /// How many at most.
+    pub limit: usize,
+    /// Whether it is counted what is unread of each, which costs more than all else; otherwise 0 stands there.
+    pub counts_unread: bool,
+}
+
 /// Conversations of an account, by their last messages, newest first.
 #[derive(Clone, Debug)]
 pub struct Conversations {
@@ -502,14 +513,9 @@ pub trait Store: RoomStore {
     /// among as many as for [`Conversation::last`].
     async fn last_of(&self, between: (AccountNo, AccountNo)) -> Result<Option<Arc<Message>>, StoreError>;
 
-    /// The conversations of `account` whose last message's copy has an id below `before`, at most `limit`. Its cost rises
-    /// with the number of conversations that the account has, but of those that are not on the page no message is read.
-    async fn conversations(
-        &self,
-        account: AccountNo,
-        before: MessageId,
-        limit: usize,
-    ) -> Result<Conversations, StoreError>;
+    /// A page of the conversations of `account`. Its cost rises with the number of conversations that the account has, but of those
+    /// that are not on the page no message is read.
+    async fn conversations(&self, account: AccountNo, span: ListSpan) -> Result<Conversations, StoreError>;
 
     /// By whom there is anything unread for `account`, and how much, at most [`Conversation::UNREAD_MAX`] of each: of those that
     /// are named, or of all by number. Conversations count that are on no list, too.

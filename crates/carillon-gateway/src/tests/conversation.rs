@@ -222,6 +222,25 @@ async fn conversations_come_by_their_last_messages_with_what_is_unread() {
 }
 
 #[tokio::test]
+async fn lists_of_one_account_are_read_one_after_the_other_and_keep_nobody_else_waiting() {
+    let (world, mut ann, mut phone) = two().await;
+    let mut pad = world.connected("bob", "pad").await;
+    let list = json!({"id": 9, "rpc": {"method": "conversation.list"}});
+    world.store.hold();
+    for client in [&mut phone, &mut pad, &mut ann] {
+        client.say(&list).await;
+    }
+    world.store.has_read(2).await;
+    world.store.let_pass(2);
+    // Were both of bob's read first, these passes would be theirs.
+    assert_eq!(ann.next().await["id"], 9);
+    assert_eq!(phone.next().await["id"], 9);
+    world.store.has_read(3).await;
+    world.store.let_pass(1);
+    assert_eq!(pad.next().await["id"], 9);
+}
+
+#[tokio::test]
 async fn a_history_is_paged_both_ways_without_a_gap_or_a_repeat() {
     let (world, mut ann, mut bob) = two().await;
     for (from, to) in [("ann", "bob"), ("bob", "ann"), ("ann", "bob"), ("ann", "bob")] {

@@ -1,5 +1,5 @@
-//! A store whose inbox pages and changes of memberships can be held back after they were read and made, as a disk under load
-//! does, whose sendings to rooms can dawdle, and whose room for changes of accounts can be bounded.
+//! A store whose inbox pages, lists of conversations and changes of memberships can be held back after they were read and made, as
+//! a disk under load does, whose sendings to rooms can dawdle, and whose room for changes of accounts can be bounded.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,7 +10,7 @@ use carillon_core::model::{
     Account, AccountFacts, App, Broadcast, BroadcastRecord, Committed, Message, NewApp, Record,
 };
 use carillon_core::port::{
-    Change, Conversations, CopyPlace, CreateError, HistoryPage, InboxPage, InboxPlan, InboxState, NewAccount,
+    Change, Conversations, CopyPlace, CreateError, HistoryPage, InboxPage, InboxPlan, InboxState, ListSpan, NewAccount,
     PageLimit, Remember, Remembered, Settled, Span, Store, StoreError, Trimmed, View,
 };
 use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
@@ -282,13 +282,10 @@ impl Store for HeldStore {
         self.inner.joined(between).await
     }
 
-    async fn conversations(
-        &self,
-        account: AccountNo,
-        before: MessageId,
-        limit: usize,
-    ) -> Result<Conversations, StoreError> {
-        self.inner.conversations(account, before, limit).await
+    async fn conversations(&self, account: AccountNo, span: ListSpan) -> Result<Conversations, StoreError> {
+        let page = self.inner.conversations(account, span).await;
+        self.pass().await;
+        page
     }
 
     async fn unread(

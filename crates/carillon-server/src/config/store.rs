@@ -21,7 +21,7 @@ pub struct StoreSection {
     /// last group began, in microseconds, for as many others as one of the last 16 groups held, so that they share a sync, too.
     /// Other writes wait for nobody, and where a sync takes longer nobody does. 0: no message waits. At most 100000.
     pub group_every_us: u64,
-    /// Threads that read.
+    /// Threads that read. Half of them at most, but one at least, list conversations at a time, which takes long where an account has many.
     pub reader_threads: usize,
     /// Reads that wait for a thread; callers wait when it is full.
     pub read_queue_max: usize,

@@ -2,7 +2,7 @@
 
 use carillon_core::model::{Content, CopyRef, DropReason, Edition, Element, Fate, Message, Modified};
 use carillon_core::port::{
-    Change, Conversation, Conversations, CopyPlace, LATE_MS, PageLimit, PlannedCopy, Span, Standing, View,
+    Change, Conversation, Conversations, CopyPlace, LATE_MS, ListSpan, PageLimit, PlannedCopy, Span, Standing, View,
 };
 use carillon_core::{AccountNo, MessageId, Offset};
 
@@ -42,7 +42,7 @@ async fn a_dropped_copy_is_in_its_senders_conversation_only(it: Setup) {
     ] {
         assert_eq!(ids(&it.conversation(view, since(0), ALL).await), seen, "{view:?}");
     }
-    let listed = async |account| it.store.conversations(account, MessageId(99), 9).await.unwrap().page.len();
+    let listed = async |account| it.store.conversations(account, list(99, 9)).await.unwrap().page.len();
     assert_eq!((listed(ANN).await, listed(BOB).await), (1, 0));
     assert_eq!(it.store.unread(BOB, None).await, Ok(vec![]));
     assert!(it.store.sees(ANN, place(1, 2)).await.unwrap() && !it.store.sees(BOB, place(1, 2)).await.unwrap());
@@ -161,7 +161,7 @@ async fn what_is_modified_says_the_new_wherever_it_is_read(it: Setup) {
         let said = vec![format!("{text}ext")];
         assert_eq!(it.said(BOB).await, [said.clone(), said.clone(), said]);
         assert_eq!([it.message(1).await, it.message(2).await], [text; 2]);
-        let list = it.store.conversations(BOB, MessageId(99), 9).await.unwrap();
+        let list = it.store.conversations(BOB, list(99, 9)).await.unwrap();
         assert_eq!(list.page[0].last.1.content.original, text);
         let message = it.store.message(APP, MessageId(2)).await.unwrap().unwrap();
         assert_eq!(
@@ -256,10 +256,14 @@ async fn an_account_has_its_conversations_by_their_last_messages(it: Setup) {
     assert_eq!(it.conversations(BOB).await, [(BOB, 9, 0), (CARL, 7, 1), (ANN, 5, 2)]);
     assert_eq!(it.conversations(ANN).await, [(BOB, 5, 0), (CARL, 3, 0)]);
     assert_eq!(it.conversations(CARL).await, [(BOB, 7, 0), (ANN, 3, 1)]);
-    let page = it.store.conversations(BOB, MessageId(9), 1).await.unwrap();
+    let page = it.store.conversations(BOB, list(9, 1)).await.unwrap();
     assert_eq!((page.page.len(), page.page[0].with, page.more), (1, CARL, true));
-    let page = it.store.conversations(BOB, MessageId(7), 1).await.unwrap();
+    let page = it.store.conversations(BOB, list(7, 1)).await.unwrap();
     assert_eq!((page.page.len(), page.page[0].with, page.more), (1, ANN, false));
+}
+
+fn list(before: u64, limit: usize) -> ListSpan {
+    ListSpan { before: MessageId(before), limit, counts_unread: true }
 }
 
 async fn what_is_unread_is_looked_for_among_so_many_and_a_page_ends_where_it_took_long(it: Setup) {
@@ -268,12 +272,16 @@ async fn what_is_unread_is_looked_for_among_so_many_and_a_page_ends_where_it_too
     it.send(&[(2, Fate::Inbox); Conversations::LOOKED_AT_MAX]).await;
     assert_eq!(it.conversations(BOB).await, [(ANN, 5_005, 999)]);
     let page = async |before| {
-        let Conversations { page, more } = it.store.conversations(ANN, MessageId(before), 9).await.unwrap();
+        let Conversations { page, more } = it.store.conversations(ANN, list(before, 9)).await.unwrap();
         let found: Vec<_> = page.iter().map(|it| (it.with, it.last.0.0, it.unread)).collect();
         (found, more)
     };
     assert_eq!(page(MessageId::END).await, (vec![(BOB, 5_005, 1)], true));
     assert_eq!(page(5_005).await, (vec![(CARL, 2, 0)], false));
+    let uncounted = ListSpan { counts_unread: false, ..list(MessageId::END, 9) };
+    let whole = it.store.conversations(ANN, uncounted).await.unwrap();
+    let found: Vec<_> = whole.page.iter().map(|it| (it.with, it.last.0.0, it.unread)).collect();
+    assert_eq!((found, whole.more), (vec![(BOB, 5_005, 0), (CARL, 2, 0)], false));
     it.send(&[(2, Fate::Inbox); Conversation::LOOKED_AT_MAX - Conversations::LOOKED_AT_MAX]).await;
     assert_eq!(page(MessageId::END).await, (vec![(BOB, 10_006, 0)], true), "what is unread is too far back");
 }
@@ -289,7 +297,7 @@ async fn what_is_read_counts_no_more_and_reading_never_goes_back(it: Setup) {
     assert_eq!(it.conversations(BOB).await, [(ANN, 6, 1)]);
     assert_eq!(it.store.read_mark(BOB, ANN).await, Ok(MessageId(4)));
     assert_eq!(it.store.read_mark(ANN, BOB).await, Ok(MessageId(0)));
-    let list = it.store.conversations(ANN, MessageId(99), 9).await.unwrap();
+    let list = it.store.conversations(ANN, list(99, 9)).await.unwrap();
     assert_eq!((list.page[0].read, list.page[0].read_by_other), (MessageId(0), MessageId(4)));
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use carillon_core::command::{AccountChange, MuteChange, ProfileChange};
 use carillon_core::model::{DropReason, Edition, Fate, Gender, Mute, MutedIn, Profile};
 use carillon_core::port::{
-    Change, CopyPlace, CreateError, FakeClock, Fanout, HistoryPage, InboxState, PageLimit, PlannedCopy, Role, Span,
-    Standing, Store, StoreError, Trimmed, View,
+    Change, CopyPlace, CreateError, FakeClock, Fanout, HistoryPage, InboxState, ListSpan, PageLimit, PlannedCopy, Role,
+    Span, Standing, Store, StoreError, Trimmed, View,
 };
 use carillon_core::{AccountNo, AppId, MessageId, Offset};
 
@@ -59,7 +59,8 @@ impl Setup {
 
     /// With whom, the last message's copy, and what is unread.
     async fn conversations(&self, account: AccountNo) -> Vec<(AccountNo, u64, usize)> {
-        let list = self.store.conversations(account, MessageId(u64::MAX), 100).await.unwrap();
+        let all = ListSpan { before: MessageId(u64::MAX), limit: 100, counts_unread: true };
+        let list = self.store.conversations(account, all).await.unwrap();
         list.page.iter().map(|it| (it.with, it.last.0.0, it.unread)).collect()
     }
 

@@ -9,7 +9,8 @@ use carillon_core::model::{
     Profile, Recall, RoomOutcomes, RoomSettings, Secret, Sender,
 };
 use carillon_core::port::{
-    Change, CopyPlace, InboxPlan, NewAccount, NotedCopies, NotedInRoom, PageLimit, PlannedCopy, Settled, Span, View,
+    Change, CopyPlace, InboxPlan, ListSpan, NewAccount, NotedCopies, NotedInRoom, PageLimit, PlannedCopy, Settled,
+    Span, View,
 };
 use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 use rand::RngExt as _;
@@ -100,7 +101,7 @@ impl Make<'_> {
             11 => Op::Accounts(self.app(), self.names()),
             12 => Op::Silenced(self.no()),
             13 | 14 => Op::Conversation((self.no(), self.no()), self.view(), self.span(), self.limit()),
-            15 | 16 => Op::Conversations(self.no(), self.message_id(), self.rng.random_range(0..5)),
+            15 | 16 => Op::Conversations(self.no(), self.list_span()),
             17 => {
                 let app = self.app();
                 let place = self.place(app);
@@ -150,6 +151,11 @@ impl Make<'_> {
             1 => Offset(0),
             _ => Offset(self.rng.random_range(0..=self.ids / 8 + 2)),
         }
+    }
+
+    fn list_span(&mut self) -> ListSpan {
+        let (before, limit) = (self.message_id(), self.rng.random_range(0..5));
+        ListSpan { before, limit, counts_unread: self.rng.random() }
     }
 
     pub(super) fn message_id(&mut self) -> MessageId {

@@ -19,7 +19,9 @@ use std::task::Poll;
 
 use carillon_core::model::{Broadcast, Committed};
 use carillon_core::port::{Clock as _, Fanout};
-use carillon_core::port::{CopyPlace, FakeClock, PageLimit, Random, SeededRandom, Settled, Span, Store, Trimmed, View};
+use carillon_core::port::{
+    CopyPlace, FakeClock, ListSpan, PageLimit, Random, SeededRandom, Settled, Span, Store, Trimmed, View,
+};
 use carillon_core::{AccountNo, AppId, MessageId, Offset};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -200,7 +202,8 @@ impl Pair {
                 for (no, other) in others {
                     ops.extend([Op::Conversation((no, other), show, span, limit), Op::ReadMark(no, other)]);
                 }
-                ops.push(Op::Conversations(no, MessageId(u64::MAX), 100));
+                let all = ListSpan { before: MessageId(u64::MAX), limit: 100, counts_unread: true };
+                ops.push(Op::Conversations(no, all));
                 ops.push(Op::Unread(no, None));
                 names.extend(self.memory.account_by_no(no).await.unwrap().map(|it| it.id));
                 let epoch = self.embedded.inbox_state(no).await.unwrap().epoch;

@@ -7,7 +7,8 @@ use std::fmt::Write as _;
 use carillon_core::command::AccountChange;
 use carillon_core::model::{Account, App, Broadcast, Committed, NewApp};
 use carillon_core::port::{
-    Change, CopyPlace, InboxPage, InboxPlan, NewAccount, PageLimit, Remember, Settled, Span, Store, StoreError, View,
+    Change, CopyPlace, InboxPage, InboxPlan, ListSpan, NewAccount, PageLimit, Remember, Settled, Span, Store,
+    StoreError, View,
 };
 use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 
@@ -41,7 +42,7 @@ pub(super) enum Op {
     Settle(Settled),
     Rewrite(AppId, Change, Option<Request>),
     Conversation((AccountNo, AccountNo), View, Span, PageLimit),
-    Conversations(AccountNo, MessageId, usize),
+    Conversations(AccountNo, ListSpan),
     Unread(AccountNo, Option<Vec<AccountNo>>),
     Sees(AccountNo, CopyPlace),
     ReadMark(AccountNo, AccountNo),
@@ -138,9 +139,7 @@ impl Op {
                 let page = store.conversation(between, view, span, limit).await.map(|it| it.entries);
                 format!("{page:?} {:?}", store.last_of(between).await)
             }
-            Self::Conversations(account, before, limit) => {
-                format!("{:?}", store.conversations(account, before, limit).await)
-            }
+            Self::Conversations(account, span) => format!("{:?}", store.conversations(account, span).await),
             Self::Unread(account, of) => format!("{:?}", store.unread(account, of.as_deref()).await),
             Self::Sees(account, place) => format!("{:?}", store.sees(account, place).await),
             Self::ReadMark(reader, other) => format!("{:?}", store.read_mark(reader, other).await),

@@ -13,7 +13,7 @@ pub struct EmbeddedConfig {
     /// For how long since the last group began a message to a room waits for others, while these share writes, in
     /// microseconds.
     pub group_every_us: u64,
-    /// Threads that read.
+    /// Threads that read. Half of them at most, but one at least, list conversations at a time, which takes long where an account has many.
     pub reader_threads: usize,
     /// Reads that wait for a thread; callers wait when it is full.
     pub read_queue_max: usize,

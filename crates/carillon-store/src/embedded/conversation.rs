@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use carillon_core::model::Message;
-use carillon_core::port::{Conversation, Conversations, HistoryPage, PageLimit, Span, StoreError, View};
+use carillon_core::port::{Conversation, Conversations, HistoryPage, ListSpan, PageLimit, Span, StoreError, View};
 use carillon_core::{AccountNo, MessageId};
 use fjall::{Readable as _, Snapshot};
 
@@ -71,12 +71,8 @@ impl Reader<'_> {
         last.map(message).transpose()
     }
 
-    pub(crate) fn conversations(
-        &self,
-        account: AccountNo,
-        before: MessageId,
-        limit: usize,
-    ) -> Result<Conversations, StoreError> {
+    pub(crate) fn conversations(&self, account: AccountNo, span: ListSpan) -> Result<Conversations, StoreError> {
+        let ListSpan { before, limit, counts_unread } = span;
         let snapshot = self.db.database.snapshot();
         let unlisted = marks(&snapshot, self.db, Tag::Unlisted, account)?;
         let forgotten = forgotten(&snapshot, self.db, account)?;
@@ -100,7 +96,9 @@ impl Reader<'_> {
             let copy = (base(last, last_distance), last_distance);
             let message = self.copy(&snapshot, account.app(), copy, is_modified)?;
             let read = read_mark(&snapshot, self.db, account, with)?;
-            let unread = unread(&snapshot, self.db, (account, with), read.max(forgotten))?;
+            let after = read.max(forgotten);
+            let unread =
+                if counts_unread { unread(&snapshot, self.db, (account, with), after)? } else { Unread::default() };
             let read_by_other = read_mark(&snapshot, self.db, with, account)?;
             page.push(Conversation { with, last: (last, message), unread: unread.count, read, read_by_other });
             looked_at += unread.looked_at;

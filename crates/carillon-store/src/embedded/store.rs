@@ -10,7 +10,7 @@ use carillon_core::model::{
 };
 use carillon_core::port::{
     Change, Clock, Conversations, CopyPlace, CreateError, Fanout, HistoryPage, InboxPage, InboxPlan, InboxState,
-    NewAccount, PageLimit, Remember, Remembered, Settled, Span, Store, StoreError, Trimmed, View,
+    ListSpan, NewAccount, PageLimit, Remember, Remembered, Settled, Span, Store, StoreError, Trimmed, View,
 };
 use carillon_core::seldom::Seldom;
 use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
@@ -120,9 +120,17 @@ impl EmbeddedStore {
         nothing: T,
         read: impl FnOnce(&Shared, &Db) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let read =
-            move |shared: &Shared, db: &Db| if shared.removed.holds(app) { Ok(nothing) } else { read(shared, db) };
-        self.threads.read(read).await
+        self.threads.read(unless_removed(app, nothing, read)).await
+    }
+
+    /// As [`Self::read`], where it may take long.
+    async fn read_long<T: Send + 'static>(
+        &self,
+        app: AppId,
+        nothing: T,
+        read: impl FnOnce(&Shared, &Db) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.threads.read_long(unless_removed(app, nothing, read)).await
     }
 
     async fn write<T: Send + 'static, E: Failure + From<StoreError> + Send + 'static>(
@@ -148,6 +156,15 @@ impl EmbeddedStore {
             self.shared.metrics.trimmed.get_or_create(&RecordKind { kind }).inc_by(count);
         }
     }
+}
+
+/// What the read finds, or nothing of an app that was removed.
+fn unless_removed<T>(
+    app: AppId,
+    nothing: T,
+    read: impl FnOnce(&Shared, &Db) -> Result<T, StoreError>,
+) -> impl FnOnce(&Shared, &Db) -> Result<T, StoreError> {
+    move |shared, db| if shared.removed.holds(app) { Ok(nothing) } else { read(shared, db) }
 }
 
 /// How a write that holds this change goes with others.
@@ -393,15 +410,10 @@ impl Store for EmbeddedStore {
         self.read(between.0.app(), None, move |shared, db| reader(shared, db).last_of(between)).await
     }
 
-    async fn conversations(
-        &self,
-        account: AccountNo,
-        before: MessageId,
-        limit: usize,
-    ) -> Result<Conversations, StoreError> {
+    async fn conversations(&self, account: AccountNo, span: ListSpan) -> Result<Conversations, StoreError> {
         let nothing = Conversations { page: Vec::new(), more: false };
-        let read = move |shared: &Shared, db: &Db| reader(shared, db).conversations(account, before, limit);
-        self.read(account.app(), nothing, read).await
+        let read = move |shared: &Shared, db: &Db| reader(shared, db).conversations(account, span);
+        self.read_long(account.app(), nothing, read).await
     }
 
     async fn unread(
@@ -411,7 +423,7 @@ impl Store for EmbeddedStore {
     ) -> Result<Vec<(AccountNo, usize)>, StoreError> {
         let of = of.map(<[AccountNo]>::to_vec);
         let read = move |shared: &Shared, db: &Db| reader(shared, db).unread(account, of);
-        self.read(account.app(), Vec::new(), read).await
+        self.read_long(account.app(), Vec::new(), read).await
     }
 
     async fn sees(&self, account: AccountNo, place: CopyPlace) -> Result<bool, StoreError> {

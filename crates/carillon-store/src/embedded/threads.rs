@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use carillon_core::port::StoreError;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use super::db::Db;
 use super::gather::Gathering;
@@ -23,6 +23,8 @@ pub(crate) struct Threads {
     /// Empty once the store is closed.
     queues: Mutex<Option<Queues>>,
     gathering: Arc<Gathering>,
+    /// Of reads that take long, so many may have a reader at a time.
+    long_reads: Arc<Semaphore>,
     handles: Mutex<Vec<JoinHandle<()>>>,
     /// Closed when the last thread has ended.
     done: watch::Receiver<()>,
@@ -54,7 +56,9 @@ impl Threads {
         };
         handles.push(std::thread::Builder::new().name("store-write".into()).spawn(write)?);
         let queues = Mutex::new(Some(Queues { writes, reads }));
-        Ok(Self { queues, gathering: Arc::clone(&shared.gathering), handles: Mutex::new(handles), done })
+        let long_reads = Arc::new(Semaphore::new((shared.config.reader_threads / 2).max(1)));
+        let gathering = Arc::clone(&shared.gathering);
+        Ok(Self { queues, gathering, long_reads, handles: Mutex::new(handles), done })
     }
 
     /// Has the writer do `apply` in a group, and returns when the group is synced.
@@ -118,6 +122,20 @@ impl Threads {
 
     pub(crate) fn is_open(&self) -> bool {
         self.queues.lock().expect("no holder of this lock panics").is_some()
+    }
+
+    /// Has a reader do `read`, which may take long: half of the readers are for others meanwhile.
+    pub(crate) async fn read_long<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Shared, &Db) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let permit = Arc::clone(&self.long_reads).acquire_owned().await;
+        self.read(move |shared, db| {
+            // Until the reader has done, whether somebody still waits for it or not.
+            let _permit = permit;
+            read(shared, db)
+        })
+        .await
     }
 
     /// Takes nothing more, and returns when everything that was taken is done.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use carillon_core::model::Message;
 use carillon_core::port::{
-    Conversation, Conversations, CopyPlace, HistoryPage, InboxEntry, PageLimit, Role, Span, View,
+    Conversation, Conversations, CopyPlace, HistoryPage, InboxEntry, ListSpan, PageLimit, Role, Span, View,
 };
 use carillon_core::{AccountId, AccountNo, MessageId};
 
@@ -80,7 +80,8 @@ impl State {
         self.cleared.get(&(account, other)).copied().unwrap_or(MessageId(0))
     }
 
-    pub(super) fn conversations(&self, account: AccountNo, before: MessageId, limit: usize) -> Conversations {
+    pub(super) fn conversations(&self, account: AccountNo, span: ListSpan) -> Conversations {
+        let ListSpan { before, limit, counts_unread } = span;
         let listed = self.others(account).filter_map(|other| Some((other, self.last(account, other)?)));
         let mut listed: Vec<_> = listed.filter(|(_, (id, _))| *id < before).collect();
         listed.sort_by_key(|(_, (id, _))| Reverse(*id));
@@ -90,7 +91,7 @@ impl State {
             if looked_at > Conversations::LOOKED_AT_MAX {
                 break;
             }
-            let unread = self.unread_of(account, with);
+            let unread = if counts_unread { self.unread_of(account, with) } else { Unread::default() };
             looked_at += unread.looked_at;
             page.push(Conversation {
                 with,

@@ -15,8 +15,8 @@ use carillon_core::model::{
 };
 use carillon_core::port::{
     Change, Conversations, CopyPlace, CreateError, Fanout, HistoryPage, InboxEntry, InboxPage, InboxPlan, InboxState,
-    NewAccount, PageLimit, PlannedCopy, Remember, Remembered, Role, Settled, Span, Standing, Store, StoreError,
-    Trimmed, View,
+    ListSpan, NewAccount, PageLimit, PlannedCopy, Remember, Remembered, Role, Settled, Span, Standing, Store,
+    StoreError, Trimmed, View,
 };
 use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 
@@ -408,13 +408,8 @@ impl Store for MemoryStore {
         Ok(self.lock().last_of(rules::ordered(between)))
     }
 
-    async fn conversations(
-        &self,
-        account: AccountNo,
-        before: MessageId,
-        limit: usize,
-    ) -> Result<Conversations, StoreError> {
-        Ok(self.lock().conversations(account, before, limit))
+    async fn conversations(&self, account: AccountNo, span: ListSpan) -> Result<Conversations, StoreError> {
+        Ok(self.lock().conversations(account, span))
     }
 
     async fn unread(

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use carillon_core::MessageId;
 use carillon_core::pipeline::Listed;
+use carillon_core::port::ListSpan;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -42,10 +43,9 @@ pub(super) async fn run(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<B
     let Request { before, limit } = if data.is_empty() { Request::default() } else { object(data)? };
     let before = before.map_or(Ok(MessageId(MessageId::END)), |it| message_id(&it))?;
     let limit = limit.unwrap_or(LIMIT_MAX).clamp(1, LIMIT_MAX);
-    let (list, next) = {
-        let _permit = shard.may_read().await;
-        shard.server.pipeline.conversations(&caller.app, &caller.id, before, limit).await?
-    };
+    let span = ListSpan { before, limit, counts_unread: true };
+    // It has a queue of its own, in which it must not keep the shard's other reads from theirs.
+    let (list, next) = shard.server.pipeline.conversations(&caller.app, &caller.id, span).await?;
     let before = next.map(|it| it.to_string());
     Ok(word(&Answer { conversations: list.iter().map(|it| entry(caller, it)).collect(), before }))
 }

@@ -7,7 +7,7 @@
 use bytes::Bytes;
 use carillon_core::MessageId;
 use carillon_core::pipeline::Listed;
-use carillon_core::port::{MOMENT_MS, StoreError};
+use carillon_core::port::{ListSpan, MOMENT_MS, StoreError};
 use serde::Serialize;
 
 use super::not_imported;
@@ -63,7 +63,8 @@ pub(in crate::tencent) async fn run(tencent: &Tencent, call: &Call) -> Result<By
     let is_wanted = |time_s: u64| start > 0 || until_s == 0 || time_s <= until_s;
     let next = loop {
         let left = PAGE - session_item.len();
-        let page = tencent.pipeline.conversations(&call.app, &account, before, left).await;
+        let span = ListSpan { before, limit: left, counts_unread: false };
+        let page = tencent.pipeline.conversations(&call.app, &account, span).await;
         let (page, next) = page.map_err(not_imported)?;
         session_item.extend(page.iter().map(Item::of).filter(|it| is_wanted(it.msg_time)));
         match next {

@@ -546,3 +546,44 @@ async fn rooms_are_told_of_what_a_group_wrote_that_seemed_to_fail() {
     assert!(store.threads.write(Kind::Grouped, panics).await.is_err());
     assert_eq!(told().len(), 2);
 }
+
+#[tokio::test]
+async fn reads_that_take_long_leave_half_of_the_readers_to_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open_with(
+        directory.path(),
+        EmbeddedConfig { reader_threads: 4, ..EmbeddedConfig::default() },
+        Arc::<Heard>::default(),
+    );
+    store.create_app(new_app("shop")).await.unwrap();
+    let (goes_on, waits) = std::sync::mpsc::channel::<()>();
+    let waits = Arc::new(Mutex::new(waits));
+    let long = || {
+        let (store, waits) = (Arc::clone(&store), Arc::clone(&waits));
+        // The first to wait holds the channel, and the others wait for that.
+        let read = move |_: &Shared, _: &Db| Ok(waits.lock().unwrap().recv().is_ok());
+        async move { store.read_long(APP, false, read).await }
+    };
+    let mut many = tokio::task::JoinSet::new();
+    let first = many.spawn(long());
+    (0..8).for_each(|_| drop(many.spawn(long())));
+    for asked in 0..9 {
+        assert_eq!(store.account_by_no(BOB).await.unwrap(), None, "it does not wait for any of them");
+        if asked == 4 {
+            // One that nobody waits for any more keeps its reader, and its place, until it has done.
+            first.abort();
+        }
+    }
+    (0..9).for_each(|_| goes_on.send(()).unwrap());
+    let (mut read, mut cancelled) = (0, 0);
+    while let Some(outcome) = many.join_next().await {
+        match outcome {
+            Ok(outcome) => {
+                assert_eq!(outcome, Ok(true));
+                read += 1;
+            }
+            Err(error) => cancelled += usize::from(error.is_cancelled()),
+        }
+    }
+    assert_eq!((read, cancelled), (8, 1));
+}
