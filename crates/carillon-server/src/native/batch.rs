@@ -10,7 +10,7 @@ use axum::extract::{Path, State};
 use carillon_core::AccountId;
 use carillon_core::command::{AccountChange, CreateAccount, ProfileChange};
 use carillon_core::decide::Refusal;
-use carillon_core::model::{Account, App, Gender, Secret};
+use carillon_core::model::{Account, App, Secret};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -72,9 +72,14 @@ pub(crate) struct Settled {
     pub(crate) resembles: Option<String>,
 }
 
-/// An entry that is well-formed.
+/// What a well-formed entry wants.
+struct Wish {
+    command: CreateAccount,
+    gives_gender: bool,
+}
+
 struct Entry {
-    wanted: CreateAccount,
+    wanted: Wish,
     known: Option<Account>,
     resembles: Option<AccountId>,
 }
@@ -92,7 +97,7 @@ pub(super) async fn run(
         return Err(Refusal::AppDisabled.into());
     }
     let wanted = read(&app, &accounts);
-    let ids: Vec<AccountId> = wanted.iter().flatten().map(|it| it.id.clone()).collect();
+    let ids: Vec<AccountId> = wanted.iter().flatten().map(|it| it.command.id.clone()).collect();
     let mut known = native.pipeline.store.accounts(app.id, &ids).await?.into_iter();
     let mut others = native.pipeline.store.in_another_case(app.id, &ids).await?.into_iter();
     let mut entry = |wanted| {
@@ -108,16 +113,17 @@ pub(super) async fn run(
 }
 
 /// What each entry wants. An account that an earlier entry names is refused: of two that run at once, either could win.
-fn read(app: &App, entries: &[Box<RawValue>]) -> Vec<Result<CreateAccount, String>> {
+fn read(app: &App, entries: &[Box<RawValue>]) -> Vec<Result<Wish, String>> {
     let mut seen: HashMap<AccountId, usize> = HashMap::new();
     let mut one = |(entry, n): (&str, usize)| {
         let wanted: Wanted = serde_json::from_str(entry)
             .map_err(|error| format!("the entry is not what this takes: {}", body::reason(&error)))?;
+        let gives_gender = wanted.gives_gender();
         let command = wanted.command(app)?;
         match seen.entry(command.id.clone()) {
             hash_map::Entry::Vacant(place) => {
                 place.insert(n);
-                Ok(command)
+                Ok(Wish { command, gives_gender })
             }
             hash_map::Entry::Occupied(first) => {
                 Err(format!("`account`: `{}` is named by entry {} already", command.id, first.get()))
@@ -149,10 +155,10 @@ impl Settle<'_> {
         if let Some(known) = known {
             return self.existing(wanted, known).await;
         }
-        match self.native.pipeline.create_account(self.app, wanted.clone(), None).await {
+        match self.native.pipeline.create_account(self.app, wanted.command.clone(), None).await {
             Ok(account) => {
                 let resembles = resembles.map(|it| it.to_string());
-                Ok(Outcome::Created(Settled { resembles, ..Settled::of(&wanted, &account) }))
+                Ok(Outcome::Created(Settled { resembles, ..Settled::of(&wanted.command, &account) }))
             }
             Err(Refusal::AccountExists(id)) => {
                 // Somebody else was quicker.
@@ -163,10 +169,10 @@ impl Settle<'_> {
         }
     }
 
-    async fn existing(&self, wanted: CreateAccount, known: Account) -> Result<Outcome, Refusal> {
+    async fn existing(&self, wanted: Wish, known: Account) -> Result<Outcome, Refusal> {
         let Difference { keys, token, profile } = Difference::between(&wanted, &known);
         if keys.is_empty() {
-            return Ok(Outcome::Unchanged(Settled::of(&wanted, &known)));
+            return Ok(Outcome::Unchanged(Settled::of(&wanted.command, &known)));
         }
         if !self.update {
             let keys = keys.into_iter().map(str::to_owned).collect();
@@ -179,7 +185,7 @@ impl Settle<'_> {
         if let Some(token) = token {
             account = self.change(&account.id, AccountChange::SetToken(token)).await?;
         }
-        Ok(Outcome::Updated(Settled::of(&wanted, &account)))
+        Ok(Outcome::Updated(Settled::of(&wanted.command, &account)))
     }
 
     async fn change(&self, id: &AccountId, change: AccountChange) -> Result<Account, Refusal> {
@@ -203,7 +209,7 @@ struct Difference {
 }
 
 impl Difference {
-    fn between(wanted: &CreateAccount, known: &Account) -> Self {
+    fn between(Wish { command: wanted, gives_gender }: &Wish, known: &Account) -> Self {
         let mut keys = Vec::new();
         let token = wanted.token.clone().filter(|it| *it != known.token);
         keys.extend(token.is_some().then_some("token"));
@@ -224,7 +230,7 @@ impl Difference {
             ex: text("ex", &new.ex, &old.ex),
             ..ProfileChange::default()
         };
-        if new.gender != Gender::Unknown && new.gender != old.gender {
+        if *gives_gender && new.gender != old.gender {
             keys.push("gender");
             profile.gender = Some(new.gender);
         }

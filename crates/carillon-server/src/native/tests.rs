@@ -132,6 +132,12 @@ async fn an_account_that_differs_is_left_alone_unless_an_update_is_wanted() {
     let updated = json!({ "outcome": "updated", "account": "ann" });
     assert_eq!(operator.batch(&json!({ "accounts": [wanted], "update": true })).await, [updated]);
     assert_eq!(operator.batch(&json!({ "accounts": [wanted] })).await[0]["outcome"], "unchanged");
+    // Who is to be of unknown gender is not one of whom nothing is said.
+    let unknown = json!({ "account": "ann", "token": "T", "gender": 0 });
+    let differs = json!({ "outcome": "differs", "account": "ann", "keys": ["gender"] });
+    assert_eq!(operator.batch(&json!({ "accounts": [unknown] })).await, [differs]);
+    assert_eq!(operator.batch(&json!({ "accounts": [unknown], "update": true })).await[0]["outcome"], "updated");
+    assert_eq!(operator.batch(&json!({ "accounts": [unknown] })).await[0]["outcome"], "unchanged");
 }
 
 #[tokio::test]

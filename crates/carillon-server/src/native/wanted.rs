@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::netease::{self, chars_max};
 
-/// The keys of a body. An empty text is as good as none.
+/// The keys of a body. An empty text is as good as none; a gender of 0 is one.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Wanted {
@@ -20,11 +20,16 @@ pub(super) struct Wanted {
     email: String,
     birth: String,
     mobile: String,
-    gender: u64,
+    gender: Option<u64>,
     ex: String,
 }
 
 impl Wanted {
+    /// Whether the gender is wanted to be what it says, also where it says that it is unknown.
+    pub(super) fn gives_gender(&self) -> bool {
+        self.gender.is_some()
+    }
+
     /// # Errors
     /// Says which rule is broken, in words for people. Values are not quoted: one of them is a secret.
     pub(super) fn command(self, app: &App) -> Result<CreateAccount, String> {
@@ -38,7 +43,7 @@ impl Wanted {
             email: at_most("email", chars_max::EMAIL, email)?,
             birth: at_most("birth", chars_max::BIRTH, birth)?,
             mobile: at_most("mobile", chars_max::MOBILE, mobile)?,
-            gender: match gender {
+            gender: match gender.unwrap_or(0) {
                 0 => Gender::Unknown,
                 1 => Gender::Male,
                 2 => Gender::Female,
