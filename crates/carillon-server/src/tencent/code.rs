@@ -76,7 +76,7 @@ pub(super) const PROFILE_TOO_LONG: u32 = 40_601;
 // Messages.
 pub(super) const NO_MSG_KEY: Code = code(20_001, "MsgKey is missing or no key of a message");
 /// Of one of the two accounts of a message.
-pub(super) const NO_PARTY: Code = code(20_003, "From_Account is missing, or there is no such account");
+pub(super) const NO_PARTY: u32 = 20_003;
 pub(super) const NO_MESSAGE: Code = code(20_022, "there is no such message");
 pub(super) const WITHDRAWN: Code = code(20_023, "the message was withdrawn before");
 pub(super) const TOO_OLD: Code = code(20_016, "the message is too old to be withdrawn");
@@ -89,7 +89,8 @@ pub(super) const BAD_SEQ: u32 = 90_004;
 pub(super) const BAD_RANDOM: u32 = 90_005;
 pub(super) const BAD_TIME: u32 = 90_006;
 pub(super) const BODY_NOT_ARRAY: u32 = 90_007;
-pub(super) const NO_SENDER: Code = code(90_008, "From_Account is missing, or there is no such account");
+/// An account in whose name or for whom the call is, or one that it is about.
+pub(super) const NO_SENDER: u32 = 90_008;
 pub(super) const ELEMENT_FORMAT: u32 = 90_010;
 pub(super) const TOO_MANY_RECIPIENTS: u32 = 90_011;
 pub(super) const NO_RECIPIENT: Code = code(90_012, "invalid To_Account");

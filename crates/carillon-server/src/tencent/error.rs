@@ -72,6 +72,8 @@ pub(super) enum Problem {
     NotArray,
     NotObject,
     NotAccount,
+    /// It could be one, but there is none.
+    NoAccount,
     TooLong {
         bytes_max: usize,
     },
@@ -100,6 +102,7 @@ impl fmt::Display for Problem {
             Self::NotArray => f.write_str("is not an array"),
             Self::NotObject => f.write_str("is not an object"),
             Self::NotAccount => f.write_str("is not 1 to 32 bytes of printable ASCII without spaces"),
+            Self::NoAccount => f.write_str("is no account's name"),
             Self::TooLong { bytes_max } => write!(f, "is longer than {bytes_max} bytes"),
             Self::TooMany { max } => write!(f, "has more than {max} elements"),
             Self::NotOneOf(values) => write!(f, "is not one of {values}"),

@@ -55,8 +55,9 @@ struct Row<'a> {
 }
 
 pub(in crate::tencent) async fn run(tencent: &Tencent, call: &Call) -> Result<Bytes, CallError> {
-    let query = query(call.fields())?;
-    let mut page = tencent.pipeline.past(&call.app, &query).await.map_err(super::no_sender)?;
+    let ((viewer, other), query) = query(call.fields())?;
+    let named = [(viewer, &query.viewer), (other, &query.other)];
+    let mut page = tencent.pipeline.past(&call.app, &query).await.map_err(|it| super::no_account(it, &named))?;
     shorten(&mut page);
     let oldest = page.entries.last();
     let last_msg_time = oldest.map_or(0, |it| it.message.time_ms / 1_000);
@@ -67,8 +68,8 @@ pub(in crate::tencent) async fn run(tencent: &Tencent, call: &Call) -> Result<By
     Ok(reply::ok(call.service, &reply))
 }
 
-fn query(fields: Fields<'_>) -> Result<PastQuery, FieldError> {
-    // Older callers have the other pair of names.
+/// What is asked for, and the members that name the two accounts: older callers have another pair of names.
+fn query(fields: Fields<'_>) -> Result<((&'static str, &'static str), PastQuery), FieldError> {
     let is_new = fields.get("Operator_Account").is_some() || fields.get("Peer_Account").is_some();
     let (viewer, other) = if is_new { ("Operator_Account", "Peer_Account") } else { ("From_Account", "To_Account") };
     let code = code::BAD_BODY.number;
@@ -81,15 +82,16 @@ fn query(fields: Fields<'_>) -> Result<PastQuery, FieldError> {
     let last = fields.text("LastMsgKey", code)?.filter(|it| !it.is_empty());
     let bad_key = FieldError { code, field: "LastMsgKey", problem: Problem::NotMsgKey };
     let last = last.map(|it| MsgKey::parse(it).ok_or(bad_key)).transpose()?;
-    Ok(PastQuery {
-        viewer: fields.account(viewer, code::NO_SENDER.number)?,
+    let query = PastQuery {
+        viewer: fields.account(viewer, code::NO_SENDER)?,
         other: fields.account(other, code::NOT_TO_ACCOUNT)?,
         from_s: from_s.into(),
         to_s: to_s.into(),
         below: last.map(MsgKey::as_rank),
         limit: usize::try_from(limit).expect("it is at most 1,000"),
         rank: MsgKey::rank,
-    })
+    };
+    Ok(((viewer, other), query))
 }
 
 /// Ends the page where it is long enough; but messages of one key stay together, as the next page begins below it.

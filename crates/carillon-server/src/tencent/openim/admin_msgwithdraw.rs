@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use carillon_core::AccountId;
 use carillon_core::command::{MessageTo, Withdraw};
+use carillon_core::decide::Refusal;
 use carillon_core::model::Push;
 use carillon_core::pipeline::{PastEntry, PastQuery};
 
@@ -15,7 +16,7 @@ use crate::tencent::reply;
 
 pub(in crate::tencent) async fn run(tencent: &Tencent, call: &Call) -> Result<Bytes, CallError> {
     let fields = call.fields();
-    let from = fields.account("From_Account", code::NO_SENDER.number)?;
+    let from = fields.account("From_Account", code::NO_SENDER)?;
     let to = fields.account("To_Account", code::NOT_TO_ACCOUNT)?;
     let key = fields.text("MsgKey", code::BAD_MSG_KEY.number)?.and_then(MsgKey::parse);
     let key = key.ok_or(CallError::Failed(code::BAD_MSG_KEY))?;
@@ -41,9 +42,10 @@ pub(super) async fn find_there(
     (from, to): (&AccountId, &AccountId),
     key: MsgKey,
 ) -> Result<PastEntry, CallError> {
+    let no_account = |refusal| super::no_account(refusal, &[("From_Account", from), ("To_Account", to)]);
     let mut error = code::NO_MESSAGE;
     for (viewer, other) in [(to, from), (from, to)] {
-        for found in find_as(tencent, call, (viewer, other), (from, key)).await? {
+        for found in find_as(tencent, call, (viewer, other), (from, key)).await.map_err(no_account)? {
             if !found.is_withdrawn {
                 return Ok(found);
             }
@@ -59,7 +61,7 @@ async fn find_as(
     call: &Call,
     (viewer, other): (&AccountId, &AccountId),
     (from, key): (&AccountId, MsgKey),
-) -> Result<impl Iterator<Item = PastEntry>, CallError> {
+) -> Result<impl Iterator<Item = PastEntry>, Refusal> {
     let query = PastQuery {
         viewer: viewer.clone(),
         other: other.clone(),
@@ -70,7 +72,7 @@ async fn find_as(
         limit: usize::MAX - 1,
         rank: MsgKey::rank,
     };
-    let page = tencent.pipeline.past(&call.app, &query).await.map_err(super::no_sender)?;
+    let page = tencent.pipeline.past(&call.app, &query).await?;
     let is_it = move |it: &PastEntry| it.message.sender.account == *from && MsgKey::of(it.id, &it.message) == key;
     Ok(page.entries.into_iter().filter(is_it))
 }

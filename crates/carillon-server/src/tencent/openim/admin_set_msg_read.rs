@@ -12,13 +12,14 @@ use crate::tencent::reply;
 
 pub(in crate::tencent) async fn run(tencent: &Tencent, call: &Call) -> Result<Bytes, CallError> {
     let fields = call.fields();
-    let reader = fields.account("Report_Account", code::NO_SENDER.number)?;
+    let reader = fields.account("Report_Account", code::NO_SENDER)?;
     let other = fields.account("Peer_Account", code::NOT_TO_ACCOUNT)?;
     let until_s = time(fields)?;
     // All of the second.
     let until_ms = until_s.map_or(u64::MAX, |it| it.saturating_mul(1_000).saturating_add(999));
-    let read = MarkRead { reader, other, through: Through::Time(until_ms) };
-    tencent.pipeline.mark_read(&call.app, read, None).await.map_err(super::no_sender)?;
+    let read = MarkRead { reader: reader.clone(), other: other.clone(), through: Through::Time(until_ms) };
+    let named = [("Report_Account", &reader), ("Peer_Account", &other)];
+    tencent.pipeline.mark_read(&call.app, read, None).await.map_err(|it| super::no_account(it, &named))?;
     Ok(reply::done(call.service))
 }
 

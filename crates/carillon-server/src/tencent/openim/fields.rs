@@ -48,10 +48,11 @@ pub(super) async fn sender(tencent: &Tencent, call: &Call) -> Result<Sender, Cal
     const FIELD: &str = "From_Account";
     let id = match call.fields().get(FIELD) {
         None => call.identifier.clone(),
-        Some(_) => call.fields().account(FIELD, code::NO_SENDER.number)?,
+        Some(_) => call.fields().account(FIELD, code::NO_SENDER)?,
     };
     let facts = tencent.pipeline.store.account_facts(call.app.id, std::slice::from_ref(&id)).await?;
-    let no = facts[0].ok_or(CallError::Failed(code::NO_SENDER))?.no;
+    let no_account = FieldError { code: code::NO_SENDER, field: FIELD, problem: Problem::NoAccount };
+    let no = facts[0].ok_or(no_account)?.no;
     Ok(Sender { id, no })
 }
 

@@ -54,12 +54,13 @@ pub(in crate::tencent) async fn run(tencent: &Tencent, call: &Call) -> Result<By
     }
     let names: Option<Vec<&str>> = peers.iter().map(|it| it.as_str()).collect();
     let names = names.ok_or(CallError::Failed(code::BAD_BODY))?;
+    let no_account = |refusal| super::no_account(refusal, &[("To_Account", &account)]);
     if names.is_empty() {
-        let unread = tencent.pipeline.unread(&call.app, &account).await.map_err(super::no_sender)?;
+        let unread = tencent.pipeline.unread(&call.app, &account).await.map_err(no_account)?;
         return Ok(reply::ok(call.service, &All { unread }));
     }
     let ids: Vec<AccountId> = names.iter().filter_map(|name| AccountId::new(name).ok()).collect();
-    let unread = tencent.pipeline.unread_of(&call.app, &account, &ids).await.map_err(super::no_sender)?;
+    let unread = tencent.pipeline.unread_of(&call.app, &account, &ids).await.map_err(no_account)?;
     let unread: HashMap<&str, usize> =
         ids.iter().zip(unread).filter_map(|(id, unread)| Some((id.as_str(), unread?))).collect();
     let mut reply = Several { list: Vec::new(), failed: Vec::new() };

@@ -21,8 +21,9 @@ pub(in crate::tencent) async fn run(tencent: &Tencent, call: &Call) -> Result<By
     let members = call.fields();
     let is_past = is_past(members)?;
     let to = recipient(members)?;
-    if members.get("From_Account").is_none() {
-        return Err(CallError::Failed(code::NO_SENDER));
+    let field = "From_Account";
+    if members.get(field).is_none() {
+        return Err(FieldError { code: code::NO_SENDER, field, problem: Problem::Missing }.into());
     }
     let sender = fields::sender(tencent, call).await?;
     let (content, ext) = fields::said(tencent, members)?;

@@ -36,12 +36,14 @@ fn recipient(fields: Fields<'_>) -> Result<AccountId, CallError> {
     AccountId::new(name).map_err(|_| CallError::Failed(code::NO_RECIPIENT))
 }
 
-/// What a call means that names an account which there is none of.
-fn no_sender(refusal: Refusal) -> CallError {
-    unknown_is(code::NO_SENDER, refusal)
+/// What a call means that names an account which there is none of, by the members that name some.
+fn no_account(refusal: Refusal, named: &[(&'static str, &AccountId)]) -> CallError {
+    let Refusal::UnknownAccount(id) = &refusal else { return refusal.into() };
+    let Some((field, _)) = named.iter().find(|(_, named)| *named == id) else { return refusal.into() };
+    FieldError { code: code::NO_SENDER, field, problem: Problem::NoAccount }.into()
 }
 
-/// The same of a call whose sender was found.
+/// The same of a message's recipient, in the vendor's words.
 fn no_recipient(refusal: Refusal) -> CallError {
     unknown_is(code::NO_RECIPIENT, refusal)
 }

@@ -13,20 +13,21 @@ use super::msg_key::MsgKey;
 use super::{body, recipient};
 use crate::tencent::Tencent;
 use crate::tencent::call::Call;
-use crate::tencent::code::{self, Code};
-use crate::tencent::error::{CallError, FieldError};
+use crate::tencent::code;
+use crate::tencent::error::{CallError, FieldError, Problem};
 use crate::tencent::json::Fields;
 use crate::tencent::reply;
 
 pub(in crate::tencent) async fn run(tencent: &Tencent, call: &Call) -> Result<Bytes, CallError> {
     let fields = call.fields();
-    let from = fields.account("From_Account", code::NO_PARTY.number)?;
+    let from = fields.account("From_Account", code::NO_PARTY)?;
     let to = recipient(fields)?;
     let key = fields.text("MsgKey", code::NO_MSG_KEY.number)?.and_then(MsgKey::parse);
     let key = key.ok_or(CallError::Failed(code::NO_MSG_KEY))?;
     let (content, ext) = said(fields)?;
-    check(tencent, call, &from, code::NO_PARTY).await?;
-    check(tencent, call, &to, code::NO_RECIPIENT).await?;
+    let no_party = FieldError { code: code::NO_PARTY, field: "From_Account", problem: Problem::NoAccount };
+    check(tencent, call, &from, no_party.into()).await?;
+    check(tencent, call, &to, CallError::Failed(code::NO_RECIPIENT)).await?;
     let found = find_there(tencent, call, (&from, &to), key).await?;
     let modify = Modify {
         message: MessageTo { id: found.id, from: from.clone(), to: to.clone(), time_ms: None },
@@ -55,7 +56,7 @@ fn said(fields: Fields<'_>) -> Result<(Option<Content>, Option<String>), FieldEr
 }
 
 /// Refuses what names no account.
-async fn check(tencent: &Tencent, call: &Call, id: &AccountId, code: Code) -> Result<(), CallError> {
+async fn check(tencent: &Tencent, call: &Call, id: &AccountId, error: CallError) -> Result<(), CallError> {
     let account = tencent.pipeline.store.account(call.app.id, id).await?;
-    account.map(drop).ok_or(CallError::Failed(code))
+    account.map(drop).ok_or(error)
 }

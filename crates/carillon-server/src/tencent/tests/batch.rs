@@ -122,7 +122,7 @@ async fn each_error_that_can_be_caused_has_its_code() {
     let backend = world(TencentConfig::default()).await;
     let many: Vec<String> = (0..501).map(|n| format!("u{n}")).collect();
     for (change, code, info) in [
-        (json!({"From_Account": "nobody"}), 90_008, "From_Account is missing, or there is no such account"),
+        (json!({"From_Account": "nobody"}), 90_008, "From_Account is no account's name"),
         (json!({"From_Account": ""}), 90_008, "From_Account is not 1 to 32 bytes of printable ASCII without spaces"),
         (json!({"To_Account": "absent"}), 90_012, "To_Account is missing"),
         (json!({"To_Account": []}), 90_012, "To_Account is empty"),

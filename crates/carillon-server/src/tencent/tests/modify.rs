@@ -162,7 +162,7 @@ async fn what_is_asked_for_a_modified_message_is_checked() {
     let backend = world(TencentConfig { message_bytes_max: 100, ..TencentConfig::default() }).await;
     let key = send(&backend, "dave", "rong", (1, 2)).await;
     let good = modify("dave", "rong", &key, &json!({"MsgBody": text("new")}));
-    let (no_party, no_message) = ("From_Account is missing, or there is no such account", "there is no such message");
+    let (no_party, no_message) = ("From_Account is no account's name", "there is no such message");
     let bad_body = "Fail to Parse json data of body, Please check it";
     for (field, value, code, info) in [
         ("From_Account", Value::Null, 20_003, "From_Account is missing"),

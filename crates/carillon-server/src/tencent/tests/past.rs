@@ -56,7 +56,8 @@ async fn what_is_asked_of_a_history_is_checked() {
     let backend = world(TencentConfig::default()).await;
     for (field, value, code, info) in [
         ("Operator_Account", Value::Null, 90_008, "Operator_Account is missing"),
-        ("Operator_Account", json!("nobody"), 90_008, "From_Account is missing, or there is no such account"),
+        ("Operator_Account", json!("nobody"), 90_008, "Operator_Account is no account's name"),
+        ("Peer_Account", json!("nobody"), 90_008, "Peer_Account is no account's name"),
         ("Peer_Account", Value::Null, 90_003, "Peer_Account is missing"),
         ("MaxCnt", Value::Null, 90_001, "MaxCnt is missing"),
         ("MinTime", json!("0"), 90_001, "MinTime is not an unsigned 32-bit integer"),
@@ -137,7 +138,7 @@ async fn a_message_is_taken_back_by_its_key_from_each_recipient_and_stays_in_the
         (json!({"From_Account": "dave", "To_Account": "rong"}), 90_054, "MsgKey is missing or no key of a message"),
         (json!({"To_Account": "rong", "MsgKey": key}), 90_008, "From_Account is missing"),
         (json!({"From_Account": "dave", "MsgKey": key}), 90_003, "To_Account is missing"),
-        (of("nobody", key), 90_008, "From_Account is missing, or there is no such account"),
+        (of("nobody", key), 90_008, "To_Account is no account's name"),
     ] {
         assert_eq!(backend.call(WITHDRAW, body).await, failed(code, info));
     }
@@ -198,9 +199,11 @@ async fn what_is_read_up_to_a_time_is_unread_no_more_and_its_sender_sees_that() 
     for (command, body, code, info) in [
         (READ, json!({"Peer_Account": "dave"}), 90_008, "Report_Account is missing"),
         (READ, json!({"Report_Account": "rong"}), 90_003, "Peer_Account is missing"),
+        (READ, json!({"Report_Account": "no", "Peer_Account": "dave"}), 90_008, "Report_Account is no account's name"),
+        (READ, json!({"Report_Account": "rong", "Peer_Account": "no"}), 90_008, "Peer_Account is no account's name"),
         (READ, read(json!("soon")), 90_001, "MsgReadTime is not an unsigned 32-bit integer"),
         (UNREAD, json!({}), 90_003, "To_Account is missing"),
-        (UNREAD, json!({"To_Account": "nobody"}), 90_008, "From_Account is missing, or there is no such account"),
+        (UNREAD, json!({"To_Account": "nobody"}), 90_008, "To_Account is no account's name"),
         (
             UNREAD,
             json!({"To_Account": "rong", "Peer_Account": vec!["x"; 11]}),
@@ -506,7 +509,8 @@ async fn an_imported_message_has_its_own_time_and_is_new_or_history() {
     for (field, value, code, info) in [
         ("SyncFromOldSystem", Value::Null, 90_030, "SyncFromOldSystem is missing"),
         ("SyncFromOldSystem", json!(3), 90_030, "SyncFromOldSystem is not one of 1 2 5"),
-        ("From_Account", Value::Null, 90_008, "From_Account is missing, or there is no such account"),
+        ("From_Account", Value::Null, 90_008, "From_Account is missing"),
+        ("From_Account", json!("nobody"), 90_008, "From_Account is no account's name"),
         ("To_Account", Value::Null, 90_003, "To_Account is missing"),
         ("To_Account", json!("nobody"), 90_012, "invalid To_Account"),
         ("MsgRandom", Value::Null, 90_005, "MsgRandom is missing"),
