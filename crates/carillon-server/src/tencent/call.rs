@@ -88,7 +88,7 @@ impl Tencent {
         let body = body::read(body, self.config.body_bytes_max, timeout_ms, &*self.pipeline.clock).await;
         body.map_err(|error| {
             CallError::Read(match error {
-                BodyError::TooLarge => ReadError::TooLarge,
+                BodyError::TooLarge => ReadError::TooLarge { bytes_max: self.config.body_bytes_max },
                 BodyError::TooSlow => ReadError::TooSlow,
                 BodyError::Broken => ReadError::Broken,
             })
@@ -151,7 +151,7 @@ impl Tencent {
             CallError::UsePost => self.metrics.refused("method"),
             CallError::Auth(error) => self.metrics.refused(error.reason()),
             CallError::Read(error) => self.metrics.refused(match error {
-                ReadError::TooLarge => "body_too_large",
+                ReadError::TooLarge { .. } => "body_too_large",
                 ReadError::TooSlow => "body_too_slow",
                 ReadError::Broken => "body_broken",
             }),
@@ -161,7 +161,13 @@ impl Tencent {
                 self.note_store(operation, error);
             }
             CallError::Panicked => error!(operation, "a call of {operation} panicked"),
-            CallError::UnknownPath | CallError::Field(_) | CallError::Failed(_) | CallError::Refused(_) => {}
+            CallError::UnknownPath
+            | CallError::Field(_)
+            | CallError::UnknownTag(_)
+            | CallError::MessageTooLong { .. }
+            | CallError::TooManyRecipients { .. }
+            | CallError::Failed(_)
+            | CallError::Refused(_) => {}
         }
     }
 }

@@ -94,7 +94,7 @@ pub(super) const NO_SENDER: u32 = 90_008;
 pub(super) const ELEMENT_FORMAT: u32 = 90_010;
 pub(super) const TOO_MANY_RECIPIENTS: u32 = 90_011;
 pub(super) const NO_RECIPIENT: Code = code(90_012, "invalid To_Account");
-pub(super) const TOO_MANY_ACCOUNTS: Code = code(90_018, "too many accounts are asked for");
+pub(super) const TOO_MANY_ACCOUNTS: u32 = 90_018;
 pub(super) const BAD_LIFE: u32 = 90_026;
 pub(super) const BAD_IMPORT: u32 = 90_030;
 pub(super) const BAD_SYNC: u32 = 90_031;
@@ -103,7 +103,8 @@ pub(super) const LIFE_NOT_NUMBER: u32 = 90_044;
 pub(super) const NO_SUCH_ACCOUNT: Code = code(90_048, "there is no such account");
 pub(super) const BAD_MSG_KEY: Code = code(90_054, "MsgKey is missing or no key of a message");
 pub(super) const MESSAGES_INTERNAL: Code = code(91_000, "internal error, try again later");
-pub(super) const MESSAGE_TOO_LONG: Code = code(93_000, "the message is too long");
+/// Of a message, and of a whole body.
+pub(super) const TOO_LONG: u32 = 93_000;
 
 // Recent contacts.
 pub(super) const NOT_IMPORTED: Code = code(50_001, "there is no such account");

@@ -19,6 +19,17 @@ pub(super) enum CallError {
     /// The body is no JSON object.
     NotJson,
     Field(FieldError),
+    /// By its name.
+    UnknownTag(String),
+    /// `MsgBody` and `CloudCustomData` together.
+    MessageTooLong {
+        bytes_max: usize,
+    },
+    /// So many are named, where in a minute there may be `max`.
+    TooManyRecipients {
+        named: usize,
+        max: usize,
+    },
     /// It has a code of its own.
     Failed(Code),
     Refused(Refusal),
@@ -48,7 +59,9 @@ pub(super) enum AuthError {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ReadError {
-    TooLarge,
+    TooLarge {
+        bytes_max: usize,
+    },
     TooSlow,
     /// The connection broke, or its framing did.
     Broken,
@@ -71,6 +84,9 @@ pub(super) enum Problem {
     NotU32,
     NotArray,
     NotObject,
+    /// Of a list.
+    ElementNotText,
+    ElementNotObject,
     NotAccount,
     /// It could be one, but there is none.
     NoAccount,
@@ -84,12 +100,31 @@ pub(super) enum Problem {
     NotOneOf(&'static str),
     NotElements,
     UnknownElement,
-    /// Holds the type of the element.
-    BadElement(&'static str),
+    /// Holds the type of the element, and what is wrong with it.
+    BadElement(&'static str, BadMember),
     SeveralCustom,
     TooDeep,
-    BadMembers,
+    BadMember(BadMember),
     NotMsgKey,
+}
+
+/// A member of a member that is not what it must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct BadMember {
+    /// The member that it is in, if it lies deeper.
+    pub(super) within: Option<&'static str>,
+    pub(super) name: &'static str,
+    /// What it must be, as `a string`.
+    pub(super) expected: &'static str,
+}
+
+impl fmt::Display for BadMember {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { within, name, expected } = self;
+        let article = if within.unwrap_or(name).starts_with(['A', 'E', 'I', 'O']) { "an" } else { "a" };
+        let (within, dot) = within.map_or(("", ""), |within| (within, "."));
+        write!(f, "{article} {within}{dot}{name} that is not {expected}")
+    }
 }
 
 impl fmt::Display for Problem {
@@ -101,6 +136,8 @@ impl fmt::Display for Problem {
             Self::NotU32 => f.write_str("is not an unsigned 32-bit integer"),
             Self::NotArray => f.write_str("is not an array"),
             Self::NotObject => f.write_str("is not an object"),
+            Self::ElementNotText => f.write_str("has an element that is not a string"),
+            Self::ElementNotObject => f.write_str("has an element that is not an object"),
             Self::NotAccount => f.write_str("is not 1 to 32 bytes of printable ASCII without spaces"),
             Self::NoAccount => f.write_str("is no account's name"),
             Self::TooLong { bytes_max } => write!(f, "is longer than {bytes_max} bytes"),
@@ -108,10 +145,10 @@ impl fmt::Display for Problem {
             Self::NotOneOf(values) => write!(f, "is not one of {values}"),
             Self::NotElements => f.write_str("has an element that is not a MsgType and a MsgContent"),
             Self::UnknownElement => f.write_str("has an element of an unknown MsgType"),
-            Self::BadElement(name) => write!(f, "has a {name} with a member of the wrong type, or without one"),
+            Self::BadElement(of, bad) => write!(f, "has a {of} with {bad}"),
             Self::SeveralCustom => f.write_str("has more than one TIMCustomElem"),
             Self::TooDeep => f.write_str("nests too deep"),
-            Self::BadMembers => f.write_str("has a member of the wrong type"),
+            Self::BadMember(bad) => write!(f, "has {bad}"),
             Self::NotMsgKey => f.write_str("is no MsgKey"),
         }
     }
@@ -121,10 +158,21 @@ impl CallError {
     /// The code of the answer, and its `ErrorInfo`.
     pub(super) fn code_and_info(&self, service: Service) -> (u32, Cow<'static, str>) {
         let code = match self {
+            Self::UnknownTag(name) => return (code::PROFILE_UNKNOWN_TAG, unknown_tag(name).into()),
+            Self::MessageTooLong { bytes_max } => {
+                let info = format!("MsgBody and CloudCustomData take more than {bytes_max} bytes (message_bytes_max)");
+                return (code::TOO_LONG, info.into());
+            }
+            Self::TooManyRecipients { named, max } => {
+                return (code::TOO_MANY_CALLS.number, too_many_recipients(*named, *max).into());
+            }
+            Self::Read(ReadError::TooLarge { bytes_max }) => {
+                let info = format!("the request's body takes more than {bytes_max} bytes (body_bytes_max)");
+                return (service.too_large(), info.into());
+            }
             Self::UsePost => code::BAD_REQUEST,
             Self::UnknownPath => code::UNKNOWN_PATH,
             Self::Auth(error) => error.code(),
-            Self::Read(ReadError::TooLarge) => service.too_large(),
             Self::Read(ReadError::TooSlow | ReadError::Broken) => code::TIMEOUT,
             Self::NotJson => service.not_json(),
             Self::Field(FieldError { code, field, problem }) => return (*code, format!("{field} {problem}").into()),
@@ -150,12 +198,12 @@ fn of_refusal(refusal: &Refusal, service: Service) -> Code {
         Refusal::SenderBlocked => code::ACCOUNT_BLOCKED,
         Refusal::NoSuchMessage => code::NO_MESSAGE,
         Refusal::TooOld => code::TOO_OLD,
-        Refusal::TooLong => code::MESSAGE_TOO_LONG,
         Refusal::TooManyTags => code::PROFILE_TOO_MANY_TAGS,
         // What is left is either the server's own failure, or cannot come of this dialect's commands.
         Refusal::Store(_)
         | Refusal::AccountExists(_)
         | Refusal::SenderMuted
+        | Refusal::TooLong
         | Refusal::NoSuchRoom
         | Refusal::RoomClosed
         | Refusal::RoomIsSo
@@ -168,6 +216,22 @@ fn of_refusal(refusal: &Refusal, service: Service) -> Code {
         | Refusal::NothingToResend
         | Refusal::ClientIdReused
         | Refusal::RequestReused => service.internal(),
+    }
+}
+
+fn unknown_tag(name: &str) -> String {
+    /// More than names of tags have.
+    const SHOWN_MAX: usize = 64;
+    let shown: String = name.chars().take(SHOWN_MAX).collect();
+    format!("Tag {shown} is not one of the tags of docs/dialects.md")
+}
+
+fn too_many_recipients(named: usize, max: usize) -> String {
+    let limit = format!("an app may name {max} recipients in a minute (recipients_per_minute_max)");
+    if named > max {
+        format!("{limit}, and this call names {named}: name fewer")
+    } else {
+        format!("{limit}, and more are named with this call: try again in the next minute")
     }
 }
 

@@ -67,6 +67,12 @@ impl<'a> Fields<'a> {
         account(value, field, code)
     }
 
+    /// A list of texts.
+    pub(super) fn texts(self, field: &'static str, code: u32) -> Result<Option<Vec<&'a str>>, FieldError> {
+        let array = self.array(field, code)?;
+        array.map(|array| texts(array, field, code)).transpose()
+    }
+
     fn read<T>(
         self,
         field: &'static str,
@@ -78,6 +84,12 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// The elements of a list, which must be texts.
+pub(super) fn texts<'a>(array: &'a [Value], field: &'static str, code: u32) -> Result<Vec<&'a str>, FieldError> {
+    let not_text = FieldError { code, field, problem: Problem::ElementNotText };
+    array.iter().map(|it| it.as_str().ok_or(not_text)).collect()
+}
+
 /// A number, or a text of its digits, as typed callers write what their vendor's library takes for a text.
 pub(super) fn number_or_digits(value: &Value) -> Option<u32> {
     let Some(text) = value.as_str() else { return value.as_u64().and_then(|it| u32::try_from(it).ok()) };
@@ -85,9 +97,9 @@ pub(super) fn number_or_digits(value: &Value) -> Option<u32> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
-/// A value that must be an object.
+/// An element of a list, which must be an object.
 pub(super) fn object<'a>(value: &'a Value, field: &'static str, code: u32) -> Result<Fields<'a>, FieldError> {
-    value.as_object().map(Fields).ok_or(FieldError { code, field, problem: Problem::NotObject })
+    value.as_object().map(Fields).ok_or(FieldError { code, field, problem: Problem::ElementNotObject })
 }
 
 /// The account that a value names. Names keep their case.

@@ -72,16 +72,14 @@ pub(super) async fn run(tencent: &Tencent, call: &Call, lists_errors: bool) -> R
 /// What the call names, each once.
 fn names(fields: Fields<'_>) -> Result<Vec<&str>, CallError> {
     let field = "To_Account";
-    let items = fields.array(field, NOT_TO_ACCOUNT)?;
+    let items = fields.texts(field, NOT_TO_ACCOUNT)?;
     let Some(items) = items.filter(|it| !it.is_empty()) else { return Err(CallError::Failed(BAD_BODY)) };
     if items.len() > ACCOUNTS_MAX {
         let problem = Problem::TooMany { max: ACCOUNTS_MAX };
         return Err(FieldError { code: TOO_MANY_RECIPIENTS, field, problem }.into());
     }
     let mut names = Vec::with_capacity(items.len());
-    for item in items {
-        let not_text = FieldError { code: NOT_TO_ACCOUNT, field, problem: Problem::NotText };
-        let name = item.as_str().ok_or(not_text)?;
+    for name in items {
         if !names.contains(&name) {
             names.push(name);
         }

@@ -54,10 +54,12 @@ impl Service {
     }
 
     /// The body is larger than the server reads.
-    pub(super) fn too_large(self) -> Code {
+    pub(super) fn too_large(self) -> u32 {
         match self {
-            Self::Access | Self::Accounts | Self::Profiles | Self::Mutes | Self::RecentContacts => code::BAD_REQUEST,
-            Self::Messages => code::MESSAGE_TOO_LONG,
+            Self::Access | Self::Accounts | Self::Profiles | Self::Mutes | Self::RecentContacts => {
+                code::BAD_REQUEST.number
+            }
+            Self::Messages => code::TOO_LONG,
         }
     }
 

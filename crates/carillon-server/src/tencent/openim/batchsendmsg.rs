@@ -14,8 +14,8 @@ use super::send;
 use crate::tencent::Tencent;
 use crate::tencent::call::Call;
 use crate::tencent::code;
-use crate::tencent::error::{CallError, FieldError, Problem};
-use crate::tencent::json::Fields;
+use crate::tencent::error::{CallError, FieldError};
+use crate::tencent::json::{self, Fields};
 use crate::tencent::reply;
 
 const RECIPIENTS_MAX: usize = 500;
@@ -53,8 +53,9 @@ pub(in crate::tencent) async fn run(tencent: &Tencent, call: &Call) -> Result<By
     let outgoing = fields::message(tencent, call, &sender, to, Lives::OfMany)?;
     let now_us = tencent.pipeline.clock.monotonic_us();
     let is_limited = !call.app.settings.limits.unlimited;
-    if is_limited && !tencent.quota.take(call.app.id, names.len(), tencent.config.recipients_per_minute_max, now_us) {
-        return Err(CallError::Failed(code::TOO_MANY_CALLS));
+    let (named, max) = (names.len(), tencent.config.recipients_per_minute_max);
+    if is_limited && !tencent.quota.take(call.app.id, named, max, now_us) {
+        return Err(CallError::TooManyRecipients { named, max });
     }
     let sent = send::run(tencent, &call.app, outgoing).await?;
     failed.extend(sent.unregistered.iter().map(AccountId::as_str));
@@ -76,8 +77,7 @@ fn names(fields: Fields<'_>) -> Result<Vec<&str>, FieldError> {
     const FIELD: &str = "To_Account";
     let code = code::NO_RECIPIENT.number;
     let list = fields.full_array(FIELD, code, RECIPIENTS_MAX, code::TOO_MANY_RECIPIENTS)?;
-    let not_text = FieldError { code, field: FIELD, problem: Problem::NotText };
-    let names: Vec<&str> = list.iter().map(|it| it.as_str().ok_or(not_text)).collect::<Result<_, _>>()?;
+    let names = json::texts(list, FIELD, code)?;
     let mut seen = HashSet::with_capacity(names.len());
     Ok(names.into_iter().filter(|name| seen.insert(*name)).collect())
 }

@@ -61,9 +61,7 @@ fn part(whole: &Value) -> Result<Part<'_>, FieldError> {
     let name = whole.get("MsgType").and_then(Value::as_str).ok_or_else(shape)?;
     let content = whole.get("MsgContent").and_then(Value::as_object).ok_or_else(shape)?;
     let of = ElementType::from_name(name).ok_or(error(code::ELEMENT_FORMAT, Problem::UnknownElement))?;
-    if !of.accepts(content) {
-        return Err(error(code::ELEMENT_FORMAT, Problem::BadElement(of.name())));
-    }
+    of.check(content).map_err(|bad| error(code::ELEMENT_FORMAT, Problem::BadElement(of.name(), bad)))?;
     Ok(Part { of, content, whole })
 }
 

@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::tencent::error::BadMember;
 use crate::tencent::json::{Fields, number_or_digits};
 
 /// What a known member must be.
@@ -111,27 +112,48 @@ impl ElementType {
         }
     }
 
-    /// Whether what is given of the known members is what it must be. Only a text must be there: an element without it says
+    /// Refuses what is given of the known members and not what it must be. Only a text must be there: an element without it says
     /// nothing.
-    pub(super) fn accepts(self, content: &Map<String, Value>) -> bool {
-        let is_complete = self != Self::Text || Fields(content).get("Text").is_some();
-        is_complete && are(content, self.members()) && self.has_image_infos(content)
+    pub(super) fn check(self, content: &Map<String, Value>) -> Result<(), BadMember> {
+        if self == Self::Text && Fields(content).get("Text").is_none() {
+            return Err(BadMember { within: None, name: "Text", expected: "given" });
+        }
+        check(content, self.members())?;
+        self.check_image_infos(content)
     }
 
-    fn has_image_infos(self, content: &Map<String, Value>) -> bool {
-        let infos = content.get("ImageInfoArray").and_then(Value::as_array).filter(|_| self == Self::Image);
-        infos.is_none_or(|infos| infos.iter().all(|it| it.as_object().is_some_and(|it| are(it, IMAGE_INFO))))
+    fn check_image_infos(self, content: &Map<String, Value>) -> Result<(), BadMember> {
+        let name = "ImageInfoArray";
+        let infos = content.get(name).and_then(Value::as_array).filter(|_| self == Self::Image);
+        for info in infos.into_iter().flatten() {
+            let info = info.as_object().ok_or(BadMember { within: None, name, expected: "an array of objects" })?;
+            check(info, IMAGE_INFO).map_err(|bad| BadMember { within: Some(name), ..bad })?;
+        }
+        Ok(())
     }
 }
 
-/// Whether those of the members that are given are of their types.
-pub(super) fn are(given: &Map<String, Value>, members: &[(&'static str, Type)]) -> bool {
-    members.iter().all(|(name, expected)| {
-        Fields(given).get(name).is_none_or(|value| match expected {
+/// Refuses the first of the members that is given and not of its type.
+pub(super) fn check(given: &Map<String, Value>, members: &[(&'static str, Type)]) -> Result<(), BadMember> {
+    let bad = members.iter().find(|(name, expected)| Fields(given).get(name).is_some_and(|it| !expected.takes(it)));
+    bad.map_or(Ok(()), |(name, expected)| Err(BadMember { within: None, name, expected: expected.words() }))
+}
+
+impl Type {
+    fn takes(self, value: &Value) -> bool {
+        match self {
             Text => value.is_string(),
             Number => value.is_number(),
             Count => value.is_number() || number_or_digits(value).is_some(),
             Array => value.is_array(),
-        })
-    })
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Text => "a string",
+            Number | Count => "a number",
+            Array => "an array",
+        }
+    }
 }

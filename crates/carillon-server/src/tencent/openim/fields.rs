@@ -4,7 +4,6 @@
 use carillon_core::command::{Once, Recipients, Send, Terms};
 use carillon_core::model::{Content, CopyOptions, Moderation};
 use carillon_core::{AccountId, AccountNo, prefix};
-use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::msg_key::MsgKey;
@@ -72,8 +71,9 @@ pub(super) fn numbers(tencent: &Tencent, fields: Fields<'_>) -> Result<(Option<u
 pub(super) fn said(tencent: &Tencent, fields: Fields<'_>) -> Result<(Content, String), CallError> {
     let content = body::content(fields.get("MsgBody"))?;
     let ext = fields.text("CloudCustomData", code::BAD_BODY.number)?.unwrap_or_default();
-    if content.original.len() + ext.len() > tencent.config.message_bytes_max {
-        return Err(CallError::Failed(code::MESSAGE_TOO_LONG));
+    let bytes_max = tencent.config.message_bytes_max;
+    if content.original.len() + ext.len() > bytes_max {
+        return Err(CallError::MessageTooLong { bytes_max });
     }
     Ok((content, ext.to_owned()))
 }
@@ -164,7 +164,7 @@ fn sync(fields: Fields<'_>) -> Result<Sync, FieldError> {
         Some(1) => Ok(Sync::Devices),
         Some(2) => Ok(Sync::Nowhere),
         Some(_) => {
-            Err(FieldError { code: code::BAD_SYNC, field: "SyncOtherMachine", problem: Problem::NotOneOf("1 2") })
+            Err(FieldError { code: code::BAD_SYNC, field: "SyncOtherMachine", problem: Problem::NotOneOf("0 1 2") })
         }
     }
 }
@@ -227,8 +227,5 @@ fn forbids_copies(fields: Fields<'_>) -> Result<bool, FieldError> {
 }
 
 fn words<'a>(fields: Fields<'a>, field: &'static str) -> Result<Vec<&'a str>, FieldError> {
-    let code = code::BAD_BODY.number;
-    let list = fields.array(field, code)?.unwrap_or_default();
-    let not_text = FieldError { code, field, problem: Problem::NotText };
-    list.iter().map(|it| Value::as_str(it).ok_or(not_text)).collect()
+    Ok(fields.texts(field, code::BAD_BODY.number)?.unwrap_or_default())
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::tencent::Tencent;
 use crate::tencent::call::Call;
 use crate::tencent::code;
-use crate::tencent::error::CallError;
+use crate::tencent::error::{CallError, FieldError, Problem};
 use crate::tencent::reply;
 
 const PEERS_MAX: usize = 10;
@@ -48,12 +48,12 @@ pub(in crate::tencent) async fn run(tencent: &Tencent, call: &Call) -> Result<By
     let fields = call.fields();
     let account = fields.account("To_Account", code::NOT_TO_ACCOUNT)?;
     // An empty list is what typed callers send for none.
-    let peers = fields.array("Peer_Account", code::BAD_BODY.number)?.unwrap_or_default();
-    if peers.len() > PEERS_MAX {
-        return Err(CallError::Failed(code::TOO_MANY_ACCOUNTS));
+    let field = "Peer_Account";
+    let names = fields.texts(field, code::BAD_BODY.number)?.unwrap_or_default();
+    if names.len() > PEERS_MAX {
+        let problem = Problem::TooMany { max: PEERS_MAX };
+        return Err(FieldError { code: code::TOO_MANY_ACCOUNTS, field, problem }.into());
     }
-    let names: Option<Vec<&str>> = peers.iter().map(|it| it.as_str()).collect();
-    let names = names.ok_or(CallError::Failed(code::BAD_BODY))?;
     let no_account = |refusal| super::no_account(refusal, &[("To_Account", &account)]);
     if names.is_empty() {
         let unread = tencent.pipeline.unread(&call.app, &account).await.map_err(no_account)?;

@@ -40,6 +40,9 @@ pub(in crate::tencent) async fn run(tencent: &Tencent, call: &Call) -> Result<By
         // Taken back meanwhile: there is a code for that.
         find_there(tencent, call, (&from, &to), key).await?;
     }
+    if modified == Err(Refusal::TooLong) {
+        return Err(CallError::MessageTooLong { bytes_max: tencent.config.message_bytes_max });
+    }
     modified?;
     Ok(reply::succeeded(call.service))
 }

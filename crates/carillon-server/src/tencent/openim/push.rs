@@ -5,9 +5,9 @@ use carillon_core::model::Push;
 use serde_json::{Map, Value};
 
 use super::element::Type::{Count, Text};
-use super::element::{Type, are};
+use super::element::{Type, check};
 use crate::tencent::code;
-use crate::tencent::error::{FieldError, Problem};
+use crate::tencent::error::{BadMember, FieldError, Problem};
 use crate::tencent::json::{Fields, number_or_digits};
 
 const FIELD: &str = "OfflinePushInfo";
@@ -55,14 +55,10 @@ pub(super) fn read(fields: Fields<'_>) -> Result<Notification, FieldError> {
     let Some(given) = fields.get(FIELD) else { return Ok(Notification { push: Push::default(), is_on: true }) };
     let error = |problem| FieldError { code: code::BAD_PUSH, field: FIELD, problem };
     let info = given.as_object().ok_or(error(Problem::NotObject))?;
-    let part = |name| Fields(info).get(name).map_or(Ok(None), |it: &Value| it.as_object().ok_or(()).map(Some));
-    let (Ok(android), Ok(apns)) = (part("AndroidInfo"), part("ApnsInfo")) else {
-        return Err(error(Problem::BadMembers));
-    };
-    let are = |given: Option<&Map<String, Value>>, members| given.is_none_or(|given| are(given, members));
-    if !(are(Some(info), INFO) && are(android, ANDROID) && are(apns, APNS)) {
-        return Err(error(Problem::BadMembers));
-    }
+    let bad = |it| error(Problem::BadMember(it));
+    check(info, INFO).map_err(bad)?;
+    let android = part(info, "AndroidInfo", ANDROID).map_err(bad)?;
+    let apns = part(info, "ApnsInfo", APNS).map_err(bad)?;
     let text = |from: Option<&Map<String, Value>>, name| from?.get(name)?.as_str().map(str::to_owned);
     let ext = text(Some(info), "Ext").filter(|it| serde_json::from_str::<Map<String, Value>>(it).is_ok());
     let push = Push {
@@ -73,4 +69,16 @@ pub(super) fn read(fields: Fields<'_>) -> Result<Notification, FieldError> {
         despite_silence: false,
     };
     Ok(Notification { push, is_on: info.get("PushFlag").and_then(number_or_digits) != Some(1) })
+}
+
+/// The member with this name, which must be an object of such members.
+fn part<'a>(
+    info: &'a Map<String, Value>,
+    name: &'static str,
+    members: &[(&'static str, Type)],
+) -> Result<Option<&'a Map<String, Value>>, BadMember> {
+    let Some(given) = Fields(info).get(name) else { return Ok(None) };
+    let part = given.as_object().ok_or(BadMember { within: None, name, expected: "an object" })?;
+    check(part, members).map_err(|bad| BadMember { within: Some(name), ..bad })?;
+    Ok(Some(part))
 }

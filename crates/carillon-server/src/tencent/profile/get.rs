@@ -6,13 +6,13 @@ use carillon_core::model::Account;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::UNKNOWN_TAG;
+use super::tag;
 use super::tag::Tag;
 use crate::tencent::Tencent;
 use crate::tencent::call::Call;
-use crate::tencent::code::{NO_PROFILE, PROFILE_NO_ACCOUNT, PROFILE_NOT_JSON};
-use crate::tencent::error::{CallError, FieldError, Problem};
-use crate::tencent::json::Fields;
+use crate::tencent::code::{NO_PROFILE, PROFILE_NO_ACCOUNT, PROFILE_NOT_JSON, PROFILE_UNKNOWN_TAG};
+use crate::tencent::error::{CallError, FieldError};
+use crate::tencent::json::{self, Fields};
 use crate::tencent::reply;
 
 const ACCOUNTS_MAX: usize = 100;
@@ -58,14 +58,13 @@ pub(in crate::tencent) async fn run(tencent: &Tencent, call: &Call) -> Result<By
 fn names(fields: Fields<'_>) -> Result<Vec<&str>, FieldError> {
     let field = "To_Account";
     let items = fields.full_array(field, PROFILE_NO_ACCOUNT, ACCOUNTS_MAX, PROFILE_NOT_JSON.number)?;
-    let not_text = FieldError { code: PROFILE_NO_ACCOUNT, field, problem: Problem::NotText };
-    items.iter().map(|item| item.as_str().ok_or(not_text)).collect()
+    json::texts(items, field, PROFILE_NO_ACCOUNT)
 }
 
-fn tags(fields: Fields<'_>) -> Result<Vec<Tag>, FieldError> {
-    let malformed = PROFILE_NOT_JSON.number;
-    let items = fields.full_array("TagList", malformed, TAGS_MAX, malformed)?;
-    items.iter().map(|item| item.as_str().and_then(Tag::named).ok_or(UNKNOWN_TAG)).collect()
+fn tags(fields: Fields<'_>) -> Result<Vec<Tag>, CallError> {
+    let (field, malformed) = ("TagList", PROFILE_NOT_JSON.number);
+    let items = fields.full_array(field, malformed, TAGS_MAX, malformed)?;
+    json::texts(items, field, PROFILE_UNKNOWN_TAG)?.into_iter().map(tag).collect()
 }
 
 impl<'a> Found<'a> {

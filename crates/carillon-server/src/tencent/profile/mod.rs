@@ -24,13 +24,14 @@ pub(super) async fn set(tencent: &Tencent, call: &Call) -> Result<Bytes, CallErr
     let mut change = ProfileChange::default();
     for item in fields.full_array("ProfileItem", malformed, ITEMS_MAX, malformed)? {
         let item = json::object(item, "ProfileItem", malformed)?;
-        let name = item.text("Tag", PROFILE_UNKNOWN_TAG)?.unwrap_or_default();
-        let tag = Tag::named(name).ok_or(UNKNOWN_TAG)?;
+        let missing = FieldError { code: PROFILE_UNKNOWN_TAG, field: "Tag", problem: Problem::Missing };
+        let tag = tag(item.text("Tag", PROFILE_UNKNOWN_TAG)?.ok_or(missing)?)?;
         tag.read(item.get("Value").unwrap_or(&Value::Null), &mut change)?;
     }
     tencent.pipeline.change_account(&call.app, &account, AccountChange::SetProfile(change), None).await?;
     Ok(reply::done(call.service))
 }
 
-const UNKNOWN_TAG: FieldError =
-    FieldError { code: PROFILE_UNKNOWN_TAG, field: "Tag", problem: Problem::NotOneOf("the tags of docs/dialects.md") };
+fn tag(name: &str) -> Result<Tag, CallError> {
+    Tag::named(name).ok_or_else(|| CallError::UnknownTag(name.to_owned()))
+}

@@ -127,7 +127,7 @@ async fn each_error_that_can_be_caused_has_its_code() {
         (json!({"To_Account": "absent"}), 90_012, "To_Account is missing"),
         (json!({"To_Account": []}), 90_012, "To_Account is empty"),
         (json!({"To_Account": "bonnie"}), 90_012, "To_Account is not an array"),
-        (json!({"To_Account": [1]}), 90_012, "To_Account is not a string"),
+        (json!({"To_Account": [1]}), 90_012, "To_Account has an element that is not a string"),
         (json!({"To_Account": many}), 90_011, "To_Account has more than 500 elements"),
         (json!({"MsgSeq": -1}), 90_004, "MsgSeq is not an unsigned 32-bit integer"),
         (json!({"MsgSeq": 4_294_967_296_u64}), 90_004, "MsgSeq is not an unsigned 32-bit integer"),
@@ -147,26 +147,40 @@ async fn each_error_that_can_be_caused_has_its_code() {
         (
             json!({"MsgBody": [{"MsgType": "TIMTextElem", "MsgContent": {}}]}),
             90_010,
-            "MsgBody has a TIMTextElem with a member of the wrong type, or without one",
+            "MsgBody has a TIMTextElem with a Text that is not given",
+        ),
+        (
+            json!({"MsgBody": [{"MsgType": "TIMFaceElem", "MsgContent": {"Index": "1"}}]}),
+            90_010,
+            "MsgBody has a TIMFaceElem with an Index that is not a number",
+        ),
+        (
+            json!({"MsgBody": [{"MsgType": "TIMImageElem", "MsgContent": {"ImageInfoArray": [{"Size": "1"}]}}]}),
+            90_010,
+            "MsgBody has a TIMImageElem with an ImageInfoArray.Size that is not a number",
         ),
         (json!({"SyncOtherMachine": "1"}), 90_031, "SyncOtherMachine is not an unsigned 32-bit integer"),
-        (json!({"SyncOtherMachine": 3}), 90_031, "SyncOtherMachine is not one of 1 2"),
+        (json!({"SyncOtherMachine": 3}), 90_031, "SyncOtherMachine is not one of 0 1 2"),
         (json!({"MsgLifeTime": "60"}), 90_026, "MsgLifeTime is not an unsigned 32-bit integer"),
         (json!({"MsgLifeTime": 604_801}), 90_026, "MsgLifeTime is not one of 0 to 604800"),
         (json!({"OfflinePushInfo": 1}), 90_043, "OfflinePushInfo is not an object"),
-        (json!({"OfflinePushInfo": {"Title": 1}}), 90_043, "OfflinePushInfo has a member of the wrong type"),
-        (json!({"OfflinePushInfo": {"ApnsInfo": 1}}), 90_043, "OfflinePushInfo has a member of the wrong type"),
+        (json!({"OfflinePushInfo": {"Title": 1}}), 90_043, "OfflinePushInfo has a Title that is not a string"),
+        (json!({"OfflinePushInfo": {"ApnsInfo": 1}}), 90_043, "OfflinePushInfo has an ApnsInfo that is not an object"),
         (
             json!({"OfflinePushInfo": {"AndroidInfo": {"OPPONotifyLevel": "high"}}}),
             90_043,
-            "OfflinePushInfo has a member of the wrong type",
+            "OfflinePushInfo has an AndroidInfo.OPPONotifyLevel that is not a number",
         ),
         (json!({"OnlineOnlyFlag": 2}), 90_001, "OnlineOnlyFlag is not one of 0 1"),
         (json!({"IsNeedReadReceipt": true}), 90_001, "IsNeedReadReceipt is not an unsigned 32-bit integer"),
         (json!({"CloudCustomData": {}}), 90_001, "CloudCustomData is not a string"),
         (json!({"SendMsgControl": "NoUnread"}), 90_001, "SendMsgControl is not an array"),
-        (json!({"SendMsgControl": [1]}), 90_001, "SendMsgControl is not a string"),
-        (json!({"CloudCustomData": "x".repeat(12_288)}), 93_000, "the message is too long"),
+        (json!({"SendMsgControl": [1]}), 90_001, "SendMsgControl has an element that is not a string"),
+        (
+            json!({"CloudCustomData": "x".repeat(12_288)}),
+            93_000,
+            "MsgBody and CloudCustomData take more than 12288 bytes (message_bytes_max)",
+        ),
     ] {
         assert_eq!(backend.call(BATCH, sample(change)).await, failed(code, info));
     }
@@ -186,7 +200,7 @@ async fn a_message_is_as_long_as_its_setting_says_whatever_else_the_body_holds()
     let custom = |n: usize| json!({"CloudCustomData": "x".repeat(n), "OfflinePushInfo": push});
     sent(&backend, custom(100 - text().to_string().len())).await;
     let reply = backend.call(BATCH, sample(custom(101 - text().to_string().len()))).await;
-    assert_eq!(reply, failed(93_000, "the message is too long"));
+    assert_eq!(reply, failed(93_000, "MsgBody and CloudCustomData take more than 100 bytes (message_bytes_max)"));
 }
 
 #[tokio::test]
@@ -363,8 +377,12 @@ async fn an_app_names_so_many_recipients_within_a_minute() {
     for seq in 0..2 {
         sent(&backend, json!({"MsgSeq": seq})).await;
     }
-    let refused = failed(60_007, "too many calls of this API, try again later");
-    assert_eq!(backend.call(BATCH, sample(json!({"MsgSeq": 3}))).await, refused);
+    let limit = "an app may name 5 recipients in a minute (recipients_per_minute_max)";
+    let later = failed(60_007, &format!("{limit}, and more are named with this call: try again in the next minute"));
+    assert_eq!(backend.call(BATCH, sample(json!({"MsgSeq": 3}))).await, later);
+    let never = failed(60_007, &format!("{limit}, and this call names 6: name fewer"));
+    let six = json!({"MsgSeq": 3, "To_Account": ["1", "2", "3", "4", "5", "6"]});
+    assert_eq!(backend.call(BATCH, sample(six)).await, never);
     sent(&backend, json!({"MsgSeq": 4, "To_Account": ["rong"]})).await;
     backend.clock.advance_ms(60_000);
     sent(&backend, json!({"MsgSeq": 5})).await;

@@ -163,6 +163,7 @@ async fn what_is_asked_for_a_modified_message_is_checked() {
     let key = send(&backend, "dave", "rong", (1, 2)).await;
     let good = modify("dave", "rong", &key, &json!({"MsgBody": text("new")}));
     let (no_party, no_message) = ("From_Account is no account's name", "there is no such message");
+    let too_long = "MsgBody and CloudCustomData take more than 100 bytes (message_bytes_max)";
     let bad_body = "Fail to Parse json data of body, Please check it";
     for (field, value, code, info) in [
         ("From_Account", Value::Null, 20_003, "From_Account is missing"),
@@ -190,7 +191,7 @@ async fn what_is_asked_for_a_modified_message_is_checked() {
             "MsgBody has an element of an unknown MsgType",
         ),
         ("CloudCustomData", json!(5), 90_001, "CloudCustomData is not a string"),
-        ("CloudCustomData", json!("x".repeat(50)), 93_000, "the message is too long"),
+        ("CloudCustomData", json!("x".repeat(50)), 93_000, too_long),
     ] {
         let mut body = good.clone();
         body[field] = value;
@@ -199,10 +200,7 @@ async fn what_is_asked_for_a_modified_message_is_checked() {
     assert_eq!(backend.answer(backend.signed(MODIFY), "[]").await, failed(90_001, bad_body));
     // What stays counts, too.
     let ext = json!({"CloudCustomData": "x".repeat(50)});
-    assert_eq!(
-        backend.call(MODIFY, modify("dave", "rong", &key, &ext)).await,
-        failed(93_000, "the message is too long")
-    );
+    assert_eq!(backend.call(MODIFY, modify("dave", "rong", &key, &ext)).await, failed(93_000, too_long));
     assert_eq!(count(&backend), 1);
     let body = json!({"From_Account": "dave", "To_Account": "rong", "MsgKey": key});
     backend.call("openim/admin_msgwithdraw", body).await;

@@ -206,9 +206,15 @@ async fn what_is_read_up_to_a_time_is_unread_no_more_and_its_sender_sees_that() 
         (UNREAD, json!({"To_Account": "nobody"}), 90_008, "To_Account is no account's name"),
         (
             UNREAD,
+            json!({"To_Account": "rong", "Peer_Account": [5]}),
+            90_001,
+            "Peer_Account has an element that is not a string",
+        ),
+        (
+            UNREAD,
             json!({"To_Account": "rong", "Peer_Account": vec!["x"; 11]}),
             90_018,
-            "too many accounts are asked for",
+            "Peer_Account has more than 10 elements",
         ),
     ] {
         assert_eq!(backend.call(command, body).await, failed(code, info));

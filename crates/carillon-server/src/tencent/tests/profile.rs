@@ -87,7 +87,11 @@ async fn a_value_is_refused_with_what_is_wrong_with_it() {
         ("Tag_Profile_IM_Gender", json!("female"), "40605"),
         ("Tag_Profile_IM_AllowType", json!("x"), "40605"),
         ("Tag_Profile_IM_Location", json!("l".repeat(17)), "40601"),
-        ("Tag_Profile_IM_Nothing", json!("x"), "40009"),
+        (
+            "Tag_Profile_IM_Nothing",
+            json!("x"),
+            "Tag Tag_Profile_IM_Nothing is not one of the tags of docs/dialects.md\",\"ErrorCode\":40009",
+        ),
         ("Tag_Profile_Custom_", json!("x"), "40009"),
     ] {
         let reply = set(&backend, tag, value).await;
@@ -98,6 +102,7 @@ async fn a_value_is_refused_with_what_is_wrong_with_it() {
         (json!({ "ProfileItem": item }), "40002"),
         (json!({ "From_Account": "nobody", "ProfileItem": item }), "40003"),
         (json!({ "From_Account": "ann" }), "40001"),
+        (json!({ "From_Account": "ann", "ProfileItem": ["x"] }), "ProfileItem has an element that is not an object"),
     ] {
         let reply = backend.call("profile/portrait_set", body).await;
         assert!(reply.contains(code), "{reply}");

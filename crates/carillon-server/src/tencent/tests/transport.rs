@@ -73,7 +73,11 @@ async fn a_body_over_the_limit_is_refused() {
     let backend = Backend::with(TencentConfig { body_bytes_max: 20, ..TencentConfig::default() }).await;
     assert_snapshot!(
         backend.call(IMPORT, json!({ "UserID": "a".repeat(20) })).await,
-        @r#"{"ActionStatus":"FAIL","ErrorInfo":"HTTP parse Error","ErrorCode":60002}"#
+        @r#"{"ActionStatus":"FAIL","ErrorInfo":"the request's body takes more than 20 bytes (body_bytes_max)","ErrorCode":60002}"#
+    );
+    assert_snapshot!(
+        backend.call("openim/sendmsg", json!({ "To_Account": "a".repeat(20) })).await,
+        @r#"{"ActionStatus":"FAIL","ErrorInfo":"the request's body takes more than 20 bytes (body_bytes_max)","ErrorCode":93000}"#
     );
 }
 
