@@ -245,6 +245,11 @@ async fn a_data_directory_in_use_is_refused_with_what_to_do() {
     assert!(second.err.contains("in use by another process"), "{}", second.err);
     // The second server left the first one's address alone.
     assert_eq!(done(&data, &["app", "list"]).await, "shop\tnetease\n");
+    // A server that is starting has no address yet.
+    std::fs::rename(data.join("server.json"), data.join("later")).unwrap();
+    let early = run(&data, &["app", "list"]).await;
+    assert!(early.err.contains("one that is starting answers in a moment: try again"), "{}", early.err);
+    std::fs::rename(data.join("later"), data.join("server.json")).unwrap();
     server.kill().await;
     let stranger = TcpListener::bind("127.0.0.1:0").unwrap();
     stranger.set_nonblocking(true).unwrap();

@@ -3,7 +3,7 @@
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use carillon_core::port::Random;
@@ -25,6 +25,20 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&partial, path)
+}
+
+/// Where a running server says where it is, for commands.
+pub(crate) fn whereabouts(data: &Path) -> PathBuf {
+    data.join("server.json")
+}
+
+/// Removes what a server that was killed left of itself: whoever takes the directory now holds its lock, and commands would take
+/// that for the server's, and send the admin token to whatever has its port.
+pub(crate) fn forget_server(data: &Path) -> io::Result<()> {
+    match fs::remove_file(whereabouts(data)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// The token of the native API, made at the first start.

@@ -107,6 +107,11 @@ impl Server {
         let (stop, stopped) = watch::channel(false);
         let mut listeners = JoinSet::new();
         let (addr, admin_addr) = (sockets.addr, sockets.admin_addr);
+        // The sockets take connections since they are bound, so whoever reads this can connect; and whoever finds the server
+        // ready finds this.
+        if let Err(error) = write_whereabouts(&config, admin_addr.unwrap_or(addr)) {
+            tracing::warn!(%error, "server.json was not written; commands need --url");
+        }
         for (socket, (router, stopping)) in [(Some(sockets.public), public), (sockets.admin, admin)] {
             let Some(socket) = socket else { continue };
             let listener = Listener {
@@ -129,10 +134,6 @@ impl Server {
         background.spawn(async move { gateway.keep_records().await });
         let gateway = wired.gateway.clone();
         background.spawn(async move { gateway.close_rooms().await });
-        // The sockets take connections since they are bound, so whoever reads this can connect.
-        if let Err(error) = write_whereabouts(&config, admin_addr.unwrap_or(addr)) {
-            tracing::warn!(%error, "server.json was not written; commands need --url");
-        }
         tracing::info!(%addr, "carillon {} listening on {addr}", crate::VERSION);
         Ok(Self {
             addr,
@@ -195,7 +196,7 @@ impl Server {
             tracing::warn!(%error, "what became of the last messages was not written: their records say that it is unknown");
         }
         self.pipeline.store.close().await;
-        if let Err(error) = std::fs::remove_file(self.data.join("server.json")) {
+        if let Err(error) = std::fs::remove_file(files::whereabouts(&self.data)) {
             tracing::warn!(%error, "server.json was not removed");
         }
         tracing::info!("stopped");
@@ -301,5 +302,5 @@ fn routers(
 /// Tells the command line where the server is.
 fn write_whereabouts(config: &Config, addr: SocketAddr) -> io::Result<()> {
     let text = serde_json::json!({ "url": format!("http://{}", native::reachable(addr)), "pid": std::process::id() });
-    files::write_private(&config.data.join("server.json"), text.to_string().as_bytes())
+    files::write_private(&files::whereabouts(&config.data), text.to_string().as_bytes())
 }

@@ -8,6 +8,7 @@ use carillon_core::port::{FakeClock, SeededRandom};
 use serde_json::{Value, json};
 
 use crate::config::{AppConfig, Config, NeteaseKeyConfig, TencentKeyConfig};
+use crate::native;
 use crate::server::{Ports, Server, StartError};
 
 fn ports() -> Ports {
@@ -165,6 +166,23 @@ async fn settings_of_an_app_change_and_what_is_not_given_stays() {
     }
     assert_eq!(call(&server, "PATCH", "/apps/nothing", json!({})).await.0, 404);
     server.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_takes_the_directory_removes_the_note_of_a_server_that_was_killed_and_of_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let note = dir.path().join("server.json");
+    let server = Server::start(config(dir.path()), ports()).await.unwrap();
+    let killed = std::fs::read(&note).unwrap();
+    assert!(native::offline(&config(dir.path()), ports()).await.is_err());
+    assert!(Server::start(config(dir.path()), ports()).await.is_err());
+    assert_eq!(std::fs::read(&note).unwrap(), killed);
+    server.stop().await;
+    std::fs::write(&note, killed).unwrap();
+    let offline = native::offline(&config(dir.path()), ports()).await.unwrap();
+    // Its port may be another program's now, which is not to be sent the admin token.
+    assert!(!note.exists());
+    offline.close().await;
 }
 
 #[tokio::test]

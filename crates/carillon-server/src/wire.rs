@@ -16,11 +16,12 @@ use carillon_core::port::{
 use carillon_core::turns::Turns;
 use carillon_core::{AccountId, AccountNo, AppId, RoomNo};
 use carillon_gateway::{Gateway, GatewayConfig, GatewayDeps, GatewayMetrics, Hub};
-use carillon_store::{EmbeddedStore, MemoryStore, OpenError};
+use carillon_store::{EmbeddedStore, MemoryStore, OpenError, is_in_use};
 use prometheus_client::registry::Registry;
 
 use crate::config::{Config, StoreEngine, StoreSection};
 use crate::dialect::CallMetrics;
+use crate::files;
 use crate::http::metrics::HttpMetrics;
 use crate::netease::{self, Netease};
 use crate::ports::Ports;
@@ -157,6 +158,11 @@ pub(crate) fn open_store(
         }
         StoreEngine::Embedded => {
             let (path, section) = (config.data.join("store"), (&config.store).into());
+            // Before the store is opened, which may take long: journals are read.
+            if !is_in_use(&path) {
+                let failed = |error| OpenError::Io { path: files::whereabouts(&config.data), error };
+                files::forget_server(&config.data).map_err(failed)?;
+            }
             let store = EmbeddedStore::open(&path, section, ports.clock.clone(), fanout)?;
             store.metrics().register(registry);
             Ok(store)

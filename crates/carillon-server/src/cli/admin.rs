@@ -20,6 +20,7 @@ use tower::ServiceExt as _;
 use super::place::Place;
 use super::serve;
 use crate::config::{Config, StoreEngine};
+use crate::files;
 use crate::native::{Offline, offline};
 
 pub(super) struct Admin {
@@ -87,9 +88,12 @@ impl Admin {
 
     async fn open_directory(config: &Config, options: String) -> anyhow::Result<Self> {
         config.validate()?;
+        // Asked before, as a server may come to its end meanwhile.
+        let is_starting = config.store.engine == StoreEngine::Embedded && is_in_use(&config.data.join("store"));
         let opened = offline(config, serve::ports()).await;
         let offline = opened.with_context(|| {
-            format!("no server answers for {}, and its data cannot be opened either", config.data.display())
+            let hint = if is_starting { " (one that is starting answers in a moment: try again)" } else { "" };
+            format!("no server answers for {}{hint}, and its data cannot be opened either", config.data.display())
         })?;
         Ok(Self { way: Way::Directory(offline), options })
     }
@@ -220,11 +224,12 @@ impl Remote {
                 bail!("{} may not be read by this user: run this as the one that the server runs as", path.display());
             }
         }
-        // A server that was killed leaves its note behind, and another program may have its port: it is not to get the token.
+        // A server that was killed leaves its note behind, and another program may have its port: it is not to get the token. Where
+        // the directory is in use, whoever has it has removed such a note.
         if config.store.engine == StoreEngine::Embedded && !is_in_use(&data.join("store")) {
             return Ok(None);
         }
-        let Ok(text) = std::fs::read(data.join("server.json")) else { return Ok(None) };
+        let Ok(text) = std::fs::read(files::whereabouts(data)) else { return Ok(None) };
         let noted: Value = serde_json::from_slice(&text).unwrap_or_default();
         let Some(url) = noted["url"].as_str() else { return Ok(None) };
         let remote = Self::new(url, token.map_or_else(|| read_token(data), Ok)?, false)?;
