@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use axum::Router;
@@ -23,6 +24,19 @@ use crate::config::{Config, StoreEngine};
 use crate::files;
 use crate::native::{Offline, offline};
 
+/// How long a server is waited for: systems take connections for processes that are stopped.
+#[derive(Clone, Copy)]
+struct Patience {
+    /// For a word that it is there.
+    presence: Duration,
+    /// For an answer: a batch of an import, or the removal of an app, may take long on a slow disk.
+    call: Duration,
+}
+
+impl Patience {
+    const USUAL: Self = Self { presence: Duration::from_secs(10), call: Duration::from_secs(300) };
+}
+
 pub(super) struct Admin {
     way: Way,
     /// The command line's options that name the same server.
@@ -42,6 +56,7 @@ pub(super) struct Remote {
     token: String,
     /// Whether the server is known by its address only.
     is_elsewhere: bool,
+    patience: Patience,
 }
 
 /// Where a running server's listeners are.
@@ -216,7 +231,9 @@ impl Remote {
                     )
                 })?,
             };
-            return Self::new(url, token, true).map(Some);
+            let remote = Self::new(url, token, true)?;
+            remote.is_there().await?;
+            return Ok(Some(remote));
         }
         for path in [data.clone(), data.join("store")] {
             // To whoever may not look into it, a directory in use looks like one without a server, or without data.
@@ -233,8 +250,35 @@ impl Remote {
         let noted: Value = serde_json::from_slice(&text).unwrap_or_default();
         let Some(url) = noted["url"].as_str() else { return Ok(None) };
         let remote = Self::new(url, token.map_or_else(|| read_token(data), Ok)?, false)?;
-        let answers = remote.http.get(remote.base.join("/healthz")?).send().await.is_ok();
-        Ok(answers.then_some(remote))
+        Ok(remote.is_there().await?.then_some(remote))
+    }
+
+    /// Whether anybody is there.
+    ///
+    /// # Errors
+    /// Somebody is, and does not answer: not to be taken for nobody.
+    async fn is_there(&self) -> anyhow::Result<bool> {
+        let asked = self.http.get(self.base.join("/healthz")?).timeout(self.patience.presence).send().await;
+        match asked {
+            Err(error) if error.is_timeout() => bail!(
+                "the server at {} has not answered for {:?}: see whether its process is stopped, or the machine too busy",
+                self.base,
+                self.patience.presence
+            ),
+            answered => Ok(answered.is_ok()),
+        }
+    }
+
+    /// Why there is no answer to a call.
+    fn unanswered(&self, error: reqwest::Error) -> anyhow::Error {
+        let base = &self.base;
+        if error.is_timeout() {
+            let waited = self.patience.call;
+            return anyhow!(
+                "the server at {base} has not answered for {waited:?}: whether the call was done is not known"
+            );
+        }
+        anyhow::Error::from(error).context(format!("the server at {base} does not answer"))
     }
 
     fn new(url: &str, token: String, is_elsewhere: bool) -> anyhow::Result<Self> {
@@ -244,20 +288,21 @@ impl Remote {
             bail!("--url takes an http URL; a server on another machine is best reached through `ssh -L`");
         }
         let http = reqwest::Client::builder().no_proxy().build()?;
-        Ok(Self { http, base, token, is_elsewhere })
+        Ok(Self { http, base, token, is_elsewhere, patience: Patience::USUAL })
     }
 
     async fn call(&self, method: Method, path: &str, body: String) -> anyhow::Result<(StatusCode, Vec<u8>)> {
         let url = self.base.join(&format!("/carillon/v1{path}"))?;
-        let request = self.http.request(method, url).bearer_auth(&self.token).body(body);
-        let answer = request.send().await.with_context(|| format!("the server at {} does not answer", self.base))?;
-        Ok((answer.status(), answer.bytes().await?.into()))
+        let request = self.http.request(method, url).bearer_auth(&self.token).body(body).timeout(self.patience.call);
+        let answer = request.send().await.map_err(|error| self.unanswered(error))?;
+        let status = answer.status();
+        Ok((status, answer.bytes().await.map_err(|error| self.unanswered(error))?.into()))
     }
 
     async fn metrics(&self) -> anyhow::Result<String> {
-        let answer = self.http.get(self.base.join("/metrics")?).send().await;
-        let answer = answer.with_context(|| format!("the server at {} does not answer", self.base))?;
-        Ok(answer.error_for_status()?.text().await?)
+        let answer = self.http.get(self.base.join("/metrics")?).timeout(self.patience.call).send().await;
+        let answer = answer.map_err(|error| self.unanswered(error))?;
+        answer.error_for_status()?.text().await.map_err(|error| self.unanswered(error))
     }
 }
 
@@ -286,4 +331,26 @@ async fn call_router(
 /// A name as a part of a path.
 pub(super) fn segment(name: &str) -> String {
     utf8_percent_encode(name, NON_ALPHANUMERIC).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_does_not_answer_is_told_from_one_that_is_not_there() {
+        // The system takes connections for a process that is stopped.
+        let stopped = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", stopped.local_addr().unwrap());
+        let short = Duration::from_millis(1);
+        let patience = Patience { presence: short, call: short };
+        let remote = Remote { patience, ..Remote::new(&url, "token".to_owned(), false).unwrap() };
+        let presence = remote.is_there().await.unwrap_err().to_string();
+        assert!(presence.contains("has not answered for 1ms: see"), "{presence}");
+        let call = remote.call(Method::GET, "/server", String::new()).await.unwrap_err().to_string();
+        assert!(call.contains("whether the call was done is not known"), "{call}");
+        drop(stopped);
+        let patient = Remote::new(&url, "token".to_owned(), false).unwrap();
+        assert!(!patient.is_there().await.unwrap());
+    }
 }
