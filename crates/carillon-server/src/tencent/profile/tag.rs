@@ -140,17 +140,24 @@ fn birth(number: u32) -> String {
     let (year, month, day) = (number / 10_000, number / 100 % 100, number % 100);
     match number {
         0 => String::new(),
-        _ if (1_000..10_000).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day) => {
-            format!("{year}-{month:02}-{day:02}")
-        }
+        _ if is_date((year, month, day)) => format!("{year}-{month:02}-{day:02}"),
         other => other.to_string(),
     }
 }
 
-/// The number for a date; `None` where the text is none.
+/// The number for a date, whose months and days may be written without a zero, or a number as it is; `None` for what is neither.
 fn birth_number(text: &str) -> Option<u32> {
-    let digits: String = text.chars().filter(|it| *it != '-').collect();
-    (digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok())?
+    let number = |digits: &str| digits.bytes().all(|it| it.is_ascii_digit()).then(|| digits.parse::<u32>().ok())?;
+    let parts: Vec<u32> = text.split('-').map(number).collect::<Option<_>>()?;
+    match parts[..] {
+        [other] => Some(other),
+        [year, month, day] if is_date((year, month, day)) => Some(year * 10_000 + month * 100 + day),
+        _ => None,
+    }
+}
+
+fn is_date((year, month, day): (u32, u32, u32)) -> bool {
+    (1_000..10_000).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day)
 }
 
 #[cfg(test)]
@@ -163,8 +170,10 @@ mod tests {
             assert_eq!(birth(number), text);
         }
         assert_eq!(birth_number("2019-04-19"), Some(20_190_419));
+        assert_eq!(birth_number("2019-4-9"), Some(20_190_409));
         assert_eq!(birth_number("7"), Some(7));
-        for none in ["", "April", "2019/04/19", "99999999999"] {
+        for none in ["", "-", "April", "2019/04/19", "99999999999", "1990-01", "2019-13-01", "-2019-04-19", "2019-04-"]
+        {
             assert_eq!(birth_number(none), None, "{none}");
         }
     }
