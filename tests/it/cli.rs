@@ -150,6 +150,7 @@ async fn errors_say_what_to_do_next() {
     done(&data, &["app", "create", "other"]).await;
     check(&["account", "create", "ann"], "--app").await;
     check(&["account", "token", "ann", "--app", "shop"], "no account `ann`").await;
+    check(&["usersig", "a b", "--app", "shop"], "`a b` cannot be an account").await;
     check(&["--url", "ftp://x", "app", "list"], "CARILLON_ADMIN_TOKEN").await;
     assert_eq!(run(&data, &["nonsense"]).await.code, Some(2));
 }

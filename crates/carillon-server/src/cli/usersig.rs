@@ -1,6 +1,7 @@
 //! `carillon usersig`, and what `carillon call tencent` signs with it.
 
 use anyhow::Context as _;
+use carillon_core::AccountId;
 use carillon_core::port::{Clock as _, Random as _, SeededRandom};
 use clap::Args;
 use reqwest::Client;
@@ -27,6 +28,12 @@ pub(super) struct Usersig {
 
 impl Usersig {
     pub(super) async fn run(self, place: &Place) -> anyhow::Result<()> {
+        AccountId::new(&self.account).map_err(|error| {
+            let name = &self.account;
+            anyhow::anyhow!(
+                "`{name}` cannot be an account: it {error}; a name is 1 to 32 bytes of printable ASCII without spaces"
+            )
+        })?;
         let admin = Admin::open(place).await?;
         let made = self.on(&admin).await;
         admin.close().await;
