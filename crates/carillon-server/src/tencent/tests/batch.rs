@@ -149,28 +149,11 @@ async fn each_error_that_can_be_caused_has_its_code() {
             90_010,
             "MsgBody has a TIMTextElem with a Text that is not given",
         ),
-        (
-            json!({"MsgBody": [{"MsgType": "TIMFaceElem", "MsgContent": {"Index": "1"}}]}),
-            90_010,
-            "MsgBody has a TIMFaceElem with an Index that is not a number",
-        ),
-        (
-            json!({"MsgBody": [{"MsgType": "TIMImageElem", "MsgContent": {"ImageInfoArray": [{"Size": "1"}]}}]}),
-            90_010,
-            "MsgBody has a TIMImageElem with an ImageInfoArray.Size that is not a number",
-        ),
         (json!({"SyncOtherMachine": "1"}), 90_031, "SyncOtherMachine is not an unsigned 32-bit integer"),
         (json!({"SyncOtherMachine": 3}), 90_031, "SyncOtherMachine is not one of 0 1 2"),
         (json!({"MsgLifeTime": "60"}), 90_026, "MsgLifeTime is not an unsigned 32-bit integer"),
         (json!({"MsgLifeTime": 604_801}), 90_026, "MsgLifeTime is not one of 0 to 604800"),
         (json!({"OfflinePushInfo": 1}), 90_043, "OfflinePushInfo is not an object"),
-        (json!({"OfflinePushInfo": {"Title": 1}}), 90_043, "OfflinePushInfo has a Title that is not a string"),
-        (json!({"OfflinePushInfo": {"ApnsInfo": 1}}), 90_043, "OfflinePushInfo has an ApnsInfo that is not an object"),
-        (
-            json!({"OfflinePushInfo": {"AndroidInfo": {"OPPONotifyLevel": "high"}}}),
-            90_043,
-            "OfflinePushInfo has an AndroidInfo.OPPONotifyLevel that is not a number",
-        ),
         (json!({"OnlineOnlyFlag": 2}), 90_001, "OnlineOnlyFlag is not one of 0 1"),
         (json!({"IsNeedReadReceipt": true}), 90_001, "IsNeedReadReceipt is not an unsigned 32-bit integer"),
         (json!({"CloudCustomData": {}}), 90_001, "CloudCustomData is not a string"),
@@ -190,6 +173,45 @@ async fn each_error_that_can_be_caused_has_its_code() {
     backend.pipeline.change_account(&app, &id("dave"), AccountChange::SetBlocked(true), None).await.unwrap();
     assert_eq!(backend.call(BATCH, sample(json!({}))).await, failed(70_051, "the account is blocked"));
     assert_eq!(count(&backend), 0);
+}
+
+#[tokio::test]
+async fn a_member_of_the_wrong_type_is_named_however_deep_it_lies() {
+    let backend = world(TencentConfig::default()).await;
+    let element = |of: &str, content: Value| json!({"MsgBody": [{"MsgType": of, "MsgContent": content}]});
+    let push = |info: Value| json!({ "OfflinePushInfo": info });
+    let infos = json!({"ImageInfoArray": [{"Size": 1}, {"Size": "1"}]});
+    for (change, code, info) in [
+        (
+            element("TIMTextElem", json!({"Text": 5})),
+            90_010,
+            "MsgBody has a TIMTextElem with a Text that is not a string",
+        ),
+        (
+            element("TIMFaceElem", json!({"Index": "1"})),
+            90_010,
+            "MsgBody has a TIMFaceElem with an Index that is not a number",
+        ),
+        (
+            element("TIMImageElem", json!({"ImageInfoArray": [5]})),
+            90_010,
+            "MsgBody has a TIMImageElem with an ImageInfoArray that is not an array of objects",
+        ),
+        (
+            element("TIMImageElem", infos),
+            90_010,
+            "MsgBody has a TIMImageElem with an ImageInfoArray.Size that is not a number",
+        ),
+        (push(json!({"Title": 1})), 90_043, "OfflinePushInfo has a Title that is not a string"),
+        (push(json!({"ApnsInfo": 1})), 90_043, "OfflinePushInfo has an ApnsInfo that is not an object"),
+        (
+            push(json!({"AndroidInfo": {"OPPONotifyLevel": "high"}})),
+            90_043,
+            "OfflinePushInfo has an AndroidInfo.OPPONotifyLevel that is not a number",
+        ),
+    ] {
+        assert_eq!(backend.call(BATCH, sample(change)).await, failed(code, info));
+    }
 }
 
 #[tokio::test]
