@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
+use carillon_core::port::StoreError;
 use carillon_gateway::HandshakeRefusal;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
@@ -11,6 +12,8 @@ pub(crate) struct Problem {
     pub(crate) status: StatusCode,
     pub(crate) detail: String,
     allow: Option<&'static str>,
+    /// What failed in the store, for whoever logs it: among the extensions of the answer.
+    pub(crate) failure: Option<StoreError>,
 }
 
 #[derive(Serialize)]
@@ -24,7 +27,7 @@ struct Body<'a> {
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), allow: None }
+        Self { status, detail: detail.into(), allow: None, failure: None }
     }
 
     /// To another method than those that `allow` lists.
@@ -48,6 +51,9 @@ impl IntoResponse for Problem {
         let mut response = (self.status, Json(body)).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        if let Some(failure) = self.failure {
+            response.extensions_mut().insert(failure);
+        }
         if let Some(allow) = self.allow {
             response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
         }

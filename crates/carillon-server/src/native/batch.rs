@@ -135,9 +135,10 @@ fn read(app: &App, entries: &[Box<RawValue>]) -> Vec<Result<Wish, String>> {
 
 /// A call that did not come to its end, because an entry did not.
 fn broken_off(refusal: Refusal) -> Problem {
-    let Problem { status, detail, .. } = refusal.into();
+    let mut problem = Problem::from(refusal);
     let others = "Others may be done: repeat the call, and they count as unchanged";
-    Problem::new(status, format!("of one entry: {detail}. {others}"))
+    problem.detail = format!("of one entry: {}. {others}", problem.detail);
+    problem
 }
 
 struct Settle<'a> {

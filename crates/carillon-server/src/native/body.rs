@@ -51,7 +51,12 @@ pub(super) async fn read_and_run(
         BodyError::Broken => broken_off(),
     })?;
     let call = own_task::spawn(next.run(Request::from_parts(head, body.into())));
-    call.await.map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the call panicked; the log says why"))
+    let panicked = |_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the call panicked; the log says why");
+    let mut response = call.await.map_err(panicked)?;
+    if let Some(error) = response.extensions_mut().remove::<StoreError>() {
+        native.note_store(&error);
+    }
+    Ok(response)
 }
 
 /// The body of a request.
@@ -88,15 +93,16 @@ fn broken_off() -> Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        let detail = match error {
+        let detail = match &error {
             StoreError::Full => "free space is below the reserve; nothing was written",
             StoreError::Unknown(_) => "the storage engine failed; whether it was written is not known",
             StoreError::Damaged(_) => "a stored record is damaged",
             StoreError::NoApp => return Self::not_found("there is no such app any more"),
             StoreError::Closed => "the server is shutting down",
         };
-        tracing::error!(%error, "a call of the native API failed");
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+        let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, detail);
+        problem.failure = Some(error);
+        problem
     }
 }
 

@@ -24,6 +24,8 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post, put};
 use carillon_core::model::App;
 use carillon_core::pipeline::Pipeline;
+use carillon_core::port::StoreError;
+use carillon_core::seldom::Seldom;
 
 pub use body::BodyLimits;
 pub use info::ServerInfo;
@@ -40,12 +42,22 @@ pub struct Native {
     info: ServerInfo,
     record_retention_s: u64,
     body_limits: BodyLimits,
+    store_failures: Seldom,
 }
 
 impl Native {
     pub fn new(pipeline: Arc<Pipeline>, info: ServerInfo, config: &Config) -> Self {
         let (record_retention_s, body_limits) = (config.store.record_retention_s, (&config.http).into());
-        Self { pipeline, info, record_retention_s, body_limits }
+        Self { pipeline, info, record_retention_s, body_limits, store_failures: Seldom::default() }
+    }
+
+    /// What of a full disk is to be said, the store says once.
+    fn note_store(&self, error: &StoreError) {
+        if *error != StoreError::Full
+            && let Some(left_out) = self.store_failures.pass(self.pipeline.clock.monotonic_us())
+        {
+            tracing::error!(%error, left_out, "a call of the native API failed");
+        }
     }
 
     fn app(&self, name: &str) -> Result<Arc<App>, Problem> {

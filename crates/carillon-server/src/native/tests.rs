@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::body::Body;
@@ -13,6 +14,10 @@ use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
+use tracing::{Event, Subscriber};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Layer, layer};
 
 use super::batch::ENTRIES_MAX;
 use super::offline;
@@ -309,6 +314,42 @@ async fn settings_that_nothing_can_run_with_are_refused_in_a_change_as_in_a_new_
         for (status, problem) in [operator.post("/apps", &wanted).await, operator.patch("/apps/shop", &settings).await]
         {
             assert_eq!((status, &problem["detail"]), (400, &json!(detail)));
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_calls_that_the_store_fails_one_in_a_while_is_logged() {
+    let data = TempDir::new().unwrap();
+    let config = Config { data: data.path().to_owned(), ..Config::default() };
+    let clock = Arc::new(FakeClock::new(1_700_000_000_000));
+    let ports = Ports { clock: clock.clone(), random: Arc::new(SeededRandom::new(7)) };
+    let offline = offline(&config, ports).await.unwrap();
+    let router = offline.router();
+    offline.close().await;
+    let logged = Logged::default();
+    let _guard = tracing_subscriber::registry().with(logged.clone()).set_default();
+    let ask = async || {
+        let request = Request::builder().uri("/carillon/v1/messages/1").body(Body::empty()).unwrap();
+        assert_eq!(router.clone().oneshot(request).await.unwrap().status(), 503);
+    };
+    for _ in 0..5 {
+        ask().await;
+    }
+    assert_eq!(logged.0.load(Ordering::Relaxed), 1);
+    clock.advance_ms(10_000);
+    ask().await;
+    assert_eq!(logged.0.load(Ordering::Relaxed), 2);
+}
+
+/// How many lines this API logged.
+#[derive(Clone, Default)]
+struct Logged(Arc<AtomicUsize>);
+
+impl<S: Subscriber> Layer<S> for Logged {
+    fn on_event(&self, event: &Event<'_>, _: layer::Context<'_, S>) {
+        if event.metadata().target().contains("::native") {
+            self.0.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
