@@ -11,6 +11,7 @@ mod http;
 pub mod logging;
 pub mod native;
 pub mod netease;
+mod object;
 mod open_files;
 mod ports;
 mod process_metrics;

@@ -6,6 +6,7 @@ use carillon_core::model::{AppSettings, DevicePolicy, Limit, Limits, Operation};
 use serde::{Deserialize, Serialize};
 
 use super::RoomsConfig;
+use crate::object;
 
 pub(super) const DAY_S: u64 = 86_400;
 
@@ -17,8 +18,10 @@ pub struct AppConfig {
     /// Signs the JWTs of the app's users (HS256). At least 32 bytes.
     pub token_secret: String,
     /// Credentials of backends that speak the NetEase dialect.
+    #[serde(deserialize_with = "object::optional")]
     pub netease: Option<NeteaseKeyConfig>,
     /// Credentials of backends that speak the Tencent Chat dialect, and of its users.
+    #[serde(deserialize_with = "object::optional")]
     pub tencent: Option<TencentKeyConfig>,
     /// `"unlimited"`, or a table of operations.
     pub limits: Option<LimitsConfig>,
@@ -41,6 +44,7 @@ pub struct AppConfig {
     /// With how many devices an account may be online at a time.
     pub devices: Option<DevicesConfig>,
     /// What can be set for its chat rooms.
+    #[serde(deserialize_with = "object::optional")]
     pub rooms: Option<RoomsConfig>,
     /// Refuses the app's calls and logins.
     pub disabled: Option<bool>,
@@ -101,12 +105,15 @@ pub enum Unlimited {
 #[serde(untagged)]
 pub enum LimitConfig {
     None(Unlimited),
-    /// `calls` in any `window_s` seconds; the call over it shuts the app out of the operation for `shut_out_s` seconds.
-    Sliding {
-        calls: u32,
-        window_s: u64,
-        shut_out_s: u64,
-    },
+    Sliding(#[serde(deserialize_with = "object::one")] SlidingConfig),
+}
+
+/// `calls` in any `window_s` seconds; the call over it shuts the app out of the operation for `shut_out_s` seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlidingConfig {
+    calls: u32,
+    window_s: u64,
+    shut_out_s: u64,
 }
 
 impl AppConfig {
@@ -146,7 +153,7 @@ impl LimitsConfig {
     /// The name of an operation whose window has no length: its calls could not be counted.
     pub(super) fn without_window(&self) -> Option<&str> {
         let Self::Each(each) = self else { return None };
-        let is_it = |limit: &LimitConfig| matches!(limit, LimitConfig::Sliding { window_s: 0, .. });
+        let is_it = |limit: &LimitConfig| matches!(limit, LimitConfig::Sliding(SlidingConfig { window_s: 0, .. }));
         each.iter().find(|(_, limit)| is_it(limit)).map(|(name, _)| name.as_str())
     }
 
@@ -188,7 +195,7 @@ impl From<LimitConfig> for Limit {
     fn from(limit: LimitConfig) -> Self {
         match limit {
             LimitConfig::None(Unlimited::Unlimited) => Self::Unlimited,
-            LimitConfig::Sliding { calls, window_s, shut_out_s } => Self::Sliding {
+            LimitConfig::Sliding(SlidingConfig { calls, window_s, shut_out_s }) => Self::Sliding {
                 calls,
                 window_ms: window_s.saturating_mul(1_000),
                 shut_out_ms: shut_out_s.saturating_mul(1_000),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use carillon_core::AccountId;
 use carillon_core::command::AccountChange;
 use carillon_core::decide::Refusal;
@@ -12,7 +12,8 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::Native;
-use super::body::Body;
+use super::body::{Body, Nothing};
+use super::path::Path;
 use super::wanted::{Wanted, at_most};
 use crate::http::problem::Problem;
 use crate::netease::chars_max;
@@ -75,6 +76,7 @@ pub(super) async fn blocklist(
 pub(super) async fn add_to_blocklist(
     State(native): State<Arc<Native>>,
     Path(path): Path<(String, String, String)>,
+    _: Body<Nothing>,
 ) -> Result<StatusCode, Problem> {
     set_blocklisted(&native, path, true).await
 }
@@ -82,6 +84,7 @@ pub(super) async fn add_to_blocklist(
 pub(super) async fn remove_from_blocklist(
     State(native): State<Arc<Native>>,
     Path(path): Path<(String, String, String)>,
+    _: Body<Nothing>,
 ) -> Result<StatusCode, Problem> {
     set_blocklisted(&native, path, false).await
 }

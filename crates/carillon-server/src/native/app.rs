@@ -3,20 +3,21 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use carillon_core::model::{ApiKey, App, Secret};
 use carillon_core::pipeline::Pipeline;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::Native;
-use super::body::Body;
+use super::body::{Body, Nothing};
+use super::path::Path;
 use crate::config::{
     AppConfig, DevicesConfig, LimitsConfig, NeteaseKeyConfig, RoomsConfig, TencentKeyConfig, app_problems,
     settings_problems,
 };
 use crate::http::problem::Problem;
-use crate::{netease, seed, tencent};
+use crate::{netease, object, seed, tencent};
 
 #[derive(Serialize)]
 pub(super) struct List {
@@ -39,7 +40,9 @@ pub(super) struct Listed {
 pub(super) struct Wanted {
     name: String,
     token_secret: Option<String>,
+    #[serde(default, deserialize_with = "object::optional")]
     netease: Option<WantedKey>,
+    #[serde(default, deserialize_with = "object::optional")]
     tencent: Option<WantedTencent>,
     limits: Option<LimitsConfig>,
     inbox_retention_days: Option<u64>,
@@ -51,6 +54,7 @@ pub(super) struct Wanted {
     recall_window_s: Option<u64>,
     blocklist_applies: Option<bool>,
     devices: Option<DevicesConfig>,
+    #[serde(default, deserialize_with = "object::optional")]
     rooms: Option<RoomsConfig>,
     disabled: Option<bool>,
 }
@@ -174,7 +178,11 @@ fn key_of<'a>(app: &'a mut App, dialect: &str) -> Result<&'a mut ApiKey, Problem
 }
 
 /// Removes the app with everything of it, and ends its sessions.
-pub(super) async fn remove(State(native): State<Arc<Native>>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
+pub(super) async fn remove(
+    State(native): State<Arc<Native>>,
+    Path(name): Path<String>,
+    _: Body<Nothing>,
+) -> Result<StatusCode, Problem> {
     let app = native.app(&name)?;
     native.pipeline.remove_app(app.id).await?;
     tracing::info!(app.name = name, "removed app {name}");

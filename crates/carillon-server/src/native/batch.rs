@@ -6,7 +6,7 @@ use std::collections::{HashMap, hash_map};
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use carillon_core::AccountId;
 use carillon_core::command::{AccountChange, CreateAccount, ProfileChange};
 use carillon_core::decide::Refusal;
@@ -17,6 +17,7 @@ use serde_json::value::RawValue;
 
 use super::Native;
 use super::body::{self, Body};
+use super::path::Path;
 use super::wanted::Wanted;
 use crate::http::problem::Problem;
 
@@ -116,8 +117,8 @@ pub(super) async fn run(
 fn read(app: &App, entries: &[Box<RawValue>]) -> Vec<Result<Wish, String>> {
     let mut seen: HashMap<AccountId, usize> = HashMap::new();
     let mut one = |(entry, n): (&str, usize)| {
-        let wanted: Wanted = serde_json::from_str(entry)
-            .map_err(|error| format!("the entry is not what this takes: {}", body::reason(&error)))?;
+        let wanted: Wanted =
+            body::object(entry.as_bytes()).map_err(|reason| format!("the entry is not what this takes: {reason}"))?;
         let gives_gender = wanted.gives_gender();
         let command = wanted.command(app)?;
         match seen.entry(command.id.clone()) {

@@ -11,7 +11,9 @@ use bytes::Bytes;
 use carillon_core::decide::Refusal;
 use carillon_core::port::{CreateError, StoreError};
 use http::StatusCode;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use super::Native;
 use crate::config::HttpConfig;
@@ -69,22 +71,77 @@ impl<T: DeserializeOwned> FromRequest<Arc<Native>> for Body<T> {
         // It was read and bounded before.
         let bytes = to_bytes(request.into_body(), usize::MAX).await.map_err(|_| broken_off())?;
         let bytes = if bytes.is_empty() { Bytes::from_static(b"{}") } else { bytes };
-        // Serde would take a list for an object whose fields come in their order.
-        if !bytes.trim_ascii_start().starts_with(b"{") {
-            return Err(Problem::bad_request("the body is not what this takes: send a JSON object"));
-        }
-        let refused = |error| Problem::bad_request(format!("the body is not what this takes: {}", reason(&error)));
-        serde_json::from_slice(&bytes).map(Self).map_err(refused)
+        let refused = |reason| Problem::bad_request(format!("the body is not what this takes: {reason}"));
+        object(&bytes).map(Self).map_err(refused)
     }
 }
 
-/// What is wrong with JSON. Serde's words name the key; of a value they would quote what may be a secret.
-pub(super) fn reason(error: &serde_json::Error) -> String {
-    let reason = error.to_string();
-    match reason.strip_prefix("unknown field ").or(reason.strip_prefix("missing field ")) {
-        Some(_) => reason,
-        None => format!("look at line {}, column {}", error.line(), error.column()),
+/// For a call that takes nothing: what somebody sends was meant for something.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Nothing {}
+
+/// Reads a JSON object; else says what is wrong with it.
+pub(super) fn object<T: DeserializeOwned>(json: &[u8]) -> Result<T, String> {
+    // Serde would take a list for an object whose fields come in their order.
+    if !json.trim_ascii_start().starts_with(b"{") {
+        return Err("send a JSON object".to_owned());
     }
+    serde_json::from_slice(json).map_err(|error| reason::<T>(json, &error))
+}
+
+/// Serde's words name unknown keys and missing ones; of a value they would quote what may be a secret.
+fn reason<T: DeserializeOwned>(json: &[u8], error: &serde_json::Error) -> String {
+    let words = error.to_string();
+    if words.starts_with("unknown field ") || words.starts_with("missing field ") {
+        return words;
+    }
+    let place = format!("look at line {}, column {}", error.line(), error.column());
+    match (key_at_fault::<T>(json, error), expected(&words)) {
+        (Some(key), Some(expected)) => format!("`{key}`: {expected}; {place}"),
+        (Some(key), None) => format!("`{key}`: {place}"),
+        (None, _) => place,
+    }
+}
+
+/// The key without which the object has not the same fault.
+fn key_at_fault<T: DeserializeOwned>(json: &[u8], error: &serde_json::Error) -> Option<String> {
+    let members: Map<String, Value> = serde_json::from_slice(json).ok()?;
+    let fault = without_place(&error.to_string()).to_owned();
+    let is_it = |key: &&String| {
+        let mut others = members.clone();
+        others.remove(*key);
+        let rest = serde_json::from_str::<T>(&Value::Object(others).to_string());
+        rest.map_or_else(|error| without_place(&error.to_string()) != fault, |_| true)
+    };
+    members.keys().find(is_it).cloned()
+}
+
+/// What serde says of the values that there may be; what it says before is what was sent.
+fn expected(words: &str) -> Option<String> {
+    let words = without_place(words);
+    let is_own = words.starts_with("is neither ");
+    if is_own {
+        Some(words.to_owned())
+    } else {
+        words.rsplit_once(", expected ").map(|(_, it)| format!("takes {}", in_words(it)))
+    }
+}
+
+/// What its libraries say in words of the language that this is written in.
+fn in_words(expected: &str) -> &str {
+    match expected {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number",
+        "f64" => "a number",
+        "a sequence" => "a list",
+        "a boolean" => "true or false",
+        "a map" => "an object",
+        other => other,
+    }
+}
+
+fn without_place(words: &str) -> &str {
+    words.rsplit_once(" at line ").map_or(words, |(words, _)| words)
 }
 
 fn broken_off() -> Problem {

@@ -15,6 +15,7 @@ use super::Native;
 use super::body::Body;
 use super::message::{ShownCounts, fate};
 use crate::http::problem::Problem;
+use crate::object;
 
 /// Accounts that are told of one by one in an answer.
 const LIMIT_MAX: usize = 1_000;
@@ -30,6 +31,7 @@ pub(super) struct Asked {
     /// The accounts that it is for; without them it is for members.
     to: Option<Vec<String>>,
     tags: Option<String>,
+    #[serde(default, deserialize_with = "object::optional")]
     at: Option<At>,
     #[serde(default)]
     high: bool,

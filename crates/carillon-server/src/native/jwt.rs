@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -13,6 +13,7 @@ use sha2::Sha256;
 use super::Native;
 use super::account::known;
 use super::body::Body;
+use super::path::Path;
 use crate::http::problem::Problem;
 
 const TTL_S: u64 = 3_600;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use carillon_core::model::{BroadcastRecord, Counts, DropReason, Heading, Outcome, Record, RoomHeading, RoomRecord};
 use carillon_core::pipeline::Pipeline;
 use carillon_core::port::StoreError;
@@ -13,6 +13,7 @@ use http::StatusCode;
 use serde::Serialize;
 
 use super::Native;
+use super::path::Path;
 use crate::http::problem::Problem;
 
 #[derive(Serialize)]

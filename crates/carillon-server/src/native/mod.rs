@@ -13,6 +13,7 @@ mod info;
 mod jwt;
 mod message;
 mod offline;
+mod path;
 #[cfg(test)]
 mod tests;
 mod wanted;

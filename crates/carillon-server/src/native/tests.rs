@@ -224,6 +224,55 @@ async fn a_list_is_no_object_and_is_refused() {
         assert_eq!((status, detail), (400, &json!("the body is not what this takes: send a JSON object")), "{body}");
     }
     assert_eq!(operator.post("/apps/shop/accounts", &json!({ "account": "ann" })).await.0, 201);
+    let entries = operator.batch(&json!({ "accounts": [["bob"], { "account": "bob" }] })).await;
+    assert_eq!(entries[0]["detail"], "the entry is not what this takes: send a JSON object");
+    assert_eq!(entries[1]["outcome"], "created");
+    let one_limit = json!({ "send_message": [1, 2, 3] });
+    for (path, key, list) in [
+        ("/apps", "netease", json!(["key", "secret"])),
+        ("/apps", "tencent", json!([1_400_000_001, "secret", ["administrator"]])),
+        ("/apps", "rooms", json!([7])),
+        ("/apps", "limits", one_limit),
+        ("/explain", "at", json!([1, 2])),
+    ] {
+        let mut body = if path == "/apps" {
+            json!({ "name": "other" })
+        } else {
+            json!({ "app": "shop", "room": 1, "from": "ann" })
+        };
+        body[key] = list;
+        let (status, problem) = operator.post(path, &body).await;
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(status == 400 && detail.contains(&format!("`{key}`: ")), "{key}: {status} {detail}");
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_is_none_is_refused_with_its_key_and_what_there_may_be_and_is_not_quoted() {
+    let operator = Operator::new().await;
+    for (body, detail) in [
+        (json!({ "devices": "a secret" }), "`devices`: takes one of `any`, `one_per_platform`, `one`; look at"),
+        (json!({ "limits": "a secret" }), "`limits`: is neither `unlimited` nor a table of operations"),
+        (json!({ "recall_window_s": "a secret" }), "`recall_window_s`: takes a whole number; look at"),
+        (json!({ "devices": "one", "disabled": "a secret, expected x" }), "`disabled`: takes true or false; look at"),
+    ] {
+        let (status, problem) = operator.patch("/apps/shop", &body).await;
+        let found = problem["detail"].as_str().unwrap();
+        assert!(status == 400 && found.contains(detail) && !found.contains("a secret"), "{body}: {found}");
+    }
+    let nowhere = json!({ "app": "shop", "room": 1, "from": "ann", "at": { "x": null, "y": 1 } });
+    let (_, problem) = operator.post("/explain", &nowhere).await;
+    assert!(problem["detail"].as_str().unwrap().contains("`at`: takes a number; look at"), "{problem}");
+}
+
+#[tokio::test]
+async fn a_call_that_takes_no_body_refuses_one_and_a_path_that_is_no_text_is_a_problem() {
+    let operator = Operator::new().await;
+    let (status, problem) = operator.call("DELETE", "/apps/shop", Body::from(r#"{"account":"ann"}"#)).await;
+    assert!(status == 400 && problem["detail"].as_str().unwrap().contains("unknown field `account`"), "{problem}");
+    let (status, problem) = operator.call("DELETE", "/apps/%ff", Body::empty()).await;
+    assert!(status == 400 && problem["detail"].as_str().unwrap().contains("UTF-8"), "{problem}");
+    assert_eq!(operator.post("/apps/shop/accounts", &json!({ "account": "ann" })).await.0, 201);
 }
 
 #[tokio::test]
