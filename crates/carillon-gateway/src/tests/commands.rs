@@ -180,7 +180,7 @@ async fn what_a_device_may_not_have_does_not_count_in_a_history() {
     tablet.next().await;
     world.settle(&mut tablet).await;
     for _ in 27..=40 {
-        world.send_with("shop", &["ann"], "for the tablet", no_roam.clone()).await;
+        world.send_with("shop", &["ann"], "for the tablet", no_roam).await;
         tablet.next().await;
     }
     world.settle(&mut tablet).await;
@@ -212,7 +212,7 @@ async fn a_history_claims_what_does_not_roam_only_where_it_hands_it_out() {
     world.send("mall", &["ann"], "forgotten").await;
     world.pipeline.forget_conversation(&world.app, (&id("ann"), &id("mall")), false, None).await.unwrap();
     for _ in 2..=4 {
-        world.send_with("shop", &["ann"], "for whoever asks first", no_roam.clone()).await;
+        world.send_with("shop", &["ann"], "for whoever asks first", no_roam).await;
     }
     let mut clients = Vec::new();
     for device in ["phone", "tablet"] {
