@@ -52,7 +52,7 @@ pub struct GatewaySection {
     pub shard_queue_len_max: usize,
     /// Messages whose records wait for the disk. When it is full, the records of further ones stay incomplete.
     pub record_queue_len_max: usize,
-    /// Reads of the store that one shard has under way; further ones wait.
+    /// Reads of the store that one shard has under way; further ones wait. At most 1000000.
     pub shard_reads_max: usize,
     /// Inbox entries read at a time while catching up.
     pub page_entries: usize,

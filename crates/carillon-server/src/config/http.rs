@@ -9,7 +9,7 @@ use super::Network;
 pub struct HttpConfig {
     /// Largest head of a request (its first line and headers), in bytes; a larger one is answered with 431. At least 8192.
     pub head_bytes_max: usize,
-    /// Headers of a request; more are answered with 431.
+    /// Headers of a request; more are answered with 431. At most 10000.
     pub headers_max: usize,
     /// How long a request's head may take to arrive, in seconds; also how long a connection may wait for its next request.
     pub head_timeout_s: u64,
@@ -20,7 +20,7 @@ pub struct HttpConfig {
     /// How long the body of a call of the native API may take to arrive, in seconds; then it is answered with 408.
     pub body_timeout_s: u64,
     /// Connections to one listener that are served as HTTP at once (the gateway counts its own). At the limit, new ones
-    /// wait in the system's queue.
+    /// wait in the system's queue. At most 10000000.
     pub connections_max: usize,
     /// Connections to one listener from one address (of IPv6: one network of /64); a further one is closed at once. Does
     /// not hold for `trusted_proxies`, nor for loopback addresses unless `gateway.cap_loopback` is set.

@@ -11,7 +11,7 @@ pub struct StoreSection {
     /// Free space, in bytes, below which calls that write are refused; reads go on. 0 lets the engine meet the end of the
     /// disk.
     pub reserve_bytes: u64,
-    /// Writes that wait for the writer; callers wait when it is full.
+    /// Writes that wait for the writer; callers wait when it is full. At most 1000000.
     pub write_queue_max: usize,
     /// Writes that share one sync.
     pub group_writes_max: usize,
@@ -23,7 +23,7 @@ pub struct StoreSection {
     pub group_every_us: u64,
     /// Threads that read. Half of them at most, but one at least, list conversations at a time, which takes long where an account has many.
     pub reader_threads: usize,
-    /// Reads that wait for a thread; callers wait when it is full.
+    /// Reads that wait for a thread; callers wait when it is full. At most 1000000.
     pub read_queue_max: usize,
     /// Cache of the engine's blocks, in bytes.
     pub cache_bytes: u64,

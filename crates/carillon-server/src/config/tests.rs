@@ -152,6 +152,16 @@ fn numbers_that_nothing_can_run_with_are_refused() {
         let reason = format!("`{}`: must be at most 1024", key.replace("]\n", "."));
         check_refused(&format!("[{key} = 100000"), &[], &reason);
     }
+    for (key, max) in [
+        ("http]\nconnections_max", 10_000_000),
+        ("http]\nheaders_max", 10_000),
+        ("gateway]\nshard_reads_max", 1_000_000),
+        ("store]\nwrite_queue_max", 1_000_000),
+        ("store]\nread_queue_max", 1_000_000),
+    ] {
+        let reason = format!("`{}`: must be at most {max}", key.replace("]\n", "."));
+        check_refused(&format!("[{key} = {}", i64::MAX), &[], &reason);
+    }
     let endless = short.replace(
         "rooms.resend_window_s = 599",
         "inbox_retention_days = 0\nlimits.mute_room = { calls = 1, window_s = 0, shut_out_s = 1 }",

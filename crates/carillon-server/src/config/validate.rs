@@ -15,6 +15,11 @@ const YEAR_S: u64 = 366 * 86_400;
 /// More threads are mistakes: no machine has as many cores, and where the system gives no more the process would die half
 /// started.
 const THREADS_MAX: u64 = 1_024;
+/// More is a mistake, and would take the memory for as many places, or more than the system's counters hold.
+const PLACES_MAX: u64 = 1_000_000;
+const CONNECTIONS_MAX: u64 = 10_000_000;
+/// The table of a request's headers holds no more.
+const HEADERS_MAX: u64 = 10_000;
 /// Callers wait for as long.
 const GROUP_EVERY_US_MAX: u64 = 100_000;
 
@@ -123,6 +128,11 @@ impl Config {
             ("store.reader_threads", self.store.reader_threads as u64, THREADS_MAX),
             ("store.engine_threads", self.store.engine_threads as u64, THREADS_MAX),
             ("store.group_every_us", self.store.group_every_us, GROUP_EVERY_US_MAX),
+            ("http.connections_max", http.connections_max as u64, CONNECTIONS_MAX),
+            ("http.headers_max", http.headers_max as u64, HEADERS_MAX),
+            ("gateway.shard_reads_max", gateway.shard_reads_max as u64, PLACES_MAX),
+            ("store.write_queue_max", self.store.write_queue_max as u64, PLACES_MAX),
+            ("store.read_queue_max", self.store.read_queue_max as u64, PLACES_MAX),
             ("http.head_timeout_s", http.head_timeout_s, YEAR_S),
             ("http.write_timeout_s", http.write_timeout_s, YEAR_S),
             ("http.body_timeout_s", http.body_timeout_s, YEAR_S),
