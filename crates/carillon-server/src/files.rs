@@ -44,12 +44,19 @@ pub(crate) fn forget_server(data: &Path) -> io::Result<()> {
 /// The token of the native API, made at the first start.
 pub(crate) fn admin_token(data: &Path, random: &Arc<dyn Random>) -> io::Result<String> {
     let path = data.join("admin-token");
-    match fs::read_to_string(&path) {
-        Ok(text) if !text.trim().is_empty() => return Ok(text.trim().to_owned()),
+    match fs::read(&path) {
+        Ok(bytes) if !bytes.trim_ascii().is_empty() => return word(bytes.trim_ascii()),
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         Ok(_) | Err(_) => {}
     }
     let token = random.hex(32);
     write_private(&path, format!("{token}\n").as_bytes())?;
     Ok(token)
+}
+
+/// A token as it can be sent in a header.
+fn word(bytes: &[u8]) -> io::Result<String> {
+    let text = str::from_utf8(bytes).ok().filter(|it| it.bytes().all(|byte| byte.is_ascii_graphic()));
+    let refused = "the file admin-token is not one word of printable ASCII: remove it, and the start makes another";
+    text.map(str::to_owned).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, refused))
 }

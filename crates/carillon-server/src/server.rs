@@ -43,8 +43,9 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
-    #[error("cannot listen on {addr}: {source}; `listen` in the configuration, or --listen, names another address")]
+    #[error("cannot listen on {addr}: {source}; {key} in the configuration{} names another address", if *.key == "`listen`" { ", or --listen," } else { "" })]
     Listen {
+        key: &'static str,
         addr: SocketAddr,
         #[source]
         source: io::Error,
@@ -246,10 +247,12 @@ async fn ends_by(clock: &dyn Clock, at_us: u64, work: impl Future<Output = ()>) 
 
 /// What is to be there before anybody calls. Returns the admin token.
 async fn prepare(config: &Config, ports: &Ports, pipeline: &Pipeline) -> Result<String, StartError> {
+    // First, as a start that is refused creates no app.
+    let token = files::admin_token(&config.data, &ports.random)
+        .map_err(|source| StartError::Data { path: config.data.clone(), source })?;
     seed::seed(pipeline, &config.apps).await?;
     seed::first_app(pipeline, &ports.random, &config.data).await?;
-    files::admin_token(&config.data, &ports.random)
-        .map_err(|source| StartError::Data { path: config.data.clone(), source })
+    Ok(token)
 }
 
 fn make_data(config: &Config) -> Result<(), StartError> {
@@ -265,17 +268,17 @@ struct Sockets {
 
 impl Sockets {
     async fn bind(config: &Config) -> Result<Self, StartError> {
-        let (public, addr) = listen(config.listen).await?;
+        let (public, addr) = listen("`listen`", config.listen).await?;
         let (admin, admin_addr) = match config.admin_listen {
-            Some(addr) => listen(addr).await.map(|(socket, addr)| (Some(socket), Some(addr)))?,
+            Some(addr) => listen("`admin_listen`", addr).await.map(|(socket, addr)| (Some(socket), Some(addr)))?,
             None => (None, None),
         };
         Ok(Self { public, addr, admin, admin_addr })
     }
 }
 
-async fn listen(addr: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
-    let failed = |source| StartError::Listen { addr, source };
+async fn listen(key: &'static str, addr: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Listen { key, addr, source };
     let socket = TcpListener::bind(addr).await.map_err(failed)?;
     let addr = socket.local_addr().map_err(failed)?;
     Ok((socket, addr))

@@ -186,6 +186,32 @@ async fn whoever_takes_the_directory_removes_the_note_of_a_server_that_was_kille
 }
 
 #[tokio::test]
+async fn an_address_that_is_taken_is_refused_with_the_setting_that_names_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = taken.local_addr().unwrap();
+    let refused = async |config| Server::start(config, ports()).await.err().unwrap().to_string();
+    let public = refused(Config { listen: addr, ..config(dir.path()) }).await;
+    assert!(public.ends_with("; `listen` in the configuration, or --listen, names another address"), "{public}");
+    let admin = refused(Config { admin_listen: Some(addr), ..config(dir.path()) }).await;
+    assert!(admin.ends_with("; `admin_listen` in the configuration names another address"), "{admin}");
+}
+
+#[tokio::test]
+async fn an_admin_token_that_no_caller_could_send_is_refused_by_its_files_name() {
+    let dir = tempfile::tempdir().unwrap();
+    for token in [&b"one\ntwo\n"[..], b"\xff\xfe", b"one two"] {
+        std::fs::write(dir.path().join("admin-token"), token).unwrap();
+        let refused = Server::start(config(dir.path()), ports()).await.err().unwrap().to_string();
+        assert!(refused.contains("the file admin-token is not one word"), "{refused}");
+    }
+    std::fs::write(dir.path().join("admin-token"), " mine\n").unwrap();
+    let server = Server::start(config(dir.path()), ports()).await.unwrap();
+    assert_eq!(server.admin_token(), "mine");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_wrong_configuration_starts_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let app = AppConfig { name: "shop".to_owned(), token_secret: "short".to_owned(), ..AppConfig::default() };

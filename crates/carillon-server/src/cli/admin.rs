@@ -20,7 +20,7 @@ use tower::ServiceExt as _;
 
 use super::place::Place;
 use super::serve;
-use crate::config::{Config, StoreEngine};
+use crate::config::{Config, ConfigError, StoreEngine};
 use crate::files;
 use crate::native::{Offline, offline};
 
@@ -102,7 +102,7 @@ impl Admin {
     }
 
     async fn open_directory(config: &Config, options: String) -> anyhow::Result<Self> {
-        config.validate()?;
+        config.validate().map_err(ConfigError::with_variables)?;
         // Asked before, as a server may come to its end meanwhile.
         let is_starting = config.store.engine == StoreEngine::Embedded && is_in_use(&config.data.join("store"));
         let opened = offline(config, serve::ports()).await;

@@ -8,6 +8,7 @@ use carillon_core::port::SeededRandom;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::place::Place;
+use crate::config::ConfigError;
 use crate::server::{Ports, Server, SystemClock};
 use crate::{logging, open_files};
 
@@ -23,7 +24,7 @@ impl Serve {
         anyhow::ensure!(place.url.is_none(), "--url names a server that runs already; `serve` starts one");
         let mut config = place.config()?;
         config.listen = self.listen.unwrap_or(config.listen);
-        config.validate().context("the configuration is refused")?;
+        config.validate().map_err(ConfigError::with_variables).context("the configuration is refused")?;
         logging::init(&config.log)?;
         // Below a thousand, as it is where nobody raised it, clients would soon wait at the door.
         tracing::info!(open_files_max = open_files::raise(), "starting");

@@ -55,12 +55,23 @@ fn meant(name: &str) -> Option<String> {
     Some(format!("{PREFIX}{}", meant.to_ascii_uppercase()))
 }
 
-/// Says so of a mistake that one of the variables made.
-pub(super) fn blame<'a>(mut names: impl Iterator<Item = &'a OsStr>, error: ConfigError) -> ConfigError {
-    let variable = error.key().map(|key| format!("{PREFIX}{}", key.replace('.', "__")));
-    let is_it = |name: &&str| variable.as_ref().is_some_and(|it| it.eq_ignore_ascii_case(name));
-    match names.find_map(|name| name.to_str().filter(is_it)) {
-        Some(name) => ConfigError::FromVariable { name: name.to_owned(), error: Box::new(error) },
+/// Says so of the mistakes that the variables made.
+pub(super) fn blame(names: impl IntoIterator<Item = impl AsRef<OsStr>>, error: ConfigError) -> ConfigError {
+    let names: Vec<String> = names.into_iter().filter_map(|name| Some(name.as_ref().to_str()?.to_owned())).collect();
+    let variable = |key: &str| {
+        let variable = format!("{PREFIX}{}", key.replace('.', "__"));
+        names.iter().find(|name| variable.eq_ignore_ascii_case(name))
+    };
+    if let ConfigError::Invalid(problems) = error {
+        // Each begins with its key.
+        let named = |problem: String| match problem.split('`').nth(1).and_then(variable) {
+            Some(name) => format!("{problem}; the environment variable {name} sets it"),
+            None => problem,
+        };
+        return ConfigError::Invalid(problems.into_iter().map(named).collect());
+    }
+    match error.key().and_then(variable) {
+        Some(name) => ConfigError::FromVariable { name: name.clone(), error: Box::new(error) },
         None => error,
     }
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::env;
+
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     #[error("cannot read {path}: {source}")]
@@ -29,6 +31,12 @@ fn nearest_hint(nearest: &Option<String>) -> String {
 }
 
 impl ConfigError {
+    /// Names the variables of this process's environment that set what [`Config::validate`](super::Config::validate) refuses.
+    #[must_use]
+    pub fn with_variables(self) -> Self {
+        env::blame(std::env::vars_os().map(|(name, _)| name), self)
+    }
+
     /// The key that is wrong, where it is one.
     pub(super) fn key(&self) -> Option<&str> {
         match self {
@@ -47,6 +55,9 @@ impl ConfigError {
         let before = String::from_utf8_lossy(&text.as_bytes()[..at]);
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        Self::Syntax { line, column, reason: error.message().to_owned() }
+        // The library quotes it, and it may be a secret without its quotes.
+        let is_too_large = error.message().starts_with("invalid type: integer");
+        let reason = if is_too_large { "the number is too large; a text has quotes" } else { error.message() };
+        Self::Syntax { line, column, reason: reason.to_owned() }
     }
 }

@@ -106,7 +106,7 @@ impl Config {
             text.parse().map_err(|error: toml::de::Error| ConfigError::syntax(text, &error))?;
         let vars: Vec<(K, V)> = vars.into_iter().collect();
         env::apply(&mut table, vars.iter().map(|(name, given)| (name, given)))?;
-        read::config(table).map_err(|error| env::blame(vars.iter().map(|(name, _)| name.as_ref()), error))
+        read::config(table).map_err(|error| env::blame(vars.iter().map(|(name, _)| name), error))
     }
 }
 

@@ -41,27 +41,41 @@ fn section<T: DeserializeOwned>(table: &mut Table, name: &str, into: &mut T) -> 
 }
 
 fn value<T: DeserializeOwned>(value: Value, path: &str) -> Result<T, ConfigError> {
-    let keys: Vec<String> = value.as_table().map(|table| table.keys().cloned().collect()).unwrap_or_default();
     // A wrong value's message does not name the key; the first key that fails alone is the one.
     value.clone().try_into::<T>().map_err(|error: toml::de::Error| {
         let message = error.message().to_owned();
         unknown(&message, path, &value).unwrap_or_else(|| ConfigError::BadValue {
-            key: at_fault::<T>(&value, &keys, &message).map_or_else(|| path.to_owned(), |key| join(path, &key)),
+            key: at_fault::<T>(&value, &value, &mut Vec::new(), &message)
+                .map_or_else(|| path.to_owned(), |key| join(path, &key)),
             reason: in_words(&without_value(&message)),
         })
     })
 }
 
-fn at_fault<T: DeserializeOwned>(value: &Value, keys: &[String], message: &str) -> Option<String> {
-    let table = value.as_table()?;
-    keys.iter()
-        .find(|key| {
-            let mut without = table.clone();
-            without.remove(*key);
-            let rest = Value::Table(without).try_into::<T>();
-            rest.map_or_else(|error: toml::de::Error| error.message() != message, |_| true)
-        })
-        .cloned()
+/// The path, from `whole`, of the innermost key of `table` (which is at `path`) without which there is not the same fault.
+fn at_fault<T: DeserializeOwned>(
+    whole: &Value,
+    table: &Value,
+    path: &mut Vec<String>,
+    message: &str,
+) -> Option<String> {
+    for (key, inner) in table.as_table()? {
+        path.push(key.clone());
+        let rest = without(whole, path).try_into::<T>();
+        if rest.map_or_else(|error: toml::de::Error| error.message() != message, |_| true) {
+            return at_fault::<T>(whole, inner, path, message).or_else(|| Some(path.join(".")));
+        }
+        path.pop();
+    }
+    None
+}
+
+fn without(value: &Value, path: &[String]) -> Value {
+    let mut value = value.clone();
+    let (last, tables) = path.split_last().expect("a key has a name");
+    let table = tables.iter().try_fold(&mut value, |table, name| table.get_mut(name.as_str()));
+    table.and_then(Value::as_table_mut).map(|table| table.remove(last));
+    value
 }
 
 /// Reads serde's own words for an unknown field: "unknown field `a`, expected one of `b`, `c`".
@@ -107,15 +121,33 @@ fn in_words(message: &str) -> String {
     if message == "invalid socket address syntax" {
         return "is no address and port, such as 0.0.0.0:8080; names are not looked up".to_owned();
     }
-    if let Some(given) = message.strip_suffix("expected a sequence") {
-        return format!("{given}expected a list, such as [\"a\", \"b\"]");
-    }
-    match message.split_once("expected u").or(message.split_once("expected i")) {
-        Some((given, "8" | "16" | "32" | "64" | "size")) => {
-            format!("{given}expected a whole number, without quotes or unit")
-        }
-        _ => message.to_owned(),
-    }
+    let Some((given, expected)) = message.rsplit_once("expected ") else { return message.to_owned() };
+    let expected = match expected {
+        "a sequence" => "a list, such as [\"a\", \"b\"]",
+        "string only" | "path string" => "a text, in quotes",
+        "an object" => "a table",
+        struct_name if struct_name.starts_with("struct ") => "a table",
+        number => match number_max(number) {
+            // It is one, and does not fit.
+            Some(max) if given.starts_with("invalid value: integer") => {
+                return format!("{given}expected a whole number of 0 to {max}");
+            }
+            Some(_) => "a whole number, without quotes or unit",
+            None => return message.to_owned(),
+        },
+    };
+    format!("{given}expected {expected}")
+}
+
+/// The largest number of such a type that the file can hold.
+fn number_max(name: &str) -> Option<u64> {
+    Some(match name {
+        "u8" => u8::MAX.into(),
+        "u16" => u16::MAX.into(),
+        "u32" => u32::MAX.into(),
+        "u64" | "usize" => i64::MAX.cast_unsigned(),
+        _ => return None,
+    })
 }
 
 fn join(path: &str, key: &str) -> String {

@@ -41,7 +41,7 @@ fn wrong_values_are_refused_with_their_key_and_never_quoted() {
     check_refused(
         "[[apps]]\nnetease = { app_key = \"k\", app_secret = 77777 }",
         &[],
-        "`apps[0].netease`: invalid type: integer …, expected a string",
+        "`apps[0].netease.app_secret`: invalid type: integer …, expected a string",
     );
     check_refused(
         "[http]\nconnections_max = 'a`b`c'",
@@ -51,7 +51,7 @@ fn wrong_values_are_refused_with_their_key_and_never_quoted() {
     check_refused(
         "[store]\nreserve_bytes = -1",
         &[],
-        "`store.reserve_bytes`: invalid value: integer …, expected a whole number, without quotes or unit",
+        "`store.reserve_bytes`: invalid value: integer …, expected a whole number of 0 to 9223372036854775807",
     );
     check_refused(
         "",
@@ -294,4 +294,34 @@ fn docs_show_the_reference() {
         std::fs::write(&path, &expect).unwrap();
     }
     assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), expect);
+}
+
+#[test]
+fn wrong_values_within_tables_are_refused_with_the_innermost_key() {
+    check_refused("gateway = 5", &[], "`gateway`: invalid type: integer …, expected a table");
+    check_refused("[[apps]]\nrooms = 5", &[], "`apps[0].rooms`: invalid type: integer …, expected a table");
+    check_refused(
+        "[[apps]]\nrooms = { grace_s = 1, normal_per_s = 5000000000 }",
+        &[],
+        "`apps[0].rooms.normal_per_s`: invalid value: integer …, expected a whole number of 0 to 4294967295",
+    );
+    check_refused(
+        "[[apps]]\nnetease = { app_secret = 99 }",
+        &[],
+        "`apps[0].netease.app_secret`: invalid type: integer …, expected a string",
+    );
+    check_refused("log.format = 5", &[], "`log.format`: invalid type: unit variant, expected a text, in quotes");
+    check_refused(
+        "[[apps]]\ntoken_secret = 12345678901234567890123456789012",
+        &[],
+        "line 2, column 16: the number is too large; a text has quotes",
+    );
+}
+
+#[test]
+fn a_variable_is_named_also_where_its_value_is_of_the_right_type() {
+    let config = Config::parse("", [("CARILLON__GATEWAY__SHARDS", "100000")]).unwrap();
+    let error = env::blame(["CARILLON__GATEWAY__SHARDS"], config.validate().unwrap_err());
+    let expect = "`gateway.shards`: must be at most 1024; the environment variable CARILLON__GATEWAY__SHARDS sets it";
+    assert_eq!(error.to_string(), expect);
 }
