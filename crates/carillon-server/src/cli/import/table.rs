@@ -5,7 +5,7 @@
 
 use std::io::BufRead;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use csv_core::ReadRecordResult;
 
 use super::entry::{Entry, FIELDS, Field};
@@ -14,6 +14,9 @@ use super::source::{LINE_BYTES_MAX, Line};
 
 /// More than there are fields, so that a line with too many values is not taken for one with enough.
 const VALUES_MAX: usize = 64;
+
+const TOO_LONG: &str = "is longer than 65536 bytes";
+const _: () = assert!(LINE_BYTES_MAX == 65_536);
 
 pub(super) struct Table<R> {
     records: Records<R>,
@@ -25,6 +28,7 @@ impl<R: BufRead> Table<R> {
     pub(super) fn new(input: R) -> anyhow::Result<Self> {
         let mut records = Records::new(input);
         records.next().context("the file's first line cannot be read")?;
+        ensure!(!records.is_too_long, "the file's first line {TOO_LONG}");
         let columns = columns(records.values())?;
         Ok(Self { records, columns })
     }
@@ -32,6 +36,9 @@ impl<R: BufRead> Table<R> {
     fn entry(&self) -> Result<Entry, String> {
         if self.records.quotes.are_misplaced() {
             return Err("in a value in quotation marks, a quotation mark is not doubled".to_owned());
+        }
+        if self.records.is_too_long {
+            return Err(format!("it {TOO_LONG}"));
         }
         let (found, expected) = (self.records.count, self.columns.len());
         if found != expected {
@@ -94,17 +101,20 @@ struct Records<R> {
     ends: [usize; VALUES_MAX],
     /// How many values the record has; `ends` is of use only where they fit.
     count: usize,
+    /// Whether the record is longer than `text`, which then holds some part of it.
+    is_too_long: bool,
 }
 
 impl<R: BufRead> Records<R> {
     fn new(input: R) -> Self {
         let (parser, text) = (csv_core::Reader::new(), vec![0; LINE_BYTES_MAX].into());
-        Self { input, parser, quotes: Quotes::default(), line: 1, begin: 1, text, ends: [0; VALUES_MAX], count: 0 }
+        let (quotes, ends, is_too_long) = (Quotes::default(), [0; VALUES_MAX], false);
+        Self { input, parser, quotes, line: 1, begin: 1, text, ends, count: 0, is_too_long }
     }
 
     /// Reads a record, and tells the line that it begins at; `None` at the end.
     fn next(&mut self) -> anyhow::Result<Option<u64>> {
-        self.count = 0;
+        (self.count, self.is_too_long) = (0, false);
         if !self.skip_line_ends()? {
             return Ok(None);
         }
@@ -124,9 +134,8 @@ impl<R: BufRead> Records<R> {
             match result {
                 ReadRecordResult::InputEmpty => {}
                 ReadRecordResult::OutputEndsFull => ends = 0,
-                ReadRecordResult::OutputFull => {
-                    bail!("it is longer than {LINE_BYTES_MAX} bytes: is a quotation mark not closed?")
-                }
+                // Read on, to where it ends: only then is it known whether the lines behind it are its own.
+                ReadRecordResult::OutputFull => (bytes, self.is_too_long) = (0, true),
                 ReadRecordResult::Record => return Ok(Some(self.begin)),
                 ReadRecordResult::End => return Ok(None),
             }
@@ -230,6 +239,18 @@ mod tests {
         assert!(table.next().unwrap().is_ok());
         let error = table.next().unwrap().err().unwrap();
         assert!(error.to_string().contains("begins at line 3"), "{error}");
+    }
+
+    #[test]
+    fn a_record_that_is_too_long_is_refused_alone() {
+        let (long, ex) = ("x".repeat(LINE_BYTES_MAX + 1), "y\n".repeat(LINE_BYTES_MAX));
+        let text = format!("accid,ex\nann,{long}\nbob,b\ncarl,\"{ex}\"\ndora,d\n");
+        let after = 4 + LINE_BYTES_MAX as u64 + 1;
+        let refused = || Err("it is longer than 65536 bytes".to_owned());
+        let expected = [(2, refused()), (3, Ok("bob".to_owned())), (4, refused()), (after, Ok("dora".to_owned()))];
+        assert_eq!(lines(text.as_bytes()), expected);
+        let names = self::refused(&long);
+        assert_eq!(names, "the file's first line is longer than 65536 bytes");
     }
 
     #[test]
