@@ -45,7 +45,11 @@ pub(crate) async fn done(data: &Path, arguments: &[&str]) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demo_delivers_everything_and_ends_with_success() {
     let directory = TempDir::new().unwrap();
-    let ran = run(directory.path(), &["demo", "--once"]).await;
+    let elsewhere = run(directory.path(), &["demo", "--once"]).await;
+    assert!(elsewhere.code == Some(1) && elsewhere.err.contains("`demo` takes no --config"), "{}", elsewhere.err);
+    let mut demo = Command::new(BINARY);
+    demo.args(["demo", "--once"]).kill_on_drop(true);
+    let ran = ended(demo).await;
     assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
     for account in ["ann", "bob", "carl", "dora"] {
         let arrived = |line: &str| line.trim_start().starts_with(account) && line.contains("offset 1");
@@ -233,6 +237,15 @@ async fn a_server_that_gets_too_few_files_does_not_start_and_says_what_to_change
         assert!(last.contains("Too many open files") && last.contains("raise the limits"), "{files}: {}", ran.err);
         assert!(!ran.err.contains("panicked"), "{files}: {}", ran.err);
     }
+}
+
+#[tokio::test]
+async fn nothing_is_created_where_nothing_would_be_kept() {
+    let directory = TempDir::new().unwrap();
+    let mut create = command(&directory.path().join("data"), &["app", "create", "shop"]);
+    create.env("CARILLON__STORE__ENGINE", "memory");
+    let ran = ended(create).await;
+    assert!(ran.code == Some(1) && ran.err.contains("the engine `memory` keeps nothing"), "{}", ran.err);
 }
 
 #[tokio::test(flavor = "multi_thread")]

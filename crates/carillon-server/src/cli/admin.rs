@@ -102,6 +102,12 @@ impl Admin {
     }
 
     async fn open_directory(config: &Config, options: String) -> anyhow::Result<Self> {
+        if config.store.engine == StoreEngine::Memory {
+            bail!(
+                "no server answers for {}, and the engine `memory` keeps nothing where none runs",
+                config.data.display()
+            );
+        }
         config.validate().map_err(ConfigError::with_variables)?;
         // Asked before, as a server may come to its end meanwhile.
         let is_starting = config.store.engine == StoreEngine::Embedded && is_in_use(&config.data.join("store"));

@@ -1,6 +1,6 @@
 //! `carillon explain`: who would get a message to a room, and who would not, and why.
 
-use anyhow::Context as _;
+use anyhow::{bail, ensure};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -84,10 +84,19 @@ impl Explain {
             body["tags"] = json!(tags);
         }
         if !self.at.is_empty() {
-            let (x, y) = self.at.first().zip(self.at.get(1)).context("a point has two coordinates or three")?;
-            body["at"] = json!({ "x": x, "y": y, "z": self.at.get(2).unwrap_or(&0.0) });
+            body["at"] = point(&self.at)?;
         }
         admin.post("/explain", body).await
+    }
+}
+
+fn point(at: &[f64]) -> anyhow::Result<Value> {
+    // JSON has no words for the others.
+    ensure!(at.iter().all(|it| it.is_finite()), "--at: a coordinate is a number such as 1.5");
+    match *at {
+        [x, y] => Ok(json!({ "x": x, "y": y, "z": 0.0 })),
+        [x, y, z] => Ok(json!({ "x": x, "y": y, "z": z })),
+        _ => bail!("--at: a point has two coordinates or three, with commas between them"),
     }
 }
 
@@ -107,4 +116,18 @@ fn print(answer: &Answer) -> anyhow::Result<()> {
         out::note("there are more; --limit shows up to 1000, and the native API pages through all");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_point_has_two_or_three_numbers() {
+        assert_eq!(point(&[1.0, 2.0]).unwrap(), json!({ "x": 1.0, "y": 2.0, "z": 0.0 }));
+        assert_eq!(point(&[1.0, 2.0, 3.0]).unwrap(), json!({ "x": 1.0, "y": 2.0, "z": 3.0 }));
+        for wrong in [&[1.0][..], &[1.0, 2.0, 3.0, 4.0], &[f64::NAN, 1.0], &[1.0, f64::INFINITY]] {
+            assert!(point(wrong).unwrap_err().to_string().starts_with("--at: "), "{wrong:?}");
+        }
+    }
 }

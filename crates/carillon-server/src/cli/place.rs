@@ -26,6 +26,11 @@ impl Place {
         Self { config: None, data: Some(data.to_owned()), url: None }
     }
 
+    /// Whether no option says which server is meant.
+    pub(super) fn names_nothing(&self) -> bool {
+        self.config.is_none() && self.data.is_none() && self.url.is_none()
+    }
+
     /// The configuration of the file, the environment and the command line.
     pub(super) fn config(&self) -> anyhow::Result<Config> {
         let mut config = Config::load(self.config.as_deref()).with_context(|| match &self.config {

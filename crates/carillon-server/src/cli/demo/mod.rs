@@ -45,7 +45,11 @@ pub(super) struct Demo {
 }
 
 impl Demo {
-    pub(super) async fn run(self) -> anyhow::Result<Outcome> {
+    pub(super) async fn run(self, place: &Place) -> anyhow::Result<Outcome> {
+        ensure!(
+            place.names_nothing(),
+            "`demo` takes no --config, --data and --url: its server has a directory of its own"
+        );
         ensure!(self.listen.ip().is_loopback(), "--listen takes a loopback address: the demo is for this machine only");
         let directory = tempfile::Builder::new().prefix("carillon-demo-").tempdir()?;
         let mut config = Config { data: directory.path().join("data"), listen: self.listen, ..Config::default() };
