@@ -248,6 +248,24 @@ async fn nothing_is_created_where_nothing_would_be_kept() {
     assert!(ran.code == Some(1) && ran.err.contains("the engine `memory` keeps nothing"), "{}", ran.err);
 }
 
+#[tokio::test]
+async fn a_start_that_fails_says_why_in_the_format_of_the_log() {
+    let directory = TempDir::new().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = taken.local_addr().unwrap().to_string();
+    for (variable, value, why) in
+        [("CARILLON__LISTEN", &*addr, "cannot listen on"), ("CARILLON__GATEWAY__SHARDS", "100000", "must be at most")]
+    {
+        let mut serve = command(&directory.path().join("data"), &["serve"]);
+        serve.env("CARILLON__LOG__FORMAT", "json").env(variable, value);
+        let ran = ended(serve).await;
+        assert_eq!(ran.code, Some(1));
+        let last: Value = serde_json::from_str(ran.err.lines().last().unwrap()).unwrap();
+        assert!(last["level"] == "ERROR" && last["message"].as_str().unwrap().contains(why), "{last}");
+        assert!(ran.err.lines().all(|line| line.starts_with('{')), "{}", ran.err);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_data_directory_in_use_is_refused_with_what_to_do() {
     let directory = TempDir::new().unwrap();

@@ -1,6 +1,9 @@
 //! The log of the process, on standard error. Only the binary calls this: a library that is part of a test logs nowhere.
 
+use serde_json::json;
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
@@ -18,4 +21,12 @@ pub fn init(config: &LogConfig) -> anyhow::Result<()> {
     };
     tracing_subscriber::registry().with(layer.with_filter(level)).try_init()?;
     Ok(())
+}
+
+/// An error as a line of the log in JSON, also where there is no log yet, or none of that level: for the last one of a process.
+pub fn last_line(text: &str) -> String {
+    let mut timestamp = String::new();
+    // Writing to a string does not fail.
+    let _ = SystemTime.format_time(&mut Writer::new(&mut timestamp));
+    json!({ "timestamp": timestamp, "level": "ERROR", "message": text, "target": module_path!() }).to_string()
 }

@@ -105,7 +105,7 @@ pub fn main() -> ExitCode {
 async fn run(place: Place, verb: Verb) -> anyhow::Result<Outcome> {
     match verb {
         Verb::Demo(demo) => demo.run(&place).await,
-        Verb::Serve(serve) => serve.run(&place).await.map(|()| Outcome::Done),
+        Verb::Serve(serve) => serve.run(&place).await,
         Verb::App(app) => app.run(&place).await.map(|()| Outcome::Done),
         Verb::Account(account) => account.run(&place).await.map(|()| Outcome::Done),
         Verb::Call(call) => call.run(&place).await,

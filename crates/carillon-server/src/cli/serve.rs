@@ -8,7 +8,8 @@ use carillon_core::port::SeededRandom;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::place::Place;
-use crate::config::ConfigError;
+use super::{Outcome, out};
+use crate::config::{Config, ConfigError, LogFormat};
 use crate::server::{Ports, Server, SystemClock};
 use crate::{logging, open_files};
 
@@ -20,20 +21,31 @@ pub(super) struct Serve {
 }
 
 impl Serve {
-    pub(super) async fn run(self, place: &Place) -> anyhow::Result<()> {
+    pub(super) async fn run(self, place: &Place) -> anyhow::Result<Outcome> {
         anyhow::ensure!(place.url.is_none(), "--url names a server that runs already; `serve` starts one");
         let mut config = place.config()?;
         config.listen = self.listen.unwrap_or(config.listen);
-        config.validate().map_err(ConfigError::with_variables).context("the configuration is refused")?;
-        logging::init(&config.log)?;
-        // Below a thousand, as it is where nobody raised it, clients would soon wait at the door.
-        tracing::info!(open_files_max = open_files::raise(), "starting");
-        let signals = Signals::listen()?;
-        let server = Server::start(config, ports()).await?;
-        signals.first().await;
-        server.stop().await;
-        Ok(())
+        match (config.log.format, serve(config).await) {
+            // Whoever collects the log takes objects only.
+            (LogFormat::Json, Err(error)) => {
+                out::note(logging::last_line(&out::explained(&error)));
+                Ok(Outcome::No)
+            }
+            (_, ended) => ended.map(|()| Outcome::Done),
+        }
     }
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    config.validate().map_err(ConfigError::with_variables).context("the configuration is refused")?;
+    logging::init(&config.log)?;
+    // Below a thousand, as it is where nobody raised it, clients would soon wait at the door.
+    tracing::info!(open_files_max = open_files::raise(), "starting");
+    let signals = Signals::listen()?;
+    let server = Server::start(config, ports()).await?;
+    signals.first().await;
+    server.stop().await;
+    Ok(())
 }
 
 fn address(text: &str) -> Result<SocketAddr, &'static str> {
