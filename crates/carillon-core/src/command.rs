@@ -152,7 +152,7 @@ pub struct MarkRead {
 pub enum Through {
     /// By its own or its copy's id.
     Id(MessageId),
-    /// By the id that its sender gave it; looked for among the newest [`Through::LOOKED_AT_MAX`] messages.
+    /// By the id that its sender gave it; looked for among the newest [`Through::LOOKED_AT_MAX`] messages that the reader sees.
     ClientId(String),
     /// The newest that was accepted at this time or before, in ms since 1970.
     Time(u64),

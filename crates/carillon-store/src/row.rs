@@ -76,8 +76,8 @@ impl Row {
     pub(crate) fn is_shown(self, view: View, between: (AccountNo, AccountNo)) -> bool {
         let seen = match view {
             View::Past(account) => self.was_seen_by(account, between),
-            View::All | View::Backend { .. } | View::Account(_) if self.is_withdrawn() => return false,
-            View::All => return true,
+            View::All(_) | View::Backend { .. } | View::Account(_) if self.is_withdrawn() => return false,
+            View::All(account) => return self.is_seen_by(account, between),
             View::Backend { unseen: true } => true,
             View::Backend { unseen: false } => self.is(Self::SENDER_SEES) && self.is(Self::RECIPIENT_SEES),
             View::Account(account) => self.is_seen_by(account, between),

@@ -268,23 +268,22 @@ impl Pipeline {
         sender: &Account,
         recipient: &Account,
     ) -> Result<Option<(Arc<Message>, CopyPlace)>, StoreError> {
-        let between = (sender.no, recipient.no);
+        let (between, view) = ((sender.no, recipient.no), View::All(recipient.no));
         // Up to there nothing is newer.
         let from = self.store.first_id_at(time_ms.saturating_add(1)).await?;
         let after = MessageId(from.0.saturating_sub(1));
         let mut span = Span { after, before: MessageId(MessageId::END), newest_first: false };
         let mut last = None;
         'pages: loop {
-            let page = self.store.conversation(between, View::All, span, PAGE).await?.entries;
+            let page = self.store.conversation(between, view, span, PAGE).await?.entries;
             let Some((end, _)) = page.last() else { break };
             span.after = *end;
             for (copy, message) in page {
                 if message.time_ms > time_ms {
                     break 'pages;
                 }
-                let found = found(copy, message, (sender, recipient));
-                if found.0.sender.no == sender.no && self.store.sees(recipient.no, found.1).await? {
-                    last = Some(found);
+                if message.sender.no == sender.no {
+                    last = Some(found(copy, message, (sender, recipient)));
                 }
             }
         }
@@ -302,19 +301,18 @@ impl Pipeline {
         looked_at_max: usize,
         is_it: impl Fn(&Message) -> bool,
     ) -> Result<Option<(Arc<Message>, CopyPlace)>, StoreError> {
+        // What the recipient does not see is passed over, and does not count.
+        let (between, view) = ((sender.no, recipient.no), View::All(recipient.no));
         let mut span = Span { after: MessageId(0), before, newest_first: true };
         let mut looked_at = 0;
         while looked_at < looked_at_max {
-            let page = self.store.conversation((sender.no, recipient.no), View::All, span, PAGE).await?.entries;
+            let page = self.store.conversation(between, view, span, PAGE).await?.entries;
             let Some((last, _)) = page.last() else { break };
             span.before = *last;
             looked_at += page.len();
-            let is_it = |message: &Message| message.sender.no == sender.no && is_it(message);
-            for (copy, message) in page.into_iter().filter(|(_, message)| is_it(message)) {
-                let found = found(copy, message, (sender, recipient));
-                if self.store.sees(recipient.no, found.1).await? {
-                    return Ok(Some(found));
-                }
+            let is_it = |(_, message): &(MessageId, Arc<Message>)| message.sender.no == sender.no && is_it(message);
+            if let Some((copy, message)) = page.into_iter().find(is_it) {
+                return Ok(Some(found(copy, message, (sender, recipient))));
             }
         }
         Ok(None)

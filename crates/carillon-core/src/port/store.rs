@@ -256,12 +256,12 @@ pub enum Role {
 /// Who looks at a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum View {
-    /// The server itself: all that is there.
-    All,
     /// A backend; `unseen` shows it also what sender or recipient shall not see.
     Backend { unseen: bool },
     /// One of its two accounts.
     Account(AccountNo),
+    /// The same, with what is in no history: all that [`Store::sees`] says of.
+    All(AccountNo),
     /// The same, with what was withdrawn.
     Past(AccountNo),
 }
@@ -270,8 +270,8 @@ impl View {
     /// Whose view it is.
     pub fn account(self) -> Option<AccountNo> {
         match self {
-            Self::Account(account) | Self::Past(account) => Some(account),
-            Self::All | Self::Backend { .. } => None,
+            Self::Account(account) | Self::All(account) | Self::Past(account) => Some(account),
+            Self::Backend { .. } => None,
         }
     }
 }

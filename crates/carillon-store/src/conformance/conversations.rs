@@ -61,7 +61,8 @@ async fn a_conversation_shows_each_what_it_shall_see(it: Setup) {
     send(|it| it.recipients_see = false).await;
     send(|it| it.options.history = false).await;
     for (view, seen) in [
-        (View::All, &[2, 4, 6, 8][..]),
+        (View::All(ANN), &[2, 6, 8][..]),
+        (View::All(BOB), &[2, 4, 8]),
         (View::Backend { unseen: true }, &[2, 4, 6]),
         (View::Backend { unseen: false }, &[2]),
         (View::Account(ANN), &[2, 6]),
@@ -119,7 +120,7 @@ async fn a_note_to_oneself_that_is_taken_back_is_gone_whoever_it_is_taken_from(i
     it.change(Change::Withdraw { place: note(1), from_sender: true }).await;
     assert_eq!(it.conversations(ANN).await, []);
     assert_eq!(it.standings(ANN).await, [Standing::Withdrawn; 2]);
-    for view in [View::All, View::Account(ANN), View::Backend { unseen: true }] {
+    for view in [View::All(ANN), View::Account(ANN), View::Backend { unseen: true }] {
         assert_eq!(ids(&it.store.conversation((ANN, ANN), view, since(0), ALL).await.unwrap()), [0; 0], "{view:?}");
     }
     let past = it.store.conversation((ANN, ANN), View::Past(ANN), since(0), ALL).await.unwrap();

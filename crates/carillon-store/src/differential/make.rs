@@ -100,7 +100,11 @@ impl Make<'_> {
             10 => Op::Message(self.app(), self.message_id()),
             11 => Op::Accounts(self.app(), self.names()),
             12 => Op::Silenced(self.no()),
-            13 | 14 => Op::Conversation((self.no(), self.no()), self.view(), self.span(), self.limit()),
+            13 | 14 => {
+                let one = self.no();
+                let between = (one, if self.rng.random_bool(0.8) { self.no_of(one.app()) } else { self.no() });
+                Op::Conversation(between, self.view(between), self.span(), self.limit())
+            }
             15 | 16 => Op::Conversations(self.no(), self.list_span()),
             17 => {
                 let app = self.app();
@@ -243,10 +247,11 @@ impl Make<'_> {
         NotedInRoom { message: known(self), stamp: self.rng.random_range(1..6), outcomes }
     }
 
-    fn view(&mut self) -> View {
-        let account = View::Account(self.no());
-        let past = View::Past(self.no());
-        self.pick(&[View::All, View::Backend { unseen: true }, View::Backend { unseen: false }, account, past])
+    /// Whoever looks at a conversation is one of its two.
+    pub(super) fn view(&mut self, between: (AccountNo, AccountNo)) -> View {
+        let account = self.pick(&[between.0, between.1]);
+        let [account, past, all] = [View::Account(account), View::Past(account), View::All(account)];
+        self.pick(&[all, View::Backend { unseen: true }, View::Backend { unseen: false }, account, past])
     }
 
     fn span(&mut self) -> Span {

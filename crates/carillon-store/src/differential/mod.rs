@@ -20,7 +20,7 @@ use std::task::Poll;
 use carillon_core::model::{Broadcast, Committed};
 use carillon_core::port::{Clock as _, Fanout};
 use carillon_core::port::{
-    CopyPlace, FakeClock, ListSpan, PageLimit, Random, SeededRandom, Settled, Span, Store, Trimmed, View,
+    CopyPlace, FakeClock, ListSpan, PageLimit, Random, SeededRandom, Settled, Span, Store, Trimmed,
 };
 use carillon_core::{AccountNo, AppId, MessageId, Offset};
 use rand::rngs::StdRng;
@@ -198,9 +198,9 @@ impl Pair {
                 ops.extend([Op::Read(no, Offset::ZERO, ALL), Op::ReadBack(no, Offset(u64::MAX), limit)]);
                 let others = (1..=ACCOUNTS).map(|other| (no, AccountNo::new(app, other)));
                 let span = Span { after: MessageId(0), before: MessageId(u64::MAX), newest_first: false };
-                let show = View::Backend { unseen: true };
                 for (no, other) in others {
-                    ops.extend([Op::Conversation((no, other), show, span, limit), Op::ReadMark(no, other)]);
+                    let view = self.make().view((no, other));
+                    ops.extend([Op::Conversation((no, other), view, span, limit), Op::ReadMark(no, other)]);
                 }
                 let all = ListSpan { before: MessageId(u64::MAX), limit: 100, counts_unread: true };
                 ops.push(Op::Conversations(no, all));

@@ -1,7 +1,7 @@
 //! The replies of the calls about messages that were sent before: `msg/recall`, `msg/delMsgOneWay`, `msg/delMsg`,
 //! `msg/delRoamSession` and `msg/markReadMsg`; and what they change.
 
-use carillon_core::command::Withdraw;
+use carillon_core::command::{Through, Withdraw};
 use carillon_core::model::{CommittedCopy, Element, Fate, Kind, Limit, Message, Operation, Recall};
 use insta::assert_snapshot;
 
@@ -264,6 +264,25 @@ async fn a_message_is_found_however_many_came_after_it() {
     for _ in 0..120 {
         backend.send(&[("toAccids", r#"["bob"]"#)]).await;
     }
+    backend.post(READ, &[("from", "bob"), ("to", "ann"), ("msgidClient", client_id.as_str())]).await;
+    let (message, ..) = told(&backend);
+    let [Element::Read(of)] = &message.content.elements[..] else { panic!() };
+    assert_eq!(of.copy.0, 2);
+}
+
+#[tokio::test]
+async fn what_a_reader_does_not_see_is_not_among_those_that_a_mark_looks_at() {
+    let backend = backend().await;
+    let client_id = backend.sent()[0].message.client_id.clone();
+    let blocks = [("accid", "bob"), ("targetAcc", "ann"), ("relationType", "1"), ("value", "1")];
+    // Before the block, and after it.
+    for field in [("msgReceiverNoSense", "1"), ("option", "{}")] {
+        for _ in 0..Through::LOOKED_AT_MAX / 2 {
+            backend.send(&[("toAccids", r#"["bob"]"#), field]).await;
+        }
+        assert_eq!(backend.post("user/setSpecialRelation.action", &blocks).await, r#"{"code":200}"#);
+    }
+    assert_eq!(left(&backend).await, 100);
     backend.post(READ, &[("from", "bob"), ("to", "ann"), ("msgidClient", client_id.as_str())]).await;
     let (message, ..) = told(&backend);
     let [Element::Read(of)] = &message.content.elements[..] else { panic!() };
