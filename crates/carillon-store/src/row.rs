@@ -110,7 +110,7 @@ impl Row {
         }
     }
 
-    fn sender(self, (low, high): (AccountNo, AccountNo)) -> AccountNo {
+    pub(crate) fn sender(self, (low, high): (AccountNo, AccountNo)) -> AccountNo {
         if self.is(Self::FROM_LOW) { low } else { high }
     }
 }

@@ -94,7 +94,7 @@ pub struct InboxPlan {
     /// The sender's own copy, one for the whole message, if there is to be one.
     pub sender_copy: Option<PlannedCopy>,
     /// Whether its copies are part of the conversations with the recipients. Of a dropped copy only the sender's side is: its
-    /// recipient does not see it.
+    /// recipient does not see it, and however many there are, nothing of the recipient's takes longer or changes for them.
     pub in_conversations: bool,
     /// What is changed in the same commit.
     pub change: Option<Change>,
@@ -310,8 +310,8 @@ pub struct Conversation {
 
 impl Conversation {
     pub const UNREAD_MAX: usize = 999;
-    /// How many of its newest messages are looked at for the last one, and for those that are unread: who is blocked may have
-    /// sent any number that the other does not see.
+    /// How many of its newest messages are looked at for the last one, and for those that are unread: there may be any number that
+    /// are neither. Of copies that were dropped only the sender's list looks at any.
     pub const LOOKED_AT_MAX: usize = 10_000;
 }
 
@@ -510,7 +510,7 @@ pub trait Store: RoomStore {
     async fn joined(&self, between: (AccountNo, AccountNo)) -> Result<MessageId, StoreError>;
 
     /// The newest message of a conversation that may be the last one for either of the two, whether their lists have it or not; looked for
-    /// among as many as for [`Conversation::last`].
+    /// among as many as for [`Conversation::last`]. What was dropped is none, as it changes nothing for who has nothing of it.
     async fn last_of(&self, between: (AccountNo, AccountNo)) -> Result<Option<Arc<Message>>, StoreError>;
 
     /// A page of the conversations of `account`. Its cost rises with the number of conversations that the account has, but of those

@@ -263,7 +263,7 @@ async fn an_account_has_its_conversations_by_their_last_messages(it: Setup) {
     assert_eq!((page.page.len(), page.page[0].with, page.more), (1, ANN, false));
 }
 
-fn list(before: u64, limit: usize) -> ListSpan {
+pub(super) fn list(before: u64, limit: usize) -> ListSpan {
     ListSpan { before: MessageId(before), limit, counts_unread: true }
 }
 

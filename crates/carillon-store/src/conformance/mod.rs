@@ -22,18 +22,20 @@ const SHOW: View = View::Backend { unseen: true };
 struct Setup {
     store: Arc<dyn Store>,
     heard: Arc<Heard>,
+    clock: Arc<FakeClock>,
     _directory: Option<tempfile::TempDir>,
 }
 
 impl Setup {
     fn engines() -> [Self; 2] {
-        let heard: Arc<Heard> = Arc::default();
-        let memory = Self { store: MemoryStore::new(Arc::clone(&heard) as Arc<dyn Fanout>), heard, _directory: None };
+        let (heard, clock): (Arc<Heard>, _) = (Arc::default(), Arc::new(FakeClock::new(NOW_MS)));
+        let store = MemoryStore::new(Arc::clone(&heard) as Arc<dyn Fanout>);
+        let memory = Self { store, heard, clock: Arc::clone(&clock), _directory: None };
         let (heard, directory): (Arc<Heard>, _) = (Arc::default(), tempfile::tempdir().unwrap());
         let clock = Arc::new(FakeClock::new(NOW_MS));
         let config = EmbeddedConfig { reserve_bytes: 0, ..EmbeddedConfig::default() };
-        let store = EmbeddedStore::open(&directory.path().join("s"), config, clock, heard.clone()).unwrap();
-        [memory, Self { store, heard, _directory: Some(directory) }]
+        let store = EmbeddedStore::open(&directory.path().join("s"), config, clock.clone(), heard.clone()).unwrap();
+        [memory, Self { store, heard, clock, _directory: Some(directory) }]
     }
 
     /// An app and three accounts.
@@ -487,6 +489,7 @@ mod broadcasts;
 mod conversations;
 mod record;
 mod rooms;
+mod unheard;
 
 mod each {
     use super::*;

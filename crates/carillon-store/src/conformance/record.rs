@@ -142,10 +142,10 @@ mod each {
 async fn what_a_process_that_ended_did_not_write_stays_unknown() {
     let directory = tempfile::tempdir().unwrap();
     let open = || {
-        let heard: Arc<Heard> = Arc::default();
+        let (heard, clock): (Arc<Heard>, _) = (Arc::default(), Arc::new(FakeClock::new(NOW_MS)));
         let config = EmbeddedConfig { reserve_bytes: 0, ..EmbeddedConfig::default() };
-        let store = EmbeddedStore::open(directory.path(), config, Arc::new(FakeClock::new(NOW_MS)), heard.clone());
-        Setup { store: store.unwrap(), heard, _directory: None }
+        let store = EmbeddedStore::open(directory.path(), config, clock.clone(), heard.clone());
+        Setup { store: store.unwrap(), heard, clock, _directory: None }
     };
     let first = open().with_accounts().await;
     for _ in 0..2 {

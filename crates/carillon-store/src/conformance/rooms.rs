@@ -480,11 +480,11 @@ mod each {
 async fn rooms_are_there_after_a_restart_and_their_places_go_on() {
     let directory = tempfile::tempdir().unwrap();
     let open = || {
-        let heard: Arc<Heard> = Arc::default();
+        let (heard, clock): (Arc<Heard>, _) = (Arc::default(), Arc::new(FakeClock::new(NOW_MS)));
         // So few that rooms take each other's place.
         let config = EmbeddedConfig { reserve_bytes: 0, rooms_cache: 1, ..EmbeddedConfig::default() };
-        let store = EmbeddedStore::open(directory.path(), config, Arc::new(FakeClock::new(NOW_MS)), heard.clone());
-        Setup { store: store.unwrap(), heard, _directory: None }
+        let store = EmbeddedStore::open(directory.path(), config, clock.clone(), heard.clone());
+        Setup { store: store.unwrap(), heard, clock, _directory: None }
     };
     let first = open().with_accounts().await;
     let rooms = [first.room().await, first.room().await, first.room().await];

@@ -387,10 +387,10 @@ impl Make<'_> {
     }
 
     fn fate(&mut self) -> Fate {
-        match self.rng.random_range(0..9) {
-            0 => Fate::Drop(self.pick(&DropReason::ALL)),
-            1 => Fate::OnlineOnly,
-            2 => Fate::Hidden,
+        match self.rng.random_range(0..10) {
+            0 | 1 => Fate::Drop(self.pick(&DropReason::ALL)),
+            2 => Fate::OnlineOnly,
+            3 => Fate::Hidden,
             _ => Fate::Inbox,
         }
     }
@@ -401,7 +401,9 @@ impl Make<'_> {
         let mut to: Vec<(u64, Fate)> = Vec::new();
         for serial in 1..=ACCOUNTS {
             if self.rng.random_bool(0.3) {
-                to.push((serial, self.fate()));
+                // One of two of them has blocked the other one for good, so that there are conversations with nothing else.
+                let fate = if from == 1 && serial > 4 { Fate::Drop(DropReason::Blocked) } else { self.fate() };
+                to.push((serial, fate));
             }
         }
         if self.rng.random() {

@@ -1,6 +1,6 @@
 //! Reading conversations from one snapshot: their messages, and the list of those that an account has.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use carillon_core::model::Message;
@@ -13,6 +13,7 @@ use super::format::{self, Tag};
 use super::inbox::Reader;
 use super::reads;
 use super::record::{self, ForgottenRecord};
+use super::rows::{Found, Rows};
 use super::seal;
 use crate::page::PageFill;
 use crate::row::Row;
@@ -23,9 +24,7 @@ type Pair = (AccountNo, AccountNo);
 /// A conversation of a list, before its last message is read.
 struct Summary {
     with: AccountNo,
-    last: MessageId,
-    last_distance: u32,
-    is_modified: bool,
+    last: Found,
     forgotten: MessageId,
 }
 
@@ -42,20 +41,18 @@ impl Reader<'_> {
         let snapshot = self.db.database.snapshot();
         let cleared = view.account().map(|account| reads::cleared(&snapshot, self.db, account, between));
         let span = Span { after: span.after.max(cleared.transpose()?.unwrap_or(MessageId(0))), ..span };
-        let Some(mut rows) = rows(&snapshot, self.db, between, span) else { return Ok(page) };
         let mut fill = PageFill::new(limit);
-        while let Some(guard) = if span.newest_first { rows.next_back() } else { rows.next() } {
-            let (id, row, distance) = open(guard)?;
-            if !row.is_shown(view, between) {
+        for found in Rows::of(&snapshot, self.db, between, (view, span)) {
+            let found = found?;
+            if !found.row.is_shown(view, between) {
                 continue;
             }
-            let copy = (base(id, distance), distance);
-            let message = self.copy(&snapshot, between.0.app(), copy, row.is_modified())?;
+            let message = self.copy(&snapshot, between.0.app(), found.place(), found.row.is_modified())?;
             if !fill.admits(&message) {
                 break;
             }
-            page.entries.push((id, message));
-            page.withdrawn.extend(row.is_withdrawn().then_some(id));
+            page.entries.push((found.id, message));
+            page.withdrawn.extend(found.row.is_withdrawn().then_some(found.id));
         }
         Ok(page)
     }
@@ -64,10 +61,8 @@ impl Reader<'_> {
         let snapshot = self.db.database.snapshot();
         let between = ordered(between);
         let is_last = |row: Row| [between.0, between.1].into_iter().any(|account| row.may_be_last(account, between));
-        let last = last(&snapshot, self.db, (between, MessageId(0)), is_last)?;
-        let message = |(id, distance, is_modified)| {
-            self.copy(&snapshot, between.0.app(), (base(id, distance), distance), is_modified)
-        };
+        let last = last(Rows::heard(&snapshot, self.db, between, newest_first(MessageId(0))), is_last)?;
+        let message = |last: Found| self.copy(&snapshot, between.0.app(), last.place(), last.row.is_modified());
         last.map(message).transpose()
     }
 
@@ -76,31 +71,31 @@ impl Reader<'_> {
         let snapshot = self.db.database.snapshot();
         let unlisted = marks(&snapshot, self.db, Tag::Unlisted, account)?;
         let forgotten = forgotten(&snapshot, self.db, account)?;
+        let unheard = unheard_by(&snapshot, self.db, account)?;
         let mut all = Vec::new();
-        for with in others(&snapshot, self.db, account)? {
+        for with in unheard.iter().copied().chain(others(&snapshot, self.db, account)?).collect::<BTreeSet<_>>() {
             let forgotten = forgotten.get(&with).map_or(MessageId(0), |it| MessageId(it.through));
             let unlisted = unlisted.get(&with).copied().unwrap_or(MessageId(0));
             let between = ordered((account, with));
-            let is_last = |row: Row| row.may_be_last(account, between);
-            let last = last(&snapshot, self.db, (between, forgotten.max(unlisted)), is_last)?;
-            let summary =
-                |(last, last_distance, is_modified)| Summary { with, last, last_distance, is_modified, forgotten };
-            all.extend(last.map(summary).filter(|it| it.last < before));
+            let rows = Rows::heard(&snapshot, self.db, between, newest_first(forgotten.max(unlisted)));
+            let rows = if unheard.contains(&with) { rows.unheard((account, with)) } else { rows };
+            let last = last(rows, |row| row.may_be_last(account, between))?;
+            let summary = last.map(|last| Summary { with, last, forgotten });
+            all.extend(summary.filter(|it| it.last.id < before));
         }
-        all.sort_unstable_by_key(|it| std::cmp::Reverse(it.last));
+        all.sort_unstable_by_key(|it| std::cmp::Reverse(it.last.id));
         let found = all.len();
         let mut page = Vec::with_capacity(found.min(limit));
         let mut looked_at = 0;
         // The rest is read for the page only.
-        for Summary { with, last, last_distance, is_modified, forgotten } in all.into_iter().take(limit) {
-            let copy = (base(last, last_distance), last_distance);
-            let message = self.copy(&snapshot, account.app(), copy, is_modified)?;
+        for Summary { with, last, forgotten } in all.into_iter().take(limit) {
+            let message = self.copy(&snapshot, account.app(), last.place(), last.row.is_modified())?;
             let read = read_mark(&snapshot, self.db, account, with)?;
             let after = read.max(forgotten);
             let unread =
                 if counts_unread { unread(&snapshot, self.db, (account, with), after)? } else { Unread::default() };
             let read_by_other = read_mark(&snapshot, self.db, with, account)?;
-            page.push(Conversation { with, last: (last, message), unread: unread.count, read, read_by_other });
+            page.push(Conversation { with, last: (last.id, message), unread: unread.count, read, read_by_other });
             looked_at += unread.looked_at;
             if looked_at > Conversations::LOOKED_AT_MAX {
                 break;
@@ -194,18 +189,26 @@ fn others(snapshot: &Snapshot, db: &Db, account: AccountNo) -> Result<Vec<Accoun
     Ok(found)
 }
 
-/// The newest row after `after`, of so many, that may be a last message: its copy, how far that is from the message, and whether it
-/// was modified.
-fn last(
-    snapshot: &Snapshot,
-    db: &Db,
-    (between, after): (Pair, MessageId),
-    is_last: impl Fn(Row) -> bool,
-) -> Result<Option<(MessageId, u32, bool)>, StoreError> {
-    for guard in newest_first(snapshot, db, between, after).take(Conversation::LOOKED_AT_MAX) {
-        let (id, row, distance) = open(guard)?;
-        if is_last(row) {
-            return Ok(Some((id, distance, row.is_modified())));
+/// Whom the account said something of which they have nothing: as [`others`].
+fn unheard_by(snapshot: &Snapshot, db: &Db, account: AccountNo) -> Result<BTreeSet<AccountNo>, StoreError> {
+    let mut found = BTreeSet::new();
+    let last = |other| format::unheard(account, other, MessageId(u64::MAX));
+    let mut from = format::by_account(Tag::Unheard, account);
+    while let Some(guard) = snapshot.range(&db.rest, from..last(AccountNo(u64::MAX))).next() {
+        let key = guard.key().map_err(unknown)?;
+        let (_, other, _) = format::parse_unheard(&key).ok_or_else(wrong_key)?;
+        found.insert(other);
+        from = last(other);
+    }
+    Ok(found)
+}
+
+/// The newest row, of so many, that may be a last message.
+fn last(rows: Rows<'_>, is_last: impl Fn(Row) -> bool) -> Result<Option<Found>, StoreError> {
+    for found in rows.take(Conversation::LOOKED_AT_MAX) {
+        let found = found?;
+        if is_last(found.row) {
+            return Ok(Some(found));
         }
     }
     Ok(None)
@@ -215,9 +218,8 @@ fn last(
 fn unread(snapshot: &Snapshot, db: &Db, (account, other): Pair, after: MessageId) -> Result<Unread, StoreError> {
     let between = ordered((account, other));
     let mut unread = Unread::default();
-    for guard in newest_first(snapshot, db, between, after) {
-        let (_, row, _) = open(guard)?;
-        unread.look_at(row.counts(account, between));
+    for found in Rows::heard(snapshot, db, between, newest_first(after)) {
+        unread.look_at(found?.row.counts(account, between));
         if unread.is_enough() {
             break;
         }
@@ -225,30 +227,8 @@ fn unread(snapshot: &Snapshot, db: &Db, (account, other): Pair, after: MessageId
     Ok(unread)
 }
 
-fn newest_first(snapshot: &Snapshot, db: &Db, between: Pair, after: MessageId) -> impl Iterator<Item = fjall::Guard> {
-    let span = Span { after, before: MessageId(MessageId::END), newest_first: true };
-    rows(snapshot, db, between, span).into_iter().flat_map(Iterator::rev)
-}
-
-fn rows(snapshot: &Snapshot, db: &Db, (low, high): Pair, span: Span) -> Option<fjall::Iter> {
-    let before = span.before.0.min(MessageId::END);
-    if low.app() != high.app() || span.after.0.saturating_add(1) >= before {
-        return None;
-    }
-    let first = format::history(low, high, span.after.plus(1));
-    Some(snapshot.range(&db.history, first..format::history(low, high, MessageId(before))))
-}
-
-fn open(guard: fjall::Guard) -> Result<(MessageId, Row, u32), StoreError> {
-    let (key, value) = guard.into_inner().map_err(unknown)?;
-    let (row, distance) = seal::open_row(&key, &value)?;
-    let (_, _, id) = format::parse_history(&key).ok_or_else(wrong_key)?;
-    Ok((id, row, distance))
-}
-
-/// The message of a copy.
-fn base(id: MessageId, distance: u32) -> MessageId {
-    MessageId(id.0.saturating_sub(u64::from(distance)))
+fn newest_first(after: MessageId) -> Span {
+    Span { after, before: MessageId(MessageId::END), newest_first: true }
 }
 
 fn wrong_key() -> StoreError {

@@ -3,7 +3,8 @@
 //! Five keyspaces: `inbox`, `history` and `bodies` hold what is many, `rooms` all of each room together (`format/room.rs`),
 //! `rest` everything else under a tag byte.
 //! A conversation lies within one app, so of the second account its key holds the serial only. Its rows lie under the lower
-//! account; the upper one has a pointer, so that the keys that begin with an account name all of its conversations.
+//! account; the upper one has a pointer, so that the keys that begin with an account name all of its conversations. What was
+//! said to somebody who has nothing of it lies apart, under its sender ([`Tag::Unheard`]), where the other one meets none of it.
 
 use carillon_core::{AccountId, AccountNo, AppId, DeviceId, MessageId, Offset};
 
@@ -32,6 +33,9 @@ pub(crate) enum Tag {
     Joined = b'J',
     /// Up to where a conversation was taken off an account's list.
     Unlisted = b'u',
+    /// The row of a copy that was dropped, which is part of its sender's conversation only: by sender, recipient and copy. Servers
+    /// before there was this tag put such rows among the others, where they stay.
+    Unheard = b'U',
     /// An app that was removed, as long as records of it are left.
     Removed = b'd',
     /// One that is kept for who is offline.
@@ -200,6 +204,17 @@ pub(crate) fn by_message(tag: Tag, message: MessageId) -> Vec<u8> {
 /// That `other` is on a list of `owner`; the tag says on which.
 pub(crate) fn related(tag: Tag, owner: AccountNo, other: AccountNo) -> Vec<u8> {
     [&[tag as u8][..], &owner.0.to_be_bytes(), &other.0.to_be_bytes()].concat()
+}
+
+pub(crate) fn unheard(sender: AccountNo, recipient: AccountNo, id: MessageId) -> Vec<u8> {
+    [&related(Tag::Unheard, sender, recipient)[..], &id.0.to_be_bytes()].concat()
+}
+
+/// The sender, the recipient and the copy of such a key.
+pub(crate) fn parse_unheard(key: &[u8]) -> Option<(AccountNo, AccountNo, MessageId)> {
+    let numbers = key.strip_prefix(&[Tag::Unheard as u8]).filter(|numbers| numbers.len() == 24)?;
+    let (sender, recipient) = (AccountNo(number(&numbers[..8])), AccountNo(number(&numbers[8..16])));
+    Some((sender, recipient, MessageId(number(&numbers[16..]))))
 }
 
 /// What one of an account's devices has; the tag says of what.

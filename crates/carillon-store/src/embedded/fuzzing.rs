@@ -59,6 +59,9 @@ fn keys_and_numbers(bytes: &[u8]) {
     if let Some((low, high, id)) = format::parse_history(bytes) {
         assert_eq!(format::history(low, high, id), bytes);
     }
+    if let Some((sender, recipient, id)) = format::parse_unheard(bytes) {
+        assert_eq!(format::unheard(sender, recipient, id), bytes);
+    }
     let sealed = seal::seal(KEY, bytes);
     if let Ok(entry) = seal::open_entry(KEY, &sealed) {
         assert_eq!(seal::entry(KEY, entry)[..], sealed);

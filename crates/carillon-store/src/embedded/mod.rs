@@ -32,6 +32,7 @@ mod record;
 mod records;
 mod removed;
 mod room;
+mod rows;
 mod seal;
 mod senders;
 mod shared;

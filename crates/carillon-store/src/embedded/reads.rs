@@ -12,6 +12,7 @@ use super::record::{
     self, AccountRecord, BroadcastRecord, EditionRecord, ForgottenRecord, MessageRecord, RequestRecord,
 };
 use super::seal;
+use crate::row::Row;
 use crate::rules::ordered;
 
 pub(crate) fn account(snapshot: &Snapshot, db: &Db, app: AppId, id: &AccountId) -> Result<Option<Account>, StoreError> {
@@ -134,13 +135,22 @@ pub(crate) type Body = (MessageId, [u8; format::BODY_KEY], fjall::UserValue);
 /// Whether the account still sees the copy in its conversation.
 pub(crate) fn sees(snapshot: &Snapshot, db: &Db, account: AccountNo, place: CopyPlace) -> Result<bool, StoreError> {
     let between = ordered((place.sender, place.recipient));
-    let key = format::history(between.0, between.1, place.copy);
-    match snapshot.get(&db.history, key).map_err(unknown)? {
-        Some(value) if seal::open_row(&key, &value)?.0.is_seen_by(account, between) => {
-            Ok(place.copy > cleared(snapshot, db, account, between)?)
-        }
+    match row(snapshot, db, place)? {
+        Some(row) if row.is_seen_by(account, between) => Ok(place.copy > cleared(snapshot, db, account, between)?),
         Some(_) | None => Ok(false),
     }
+}
+
+/// What the conversation knows of a copy, wherever that lies.
+fn row(snapshot: &Snapshot, db: &Db, place: CopyPlace) -> Result<Option<Row>, StoreError> {
+    let (low, high) = ordered((place.sender, place.recipient));
+    let key = format::history(low, high, place.copy);
+    if let Some(value) = snapshot.get(&db.history, key).map_err(unknown)? {
+        return Ok(Some(seal::open_row(&key, &value)?.0));
+    }
+    let key = format::unheard(place.sender, place.recipient, place.copy);
+    let value = snapshot.get(&db.rest, &key).map_err(unknown)?;
+    value.map(|value| Ok(seal::open_row(&key, &value)?.0)).transpose()
 }
 
 /// Up to where the account sees nothing of the conversation any more.

@@ -115,6 +115,7 @@ fn ranges(db: &Db, app: AppId) -> Vec<(&Keyspace, Vec<u8>)> {
         Tag::Read,
         Tag::Forgotten,
         Tag::Unlisted,
+        Tag::Unheard,
         Tag::Joined,
         Tag::Acknowledged,
         Tag::NotedBroadcast,

@@ -25,6 +25,7 @@ use super::seal;
 mod members;
 mod notes;
 mod rooms;
+mod unheard;
 
 pub(crate) type Bounds = BTreeMap<AppId, Bound>;
 
@@ -57,6 +58,8 @@ enum Phase {
     /// From this key on.
     Members(Vec<u8>),
     Inbox(Vec<u8>),
+    /// Before `History`: whether a conversation goes on is asked of both, and of these rows the group knows which it took out.
+    Unheard(Vec<u8>),
     History(Vec<u8>),
     Rooms(Vec<u8>),
     Bodies(AppId),
@@ -152,6 +155,7 @@ impl Cursor {
             }
             Phase::Members(from) => members::members(group, from, left)?,
             Phase::Inbox(from) => self.inbox(group, from, left, trimmed)?,
+            Phase::Unheard(from) => self.unheard(group, from, left, trimmed)?,
             Phase::History(from) => self.history(group, from, left, trimmed)?,
             Phase::Rooms(from) => self.rooms(group, from, left, trimmed)?,
             Phase::Bodies(app) => self.bodies(group, app, left, trimmed)?,
@@ -187,11 +191,11 @@ impl Cursor {
     ) -> Result<Phase, StoreError> {
         let db: &Db = group.db;
         let mut entries = db.inbox.range(from..);
-        let Some(first) = entries.next() else { return Ok(Phase::History(Vec::new())) };
+        let Some(first) = entries.next() else { return Ok(unheard::begin()) };
         let first = first.into_inner().map_err(unknown)?;
         let (account, _) = parse(format::parse_inbox(&first.0))?;
         if !self.due.contains(&account.app()) {
-            return Ok(self.next_due(account.app()).map_or(Phase::History(Vec::new()), Phase::Inbox));
+            return Ok(self.next_due(account.app()).map_or_else(unheard::begin, Phase::Inbox));
         }
         let bound = self.bound(account.app()).inbox;
         let (mut last, mut next) = (None, Some(first));
@@ -248,7 +252,7 @@ impl Cursor {
             let key = guard.key().map_err(unknown)?;
             let row = format::parse_history(&key);
             if between.is_some() && row.map(|(low, high, _)| (low, high)) != between {
-                self.end_conversation(group, between)?;
+                self.end_heard(group, between)?;
                 return Ok(Phase::History(key.to_vec()));
             }
             if *left == 0 {
@@ -272,17 +276,20 @@ impl Cursor {
             trimmed.history_entries += 1;
             *left -= 1;
         }
-        self.end_conversation(group, between)?;
+        self.end_heard(group, between)?;
         Ok(Phase::Rooms(Vec::new()))
     }
 
+    /// Of a conversation all that both had went.
+    fn end_heard(&self, group: &mut Group<'_>, between: Option<(AccountNo, AccountNo)>) -> Result<(), StoreError> {
+        match between {
+            Some(between) if !apply::change::has_unheard(group, between)? => self.end_conversation(group, between),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// Removes what is kept of a conversation beside its rows, the last of which go.
-    fn end_conversation(
-        &self,
-        group: &mut Group<'_>,
-        between: Option<(AccountNo, AccountNo)>,
-    ) -> Result<(), StoreError> {
-        let Some((low, high)) = between else { return Ok(()) };
+    fn end_conversation(&self, group: &mut Group<'_>, (low, high): (AccountNo, AccountNo)) -> Result<(), StoreError> {
         apply::change::end_conversation(group, (low, high))?;
         // Where inboxes keep more than histories do, what was forgotten must not come back.
         // That is asked of what is set: where little was said, both begin at the same id.

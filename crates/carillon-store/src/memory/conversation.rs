@@ -24,6 +24,11 @@ impl State {
         self.history.range(all).map(|((_, _, id), (base, row))| (*id, *base, *row))
     }
 
+    /// Those of them that are not of their sender alone.
+    fn heard(&self, between: (AccountNo, AccountNo)) -> impl DoubleEndedIterator<Item = (MessageId, MessageId, Row)> {
+        self.rows(between).filter(|(id, _, _)| !self.unheard.contains(id))
+    }
+
     pub(super) fn conversation(
         &self,
         between: (AccountNo, AccountNo),
@@ -107,8 +112,8 @@ impl State {
     /// The newest message that may stand for the conversation in a list of one of the two.
     pub(super) fn last_of(&self, between: (AccountNo, AccountNo)) -> Option<Arc<Message>> {
         let is_last = |row: Row| row.may_be_last(between.0, between) || row.may_be_last(between.1, between);
-        let mut rows = self.rows(between).rev().take(Conversation::LOOKED_AT_MAX);
-        rows.find(|(_, _, row)| is_last(*row)).map(|(id, base, _)| self.said(base, id))
+        let mut heard = self.heard(between).rev().take(Conversation::LOOKED_AT_MAX);
+        heard.find(|(_, _, row)| is_last(*row)).map(|(id, base, _)| self.said(base, id))
     }
 
     /// The copy that stands for the conversation in the account's list, and its message's base.
@@ -118,6 +123,7 @@ impl State {
         let unlisted = self.unlisted.get(&(account, other)).copied().unwrap_or(MessageId(0));
         self.rows(between)
             .rev()
+            .filter(|(id, _, row)| row.sender(between) == account || !self.unheard.contains(id))
             .take(Conversation::LOOKED_AT_MAX)
             .take_while(|(id, _, _)| *id > forgotten.max(unlisted))
             .find(|(_, _, row)| row.may_be_last(account, between))
@@ -135,7 +141,7 @@ impl State {
         let forgotten = self.forgotten.get(&(account, other)).map_or(MessageId(0), |(through, _)| *through);
         let after = self.read_mark(account, other).max(forgotten);
         let mut unread = Unread::default();
-        for (_, _, row) in self.rows(between).rev().take_while(|(id, _, _)| *id > after) {
+        for (_, _, row) in self.heard(between).rev().take_while(|(id, _, _)| *id > after) {
             unread.look_at(row.counts(account, between));
             if unread.is_enough() {
                 break;

@@ -62,6 +62,8 @@ struct State {
     inboxes: HashMap<AccountNo, Inbox>,
     /// By lower account, higher account, copy.
     history: BTreeMap<(AccountNo, AccountNo, MessageId), (MessageId, Row)>,
+    /// Copies of which their recipients have nothing.
+    unheard: BTreeSet<MessageId>,
     /// Of conversations: which copy was the last to join late.
     joined: BTreeMap<(AccountNo, AccountNo), MessageId>,
     /// By reader and the other.
@@ -538,6 +540,7 @@ impl State {
             if in_conversations {
                 let (low, high) = rules::ordered((sender, copy.to));
                 self.history.insert((low, high, id), (base, Row::new(&message, low, copy.fate)));
+                self.unheard.extend(copy.fate.is_dropped().then_some(id));
                 if joins_late {
                     self.joined.insert((low, high), id);
                 }

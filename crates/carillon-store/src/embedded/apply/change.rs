@@ -116,20 +116,52 @@ fn raise(group: &mut Group<'_>, key: Vec<u8>, number: u64) -> Result<(), StoreEr
 
 /// Changes what the conversation knows of the copy.
 fn change_row(group: &mut Group<'_>, place: CopyPlace, change: fn(Row) -> Row) -> Result<(), StoreError> {
+    if let Some(Placed { lies, row, distance }) = row_of(group, place)? {
+        put_row(group, lies, change(row), distance);
+    }
+    Ok(())
+}
+
+/// What a conversation knows of a copy.
+struct Placed {
+    lies: Lies,
+    row: Row,
+    distance: u32,
+}
+
+/// Where that is: among what both have, or with what only the sender has.
+enum Lies {
+    Heard([u8; format::HISTORY_KEY]),
+    Unheard(Vec<u8>),
+}
+
+fn row_of(group: &Group<'_>, place: CopyPlace) -> Result<Option<Placed>, StoreError> {
     let (low, high) = ordered((place.sender, place.recipient));
     let key = format::history(low, high, place.copy);
-    let Some(value) = group.db.history.get(key).map_err(unknown)? else { return Ok(()) };
+    if let Some(value) = group.db.history.get(key).map_err(unknown)? {
+        let (row, distance) = seal::open_row(&key, &value)?;
+        return Ok(Some(Placed { lies: Lies::Heard(key), row, distance }));
+    }
+    let key = format::unheard(place.sender, place.recipient, place.copy);
+    let Some(value) = group.rest(&key)? else { return Ok(None) };
     let (row, distance) = seal::open_row(&key, &value)?;
-    group.put(&group.db.history, key, seal::row(&key, change(row), distance));
-    Ok(())
+    Ok(Some(Placed { lies: Lies::Unheard(key), row, distance }))
+}
+
+fn put_row(group: &mut Group<'_>, lies: Lies, row: Row, distance: u32) {
+    match lies {
+        Lies::Heard(key) => group.put(&group.db.history, key, seal::row(&key, row, distance)),
+        Lies::Unheard(key) => {
+            let value = seal::row(&key, row, distance);
+            group.put_rest(key, value.to_vec());
+        }
+    }
 }
 
 /// Puts what the copy says now behind its message, which stays as it was for the other copies.
 fn modify(group: &mut Group<'_>, place: CopyPlace, edition: &Edition) -> Result<(), StoreError> {
     let between = ordered((place.sender, place.recipient));
-    let key = format::history(between.0, between.1, place.copy);
-    let Some(value) = group.db.history.get(key).map_err(unknown)? else { return Ok(()) };
-    let (row, distance) = seal::open_row(&key, &value)?;
+    let Some(Placed { lies, row, distance }) = row_of(group, place)? else { return Ok(()) };
     if place.message.plus(distance as usize) != place.copy || !row.may_be_modified(place.sender, between) {
         return Ok(());
     }
@@ -138,7 +170,7 @@ fn modify(group: &mut Group<'_>, place: CopyPlace, edition: &Edition) -> Result<
     if is_only_copy(group, place)? {
         mark(group, place.sender, place.message, modified)?;
     }
-    group.put(&group.db.history, key, seal::row(&key, row.modified(), distance));
+    put_row(group, lies, row.modified(), distance);
     let key = format::edition(place.sender.app(), place.message, distance);
     group.put_body(&key, record::encode(&key, &EditionRecord::from(edition)));
     Ok(())
@@ -146,15 +178,30 @@ fn modify(group: &mut Group<'_>, place: CopyPlace, edition: &Edition) -> Result<
 
 /// Takes the copy out of its conversation.
 fn remove_row(group: &mut Group<'_>, place: CopyPlace) -> Result<(), StoreError> {
-    let (low, high) = ordered((place.sender, place.recipient));
-    let key = format::history(low, high, place.copy);
-    if group.db.history.get(key).map_err(unknown)?.is_none() {
+    let Some(Placed { lies, .. }) = row_of(group, place)? else { return Ok(()) };
+    let between = ordered((place.sender, place.recipient));
+    let was_heard = matches!(lies, Lies::Heard(_));
+    match lies {
+        Lies::Heard(key) => group.remove(&group.db.history, &key),
+        Lies::Unheard(key) => group.remove_rest(key),
+    }
+    // What goes from `history` with this group is there still.
+    if has_heard(group, between, usize::from(was_heard)) || has_unheard(group, between)? {
         return Ok(());
     }
-    let all = format::history(low, high, MessageId(0))..=format::history(low, high, MessageId(MessageId::END));
-    let has_others = group.db.history.range(all).nth(1).is_some();
-    group.remove(&group.db.history, &key);
-    if has_others { Ok(()) } else { end_conversation(group, (low, high)) }
+    end_conversation(group, between)
+}
+
+/// Whether the conversation has more rows than so many that are not of its sender alone.
+pub(crate) fn has_heard(group: &Group<'_>, (low, high): (AccountNo, AccountNo), than: usize) -> bool {
+    let all = format::history(low, high, MessageId(0))..=format::history(low, high, MessageId(MessageId::END - 1));
+    group.db.history.range(all).nth(than).is_some()
+}
+
+/// Whether one of the two said something that the other one has nothing of.
+pub(crate) fn has_unheard(group: &Group<'_>, (low, high): (AccountNo, AccountNo)) -> Result<bool, StoreError> {
+    let said = |sender, recipient| group.has_prefix(&format::related(Tag::Unheard, sender, recipient));
+    Ok(said(low, high)? || said(high, low)?)
 }
 
 /// Removes what is kept of a conversation beside its rows, the last of which go.

@@ -49,9 +49,16 @@ pub(crate) fn commit(
         let copy_placed = place(group, copy, base, distance);
         if in_conversations {
             let (low, high) = ordered((sender, copy.to));
-            let key = format::history(low, high, copy_placed.id);
-            group.put(&group.db.history, key, seal::row(&key, Row::new(&message, low, copy.fate), distance));
-            group.point(low, high);
+            let row = Row::new(&message, low, copy.fate);
+            if copy.fate.is_dropped() {
+                let key = format::unheard(sender, copy.to, copy_placed.id);
+                let value = seal::row(&key, row, distance);
+                group.put_rest(key, value.to_vec());
+            } else {
+                let key = format::history(low, high, copy_placed.id);
+                group.put(&group.db.history, key, seal::row(&key, row, distance));
+                group.point(low, high);
+            }
             if joins_late {
                 let key = format::related(Tag::Joined, low, high);
                 let value = seal::seal(&key, &copy_placed.id.0.to_be_bytes());

@@ -4,15 +4,17 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use carillon_core::command::{MembershipChange, RoomChange};
-use carillon_core::model::{Fate, Membership, RoomCommitted, RoomKey, RoomRole};
+use carillon_core::model::{DropReason, Fate, Membership, RoomCommitted, RoomKey, RoomRole};
 use carillon_core::port::{Along, FakeClock, Member, OpenRoomError, RoomSpan, RoomStore as _};
 
 use super::*;
 use crate::embedded::format;
 use crate::embedded::format::Tag;
+use crate::embedded::seal;
 use crate::fixture::{
     ALL, Heard, NOW_MS, broadcast, id, new_account, new_app, new_room, plan, remember, room_plan, say,
 };
+use crate::row::Row;
 
 const APP: AppId = AppId(1);
 const BOB: AccountNo = AccountNo(1 << 40 | 2);
@@ -455,6 +457,8 @@ async fn the_records_of_a_removed_app_go_in_rounds_also_across_restarts_and_none
     }
     store.trim(NOW_MS + 700_000, 1_000).await.unwrap();
     send(&store).await.unwrap();
+    let dropped = plan(APP, 1, &[(2, Fate::Drop(DropReason::Blocked))], NOW_MS);
+    store.commit_message(dropped, None).await.unwrap();
     store.claim(BOB, &[Offset(3)], &[crate::fixture::device("phone")], false).await.unwrap();
     let room = store.create_room(new_room(APP, "lobby"), 0, None).await.unwrap().key;
     make_fixed(&store, room, CARL, "carl").await;
@@ -477,6 +481,43 @@ async fn the_records_of_a_removed_app_go_in_rounds_also_across_restarts_and_none
     store.close().await;
     let store = open(directory.path());
     assert_eq!(store.create_app(new_app("shop")).await.unwrap().id, AppId(2), "no number is given twice");
+}
+
+#[tokio::test]
+async fn a_dropped_copy_leaves_nothing_where_its_recipient_reads_and_those_of_older_servers_are_read_where_they_are() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    store.create_app(new_app("shop")).await.unwrap();
+    let (ann, fate) = (AccountNo::new(APP, 1), Fate::Drop(DropReason::Blocked));
+    for _ in 0..2 {
+        store.commit_message(plan(APP, 1, &[(2, fate)], NOW_MS), None).await.unwrap();
+    }
+    {
+        let slot = store.shared.slot.get().unwrap();
+        let db = slot.as_ref().unwrap();
+        assert_eq!(keys(&db.history), Vec::<Vec<u8>>::new());
+        // Moves the first one to where it was put before.
+        db.rest.remove(format::unheard(ann, BOB, MessageId(2))).unwrap();
+        let key = format::history(ann, BOB, MessageId(2));
+        let row = Row::new(&plan(APP, 1, &[], NOW_MS).message, ann, fate);
+        db.history.insert(key, seal::row(&key, row, 1)).unwrap();
+        let key = format::pointer(BOB, ann);
+        db.history.insert(key, seal::nothing(&key)).unwrap();
+    }
+    let span = Span { after: MessageId(0), before: MessageId(MessageId::END), newest_first: false };
+    for (view, found) in [(View::Account(ann), &[2, 4][..]), (View::Account(BOB), &[]), (View::Past(BOB), &[])] {
+        let page = store.conversation((ann, BOB), view, span, ALL).await.unwrap();
+        assert_eq!(page.entries.iter().map(|(id, _)| id.0).collect::<Vec<_>>(), found, "{view:?}");
+    }
+    let place = |copy| CopyPlace { sender: ann, recipient: BOB, message: MessageId(copy - 1), copy: MessageId(copy) };
+    for copy in [2, 4] {
+        assert_eq!(store.sees(ann, place(copy)).await, Ok(true));
+        store.change(APP, Change::Delete { place: place(copy) }, None).await.unwrap();
+        assert_eq!(store.sees(ann, place(copy)).await, Ok(false));
+    }
+    assert_eq!(store.trim(NOW_MS + 1_260_000, 1_000).await.unwrap().history_entries, 0);
+    let slot = store.shared.slot.get().unwrap();
+    assert_eq!(keys(&slot.as_ref().unwrap().history), Vec::<Vec<u8>>::new(), "it ended with its last row");
 }
 
 #[tokio::test]
