@@ -113,6 +113,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Patient<T> {
 #[cfg(test)]
 mod tests {
     use carillon_core::port::FakeClock;
+    use futures_util::FutureExt as _;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
     use super::*;
@@ -190,5 +191,22 @@ mod tests {
             written.unwrap();
             clock.advance_ms(60_000);
         }
+    }
+
+    #[tokio::test]
+    async fn a_stop_waits_for_what_the_peer_has_not_taken() {
+        let (mut socket, mut peer, _clock) = pair();
+        let work = socket.work.clone();
+        let mut writing = Box::pin(async {
+            socket.write_all(&[0; 150]).await?;
+            socket.flush().await
+        });
+        assert!(!work.goes_on());
+        assert!(writing.as_mut().now_or_never().is_none(), "it does not fit");
+        assert!(work.goes_on());
+        let mut buffer = [0; 150];
+        let (written, _) = tokio::join!(writing, peer.read_exact(&mut buffer));
+        written.unwrap();
+        assert!(!work.goes_on());
     }
 }
