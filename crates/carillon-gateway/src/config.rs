@@ -32,6 +32,9 @@ pub struct GatewayConfig {
     pub send_queue_bytes_max: usize,
     /// Rpcs that one account may call in any second; further ones get error 111.
     pub rpcs_per_second_max: usize,
+    /// Times that one account may enter rooms in any second; further ones get error 111. As many as
+    /// `rooms_per_connection_max`, so that a connection that comes back is in all of its rooms at once.
+    pub room_entries_per_second_max: usize,
     /// Messages that one account may send in any second, and changes that it may make; further ones get error 111.
     pub sends_per_second_max: usize,
     /// Longest `element` of a message that a client sends, in characters; a longer one gets error 106.
@@ -92,6 +95,7 @@ impl Default for GatewayConfig {
             commands_running_max: 16,
             send_queue_bytes_max: 1 << 20,
             rpcs_per_second_max: 50,
+            room_entries_per_second_max: 100,
             sends_per_second_max: 20,
             message_chars_max: 5_000,
             send_memory_s: 600,

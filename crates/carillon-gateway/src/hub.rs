@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
+use carillon_core::limit::Limiter;
 use carillon_core::model::{
     Broadcast, Committed, DropReason, Fate, Noted, Outcome, RoomCard, RoomCommitted, RoomKey, RoomMessage,
     RoomOutcomes, RoomTo,
@@ -31,6 +32,8 @@ pub struct Hub {
     pub(crate) tallies: Tallies,
     pub(crate) board: Board,
     pub(crate) rooms: Rooms,
+    /// Who came to each room or went lately, and was told of.
+    pub(crate) moves: Limiter<RoomKey>,
     /// How many came without an account.
     visitors: AtomicU64,
     /// Until when messages to rooms are taken to share writes.
@@ -49,6 +52,7 @@ impl Hub {
             mailboxes,
             board: Board::new(config.broadcasts_kept_max),
             rooms: Rooms::default(),
+            moves: Limiter::default(),
             tallies,
             visitors: AtomicU64::new(0),
             sharing_until_us: AtomicU64::new(0),

@@ -194,20 +194,23 @@ impl GatewayMetrics {
 
     fn register_rooms(&self, registry: &mut Registry) {
         let RoomMetrics { members, entered, refused, returned, forgotten, overruns, writes, .. } = &self.rooms;
-        let RoomMetrics { untold_moves, forgotten_devices, over_rate, .. } = &self.rooms;
+        let RoomMetrics { limited, untold_moves, forgotten_devices, over_rate, .. } = &self.rooms;
         // Both are there from the start, so that a rate over them starts at zero.
         ["demoted", "refused"].into_iter().for_each(|outcome| drop(self.over_high_rate(outcome)));
         registry.register("carillon_room_members", "Connections that are in rooms", members.clone());
         registry.register("carillon_room_entries", "Connections that entered rooms", entered.clone());
         let help = "Connections that were in too many rooms to enter another";
         registry.register("carillon_refused_room_entries", help, refused.clone());
+        let help = "Tries to enter rooms that were too many for their account's second";
+        registry.register("carillon_limited_room_entries", help, limited.clone());
         let help = "Messages of high priority that members got when they came back";
         registry.register("carillon_room_returned_messages", help, returned.clone());
         let help = "Messages of high priority that were too many to be kept for members that come back";
         registry.register("carillon_room_forgotten_messages", help, forgotten.clone());
         let help = "Messages to rooms that a shard's queue had no place for";
         registry.register("carillon_room_overruns", help, overruns.clone());
-        let help = "Accounts that came or went unannounced because the room had too many";
+        let help =
+            "Accounts that came or went unannounced because the room had too many, or too many of them in a second";
         registry.register("carillon_room_untold_moves", help, untold_moves.clone());
         let help = "Devices whose changes of themselves in a room were forgotten because there were too many";
         registry.register("carillon_room_forgotten_devices", help, forgotten_devices.clone());

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::raw::{Raw, Socket, UPGRADE, frame};
 use super::siege::Siege;
+use crate::rooms::Seat;
 
 /// Leaves logins all their time: on a busy machine they may take longer than these.
 const IMPATIENT: &str = "[gateway]\nping_interval_ms = 1000\npong_timeout_ms = 1000";
@@ -119,6 +120,44 @@ async fn a_flood_of_rpcs_is_refused_beyond_what_may_run() {
     }
     siege.counts("carillon_closes_total{code=\"3008\"}").await;
     siege.ends("a flood of rpcs").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_enters_and_leaves_a_room_as_fast_as_it_can_is_refused_and_members_are_told_of_little_of_it() {
+    let mut siege = Siege::start("").await;
+    let created = siege.backend.call("chatroom/create", &[("creator", "shop"), ("name", "hall")]).await;
+    let room = created["chatroom"]["roomid"].to_string();
+    let url = format!("http://{}", siege.addr);
+    siege.backend.create_accounts(&["ann"]).await;
+    let token = carillon_testkit::AppFile::default().token("ann", None);
+    let mut ann = UserBuilder::new(&url, &token).connect().await;
+    // The SDK hands on one event after the other, whoever is to take it.
+    ann.subscribed().await;
+    let (mut member, _) = Seat::enter(&ann, &room, json!({})).await;
+    let mut eve = Raw::open(siege.addr).await.logged_in(&siege).await;
+    let (channel, long) = (format!("room:{room}"), "\u{5b57}".repeat(1_000));
+    let pairs = (2..42).flat_map(|id| {
+        let enter = json!({"id": id, "subscribe": {"channel": channel, "data": {"avatar": long}}});
+        [enter, json!({"id": id, "unsubscribe": {"channel": channel}})]
+    });
+    let pairs: Vec<String> = pairs.map(|it| it.to_string()).collect();
+    // No frame may be longer than 64 KiB.
+    let frames: Vec<_> = pairs.chunks(20).map(|some| frame(0x81, some.join("\n").as_bytes())).collect();
+    for _ in 0..20 {
+        for some in &frames {
+            assert!(eve.say(some).await);
+            for _ in 0..20 {
+                assert!(eve.next().await.is_some());
+            }
+        }
+        siege.serves().await;
+    }
+    assert!(siege.metric("carillon_limited_room_entries_total").await > 0);
+    assert!(siege.metric("carillon_room_untold_moves_total").await > 0);
+    let text = [("roomid", &*room), ("fromAccid", "shop"), ("msgId", "1"), ("msgType", "0"), ("attach", "hi")];
+    assert_eq!(siege.backend.call("chatroom/sendMsg", &text).await["code"], 200);
+    assert_eq!(member.said().await, "1");
+    siege.ends("a flood of entries").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

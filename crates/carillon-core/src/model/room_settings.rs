@@ -32,6 +32,8 @@ pub struct RoomSettings {
     pub high_return_s: u64,
     /// In rooms with more accounts than this, members are not told who comes and goes.
     pub moves_told_max: u32,
+    /// Of how many accounts that come or go a room tells its members in any second.
+    pub moves_told_per_s: u32,
     /// Whether clients without an account may enter.
     pub anonymous_enabled: bool,
 }
@@ -60,6 +62,8 @@ impl Default for RoomSettings {
             high_return_s: 30,
             // Each of so many is told of each of the others, so a room that fills has told a million times.
             moves_told_max: 1_000,
+            // As messages: who enters may say as much of itself as is in one.
+            moves_told_per_s: 20,
             anonymous_enabled: false,
         }
     }

@@ -13,6 +13,7 @@ const WINDOW_US: u64 = 1_000_000;
 #[derive(Default)]
 pub(super) struct Rates {
     rpcs: Rate,
+    entries: Rate,
     writes: Rate,
 }
 
@@ -28,6 +29,15 @@ impl Shard {
         self.state.borrow_mut().rates.rpcs.charge(account, now_us, self.server.config.rpcs_per_second_max)
     }
 
+    /// Charges a try to enter a room, which the store is asked about and members may be told of.
+    pub(super) fn charge_entry(&self, account: AccountNo) -> Result<(), ErrorCode> {
+        let now_us = self.server.pipeline.clock.monotonic_us();
+        let max = self.server.config.room_entries_per_second_max;
+        let charged = self.state.borrow_mut().rates.entries.charge(account, now_us, max);
+        self.server.metrics.rooms.limited.inc_by(u64::from(charged.is_err()));
+        charged
+    }
+
     /// Charges what is to be written for the account.
     pub(super) fn charge_write(&self, account: AccountNo) -> Result<(), ErrorCode> {
         let now_us = self.server.pipeline.clock.monotonic_us();
@@ -38,7 +48,7 @@ impl Shard {
 impl Rates {
     /// Forgets whoever has been silent.
     pub(super) fn tidy(&mut self, now_us: u64) {
-        for rate in [&mut self.rpcs, &mut self.writes] {
+        for rate in [&mut self.rpcs, &mut self.entries, &mut self.writes] {
             rate.lately_us.retain(|_, times| times.back().is_some_and(|at| at + WINDOW_US > now_us));
         }
     }

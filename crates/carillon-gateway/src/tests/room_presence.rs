@@ -261,6 +261,47 @@ async fn in_large_rooms_nobody_is_told_who_comes_and_goes() {
 }
 
 #[tokio::test]
+async fn a_room_tells_of_so_many_who_come_and_go_a_second_whoever_they_are() {
+    let (world, room) = World::hall(&["ann", "bob", "carl"]).await;
+    let room = room.key.no;
+    let mut settings = world.app.settings.clone();
+    settings.rooms.moves_told_per_s = 3;
+    world.pipeline.replace_app(App { settings, ..(*world.app).clone() }).await.unwrap();
+    let mut ann = world.member("ann", room, Value::Null).await;
+    let mut bob = world.member("bob", room, Value::Null).await;
+    bob.leave(room).await;
+    let _carl = world.member("carl", room, Value::Null).await;
+    for _ in 0..2 {
+        bob.enter(room, Value::Null).await.unwrap();
+        bob.leave(room).await;
+    }
+    world.clock.advance_ms(1_000);
+    bob.enter(room, Value::Null).await.unwrap();
+    for told in [is("entered", "bob", 2), is("left", "bob", 1), is("entered", "bob", 3)] {
+        assert_eq!(moved(&mut ann, room).await, told);
+    }
+    assert_eq!(world.metrics.rooms.untold_moves.get(), 5, "of carl, and twice of bob");
+}
+
+#[tokio::test]
+async fn an_account_that_enters_rooms_too_fast_is_told_to_try_again_over_all_its_devices() {
+    let config = GatewayConfig { shards: 1, room_entries_per_second_max: 2, ..GatewayConfig::default() };
+    let world = World::with(config).await;
+    world.accounts(&["ann", "bob"]).await;
+    let room = world.room("ann").await.key.no;
+    let mut phone = world.member("ann", room, Value::Null).await;
+    let mut web = world.connected("ann", "web").await;
+    web.enter(room, Value::Null).await.unwrap();
+    phone.leave(room).await;
+    let too_fast = Err((111, "too many requests".to_owned()));
+    assert_eq!(phone.enter(room, Value::Null).await, too_fast);
+    assert_eq!(world.metrics.rooms.limited.get(), 1);
+    let _others_may = world.member("bob", room, Value::Null).await;
+    world.clock.advance_ms(1_000);
+    phone.enter(room, Value::Null).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_room_that_was_told_to_stay_since_the_due_ones_were_listed_is_not_closed() {
     let (world, room) = World::hall(&["ann"]).await;
     let soon = || RoomChange::SetClosing(CloseAfter { policy: ClosingPolicy::AtTime, delay_s: 1 });

@@ -38,6 +38,9 @@ pub struct GatewaySection {
     pub send_queue_bytes_max: usize,
     /// Rpcs that one account may call in any second; further ones get error 111.
     pub rpcs_per_second_max: usize,
+    /// Times that one account may enter rooms in any second; further ones get error 111. As many as
+    /// rooms_per_connection_max, so that a connection that comes back is in all of its rooms at once.
+    pub room_entries_per_second_max: usize,
     /// Messages that one account may send in any second, and changes that it may make; further ones get error 111.
     pub sends_per_second_max: usize,
     /// Longest `element` of a message that a client sends, in characters; a longer one gets error 106.
@@ -110,6 +113,7 @@ impl Default for GatewaySection {
             commands_running_max: it.commands_running_max,
             send_queue_bytes_max: it.send_queue_bytes_max,
             rpcs_per_second_max: it.rpcs_per_second_max,
+            room_entries_per_second_max: it.room_entries_per_second_max,
             sends_per_second_max: it.sends_per_second_max,
             message_chars_max: it.message_chars_max,
             send_memory_s: it.send_memory_s,
@@ -149,6 +153,7 @@ impl From<&GatewaySection> for GatewayConfig {
             commands_running_max: it.commands_running_max,
             send_queue_bytes_max: it.send_queue_bytes_max,
             rpcs_per_second_max: it.rpcs_per_second_max,
+            room_entries_per_second_max: it.room_entries_per_second_max,
             sends_per_second_max: it.sends_per_second_max,
             message_chars_max: it.message_chars_max,
             send_memory_s: it.send_memory_s,

@@ -40,6 +40,8 @@ pub struct RoomsConfig {
     pub high_return_s: Option<u64>,
     /// Members are told who comes and goes in rooms of up to so many accounts; 0 means in all.
     pub moves_told_max: Option<u32>,
+    /// Of how many accounts that come or go a room tells its members in any second; 0 means of any number.
+    pub moves_told_per_s: Option<u32>,
     /// Whether clients without an account may enter: with a token that says that they are anonymous.
     pub anonymous_enabled: Option<bool>,
 }
@@ -64,6 +66,7 @@ impl RoomsConfig {
             broadcast_enabled: self.broadcast_enabled.unwrap_or(usual.broadcast_enabled),
             high_return_s: self.high_return_s.unwrap_or(usual.high_return_s),
             moves_told_max: self.moves_told_max.unwrap_or(usual.moves_told_max),
+            moves_told_per_s: self.moves_told_per_s.unwrap_or(usual.moves_told_per_s),
             anonymous_enabled: self.anonymous_enabled.unwrap_or(usual.anonymous_enabled),
         }
     }

@@ -382,6 +382,7 @@ impl Make<'_> {
             broadcast_enabled: self.rng.random(),
             high_return_s: self.rng.random(),
             moves_told_max: self.rng.random(),
+            moves_told_per_s: self.rng.random(),
             anonymous_enabled: self.rng.random(),
         }
     }

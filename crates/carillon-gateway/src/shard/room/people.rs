@@ -7,7 +7,7 @@ use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::sync::Arc;
 
 use carillon_core::command::{Notify, RoomChange};
-use carillon_core::model::{ClosingPolicy, Room, RoomCard, RoomKey, RoomRole};
+use carillon_core::model::{ClosingPolicy, Limit, Room, RoomCard, RoomKey, RoomRole, RoomSettings};
 use carillon_core::port::{MemberSpan, Present, Which, Whom};
 use carillon_core::room::{Expression, Reach, Tags};
 use carillon_core::{AccountNo, DeviceId};
@@ -264,8 +264,9 @@ impl Shard {
         true
     }
 
-    /// Tells those members that somebody came or went, if the room does that; `None` for all. Of an app that is gone all
-    /// have to go, and are not told of each other.
+    /// Tells those members that somebody came or went, if the room does that; `None` for all. Whoever comes and goes as fast
+    /// as it can, be it under many names, is not told of any more than a member can read. Of an app that is gone all have to
+    /// go, and are not told of each other.
     pub(super) fn tell_moved(&self, room: &Room, who: &Present, tags: Option<Expression>, has_come: bool) {
         let hub = &self.server.hub;
         let online = hub.rooms.here(room.key).accounts;
@@ -273,8 +274,13 @@ impl Shard {
             return;
         }
         let Some(app) = self.server.pipeline.apps.get(room.key.app) else { return };
-        if is_told_to(online, app.settings.rooms.moves_told_max) {
-            let now = (self.server.pipeline.clock.now_ms(), online);
+        let RoomSettings { moves_told_max, moves_told_per_s: calls, .. } = app.settings.rooms;
+        let window = Limit::Sliding { calls, window_ms: 1_000, shut_out_ms: 0 };
+        let limit = if calls == 0 { Limit::Unlimited } else { window };
+        let clock = &self.server.pipeline.clock;
+        let is_in_time = || hub.moves.charge(room.key, limit, clock.monotonic_us() / 1_000).is_ok();
+        if is_told_to(online, moves_told_max) && is_in_time() {
+            let now = (clock.now_ms(), online);
             let data = format::room_moved(room.key, who, has_come, now);
             hub.tell_move(room.key, Moved { account: who.account, tags, data });
         } else {

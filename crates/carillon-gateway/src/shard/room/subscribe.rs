@@ -83,8 +83,9 @@ impl Shard {
         command: u32,
         request: &SubscribeRequest,
     ) -> Result<Reply, Failed> {
-        let app = self.with(id, |it| it.app()).ok_or(ErrorCode::INTERNAL)?;
-        let room = room_of(&request.channel, app).ok_or(ErrorCode::UNKNOWN_CHANNEL)?;
+        let account = self.with(id, |it| it.account).ok_or(ErrorCode::INTERNAL)?;
+        self.charge_entry(account)?;
+        let room = room_of(&request.channel, account.app()).ok_or(ErrorCode::UNKNOWN_CHANNEL)?;
         let chosen = read(&request.data)?;
         let entry = self.begin(id, room)?;
         let outcome = match self.let_in(id, room, &chosen.card).await {

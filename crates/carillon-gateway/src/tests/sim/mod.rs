@@ -297,6 +297,7 @@ fn config(rng: &mut StdRng, has_stalled: bool) -> GatewayConfig {
     let config = GatewayConfig {
         shards: rng.random_range(1..=3),
         rpcs_per_second_max: usize::MAX,
+        room_entries_per_second_max: usize::MAX,
         sends_per_second_max: usize::MAX,
         broadcasts_kept_max: rng.random_range(1..5),
         ..GatewayConfig::default()

@@ -76,6 +76,8 @@ struct RoomSettingsRecord {
     high_return_s: Option<u64>,
     #[prost(uint32, optional, tag = "17")]
     moves_told_max: Option<u32>,
+    #[prost(uint32, optional, tag = "19")]
+    moves_told_per_s: Option<u32>,
     #[prost(bool, optional, tag = "18")]
     anonymous_enabled: Option<bool>,
 }
@@ -159,6 +161,7 @@ impl From<RoomSettings> for RoomSettingsRecord {
             broadcast_enabled: Some(it.broadcast_enabled),
             high_return_s: Some(it.high_return_s),
             moves_told_max: Some(it.moves_told_max),
+            moves_told_per_s: Some(it.moves_told_per_s),
             anonymous_enabled: Some(it.anonymous_enabled),
         }
     }
@@ -182,6 +185,7 @@ impl From<RoomSettingsRecord> for RoomSettings {
             broadcast_enabled: it.broadcast_enabled.unwrap_or(default.broadcast_enabled),
             high_return_s: it.high_return_s.unwrap_or(default.high_return_s),
             moves_told_max: it.moves_told_max.unwrap_or(default.moves_told_max),
+            moves_told_per_s: it.moves_told_per_s.unwrap_or(default.moves_told_per_s),
             anonymous_enabled: it.anonymous_enabled.unwrap_or(default.anonymous_enabled),
         }
     }
