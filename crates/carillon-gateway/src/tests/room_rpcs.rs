@@ -135,6 +135,18 @@ async fn members_read_the_rooms_history_and_directed_messages_are_no_part_of_it(
 }
 
 #[tokio::test]
+async fn a_page_of_a_history_that_ends_by_its_size_says_that_there_is_more() {
+    let world = World::with(GatewayConfig { shards: 1, page_bytes: 1, ..GatewayConfig::default() }).await;
+    world.accounts(&["ann"]).await;
+    let room = world.room("ann").await.key.no;
+    world.say(text(room, "ann", "one")).await;
+    world.say(text(room, "ann", "two")).await;
+    let mut ann = world.member("ann", room, Value::Null).await;
+    let page = ann.rpc("room.history", json!({"room": room.to_string()})).await.unwrap();
+    assert_eq!((page["messages"].as_array().unwrap().len(), &page["more"]), (1, &json!(true)));
+}
+
+#[tokio::test]
 async fn pages_of_a_history_part_among_messages_of_one_time_and_lose_and_repeat_none() {
     let world = World::new().await;
     world.accounts(&["ann"]).await;
@@ -154,12 +166,13 @@ async fn pages_of_a_history_part_among_messages_of_one_time_and_lose_and_repeat_
             let mut asked = json!({"room": room.to_string(), edge: start, "limit": limit});
             let mut all = Vec::new();
             loop {
-                let page = ann.rpc("room.history", asked.clone()).await.unwrap()["messages"].take();
-                let page = page.as_array().unwrap();
+                let answer = ann.rpc("room.history", asked.clone()).await.unwrap();
+                let page = answer["messages"].as_array().unwrap();
                 assert!(page.len() <= limit);
                 let Some(last) = page.last() else { break };
                 (asked[edge], asked["past"]) = (last["time"].clone(), last["id"].clone());
                 all.extend(page.iter().map(|it| it["client_id"].as_str().unwrap().to_owned()));
+                assert_eq!(answer["more"], all.len() < said.len(), "{edge} {limit}");
             }
             if edge == "before" {
                 all.reverse();

@@ -166,6 +166,7 @@ struct Members {
 #[derive(Serialize)]
 struct Messages {
     messages: Vec<Box<RawValue>>,
+    more: bool,
 }
 
 pub(super) async fn members(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<Bytes, Failed> {
@@ -211,8 +212,18 @@ pub(super) async fn history(shard: &Shard, caller: &Caller, data: &[u8]) -> Resu
     let entries = limit.unwrap_or(LIMIT_MAX).clamp(1, LIMIT_MAX);
     let limit = PageLimit { entries, bytes: shard.server.config.page_bytes };
     let _permit = shard.may_read().await;
-    let messages = shard.server.pipeline.room_history(&caller.app, room.no, span, limit).await?;
-    Ok(word(&Messages { messages: messages.iter().map(|it| raw(format::room_message(it))).collect() }))
+    let pipeline = &shard.server.pipeline;
+    let messages = pipeline.room_history(&caller.app, room.no, span, limit).await?;
+    let Some(last) = messages.last() else { return Ok(word(&Messages { messages: Vec::new(), more: false })) };
+    let (time_ms, past) = (last.time_ms, Some(last.id));
+    let rest = if span.newest_first {
+        RoomSpan { to_ms: time_ms, past, ..span }
+    } else {
+        RoomSpan { from_ms: time_ms, past, ..span }
+    };
+    let rest = pipeline.room_history(&caller.app, room.no, rest, PageLimit { entries: 1, ..limit }).await?;
+    let messages = messages.iter().map(|it| raw(format::room_message(it))).collect();
+    Ok(word(&Messages { messages, more: !rest.is_empty() }))
 }
 
 pub(super) async fn update(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<Bytes, Failed> {
