@@ -25,7 +25,8 @@ pub struct RoomMessageAt {
 
 impl Pipeline {
     /// Withdraws a message from a room's history and, where they are told, from those who have it; `false`, with nothing done,
-    /// where it is neither there nor remembered. Of a message to all rooms, this room's is withdrawn.
+    /// where it is neither there nor remembered. Of a message to all rooms, this room's is withdrawn. What is in the history
+    /// has its sender's name, who may be gone; what is not is remembered of accounts that there are.
     ///
     /// # Errors
     /// [`Refusal::AppDisabled`], [`Refusal::NoSuchRoom`], [`Refusal::UnknownAccount`], [`Refusal::Store`].
@@ -39,29 +40,25 @@ impl Pipeline {
         check_enabled(app)?;
         let asked = asked.into();
         let room = self.room(app, no).await?;
-        let sender = self.known(app, &find.sender).await?;
-        let Some(message) = self.find_in_room(room.key, sender.no, find).await? else {
+        let Some(message) = self.find_in_room(room.key, find).await? else {
+            let sender = self.known(app, &find.sender).await?;
             return self.withdraw_passing(app, (room.key, &sender), find, asked).await;
         };
         // Else it might be handed out again after it was taken back.
-        let _turn = self.turns.take(app.id, &send::word(no, &sender.id, &message.client_id)).await;
+        let _turn = self.turns.take(app.id, &send::word(no, &find.sender, &message.client_id)).await;
         // The history is everybody's, whomever the message was for.
         let what = (message.id, message.client_id.clone(), message.time_ms);
-        let along = self.recalled(what, (sender.id, None), asked);
+        let along = self.recalled(what, (find.sender.clone(), None), asked);
         Ok(self.store.change_room_message(room.key, message.id, RoomMessageChange::Remove, along).await?)
     }
 
-    async fn find_in_room(
-        &self,
-        room: RoomKey,
-        sender: AccountNo,
-        find: &RoomMessageAt,
-    ) -> Result<Option<Arc<RoomMessage>>, StoreError> {
+    async fn find_in_room(&self, room: RoomKey, find: &RoomMessageAt) -> Result<Option<Arc<RoomMessage>>, StoreError> {
         let span = RoomSpan { from_ms: find.time_ms, to_ms: find.time_ms, newest_first: false, past: None };
         let limit = PageLimit { entries: usize::MAX, bytes: usize::MAX };
         let of_that_time = self.store.room_history(room, span, limit).await?;
         let is_it = |it: &Arc<RoomMessage>| {
-            it.sender.no == sender && find.client_id.as_ref().is_none_or(|client_id| *client_id == it.client_id)
+            it.sender.account == find.sender
+                && find.client_id.as_ref().is_none_or(|client_id| *client_id == it.client_id)
         };
         Ok(of_that_time.into_iter().find(is_it))
     }
