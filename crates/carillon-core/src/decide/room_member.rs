@@ -48,6 +48,7 @@ pub fn act_on_member(
         return Err(Refusal::NotAllowed);
     }
     let (account, id) = (target.no, target.id.clone());
+    let left_s = of_target.muted_until_ms.saturating_sub(now_ms).div_ceil(1_000);
     let as_role = |role| (MembershipChange::SetRole(role), RoomEvent::Role { account, id: id.clone(), role });
     Ok(match action {
         MemberAction::SetManager(true) => as_role(RoomRole::Manager),
@@ -56,7 +57,9 @@ pub fn act_on_member(
         MemberAction::SetFixed(true) => as_role(RoomRole::Fixed),
         MemberAction::SetManager(false) | MemberAction::SetFixed(false) => as_role(RoomRole::Guest),
         MemberAction::SetBlocked(on) => (MembershipChange::SetBlocked(on), RoomEvent::Blocked { account, id, on }),
-        MemberAction::SetMuted(on) => (MembershipChange::SetMuted(on), RoomEvent::MemberMuted { account, id, on }),
+        MemberAction::SetMuted(on) => {
+            (MembershipChange::SetMuted(on), RoomEvent::MemberMuted { account, id, on, left_s })
+        }
         MemberAction::MuteFor(seconds) => {
             let until_ms = if seconds == 0 { 0 } else { now_ms.saturating_add(seconds.saturating_mul(1_000)) };
             (MembershipChange::SetMutedUntil(until_ms), RoomEvent::MutedFor { account, id, seconds })

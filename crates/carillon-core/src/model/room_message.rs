@@ -126,10 +126,12 @@ pub enum RoomEvent {
         id: AccountId,
         on: bool,
     },
+    /// Until it is unmuted, or not so any more; for how long it is muted all the same, where it was for a time, too.
     MemberMuted {
         account: AccountNo,
         id: AccountId,
         on: bool,
+        left_s: u64,
     },
     /// For so many seconds; 0 ends it.
     MutedFor {

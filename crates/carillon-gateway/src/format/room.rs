@@ -126,6 +126,10 @@ pub(crate) fn room_event<'a>(room: &'a Room, notice: &'a RoomNotice) -> Vec<u8> 
         RoomEvent::Role { id, role: it, .. } => Event { role: Some(role(*it)), ..of("role", Some(id.as_str())) },
         RoomEvent::Blocked { id, on: true, .. } => of("member_blocked", Some(id.as_str())),
         RoomEvent::Blocked { id, on: false, .. } => of("member_unblocked", Some(id.as_str())),
+        // It is muted still, and now it ends.
+        RoomEvent::MemberMuted { id, on: false, left_s, .. } if *left_s > 0 => {
+            Event { seconds: Some(*left_s), ..of("member_muted", Some(id.as_str())) }
+        }
         RoomEvent::MemberMuted { id, on: true, .. } => of("member_muted", Some(id.as_str())),
         RoomEvent::MemberMuted { id, on: false, .. } | RoomEvent::MutedFor { id, seconds: 0, .. } => {
             of("member_unmuted", Some(id.as_str()))

@@ -404,6 +404,26 @@ async fn members_hear_of_mutes_roles_and_changes() {
 }
 
 #[tokio::test]
+async fn who_stays_muted_by_another_mute_is_not_told_to_be_unmuted() {
+    let world = World::new().await;
+    world.accounts(&["ann", "bob"]).await;
+    let room = world.room("ann").await.key.no;
+    let mut bob = world.member("bob", room, Value::Null).await;
+    world.act(room, "bob", MemberAction::SetMuted(true)).await;
+    for seconds in [0, 60] {
+        world.act(room, "bob", MemberAction::MuteFor(seconds)).await;
+    }
+    world.act(room, "bob", MemberAction::SetMuted(false)).await;
+    world.act(room, "bob", MemberAction::MuteFor(0)).await;
+    for (event, seconds) in
+        [("member_muted", Value::Null), ("member_muted", json!(60)), ("member_unmuted", Value::Null)]
+    {
+        let told = bob.told(room).await;
+        assert_eq!((&told["event"], &told["seconds"]), (&json!(event), &seconds));
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_room_that_one_may_enter_looks_like_what_there_is_not() {
     let world = World::with(GatewayConfig { shards: 2, rooms_per_connection_max: 1, ..GatewayConfig::default() }).await;
     world.accounts(&["ann", "bob"]).await;
