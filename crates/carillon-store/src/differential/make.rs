@@ -118,7 +118,7 @@ impl Make<'_> {
                 Op::Unread(self.no(), of)
             }
             22 => Op::Broadcasts(self.app(), self.now_ms + self.rng.random_range(0..300_000)),
-            23 => Op::NotedBroadcast(self.no(), device(self.pick(&["d", "de", "pad"]))),
+            23 => Op::NotedBroadcast(self.no(), device(self.pick(&["d", "de", "pad"])), self.now_ms),
             _ => Op::Remembered(self.app(), self.request_id(), self.now_ms + self.rng.random_range(0..300_000)),
         }
     }

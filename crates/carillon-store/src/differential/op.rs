@@ -49,7 +49,8 @@ pub(super) enum Op {
     Acknowledged(AccountNo, DeviceId),
     Broadcast(Broadcast, Option<Request>),
     Broadcasts(AppId, u64),
-    NotedBroadcast(AccountNo, DeviceId),
+    /// As far as it is of use at a time.
+    NotedBroadcast(AccountNo, DeviceId, u64),
     Remembered(AppId, String, u64),
     Room(RoomOp),
 }
@@ -148,7 +149,7 @@ impl Op {
                 format!("{:?}", store.commit_broadcast(broadcast, asked(request, |it| format!("{it:?}"))).await)
             }
             Self::Broadcasts(app, now_ms) => format!("{:?}", store.broadcasts(app, now_ms).await),
-            Self::NotedBroadcast(no, device) => format!("{:?}", store.noted_broadcast(no, &device).await),
+            Self::NotedBroadcast(no, device, now_ms) => noted(store, no, &device, now_ms).await,
             Self::Remembered(app, request, now_ms) => {
                 format!("{:?}", store.remembered(app, &request, now_ms).await)
             }
@@ -191,4 +192,11 @@ fn app(it: &App) -> String {
 
 fn page(it: &InboxPage) -> String {
     format!("{}..={} {:?}", it.state.oldest, it.state.top, it.entries)
+}
+
+/// What the device was noted to have, where a broadcast is kept that is as old: an engine may forget the rest whenever it likes.
+async fn noted(store: &dyn Store, no: AccountNo, device: &DeviceId, now_ms: u64) -> String {
+    let kept = store.broadcasts(no.app(), now_ms).await.unwrap_or_default();
+    let is_of_use = |noted: &MessageId| kept.first().is_some_and(|oldest| *noted >= oldest.id);
+    format!("{:?}", store.noted_broadcast(no, device).await.map(|noted| Some(noted).filter(is_of_use)))
 }
