@@ -4,6 +4,7 @@
 //! What is kept and handed out is the JSON that such a text means, because clients and readers of histories parse it strictly.
 
 use std::borrow::Cow;
+use std::str::Chars;
 
 /// The same as strict JSON. What is no JSON for another reason stays none.
 pub(super) fn strict(text: &str) -> Cow<'_, str> {
@@ -27,23 +28,39 @@ pub(super) fn strict(text: &str) -> Cow<'_, str> {
             (Some(_), '\n') => out.push_str("\\n"),
             (Some(_), '\r') => out.push_str("\\r"),
             (Some(_), '\t') => out.push_str("\\t"),
-            (Some(_), '\\') => push_escape(chars.next(), &mut out),
+            (Some(_), '\\') => push_escape(&mut chars, &mut out),
             (_, char) => out.push(char),
         }
     }
     Cow::Owned(out)
 }
 
-/// What follows a backslash: two escapes are Python's only.
-fn push_escape(escaped: Option<char>, out: &mut String) {
-    match escaped {
+/// What follows a backslash: three escapes are Python's only.
+fn push_escape(chars: &mut Chars<'_>, out: &mut String) {
+    match chars.next() {
         Some('\'') => out.push('\''),
         Some('x') => out.push_str("\\u00"),
+        Some('U') => match beyond_u(chars.as_str()) {
+            Some((char, rest)) => {
+                *chars = rest.chars();
+                out.push(char);
+            }
+            // No escape of JSON's, either.
+            None => out.push_str("\\U"),
+        },
         other => {
             out.push('\\');
             out.extend(other);
         }
     }
+}
+
+/// The character beyond the reach of `\u` whose number begins the text, in eight digits, and what is behind it.
+fn beyond_u(text: &str) -> Option<(char, &str)> {
+    let (digits, rest) = text.split_at_checked(8)?;
+    let is_number = digits.bytes().all(|it| it.is_ascii_hexdigit());
+    let number = u32::from_str_radix(digits, 16).ok().filter(|number| is_number && *number > 0xffff)?;
+    Some((char::from_u32(number)?, rest))
 }
 
 /// Whether there is a single quote outside of a text in double quotes, or a break inside of one: no strict JSON has that.
@@ -77,6 +94,9 @@ mod tests {
             (r#"{'msg': "it's"}"#, r#"{"msg": "it's"}"#),
             (r#"{'msg': 'it\'s "x"'}"#, r#"{"msg": "it's \"x\""}"#),
             (r"['\\', '\n', '\x07', '\u4f60']", r#"["\\", "\n", "\u0007", "\u4f60"]"#),
+            (r#"['\u200b', '\n\r\t\\', "\""]"#, r#"["\u200b", "\n\r\t\\", "\""]"#),
+            // The tags that the flag of England is written with; Python shows none of them as it is.
+            (r"{'msg': '🏴\U000e0067\U000E007f!'}", "{\"msg\": \"🏴\u{e0067}\u{e007f}!\"}"),
             ("['你好']", r#"["你好"]"#),
             ("{\n\t'a': 'b\r\nc\td'}", "{\n\t\"a\": \"b\\r\\nc\\td\"}"),
             ("[\"it's\nso\"]", r#"["it's\nso"]"#),
@@ -96,6 +116,12 @@ mod tests {
             "['a',]",
             "{'a': None}",
             r"['\x0']",
+            r"['\U000e006']",
+            r"['\U000e00你']",
+            r"['\U+00e0067']",
+            r"['\U00110000']",
+            // What is short enough, Python writes with a small letter.
+            r"['\U00000022']",
             "['a\\",
             "'a\"",
             "['\0']",
