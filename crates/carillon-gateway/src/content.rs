@@ -96,7 +96,8 @@ pub fn nests_too_deep(custom: &Value) -> bool {
     levels(custom) > CUSTOM_LEVELS_MAX
 }
 
-const CUSTOM_LEVELS_MAX: usize = 100;
+/// See [`nests_too_deep`].
+pub const CUSTOM_LEVELS_MAX: usize = 100;
 
 /// How deep it nests; the parser has bounded that.
 fn levels(json: &Value) -> usize {

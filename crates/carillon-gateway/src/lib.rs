@@ -34,7 +34,7 @@ mod ws;
 
 pub use admission::network_of;
 pub use config::GatewayConfig;
-pub use content::nests_too_deep;
+pub use content::{CUSTOM_LEVELS_MAX, nests_too_deep};
 pub use handshake::{Accepted, Handshake, HandshakeRefusal};
 pub use hub::Hub;
 pub use login::{Identity, LoginAttempt, LoginData, SavedPosition, TokenVerifier, Verdict};

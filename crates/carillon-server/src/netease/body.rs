@@ -4,7 +4,7 @@
 //! place for stays in the original, and `elements_say_all` tells whether clients need that.
 
 use carillon_core::model::{Content, Element, Kind, Media, Place};
-use carillon_gateway::nests_too_deep;
+use carillon_gateway::{CUSTOM_LEVELS_MAX, nests_too_deep};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
@@ -51,11 +51,15 @@ pub(super) fn takes_description(kind: Kind) -> bool {
 
 /// The content that `body` is.
 pub(super) fn content(kind: Kind, body: &str) -> Result<Content, FieldError> {
-    let not_json = FieldError { field: "body", problem: Problem::NotJson };
+    let refused = |problem| FieldError { field: "body", problem };
     let body = &*json::strict(body);
-    let json: Value = serde_json::from_str(body).map_err(|_| not_json)?;
+    let json: Value = serde_json::from_str(body).map_err(|it| refused(json::problem(&it, Problem::NotJson)))?;
+    // As typed callers write an object that they do not have.
+    if json.is_null() {
+        return Err(refused(Problem::Empty));
+    }
     if kind == Kind::Custom && nests_too_deep(&json) {
-        return Err(not_json);
+        return Err(refused(Problem::NestsTooDeep { max: CUSTOM_LEVELS_MAX }));
     }
     let element = element(kind, body, &json);
     let elements_say_all = render(&element).is_none_or(|rendered| says_same(&rendered, &json));
@@ -230,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_text_without_a_msg_is_an_empty_text_with_its_original() {
-        for body in ["{}", r#"{"msg":5}"#, r#""hi""#, "[1]", "null", "7"] {
+        for body in ["{}", r#"{"msg":5}"#, r#""hi""#, "[1]", "7"] {
             assert_eq!(check("0", body), (Element::Text { text: String::new() }, false), "{body}");
         }
     }
@@ -273,9 +277,19 @@ mod tests {
 
     #[test]
     fn a_body_that_is_not_json_is_refused() {
-        for body in ["hello", "{", "{msg:'hi'}", "{}x", &"[".repeat(2_500)] {
-            let error = content(Kind::Custom, body).unwrap_err();
-            assert_eq!(error, FieldError { field: "body", problem: Problem::NotJson });
+        let check = |body| content(Kind::Custom, body).unwrap_err();
+        for body in ["hello", "{", "{msg:'hi'}", "{}x"] {
+            assert_eq!(check(body), FieldError { field: "body", problem: Problem::NotJson });
+        }
+        let too_deep = Problem::NestsTooDeep { max: 127 };
+        assert_eq!(check(&"[".repeat(2_500)), FieldError { field: "body", problem: too_deep });
+    }
+
+    #[test]
+    fn a_body_that_is_null_is_none() {
+        for kind in [Kind::Text, Kind::Image, Kind::Custom] {
+            let error = content(kind, " null ").unwrap_err();
+            assert_eq!(error, FieldError { field: "body", problem: Problem::Empty });
         }
     }
 

@@ -94,6 +94,14 @@ pub(super) enum Problem {
         of: &'static str,
     },
     NotJson,
+    /// It is JSON, but deeper than is read.
+    NestsTooDeep {
+        max: usize,
+    },
+    /// It is JSON, but with a number beyond a double's.
+    NumberOutOfRange,
+    /// It is JSON, but half of a surrogate pair is no character.
+    HalfSurrogate,
     NotObject,
     NotBoolean,
     /// Holds what the field may be.
@@ -138,6 +146,9 @@ impl fmt::Display for Problem {
                 f.write_str(r#"is not {"type":1,"data":"a text"}, with type 1 text, 2 image or 3 video"#)
             }
             Self::NotJson => f.write_str("is not JSON"),
+            Self::NestsTooDeep { max } => write!(f, "nests deeper than {max} levels"),
+            Self::NumberOutOfRange => f.write_str("has a number that is out of range"),
+            Self::HalfSurrogate => f.write_str(r"has half of a surrogate pair: \ud83d without \ude00, say"),
             Self::NotObject => f.write_str("is not a JSON object"),
             Self::NotBoolean => f.write_str("is not true or false"),
             Self::NotOneOf(values) => write!(f, "is not one of {values}"),

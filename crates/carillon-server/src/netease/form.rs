@@ -4,12 +4,14 @@
 //! apart. Of a repeated field the first
 //! counts. Unknown fields are ignored. A `%` that starts no escape stands for itself.
 
+use std::ops::RangeInclusive;
+
 use carillon_core::AccountId;
 use percent_encoding::percent_decode;
 use serde_json::{Map, Value};
 
-use super::accid;
 use super::error::{FieldError, Problem, ReadError};
+use super::{accid, json};
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Form {
@@ -97,7 +99,37 @@ impl Form {
     /// A whole number; `None` where the field is absent.
     pub(super) fn number(&self, field: &'static str) -> Result<Option<u64>, FieldError> {
         let Some(text) = self.word(field) else { return Ok(None) };
-        text.parse().map(Some).map_err(|_| FieldError { field, problem: Problem::NotNumber })
+        let is_whole = || json::is_integer(text);
+        text.parse().map(Some).map_err(|_| match is_whole() {
+            true => FieldError { field, problem: Problem::NotBetween { min: 0, max: u64::MAX } },
+            false => FieldError { field, problem: Problem::NotNumber },
+        })
+    }
+
+    /// A whole number of the range; `None` where the field is absent.
+    pub(super) fn number_between(
+        &self,
+        field: &'static str,
+        range: RangeInclusive<u64>,
+    ) -> Result<Option<u64>, FieldError> {
+        let Some(text) = self.word(field) else { return Ok(None) };
+        let (min, max) = range.clone().into_inner();
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        number.map(Some).ok_or(FieldError { field, problem: Problem::NotBetween { min, max } })
+    }
+
+    /// A whole number from 1 to `max`; `None` where the field is absent, or 0, which typed callers send where they mean nothing.
+    pub(super) fn number_up_to(&self, field: &'static str, max: u64) -> Result<Option<u64>, FieldError> {
+        if self.word(field) == Some("0") { Ok(None) } else { self.number_between(field, 1..=max) }
+    }
+
+    /// How many are asked for at most, which is required.
+    pub(super) fn limit(&self, max: usize) -> Result<usize, FieldError> {
+        const FIELD: &str = "limit";
+        let max = max as u64;
+        let refused = FieldError { field: FIELD, problem: Problem::NotBetween { min: 1, max } };
+        let limit = self.number_between(FIELD, 1..=max)?.ok_or(refused)?;
+        Ok(usize::try_from(limit).expect("it is at most what is one"))
     }
 
     /// `None` where the field is absent.
@@ -194,11 +226,33 @@ mod tests {
 
     #[test]
     fn numbers_are_whole_and_not_negative() {
-        let form = form("a=18446744073709551615&b=-1&c=1.0&d=");
+        let form = form("a=18446744073709551615&b=-1&c=1.0&d=&e=18446744073709551616&f=-");
+        let refused = |field, problem| Err(FieldError { field, problem });
         assert_eq!(form.number("a"), Ok(Some(u64::MAX)));
-        assert_eq!(form.number("b"), Err(FieldError { field: "b", problem: Problem::NotNumber }));
-        assert_eq!(form.number("c"), Err(FieldError { field: "c", problem: Problem::NotNumber }));
+        for field in ["b", "e"] {
+            assert_eq!(form.number(field), refused(field, Problem::NotBetween { min: 0, max: u64::MAX }));
+        }
+        for field in ["c", "f"] {
+            assert_eq!(form.number(field), refused(field, Problem::NotNumber));
+        }
         assert_eq!(form.number("d"), Ok(None));
+    }
+
+    #[test]
+    fn a_number_that_has_a_range_is_refused_with_it_whatever_is_wrong() {
+        let form = form("a=-1&b=18446744073709551616&c=x&d=1.0&e=8&f=7&g=1&h=0&limit=");
+        let refused = |field, min| Err(FieldError { field, problem: Problem::NotBetween { min, max: 7 } });
+        for field in ["a", "b", "c", "d", "e"] {
+            assert_eq!(form.number_between(field, 0..=7), refused(field, 0).map(Some));
+            assert_eq!(form.number_up_to(field, 7), refused(field, 1).map(Some));
+        }
+        for (field, number) in [("f", 7), ("g", 1)] {
+            assert_eq!(form.number_between(field, 0..=7), Ok(Some(number)));
+            assert_eq!(form.number_up_to(field, 7), Ok(Some(number)));
+        }
+        assert_eq!((form.number_between("h", 0..=7), form.number_up_to("h", 7)), (Ok(Some(0)), Ok(None)));
+        assert_eq!((form.number_between("i", 0..=7), form.number_up_to("i", 7)), (Ok(None), Ok(None)));
+        assert_eq!(form.limit(7), refused("limit", 1).map(|_: u64| 0));
     }
 
     #[test]

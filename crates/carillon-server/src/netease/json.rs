@@ -6,6 +6,11 @@
 use std::borrow::Cow;
 use std::str::Chars;
 
+use super::error::Problem;
+
+/// As deep as the library reads.
+const LEVELS_MAX: usize = 127;
+
 /// The same as strict JSON. What is no JSON for another reason stays none.
 pub(super) fn strict(text: &str) -> Cow<'_, str> {
     if !is_lax(text) {
@@ -61,6 +66,28 @@ fn beyond_u(text: &str) -> Option<(char, &str)> {
     let is_number = digits.bytes().all(|it| it.is_ascii_hexdigit());
     let number = u32::from_str_radix(digits, 16).ok().filter(|number| is_number && *number > 0xffff)?;
     Some((char::from_u32(number)?, rest))
+}
+
+/// Why a text that was read as [`strict`] is refused: what a reader of JSON refuses that is JSON all the same, or `otherwise`.
+pub(super) fn problem(error: &serde_json::Error, otherwise: Problem) -> Problem {
+    // The library tells in words alone.
+    let words = error.to_string();
+    let says = |what| words.starts_with(what);
+    if says("recursion limit exceeded") {
+        Problem::NestsTooDeep { max: LEVELS_MAX }
+    } else if says("number out of range") {
+        Problem::NumberOutOfRange
+    } else if says("unexpected end of hex escape") || says("lone leading surrogate") {
+        Problem::HalfSurrogate
+    } else {
+        otherwise
+    }
+}
+
+/// Whether the text is a whole number, of any size.
+pub(super) fn is_integer(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|it| it.is_ascii_digit())
 }
 
 /// Whether there is a single quote outside of a text in double quotes, or a break inside of one: no strict JSON has that.
@@ -128,6 +155,23 @@ mod tests {
             "{'a':1}'",
         ] {
             assert!(serde_json::from_str::<Value>(&strict(bad)).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_json_but_is_not_read_is_refused_for_what_it_is() {
+        let check = |text: &str| problem(&serde_json::from_str::<Value>(text).unwrap_err(), Problem::NotJson);
+        let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        assert!(serde_json::from_str::<Value>(&nested(LEVELS_MAX)).is_ok());
+        assert_eq!(check(&nested(LEVELS_MAX + 1)), Problem::NestsTooDeep { max: LEVELS_MAX });
+        for text in ["1e400", "[-1e400]"] {
+            assert_eq!(check(text), Problem::NumberOutOfRange, "{text}");
+        }
+        for text in [r#""\ud83d""#, r#"{"a":"\ud83dx"}"#, r#""\ud83d\n""#, r#""\ud83d\u0041""#, r#""\ude00""#] {
+            assert_eq!(check(text), Problem::HalfSurrogate, "{text}");
+        }
+        for text in ["", "x", "[1", r#""\u12""#, r#""\ud83d"#, r#""\x""#, "1e", "01"] {
+            assert_eq!(check(text), Problem::NotJson, "{text}");
         }
     }
 

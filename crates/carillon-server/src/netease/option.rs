@@ -34,7 +34,8 @@ pub(super) fn parse_notice(text: Option<&str>) -> Result<CopyOptions, FieldError
 fn read<const N: usize>(text: Option<&str>, keys: [(&'static str, &mut bool); N]) -> Result<(), FieldError> {
     let Some(text) = text else { return Ok(()) };
     let problem = |problem| FieldError { field: FIELD, problem };
-    let given: Value = serde_json::from_str(&json::strict(text)).map_err(|_| problem(Problem::NotJson))?;
+    let given: Value =
+        serde_json::from_str(&json::strict(text)).map_err(|it| problem(json::problem(&it, Problem::NotJson)))?;
     // As typed callers write an object that they do not have.
     if given.is_null() {
         return Ok(());

@@ -94,9 +94,11 @@ fn content(kind: Kind, attach: &str) -> Result<Content, FieldError> {
         | Kind::Recall
         | Kind::Read
         | Kind::Modified => {
-            let json = if attach.is_empty() { "{}" } else { attach };
+            // As typed callers write an object that they do not have.
+            let is_none = attach.is_empty() || attach.trim_ascii() == "null";
+            let json = if is_none { "{}" } else { attach };
             let content = body::content(kind, json).map_err(|error| FieldError { field: "attach", ..error })?;
-            return Ok(if attach.is_empty() { Content { original: text(), ..content } } else { content });
+            return Ok(if is_none { Content { original: String::new(), ..content } } else { content });
         }
     };
     Ok(Content { kind, elements: vec![element], original: text(), dialect: DIALECT.into(), elements_say_all: true })
@@ -165,13 +167,8 @@ impl Envelope {
     pub(super) fn to_members(form: &Form) -> Result<Self, CallError> {
         let high = form.boolean("highPriority")?.unwrap_or(false);
         let for_returning = form.boolean("needHighPriorityMsgResend")?.unwrap_or(true);
-        let rank = match form.number("chatMsgPriority")?.map_or(Ok(0), u8::try_from) {
-            Ok(rank @ 0..=3) => rank,
-            _ => {
-                let problem = Problem::NotBetween { min: 0, max: 3 };
-                return Err(FieldError { field: "chatMsgPriority", problem }.into());
-            }
-        };
+        let rank = form.number_between("chatMsgPriority", 0..=3)?.unwrap_or(0);
+        let rank = u8::try_from(rank).expect("it is at most 3");
         Ok(Self {
             although_muted: form.boolean("ignoreMute")?.unwrap_or(false),
             in_history: !fields::flag(form, "skipHistory", false)?,
@@ -286,10 +283,8 @@ fn tags(form: &Form) -> Result<Option<String>, FieldError> {
 }
 
 fn abandon_ratio(form: &Form) -> Result<AbandonRatio, FieldError> {
-    const FIELD: &str = "abandonRatio";
-    let ratio = form.number(FIELD)?.unwrap_or(0);
-    let ratio = u16::try_from(ratio).ok().and_then(AbandonRatio::new);
-    ratio.ok_or(FieldError { field: FIELD, problem: Problem::NotBetween { min: 0, max: 9_999 } })
+    let ratio = form.number_between("abandonRatio", 0..=9_999)?.unwrap_or(0);
+    Ok(u16::try_from(ratio).ok().and_then(AbandonRatio::new).expect("it is below 10,000"))
 }
 
 #[cfg(test)]
@@ -317,6 +312,7 @@ mod tests {
         for kind in [Kind::Image, Kind::Audio, Kind::Video, Kind::Location, Kind::File, Kind::Custom] {
             assert_eq!(content(kind, "hi"), refused("attach", Problem::NotJson), "{kind:?}");
             let none = content(kind, "").unwrap();
+            assert_eq!(content(kind, "null").unwrap(), none, "{kind:?}");
             assert_eq!((none.original.as_str(), none.elements.len(), none.elements_say_all), ("", 1, true), "{kind:?}");
             assert_eq!(content(kind, "{}").unwrap().elements, none.elements, "{kind:?}");
         }
@@ -366,7 +362,7 @@ mod tests {
         for bad in ["10000", "65536", "18446744073709551615"] {
             assert_eq!(check(bad), refused("abandonRatio", Problem::NotBetween { min: 0, max: 9_999 }), "{bad}");
         }
-        assert_eq!(check("-1"), refused("abandonRatio", Problem::NotNumber));
+        assert_eq!(check("-1"), refused("abandonRatio", Problem::NotBetween { min: 0, max: 9_999 }));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::netease::Netease;
 use crate::netease::error::{CallError, FieldError, Problem};
 use crate::netease::form::Form;
 
-const LIMIT_MAX: u64 = 100;
+const LIMIT_MAX: usize = 100;
 
 /// By when they came.
 type ByEntry = BTreeMap<(Reverse<u64>, AccountNo), Member>;
@@ -30,9 +30,7 @@ pub(in crate::netease) async fn run(netease: &Netease, app: &App, form: &Form) -
         "2" => (Which::Fixed, false),
         _ => return Err(FieldError { field: "type", problem: Problem::NotOneOf("0 1 2") }.into()),
     };
-    let limit = form.number("limit")?.filter(|limit| (1..=LIMIT_MAX).contains(limit));
-    let limit = limit.ok_or(FieldError { field: "limit", problem: Problem::NotBetween { min: 1, max: LIMIT_MAX } })?;
-    let limit = usize::try_from(limit).expect("it is at most 100");
+    let limit = form.limit(LIMIT_MAX)?;
     let now_ms = netease.pipeline.clock.now_ms();
     let before_ms = form.number("endtime")?.filter(|time_ms| *time_ms != 0).unwrap_or(now_ms);
     let room = netease.pipeline.room(app, no).await?.key;

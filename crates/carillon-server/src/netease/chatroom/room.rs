@@ -97,14 +97,8 @@ impl DelayInfo {
 
 /// By which rule a room is to close; `None` where the call does not say.
 pub(super) fn close_after(form: &Form) -> Result<Option<CloseAfter>, FieldError> {
-    const DELAY: &str = "delaySeconds";
     const POLICY: &str = "delayClosePolicy";
-    let problem = Problem::NotBetween { min: 1, max: Closing::DELAY_S_MAX };
-    // Typed callers send 0 where they mean nothing.
-    let delay_s = form.number(DELAY)?.filter(|seconds| *seconds != 0).unwrap_or(Closing::DELAY_S_MAX);
-    if delay_s > Closing::DELAY_S_MAX {
-        return Err(FieldError { field: DELAY, problem });
-    }
+    let delay_s = form.number_up_to("delaySeconds", Closing::DELAY_S_MAX)?.unwrap_or(Closing::DELAY_S_MAX);
     let policy = match form.word(POLICY) {
         None => return Ok(None),
         Some("0") => ClosingPolicy::Never,

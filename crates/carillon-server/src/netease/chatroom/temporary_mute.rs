@@ -35,11 +35,8 @@ pub(in crate::netease) async fn run(
 ) -> Result<Bytes, CallError> {
     let no = super::id(form)?;
     let (operator, target) = (form.accid("operator")?, form.accid("target")?);
-    let problem = |problem| FieldError { field: DURATION, problem };
-    let seconds = form.number(DURATION)?.ok_or(problem(Problem::Empty))?;
-    if seconds > MemberAction::MUTE_S_MAX {
-        return Err(problem(Problem::NotBetween { min: 0, max: MemberAction::MUTE_S_MAX }).into());
-    }
+    let seconds = form.number_between(DURATION, 0..=MemberAction::MUTE_S_MAX)?;
+    let seconds = seconds.ok_or(FieldError { field: DURATION, problem: Problem::Empty })?;
     let word = move || reply::json(&Reply { code: OK, desc: Told { mute_duration: seconds } });
     let remember = key.map(|key| key.remember(Box::new(move |_| word())));
     let asked = Asked { notify: notify::of(form, Some(operator))?, remember };

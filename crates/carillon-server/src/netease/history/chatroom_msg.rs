@@ -8,12 +8,12 @@ use serde::Serialize;
 
 use super::row::from_client_type;
 use super::session_msg::{kinds, newest_first};
-use crate::netease::error::{CallError, FieldError, Problem};
+use crate::netease::error::CallError;
 use crate::netease::form::Form;
 use crate::netease::reply::{self, OK};
 use crate::netease::{Netease, body, chatroom};
 
-const LIMIT_MAX: u64 = 200;
+const LIMIT_MAX: usize = 200;
 
 #[derive(Serialize)]
 struct Reply<'a> {
@@ -56,8 +56,7 @@ fn parse(form: &Form) -> Result<Query, CallError> {
     let account = form.accid("accid")?;
     // Callers that mean zero may leave a field out, and typed ones send zero for what they leave out.
     let anchor_ms = form.number("timetag")?.unwrap_or(0);
-    let limit = form.number("limit")?.filter(|limit| (1..=LIMIT_MAX).contains(limit));
-    let limit = limit.ok_or(FieldError { field: "limit", problem: Problem::NotBetween { min: 1, max: LIMIT_MAX } })?;
+    let limit = form.limit(LIMIT_MAX)?;
     let newest_first = form.word("reverse") == Some("0") || newest_first(form)?;
     let (from_ms, to_ms) = match (newest_first, anchor_ms) {
         // Nothing is older than zero: it stands for no anchor.
@@ -66,7 +65,6 @@ fn parse(form: &Form) -> Result<Query, CallError> {
         (false, from_ms) => (from_ms, u64::MAX),
     };
     let span = RoomSpan { from_ms, to_ms, newest_first, past: None };
-    let limit = usize::try_from(limit).expect("it is at most 200");
     Ok(Query { room, account, span, limit, kinds: kinds(form)? })
 }
 

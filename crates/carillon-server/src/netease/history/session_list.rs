@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::row::Row;
 use crate::netease::Netease;
-use crate::netease::error::{CallError, FieldError, Problem};
+use crate::netease::error::CallError;
 use crate::netease::form::Form;
 use crate::netease::reply::{self, OK};
 
@@ -68,11 +68,7 @@ fn parse(form: &Form, now_ms: u64) -> Result<(AccountId, ConversationQuery, bool
     if from_ms > to_ms {
         return Err(CallError::BadTime);
     }
-    let limit = given("limit")?.unwrap_or(LIMIT_MAX);
-    if limit > LIMIT_MAX {
-        let problem = Problem::NotBetween { min: 1, max: LIMIT_MAX };
-        return Err(FieldError { field: "limit", problem }.into());
-    }
+    let limit = form.number_up_to("limit", LIMIT_MAX)?.unwrap_or(LIMIT_MAX);
     let with_last = form.boolean("needLastMsg")?.unwrap_or(false);
     let limit = usize::try_from(limit).expect("it is at most 100");
     Ok((account, ConversationQuery { from_ms, to_ms, limit }, with_last))

@@ -12,7 +12,7 @@ use crate::netease::form::Form;
 use crate::netease::reply::{self, OK};
 use crate::netease::{Netease, body};
 
-const LIMIT_MAX: u64 = 100;
+const LIMIT_MAX: usize = 100;
 
 #[derive(Serialize)]
 struct Reply<'a> {
@@ -36,14 +36,13 @@ fn parse(form: &Form) -> Result<HistoryQuery, CallError> {
     if from_ms >= to_ms {
         return Err(CallError::BadTime);
     }
-    let limit = form.number("limit")?.filter(|limit| (1..=LIMIT_MAX).contains(limit));
-    let limit = limit.ok_or(FieldError { field: "limit", problem: Problem::NotBetween { min: 1, max: LIMIT_MAX } })?;
+    let limit = form.limit(LIMIT_MAX)?;
     Ok(HistoryQuery {
         between,
         from_ms,
         to_ms,
         newest_first: newest_first(form)?,
-        limit: usize::try_from(limit).expect("it is at most 100"),
+        limit,
         kinds: kinds(form)?,
         without: form.number("excludeMsgid")?.map(MessageId),
         unseen: form.boolean("includeNoSenseMsg")?.unwrap_or(false),

@@ -54,13 +54,7 @@ fn parse(form: &Form) -> Result<command::Broadcast, FieldError> {
 }
 
 fn hours(form: &Form) -> Result<u64, FieldError> {
-    let problem = Problem::NotBetween { min: 1, max: HOURS_MAX };
-    match form.number("ttl")? {
-        // Typed callers send 0 where they mean nothing.
-        None | Some(0) => Ok(DEFAULT_HOURS),
-        Some(hours) if (1..=HOURS_MAX).contains(&hours) => Ok(hours),
-        Some(_) => Err(FieldError { field: "ttl", problem }),
-    }
+    Ok(form.number_up_to("ttl", HOURS_MAX)?.unwrap_or(DEFAULT_HOURS))
 }
 
 /// The platforms of the systems in a JSON array; all of them where there is none, or it is empty.

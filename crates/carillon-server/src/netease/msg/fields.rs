@@ -66,11 +66,13 @@ pub(super) fn payload(form: &Form) -> Result<String, FieldError> {
     if payload.is_empty() {
         return Ok(payload);
     }
+    let problem = |problem| FieldError { field: "payload", problem };
     let payload = json::strict(&payload);
     match serde_json::from_str(&payload) {
         Ok(Value::Object(_)) => Ok(payload.into_owned()),
         Ok(Value::Null) => Ok(String::new()),
-        Ok(_) | Err(_) => Err(FieldError { field: "payload", problem: Problem::NotObject }),
+        Ok(_) => Err(problem(Problem::NotObject)),
+        Err(error) => Err(problem(json::problem(&error, Problem::NotObject))),
     }
 }
 
@@ -92,7 +94,8 @@ pub(super) fn check_forced(form: &Form, field: &'static str, max: usize) -> Resu
     match serde_json::from_str::<Option<Vec<Value>>>(&json::strict(list)).map(Option::unwrap_or_default) {
         Ok(list) if list.len() > max => problem(Problem::TooManyAccids { max }),
         Ok(list) if list.iter().all(|it| it.is_string() || it.is_number()) => Ok(()),
-        Ok(_) | Err(_) => problem(Problem::NotAccids),
+        Ok(_) => problem(Problem::NotAccids),
+        Err(error) => problem(json::problem(&error, Problem::NotAccids)),
     }
 }
 

@@ -171,12 +171,13 @@ async fn fields_that_are_wrong_are_named() {
         ("limit", "", "limit is not a whole number from 1 to 100"),
         ("limit", "0", "limit is not a whole number from 1 to 100"),
         ("limit", "101", "limit is not a whole number from 1 to 100"),
-        ("limit", "-1", "limit is not a whole number"),
+        ("limit", "-1", "limit is not a whole number from 1 to 100"),
         ("reverse", "0", "reverse is not one of 1 2"),
         ("type", "7", "type is not one of 0 1 2 3 4 5 6 10 11 100, with commas between"),
         ("type", "0,", "type is not one of 0 1 2 3 4 5 6 10 11 100, with commas between"),
         ("includeNoSenseMsg", "x", "includeNoSenseMsg is not true or false"),
         ("excludeMsgid", "x", "excludeMsgid is not a whole number"),
+        ("excludeMsgid", "-1", "excludeMsgid is not a whole number from 0 to 18446744073709551615"),
     ] {
         assert_eq!(ask(&backend, &[(field, value)]).await, format!(r#"{{"code":414,"desc":"{desc}"}}"#));
     }
@@ -290,6 +291,7 @@ async fn fields_of_the_list_that_are_wrong_are_named() {
         ("accid", "", "accid is empty"),
         ("accid", "nobody", "nobody not register"),
         ("limit", "101", "limit is not a whole number from 1 to 100"),
+        ("limit", "-1", "limit is not a whole number from 1 to 100"),
         ("minTimestamp", "x", "minTimestamp is not a whole number"),
         ("minTimestamp", "1900000000000", "bad time"),
         ("needLastMsg", "2", "needLastMsg is not true or false"),

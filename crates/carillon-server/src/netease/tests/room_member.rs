@@ -54,7 +54,7 @@ async fn when_a_room_closes_can_be_changed() {
     assert_snapshot!(each(&backend, POLICY, &fields, &cases).await, @r#"
     {"code":404,"desc":"room does not exist"}
     {"code":414,"desc":"delayClosePolicy is empty"}
-    {"code":414,"desc":"delaySeconds is not a whole number"}
+    {"code":414,"desc":"delaySeconds is not a whole number from 1 to 604800"}
     "#);
     backend.set(|settings| settings.rooms.delayed_closing = false).await;
     assert_snapshot!(backend.post(POLICY, &fields).await, @r#"{"code":13009,"desc":"delayed closing is not enabled"}"#);

@@ -253,18 +253,7 @@ async fn a_missing_or_malformed_field_is_refused_by_name() {
         check("fromAccid", "a b").await,
         @r#"{"code":414,"desc":"fromAccid is not an accid (1 to 32 letters, digits, _ @ . -)"}"#
     );
-    for bad in [
-        "bob",
-        "{}",
-        r#""bob""#,
-        "[null]",
-        "[true]",
-        "[1.5]",
-        "[123456789012345678901]",
-        r#"[["bob"]]"#,
-        "[",
-        r#"["bob",]"#,
-    ] {
+    for bad in ["bob", "{}", r#""bob""#, "[null]", "[true]", "[1.5]", r#"[["bob"]]"#, "[", r#"["bob",]"#] {
         assert_eq!(check("toAccids", bad).await, r#"{"code":414,"desc":"toAccids is not a JSON array of accids"}"#);
     }
     assert_snapshot!(check("toAccids", "[]").await, @r#"{"code":414,"desc":"toAccids is empty"}"#);
@@ -290,14 +279,20 @@ async fn json_is_what_rfc_8259_says_within_bounds_of_depth_and_of_numbers() {
     let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
     let body = async |body: &str| backend.send(&[("type", "100"), ("body", body)]).await;
     assert_snapshot!(body(&nested(100)).await, @r#"{"code":200,"timetag":1700000000000}"#);
-    let refused = r#"{"code":414,"desc":"body is not JSON"}"#;
-    for bad in [&nested(101), "{a:1}", "{'a':True}", "{}/**/", "NaN", "1e999", "{\"a\":\"\0\"}", r#""\ud800""#] {
-        assert_eq!(body(bad).await, refused, "{bad:?}");
+    for bad in ["{a:1}", "{'a':True}", "{}/**/", "NaN", "{\"a\":\"\0\"}"] {
+        assert_eq!(body(bad).await, r#"{"code":414,"desc":"body is not JSON"}"#, "{bad:?}");
     }
+    assert_snapshot!(body(&nested(101)).await, @r#"{"code":414,"desc":"body nests deeper than 100 levels"}"#);
+    assert_snapshot!(body("1e999").await, @r#"{"code":414,"desc":"body has a number that is out of range"}"#);
+    assert_snapshot!(
+        body(r#""\ud800""#).await,
+        @r#"{"code":414,"desc":"body has half of a surrogate pair: \\ud83d without \\ude00, say"}"#
+    );
+    assert_snapshot!(body("null").await, @r#"{"code":414,"desc":"body is empty"}"#);
     assert_snapshot!(body(r#"{"a":"\u0000"}"#).await, @r#"{"code":200,"timetag":1700000000000}"#);
     assert_snapshot!(
         backend.send(&[("option", &nested(128))]).await,
-        @r#"{"code":414,"desc":"option is not JSON"}"#
+        @r#"{"code":414,"desc":"option nests deeper than 127 levels"}"#
     );
     assert_snapshot!(
         backend.send(&[("toAccids", &nested(128))]).await,
