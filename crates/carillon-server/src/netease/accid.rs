@@ -3,7 +3,8 @@
 use std::fmt;
 
 use carillon_core::AccountId;
-use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
+use serde::de::{Deserializer as _, Error as _, IgnoredAny, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 use super::error::{FieldError, Problem};
 use super::json;
@@ -20,7 +21,7 @@ pub(crate) fn parse(text: &str) -> Option<AccountId> {
 /// The names in a JSON array that is not empty, repeats included; they need not be accounts' names. `None` where there are
 /// more than `max`: those are not kept, nor looked at more closely than that they are JSON.
 pub(super) fn array(field: &'static str, text: &str, max: usize) -> Result<Option<Vec<String>>, FieldError> {
-    let malformed = |_| FieldError { field, problem: Problem::NotAccids };
+    let malformed = |it| FieldError { field, problem: json::problem(&it, Problem::NotAccids) };
     let text = json::strict(text);
     let mut parser = serde_json::Deserializer::from_str(&text);
     let names = parser.deserialize_seq(Names { max }).map_err(malformed)?;
@@ -46,8 +47,8 @@ impl<'de> Visitor<'de> for Names {
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
         let mut names = Vec::new();
         while names.len() < self.max {
-            let Some(Name(name)) = items.next_element()? else { return Ok(Some(names)) };
-            names.push(name);
+            let Some(item) = items.next_element::<&RawValue>()? else { return Ok(Some(names)) };
+            names.push(name(item.get()).map_err(A::Error::custom)?);
         }
         if items.next_element::<IgnoredAny>()?.is_none() {
             return Ok(Some(names));
@@ -57,35 +58,9 @@ impl<'de> Visitor<'de> for Names {
     }
 }
 
-/// Integers are taken for their digits; other numbers have no one way to write them.
-struct Name(String);
-
-impl<'de> Deserialize<'de> for Name {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyName)
-    }
-}
-
-struct AnyName;
-
-impl Visitor<'_> for AnyName {
-    type Value = Name;
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("a text or an integer")
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Name, E> {
-        Ok(Name(text.to_owned()))
-    }
-
-    fn visit_u64<E: Error>(self, number: u64) -> Result<Name, E> {
-        Ok(Name(number.to_string()))
-    }
-
-    fn visit_i64<E: Error>(self, number: i64) -> Result<Name, E> {
-        Ok(Name(number.to_string()))
-    }
+/// Integers are taken for their digits, however many; other numbers have no one way to write them.
+fn name(json: &str) -> Result<String, serde_json::Error> {
+    if json::is_integer(json) { Ok(json.to_owned()) } else { serde_json::from_str(json) }
 }
 
 #[cfg(test)]
@@ -106,6 +81,7 @@ mod tests {
     fn an_array_holds_texts_and_integers_and_nothing_else() {
         let check = |text| array("accids", text, 3);
         let refused = |problem| Err(FieldError { field: "accids", problem });
+        assert_eq!(check("[18446744073709551616]"), Ok(Some(vec!["18446744073709551616".to_owned()])));
         let names = ["ann".to_owned(), "7".to_owned(), "-7".to_owned()];
         assert_eq!(check(r#" ["ann", 7, -7] "#), Ok(Some(names.to_vec())));
         assert_eq!(check("[]"), refused(Problem::Empty));

@@ -4,14 +4,18 @@
 //! apart. Of a repeated field the first
 //! counts. Unknown fields are ignored. A `%` that starts no escape stands for itself.
 
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
 use carillon_core::AccountId;
 use percent_encoding::percent_decode;
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 
 use super::error::{FieldError, Problem, ReadError};
 use super::{accid, json};
+
+/// What the members of an object say, as it is written.
+pub(super) type Members<'a> = HashMap<String, &'a RawValue>;
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Form {
@@ -39,17 +43,18 @@ impl Form {
     ///
     /// # Errors
     /// A member is an object or an array.
-    pub(super) fn of_members(object: &Map<String, Value>, names: &[&'static str]) -> Result<Self, FieldError> {
+    pub(super) fn of_members(object: &Members<'_>, names: &[&'static str]) -> Result<Self, FieldError> {
         let mut fields = Vec::new();
         for name in names {
-            let text = match object.get(*name) {
-                None | Some(Value::Null) => continue,
-                Some(Value::String(text)) => text.clone(),
-                Some(Value::Bool(it)) => it.to_string(),
-                Some(Value::Number(it)) => it.to_string(),
-                Some(Value::Array(_) | Value::Object(_)) => {
-                    return Err(FieldError { field: name, problem: Problem::NotText });
+            let Some(value) = object.get(*name).map(|it| it.get()).filter(|it| *it != "null") else { continue };
+            let refused = |problem| FieldError { field: name, problem };
+            let text = match value.as_bytes().first() {
+                Some(b'"') => {
+                    serde_json::from_str(value).map_err(|it| refused(json::problem(&it, Problem::NotJson)))?
                 }
+                Some(b'[' | b'{') => return Err(refused(Problem::NotText)),
+                // A number as it is written, as long as it may be; or a truth value.
+                _ => value.to_owned(),
             };
             fields.push(((*name).to_owned(), text));
         }
@@ -274,15 +279,17 @@ mod tests {
 
     #[test]
     fn members_of_an_object_are_read_like_fields() {
-        let object = serde_json::json!({ "a": "x", "b": 7, "c": true, "d": null, "e": -1.5, "f": [1], "g": {} });
-        let object = object.as_object().unwrap();
-        let form = Form::of_members(object, &["a", "b", "c", "d", "e", "h"]).unwrap();
+        let object =
+            r#"{"a": "\u0078", "b": 18446744073709551616, "c": true, "d": null, "e": -1.5, "f": [1], "g": {}}"#;
+        let object: Members<'_> = serde_json::from_str(object).unwrap();
+        let form = Form::of_members(&object, &["a", "b", "c", "d", "e", "h"]).unwrap();
         let text = |field| form.optional(field);
-        assert_eq!([text("a"), text("b"), text("c"), text("e")], [Some("x"), Some("7"), Some("true"), Some("-1.5")]);
+        assert_eq!([text("a"), text("c"), text("e")], [Some("x"), Some("true"), Some("-1.5")]);
+        assert_eq!(text("b"), Some("18446744073709551616"));
         assert_eq!((text("d"), text("h"), text("f")), (None, None, None));
         for field in ["f", "g"] {
             let refused = FieldError { field, problem: Problem::NotText };
-            assert_eq!(Form::of_members(object, &["a", field]), Err(refused));
+            assert_eq!(Form::of_members(&object, &["a", field]), Err(refused));
         }
     }
 

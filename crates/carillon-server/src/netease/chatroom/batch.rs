@@ -9,12 +9,11 @@ use carillon_core::decide::Refusal;
 use carillon_core::model::App;
 use carillon_core::pipeline::SentToRoom;
 use serde::{Serialize, Serializer};
-use serde_json::{Map, Value};
 
 use super::fields::{self, Envelope, Item, Space};
 use super::sent::{Flag, Told, Wording};
 use crate::netease::error::{CallError, FieldError, Problem};
-use crate::netease::form::Form;
+use crate::netease::form::{Form, Members};
 use crate::netease::reply::{self, OK};
 use crate::netease::request_id::RequestKey;
 use crate::netease::{Netease, json};
@@ -97,8 +96,8 @@ fn word(listed: &[(String, Result<Wording, CallError>)], outcomes: &[Result<Sent
 /// refuses the whole call.
 pub(in crate::netease) fn list(text: &str, space: Space) -> Result<Vec<Listed>, CallError> {
     let problem = |problem| FieldError { field: FIELD, problem };
-    let objects: Vec<Map<String, Value>> =
-        serde_json::from_str(&json::strict(text)).map_err(|_| problem(Problem::NotArrayOf("objects")))?;
+    let text = json::strict(text);
+    let objects: Vec<Members<'_>> = serde_json::from_str(&text).map_err(|_| problem(Problem::NotArrayOf("objects")))?;
     if objects.is_empty() {
         return Err(problem(Problem::Empty).into());
     }
@@ -121,6 +120,7 @@ pub(in crate::netease) fn list(text: &str, space: Space) -> Result<Vec<Listed>, 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::Value;
 
     use super::*;
 
@@ -133,6 +133,8 @@ mod tests {
     fn a_list_is_read_message_by_message_in_its_order() {
         let text = r#" [{"msgId":"b","msgType":0,"x":[{}]}, {"msgId":7,"msgType":"1"}, {"msgId":"a","msgType":{}}] "#;
         assert_eq!(read(text), Ok(vec![("b".into(), true), ("7".into(), true), ("a".into(), false)]));
+        let long = r#"[{"msgId":18446744073709551616,"msgType":0}]"#;
+        assert_eq!(read(long), Ok(vec![("18446744073709551616".into(), true)]));
         let twice = r#"[{"msgId":"a","msgType":0},{"msgId":"a","msgType":0}]"#;
         assert_eq!(read(twice), Ok(vec![("a".into(), true); 2]));
     }

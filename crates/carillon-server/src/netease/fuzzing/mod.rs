@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::chatroom::batch::MESSAGES_MAX;
 use super::chatroom::fields::Space;
 use super::error::ReadError;
-use super::form::{self, Form};
+use super::form::{self, Form, Members};
 use super::{accid, body, chatroom, json, option};
 
 pub use call::call;
@@ -66,8 +66,8 @@ pub fn message_list(input: &[u8]) {
         if let Ok(list) = chatroom::batch::list(text, space) {
             assert!((1..=MESSAGES_MAX).contains(&list.len()));
             assert!(list.iter().all(|(id, _)| !id.is_empty()), "its fate is told under its id");
-            let objects: Vec<Map<String, Value>> =
-                serde_json::from_str(&json::strict(text)).expect("it is a list of objects");
+            let text = json::strict(text);
+            let objects: Vec<Members<'_>> = serde_json::from_str(&text).expect("it is a list of objects");
             assert_eq!(list.len(), objects.len(), "each has a fate");
         }
     }
