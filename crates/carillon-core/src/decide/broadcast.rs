@@ -5,23 +5,31 @@ use crate::decide::Refusal;
 use crate::id::MessageId;
 use crate::model::{Account, App, Broadcast, Operation, Sender};
 
-/// Decides on `command`, in the name of `from`, the account that it names.
+/// Whether the app speaks to everyone at all.
 ///
 /// # Errors
-/// The app must be enabled and have the feature, and the account must not be blocked. A muted one may, as with notices: a
-/// backend speaks in its name.
-pub fn broadcast(
-    command: command::Broadcast,
-    app: &App,
-    from: Option<&Account>,
-    now_ms: u64,
-) -> Result<Broadcast, Refusal> {
+/// The app must be enabled and have the feature.
+pub fn may_broadcast(app: &App) -> Result<(), Refusal> {
     if app.settings.disabled {
         return Err(Refusal::AppDisabled);
     }
     if !app.settings.broadcast_enabled {
         return Err(Refusal::SwitchedOff(Operation::Broadcast));
     }
+    Ok(())
+}
+
+/// Decides on `command`, in the name of `from`, the account that it names.
+///
+/// # Errors
+/// As [`may_broadcast`]; and the account must not be blocked. A muted one may, as with notices: a backend speaks in its name.
+pub fn broadcast(
+    command: command::Broadcast,
+    app: &App,
+    from: Option<&Account>,
+    now_ms: u64,
+) -> Result<Broadcast, Refusal> {
+    may_broadcast(app)?;
     if from.is_some_and(|it| it.blocked) {
         return Err(Refusal::SenderBlocked);
     }

@@ -10,7 +10,7 @@ mod room_change;
 mod room_member;
 mod send;
 
-pub use broadcast::broadcast;
+pub use broadcast::{broadcast, may_broadcast};
 pub use event::{EventFacts, SeenBy, mark_read, modify, withdraw};
 pub use refusal::Refusal;
 pub use room::{

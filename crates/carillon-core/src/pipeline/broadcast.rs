@@ -19,6 +19,8 @@ impl Pipeline {
         command: command::Broadcast,
         remember: Option<Remember<Broadcast>>,
     ) -> Result<Arc<Broadcast>, Refusal> {
+        // Before any account is looked up: what is switched off is refused whoever is named.
+        decide::may_broadcast(app)?;
         let from = match &command.from {
             Some(id) => Some(self.known(app, id).await?),
             None => None,

@@ -3,7 +3,7 @@
 /// Limits of the dialect. Times are in seconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NeteaseConfig {
-    /// Largest request body. Every documented maximum together, percent-encoded, is below 200 KiB.
+    /// Largest request body. One-to-one calls need 250 KB at most, with every documented maximum together.
     pub body_bytes_max: usize,
     /// How long a request's body may take to arrive.
     pub body_timeout_s: u64,

@@ -78,8 +78,10 @@ async fn a_blocked_sender_and_an_app_without_the_feature_are_refused() {
     let reply = backend.post(PATH, &[("body", "b"), ("from", "ann")]).await;
     assert_snapshot!(reply, @r#"{"code":422,"desc":"account 'block'."}"#);
     backend.set(|settings| settings.broadcast_enabled = false).await;
-    let reply = backend.post(PATH, &[("body", "b")]).await;
-    assert_snapshot!(reply, @r#"{"code":403,"desc":"func not enable"}"#);
+    for from in [&[][..], &[("from", "nobody")]] {
+        let reply = backend.post(PATH, &[&[("body", "b")], from].concat()).await;
+        assert_eq!(reply, r#"{"code":403,"desc":"func not enable"}"#, "whoever it is from");
+    }
 }
 
 #[tokio::test]
