@@ -62,7 +62,13 @@ pub fn act_on_member(
         }
         MemberAction::MuteFor(seconds) => {
             let until_ms = if seconds == 0 { 0 } else { now_ms.saturating_add(seconds.saturating_mul(1_000)) };
-            (MembershipChange::SetMutedUntil(until_ms), RoomEvent::MutedFor { account, id, seconds })
+            let event = if of_target.muted {
+                // That one does not end by itself.
+                RoomEvent::MemberMuted { account, id, on: true, left_s }
+            } else {
+                RoomEvent::MutedFor { account, id, seconds }
+            };
+            (MembershipChange::SetMutedUntil(until_ms), event)
         }
         MemberAction::Kick => (MembershipChange::Keep, RoomEvent::Kicked { account, id }),
     })

@@ -155,31 +155,10 @@ impl Pipeline {
         if action == MemberAction::Kick && self.live.present(room.key, Whom::These(vec![account.no])).await.is_empty() {
             return Err(Refusal::NotInRoom);
         }
-        // Who stays muted by itself would seem not to be.
-        let is_hidden = of_target.muted && matches!(action, MemberAction::MuteFor(_));
-        let mut notice = notify.of(event, now_ms);
-        notice.is_told &= !is_hidden;
-        let along = Along { now_ms, notice: Some(notice), remember };
+        let along = Along { now_ms, notice: Some(notify.of(event, now_ms)), remember };
         let member = Member { room: room.key, account: account.no, id: account.id.clone() };
         let membership = self.store.change_membership(member, change, along).await?;
-        let has_become_fixed = membership.is_fixed() && !of_target.is_fixed();
-        let membership =
-            if has_become_fixed { self.note_presence(room.key, &account, membership).await? } else { membership };
         Ok((account, membership))
-    }
-
-    /// Of who becomes a member while it is there it is kept when it came: nothing was kept of it then.
-    async fn note_presence(
-        &self,
-        room: RoomKey,
-        account: &Account,
-        membership: Membership,
-    ) -> Result<Membership, StoreError> {
-        let present = self.live.present(room, Whom::These(vec![account.no])).await;
-        let Some(present) = present.first() else { return Ok(membership) };
-        let member = Member { room, account: account.no, id: account.id.clone() };
-        let entered = MembershipChange::NoteEntered(present.entered_ms);
-        self.store.change_membership(member, entered, Along::at(self.clock.now_ms())).await
     }
 
     /// Lets an account in.

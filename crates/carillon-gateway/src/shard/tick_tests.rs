@@ -67,6 +67,9 @@ async fn of_those_who_are_lost_at_once_and_do_not_come_back_in_time_some_at_a_ti
     LocalSet::new()
         .run_until(async {
             let (world, shard, room, mut members) = with_members(MANY).await;
+            let mut settings = world.app.settings.clone();
+            settings.rooms.moves_told_per_s = 0;
+            world.pipeline.replace_app(App { settings, ..(*world.app).clone() }).await.unwrap();
             let key = RoomKey { app: world.app.id, no: room };
             let there = || world.gateway.server.hub.head_count(key);
             for change in [RoomChange::SetTellsPresence(true), RoomChange::SetMuted(true)] {

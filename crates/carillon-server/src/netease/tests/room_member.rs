@@ -370,16 +370,6 @@ async fn what_a_removed_account_said_is_taken_back_and_deleted_by_its_name() {
 }
 
 #[tokio::test]
-async fn who_is_made_a_member_while_it_is_there_has_its_time_of_entry_after_it_left() {
-    let backend = backend().await;
-    backend.enter("bob", RoomRole::Guest, NOW_MS - 5).await;
-    set_role(&backend, "bob", "2", "true").await;
-    backend.seen.present.lock().unwrap().clear();
-    let page = list(&backend, "0", &[("limit", "1")]).await;
-    assert!(page.contains(r#""accid":"bob""#) && page.contains(r#""enterTime":1699999999995"#), "{page}");
-}
-
-#[tokio::test]
 async fn of_messages_of_one_millisecond_the_first_one_that_is_there_is_deleted() {
     let backend = backend().await;
     let list = r#"[{"msgId":"m1","msgType":0},{"msgId":"m2","msgType":0},{"msgId":"m3","msgType":0}]"#;
