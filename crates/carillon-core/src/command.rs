@@ -150,7 +150,7 @@ pub struct MarkRead {
 /// Up to which message of the other one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Through {
-    /// By its own or its copy's id.
+    /// The newest up to the one that has this id, be it its own or that of a copy.
     Id(MessageId),
     /// By the id that its sender gave it; looked for among the newest [`Through::LOOKED_AT_MAX`] messages that the reader sees.
     ClientId(String),

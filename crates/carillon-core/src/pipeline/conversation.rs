@@ -36,6 +36,8 @@ pub struct HistoryQuery {
 #[derive(Clone, Debug)]
 pub struct Listed {
     pub with: AccountId,
+    /// Where the list goes on behind it: below this id.
+    pub place: MessageId,
     pub conversation: Conversation,
 }
 
@@ -133,10 +135,11 @@ impl Pipeline {
         let next = list.page.last().map(|it| it.last.0).filter(|_| list.more);
         let mut listed = Vec::with_capacity(list.page.len());
         for mut conversation in list.page {
+            let place = conversation.last.0;
             let Some(last) = self.last_there(account.no, &conversation).await? else { continue };
             conversation.last = last;
             if let Some(other) = self.store.account_by_no(conversation.with).await? {
-                listed.push(Listed { with: other.id, conversation });
+                listed.push(Listed { with: other.id, place, conversation });
             }
         }
         Ok((listed, next))

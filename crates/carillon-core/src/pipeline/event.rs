@@ -107,7 +107,7 @@ impl Pipeline {
         check_enabled(app)?;
         let (reader, other) = (self.known(app, &command.reader).await?, self.known(app, &command.other).await?);
         let found = match &command.through {
-            Through::Id(id) => self.message_to(app, *id, &other, &reader).await?,
+            Through::Id(id) => self.message_up_to(app, *id, &other, &reader).await?,
             Through::ClientId(client_id) => self.message_named(client_id, &other, &reader).await?,
             Through::Time(time_ms) => self.message_until(*time_ms, &other, &reader).await?,
         };
@@ -246,6 +246,21 @@ impl Pipeline {
     ) -> Result<Option<(Arc<Message>, CopyPlace)>, StoreError> {
         let Some(message) = self.store.message(app.id, id).await? else { return Ok(None) };
         Ok(place(&message, sender, recipient).filter(|it| it.copy == id || it.message == id).map(|it| (message, it)))
+    }
+
+    /// The newest message that its recipient sees up to this id, whatever it names: the message may have been taken back by now, or
+    /// be the recipient's own.
+    async fn message_up_to(
+        &self,
+        app: &App,
+        id: MessageId,
+        sender: &Account,
+        recipient: &Account,
+    ) -> Result<Option<(Arc<Message>, CopyPlace)>, StoreError> {
+        // Its recipient's copy follows a message that is named by its own id.
+        let named = self.message_to(app, id, sender, recipient).await?;
+        let last = named.map_or(id, |(_, place)| place.copy);
+        self.newest((sender, recipient), last.plus(1), Conversation::LOOKED_AT_MAX, |_| true).await
     }
 
     /// The newest message that its sender gave this id, of those that its recipient sees.

@@ -165,12 +165,15 @@ impl Pipeline {
     ///
     /// # Errors
     /// [`Refusal::NoSuchRoom`], also where it is closed and where the account may not come in: whoever may not enter learns
-    /// nothing of the room. [`Refusal::Store`].
+    /// nothing of the room. [`Refusal::SenderBlocked`], as members would be told what it says of itself. [`Refusal::Store`].
     pub async fn enter_room(&self, app: &App, command: EnterRoom) -> Result<Entered, Refusal> {
         if command.is_anonymous {
             return self.enter_room_anonymously(app, command).await;
         }
         let account = self.store.account_by_no(command.account).await?.ok_or(Refusal::NoSuchRoom)?;
+        if account.blocked {
+            return Err(Refusal::SenderBlocked);
+        }
         let room = self.room(app, command.room).await?;
         let membership = self.membership(room.key, account.no).await?;
         if !room.open || membership.blocked {

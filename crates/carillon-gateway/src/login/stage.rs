@@ -106,7 +106,8 @@ async fn say_goodbye(server: &Server, stranger: &Stranger, close: Close) {
 async fn read_login(server: &Server, stranger: &Stranger, leftover: Bytes) -> Result<Passed, Option<Close>> {
     let (mut reader, mut incoming) = (Reader::default(), Vec::new());
     let mut refused = false;
-    reader.feed(&leftover, server.config.frame_bytes_max, &mut incoming)?;
+    let read = reader.feed(&leftover, server.config.frame_bytes_max, &mut incoming);
+    read.map_err(|close| if stranger.session.is_some() { Close::CONNECT_TOO_BIG } else { close })?;
     let mut buffer = vec![0; READ_BYTES];
     loop {
         let mut waiting = std::mem::take(&mut incoming).into_iter();

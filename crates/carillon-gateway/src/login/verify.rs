@@ -74,6 +74,9 @@ pub trait TokenVerifier: Send + Sync {
     fn verify(&self, attempt: &LoginAttempt<'_>) -> Verdict;
 }
 
+/// How far the clock of whoever signs a token may be ahead (RFC 7519, section 4.1.5): a client that comes too early is closed for good.
+const NOT_BEFORE_LEEWAY_MS: u64 = 60_000;
+
 /// Asks each kind in turn, the JWT last.
 pub(crate) fn verify(server: &Server, token: &str, data: &LoginData) -> Verdict {
     let now_ms = server.pipeline.clock.now_ms();
@@ -99,7 +102,7 @@ fn verify_jwt(attempt: &LoginAttempt<'_>) -> Verdict {
     if expires_ms.is_some_and(|at| at <= attempt.now_ms) {
         return Verdict::Expired;
     }
-    if jwt.claims.nbf.is_some_and(|at_s| at_s.saturating_mul(1_000) > attempt.now_ms) {
+    if jwt.claims.nbf.is_some_and(|at_s| at_s.saturating_mul(1_000) > attempt.now_ms + NOT_BEFORE_LEEWAY_MS) {
         return Verdict::Invalid;
     }
     let Some(account) = account else { return Verdict::Anonymous { app, expires_ms } };

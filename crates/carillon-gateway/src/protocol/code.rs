@@ -63,6 +63,8 @@ impl Close {
     /// The client closed first; its close is answered.
     pub(crate) const NORMAL: Self = close(1000, "bye");
     pub(crate) const TOO_BIG: Self = close(1009, "message is too big");
+    /// Over a stream SDKs come back after 1009, and say the same again.
+    pub(crate) const CONNECT_TOO_BIG: Self = close(3501, "connect command is too big");
     pub(crate) const SHUTDOWN: Self = close(3001, "shutdown");
     pub(crate) const SERVER_ERROR: Self = close(3004, "internal server error");
     pub(crate) const EXPIRED: Self = close(3005, "connection expired");

@@ -134,7 +134,7 @@ pub(crate) struct ClientInfo {
     #[prost(string, tag = "2")]
     pub(crate) client: String,
     #[prost(bytes = "vec", tag = "4")]
-    #[serde(serialize_with = "json::write")]
+    #[serde(serialize_with = "json::write", skip_serializing_if = "Vec::is_empty")]
     pub(crate) chan_info: Vec<u8>,
 }
 

@@ -29,13 +29,15 @@ impl Shard {
         }
     }
 
-    /// Queues something for a connection and sends it; too much that waits makes it a slow one.
+    /// Queues something for a connection and sends it. Too much that waits makes it a slow one, but not what it has just asked for:
+    /// however long that is, it would come back and ask for the same.
     pub(super) fn answer(&self, id: ConnId, answer: impl FnOnce(&mut super::Connection)) {
         let is_slow = self.with(id, |it| {
+            let waited = it.queued();
             answer(it);
             self.server.metrics.frames_out.inc();
             it.send();
-            it.queued() > self.server.config.send_queue_bytes_max
+            waited.min(it.queued()) > self.server.config.send_queue_bytes_max
         });
         if is_slow == Some(true) {
             self.close_and_send(id, Close::SLOW);

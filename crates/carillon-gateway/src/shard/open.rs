@@ -244,9 +244,11 @@ fn is_kept(position: &Position, state: &InboxState) -> bool {
     same && position.offset <= state.top && position.offset.next() >= state.oldest
 }
 
-/// Seconds until a token ends, at least one, so that clients renew it in time.
+/// Seconds until a token ends, at least one, so that clients renew it in time; and at most what the Java SDK can read, to which more
+/// is less than nothing, so that it renews without a pause.
 pub(super) fn ttl_s(expires_ms: u64, now_ms: u64) -> u32 {
-    u32::try_from(expires_ms.saturating_sub(now_ms) / 1_000).unwrap_or(u32::MAX).max(1)
+    let left_s = expires_ms.saturating_sub(now_ms) / 1_000;
+    i32::try_from(left_s).unwrap_or(i32::MAX).unsigned_abs().max(1)
 }
 
 #[cfg(test)]

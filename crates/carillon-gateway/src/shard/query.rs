@@ -162,6 +162,11 @@ impl Shard {
     }
 
     async fn result(&self, id: ConnId, command: u32, query: Query) -> Result<Reply, Failed> {
+        if let Query::History(_) | Query::Presence(_) | Query::PresenceStats(_) = &query {
+            // They cost what rpcs do that ask for the same.
+            let account = self.with(id, |it| it.account).ok_or(ErrorCode::INTERNAL)?;
+            self.charge_rpc(account)?;
+        }
         match query {
             Query::History(request) => self.history(id, command, request).await,
             Query::Subscribe(request) => self.subscribe(id, command, &request).await,

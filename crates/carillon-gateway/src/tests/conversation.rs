@@ -1,12 +1,13 @@
 //! What clients ask of conversations: taking back, reading, lists, histories, and where a device has got to.
 
 use carillon_core::MessageId;
-use carillon_core::command::{MarkRead, MessageTo, Modify, Recipients, Through};
+use carillon_core::command::{AccountChange, MarkRead, MessageTo, Modify, Recipients, Through};
 use carillon_core::model::CopyOptions;
 use carillon_core::port::Change;
 use serde_json::{Value, json};
 
 use super::world::{Client, World, id, message};
+use crate::GatewayConfig;
 
 async fn two() -> (World, Client, Client) {
     let world = World::new().await;
@@ -162,6 +163,54 @@ async fn what_is_read_is_told_to_the_other_side_and_to_the_readers_devices_once(
 }
 
 #[tokio::test]
+async fn a_conversation_is_read_up_to_a_message_that_was_taken_back_or_is_the_readers_own() {
+    let (world, mut ann, mut bob) = two().await;
+    let read = async |bob: &mut Client, through: &str| {
+        bob.rpc("conversation.read", json!({"with": "ann", "through": through})).await.unwrap();
+        let list = bob.rpc("conversation.list", json!({})).await.unwrap()["conversations"][0].clone();
+        (list["unread"].clone(), list["read"].clone())
+    };
+    for text in ["one", "two"] {
+        send(&world, "ann", "bob", text).await;
+        publication(&mut ann).await;
+        publication(&mut bob).await;
+    }
+    call(&mut ann, "message.recall", json!({"id": "3"})).await;
+    publication(&mut bob).await;
+    send(&world, "ann", "bob", "three").await;
+    let mut bob = world.connected("bob", "web").await;
+    let with = json!({"with": "ann", "through": "4"});
+    assert_eq!(call(&mut bob, "conversation.read", with).await.1["data"]["elements"][0]["message"], "2");
+    assert_eq!(read(&mut bob, "4").await, (json!(1), json!("2")));
+    send(&world, "bob", "ann", "four").await;
+    let own = publication(&mut bob).await["data"]["id"].as_str().unwrap().to_owned();
+    let with = json!({"with": "ann", "through": own});
+    let told = call(&mut bob, "conversation.read", with).await.1["data"]["elements"][0]["message"].clone();
+    assert_eq!(read(&mut bob, &own).await, (json!(0), told));
+}
+
+#[tokio::test]
+async fn a_session_that_outlived_a_block_takes_nothing_back_and_tells_of_nothing_read_or_had() {
+    let (world, mut ann, mut bob) = two().await;
+    send(&world, "ann", "bob", "hello").await;
+    send(&world, "bob", "ann", "hello").await;
+    for _ in 0..2 {
+        publication(&mut ann).await;
+        publication(&mut bob).await;
+    }
+    world.change("ann", AccountChange::SetBlocked(true)).await;
+    for (method, data) in [
+        ("message.recall", json!({"id": "1", "note": "free text"})),
+        ("conversation.read", json!({"with": "bob", "through": "4"})),
+        ("inbox.ack", json!({"offset": 1})),
+    ] {
+        assert_eq!(ann.rpc(method, data).await, Err((1003, "account is blocked".into())), "{method}");
+    }
+    world.settle(&mut bob).await;
+    assert_eq!(history(&mut bob, json!({"with": "ann"})).await.0, ["3", "2"]);
+}
+
+#[tokio::test]
 async fn what_is_marked_as_read_while_others_mark_it_is_told_once_and_never_goes_back() {
     let (world, mut ann, _bob) = two().await;
     for text in ["one", "two"] {
@@ -238,6 +287,31 @@ async fn lists_of_one_account_are_read_one_after_the_other_and_keep_nobody_else_
     world.store.has_read(3).await;
     world.store.let_pass(1);
     assert_eq!(pad.next().await["id"], 9);
+}
+
+#[tokio::test]
+async fn a_page_of_the_list_ends_where_its_messages_are_long() {
+    let config = GatewayConfig { shards: 1, page_bytes: 2_000, ..GatewayConfig::default() };
+    let world = World::with(config).await;
+    let others = ["bob", "carl", "dora", "eve", "fred"];
+    world.accounts(&others).await;
+    world.accounts(&["ann"]).await;
+    for (other, chars) in others.into_iter().zip([700, 700, 3_000, 700, 700]) {
+        send(&world, other, "ann", &"x".repeat(chars)).await;
+    }
+    // It has all of them already.
+    let mut ann = world.connecting("ann", json!({"data": {"inbox": {"offset": 5}}})).await;
+    assert_eq!(ann.next().await["id"], 1);
+    world.settle(&mut ann).await;
+    let (mut pages, mut request) = (Vec::new(), json!({}));
+    loop {
+        let page = ann.rpc("conversation.list", request).await.unwrap();
+        let with = page["conversations"].as_array().unwrap().iter().map(|it| it["with"].as_str().unwrap().to_owned());
+        pages.push(with.collect::<Vec<_>>());
+        let Some(before) = page.get("before") else { break };
+        request = json!({"before": before});
+    }
+    assert_eq!(pages, [vec!["fred", "eve"], vec!["dora"], vec!["carl", "bob"]]);
 }
 
 #[tokio::test]

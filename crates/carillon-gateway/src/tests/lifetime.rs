@@ -5,6 +5,7 @@ use carillon_core::model::CopyOptions;
 use serde_json::{Value, json};
 
 use super::world::{World, id, message};
+use crate::GatewayConfig;
 
 async fn send(world: &World, text: &str, terms: Terms) {
     let message = message("shop", Recipients::One(id("ann")), text, CopyOptions::default());
@@ -34,6 +35,37 @@ async fn what_has_expired_is_neither_caught_up_with_nor_listed() {
         let list = ann.rpc("conversation.list", json!({})).await.unwrap();
         let last = &list["conversations"][0]["last"]["elements"][0]["text"];
         assert_eq!(last, expected.last().unwrap());
+    }
+}
+
+#[tokio::test]
+async fn what_has_expired_ends_no_page_of_a_history() {
+    let config = GatewayConfig { shards: 1, page_bytes: 2_000, ..GatewayConfig::default() };
+    let world = World::with(config).await;
+    world.accounts(&["shop", "ann"]).await;
+    let goes = Terms { lives_ms: Some(5_000), ..Terms::default() };
+    for text in ["1", "2", "3"] {
+        send(&world, text, Terms::default()).await;
+        for _ in 0..20 {
+            send(&world, "goes", goes).await;
+        }
+    }
+    world.clock.advance_ms(5_000);
+    let mut ann = world.connected("ann", "web").await;
+    for (mut request, pages) in [
+        (json!({"with": "shop", "limit": 1}), [(&["3"][..], true), (&["2"], true), (&["1"], false)]),
+        (json!({"with": "shop", "limit": 2}), [(&["3", "2"], true), (&["1"], false), (&[], false)]),
+        (json!({"with": "shop", "limit": 2, "after": "0"}), [(&["1", "2"], true), (&["3"], false), (&[], false)]),
+        (json!({"with": "shop", "limit": 3}), [(&["3", "2", "1"], false), (&[], false), (&[], false)]),
+    ] {
+        let side = if request.get("after").is_some() { "after" } else { "before" };
+        for (expected, more) in pages {
+            let page = ann.rpc("conversation.history", request.clone()).await.unwrap();
+            assert_eq!((texts(&page["messages"]), &page["more"]), (expected.to_vec(), &json!(more)), "{request}");
+            if let Some(last) = page["messages"].as_array().unwrap().last() {
+                request[side] = last["id"].clone();
+            }
+        }
     }
 }
 

@@ -63,7 +63,8 @@ async fn tokens_are_judged_by_what_they_prove() {
         (json!({"token": jwt(&json!({"sub": "ann"}))}), 0),
         (json!({"token": jwt(&json!({"sub": "ann", "exp": NOW_S + 60}))}), 0),
         (json!({"token": jwt(&json!({"sub": "ann", "exp": NOW_S}))}), 109),
-        (json!({"token": jwt(&json!({"sub": "ann", "nbf": NOW_S + 1}))}), 3500),
+        (json!({"token": jwt(&json!({"sub": "ann", "nbf": NOW_S + 60}))}), 0),
+        (json!({"token": jwt(&json!({"sub": "ann", "nbf": NOW_S + 61}))}), 3500),
         (json!({"token": jwt(&json!({"sub": "ann", "iss": "other"}))}), 3500),
         (json!({"token": jwt(&json!({"sub": "eve"}))}), 3500),
         (json!({"token": jwt(&json!({"sub": ""}))}), 3500),
@@ -220,6 +221,17 @@ async fn a_token_is_renewed_before_its_grace_is_over() {
     assert_eq!(client.next().await["id"], 1);
     client.say(&json!({"id": 2, "refresh": {"token": token("bob", NOW_S + 60)}})).await;
     assert_eq!(client.closed().await, 3500);
+}
+
+#[tokio::test]
+async fn the_time_that_is_left_of_a_token_is_one_that_every_sdk_can_read() {
+    let world = World::new().await;
+    world.account("ann").await;
+    let token = jwt(&json!({"sub": "ann", "exp": u64::MAX}));
+    let mut client = world.connecting("ann", json!({"token": token})).await;
+    assert_eq!(client.next().await["connect"]["ttl"], i32::MAX);
+    client.say(&json!({"id": 2, "refresh": {"token": token}})).await;
+    assert_eq!(client.next().await["refresh"]["ttl"], i32::MAX);
 }
 
 #[tokio::test]

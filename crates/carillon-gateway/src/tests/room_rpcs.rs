@@ -1,6 +1,6 @@
 //! Rpcs of members of a room.
 
-use carillon_core::command::RoomChange;
+use carillon_core::command::{AccountChange, RoomChange};
 use carillon_core::decide::MemberAction;
 use serde_json::{Value, json};
 
@@ -64,6 +64,70 @@ async fn a_repeat_before_its_sender_is_in_the_room_again_gets_the_first_answer_a
     assert_eq!(ann.rpc("room.send", hello(&name, "a")).await, nowhere);
     world.say(text(room, "ann", "next")).await;
     assert_eq!(late.said(room).await, "next");
+}
+
+#[tokio::test]
+async fn a_session_that_outlived_a_block_says_nothing_of_itself_and_enters_no_room() {
+    let world = World::new().await;
+    world.accounts(&["ann", "bob"]).await;
+    let (room, other) = (world.room("ann").await.key.no, world.room("ann").await.key.no);
+    let mut bob = world.member("bob", room, Value::Null).await;
+    world.change("bob", AccountChange::SetBlocked(true)).await;
+    let blocked = || (1003, "account is blocked".to_owned());
+    for extra in [json!({"nick": "Bo"}), json!({"ext": "free text", "save": true}), json!({"tags": ["red"]})] {
+        let mut update = json!({"room": room.to_string()});
+        update.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        assert_eq!(bob.rpc("room.update", update.clone()).await, Err(blocked()), "{update}");
+    }
+    assert_eq!(bob.rpc("room.send", hello(&room.to_string(), "a")).await, Err(blocked()));
+    assert_eq!(bob.enter(other, json!({"ext": "free text"})).await.map_err(|it| it.0), Err(1003));
+    let members = bob.rpc("room.members", json!({"room": room.to_string()})).await.unwrap();
+    assert_eq!((&members["members"][0]["nick"], &members["members"][0]["ext"]), (&Value::Null, &Value::Null));
+}
+
+#[tokio::test]
+async fn who_is_there_is_told_in_pages_or_with_what_fits_where_members_say_much_of_themselves() {
+    let config = GatewayConfig { shards: 1, page_bytes: 1_000, ..GatewayConfig::default() };
+    let world = World::with(config).await;
+    let names = ["ann", "bob", "carl", "dora"];
+    world.accounts(&names).await;
+    let room = world.room("ann").await.key.no;
+    let mut clients = Vec::new();
+    for (name, chars) in names.into_iter().zip([10, 400, 400, 4_000]) {
+        clients.push(world.member(name, room, json!({"ext": "x".repeat(chars)})).await);
+        world.clock.advance_ms(1);
+    }
+    let ann = &mut clients[0];
+    let (mut pages, mut request) = (Vec::new(), json!({"room": room.to_string()}));
+    loop {
+        let page = ann.rpc("room.members", request.clone()).await.unwrap();
+        let names = page["members"].as_array().unwrap().iter().map(|it| it["account"].as_str().unwrap().to_owned());
+        pages.push(names.collect::<Vec<_>>());
+        let Some(past) = page.get("past") else { break };
+        request["past"] = past.clone();
+    }
+    assert_eq!(pages, [vec!["dora"], vec!["carl", "bob"], vec!["ann"]]);
+    ann.say(&json!({"id": 3, "presence": {"channel": format!("room:{room}")}})).await;
+    let presence = ann.next().await["presence"]["presence"].clone();
+    for name in names {
+        let it = &presence[name];
+        let told = it.get("chan_info").map(|it| it["account"].clone());
+        let expected = (name == "dora").then(|| json!(name));
+        assert_eq!((&it["user"], &it["client"], told), (&json!(name), &json!(name), expected), "{presence}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_to_nobody_or_to_members_and_tags_is_refused() {
+    let world = World::new().await;
+    world.account("ann").await;
+    let room = world.room("ann").await.key.no;
+    let mut ann = world.member("ann", room, Value::Null).await;
+    for extra in [json!({"to": []}), json!({"to": ["ann"], "notifyTargetTags": "{\"tag\":\"red\"}"})] {
+        let mut message = hello(&room.to_string(), "a");
+        message.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        assert_eq!(ann.rpc("room.send", message).await, Err((107, "bad request".into())), "{extra}");
+    }
 }
 
 #[tokio::test]

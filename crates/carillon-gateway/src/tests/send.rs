@@ -153,6 +153,32 @@ async fn what_a_block_keeps_away_is_like_any_message_for_its_sender_and_nothing_
 }
 
 #[tokio::test]
+async fn a_message_to_oneself_has_one_id_wherever_it_is() {
+    let (world, mut ann, _bob) = two().await;
+    let mut pad = world.connected("ann", "pad").await;
+    let (reply, _) = send(&mut ann, &text("ann", "c1", "note")).await;
+    let sent = reply["rpc"]["data"].clone();
+    assert_eq!(pad.next().await["push"]["pub"]["data"]["id"], sent["id"]);
+    let history = pad.rpc("conversation.history", json!({"with": "ann"})).await.unwrap();
+    let list = pad.rpc("conversation.list", json!({})).await.unwrap();
+    assert_eq!(history["messages"][0]["id"], sent["id"]);
+    assert_eq!(list["conversations"][0]["last"]["id"], sent["id"]);
+    let before = json!({"with": "ann", "before": sent["id"]});
+    assert_eq!(pad.rpc("conversation.history", before).await.unwrap()["messages"], json!([]));
+    assert_eq!(pad.rpc("message.send", text("ann", "c1", "note")).await.unwrap(), sent, "a repeat");
+    let read = json!({"with": "ann", "through": sent["id"]});
+    pad.say(&json!({"id": 9, "rpc": {"method": "conversation.read", "data": read}})).await;
+    while pad.next().await["id"] != 9 {}
+    let mut web = world.connected("ann", "web").await;
+    let list = web.rpc("conversation.list", json!({})).await.unwrap();
+    assert_eq!(list["conversations"][0]["read"], sent["id"]);
+    web.say(&json!({"id": 9, "rpc": {"method": "message.recall", "data": {"id": sent["id"]}}})).await;
+    let (one, two) = (web.next().await, web.next().await);
+    let recall = if one["id"] == 9 { two } else { one };
+    assert_eq!(recall["push"]["pub"]["data"]["elements"][0]["message"], sent["id"]);
+}
+
+#[tokio::test]
 async fn a_message_that_is_longer_than_the_gateway_takes_is_refused() {
     let config = GatewayConfig { shards: 1, message_chars_max: 40, ..GatewayConfig::default() };
     let world = World::with(config).await;

@@ -214,6 +214,16 @@ async fn what_is_no_stream_and_no_command_is_refused() {
 }
 
 #[tokio::test]
+async fn a_connect_command_that_is_too_long_is_closed_for_good() {
+    for kind in KINDS {
+        let config = GatewayConfig { shards: 1, frame_bytes_max: 500, ..GatewayConfig::default() };
+        let world = World::with(config).await;
+        let mut nobody = open(&world, kind, &json!({"token": "x".repeat(500)})).unwrap();
+        assert_eq!(closed(&mut nobody).await, 3501);
+    }
+}
+
+#[tokio::test]
 async fn a_stream_that_is_closed_says_why_and_ends() {
     for kind in KINDS {
         let world = World::new().await;

@@ -13,6 +13,7 @@ use crate::protocol::Reply;
 use crate::protocol::code::ErrorCode;
 use crate::protocol::reply::{ClientInfo, PresenceResult};
 use crate::shard::query::Failed;
+use crate::shard::rpc::fitting;
 use crate::shard::{ConnId, Shard};
 
 /// Behind a visitor's name, and a space, which names do not have.
@@ -59,13 +60,16 @@ impl Shard {
         if present.len() > PRESENCE_MAX {
             return Err(ErrorCode::LIMIT_EXCEEDED.into());
         }
-        let info = |it: &carillon_core::port::Present| {
+        let members: Vec<_> = present.iter().map(format::room_member).collect();
+        // There are no pages, and who is there comes before what they say of themselves.
+        let fits = fitting(self, members.iter().map(Vec::len));
+        let members = members.into_iter().take(fits).chain(std::iter::repeat_with(Vec::new));
+        let info = |(it, chan_info): (&carillon_core::port::Present, Vec<u8>)| {
             let name = it.id.to_string();
             let key = if is_visitor(it.account) { format!("{name} {VISITOR}") } else { name.clone() };
-            let info = ClientInfo { user: name, client: key.clone(), chan_info: format::room_member(it) };
-            (key, info)
+            (key.clone(), ClientInfo { user: name, client: key, chan_info })
         };
-        let presence = PresenceResult { presence: present.iter().map(info).collect() };
+        let presence = PresenceResult { presence: present.iter().zip(members).map(info).collect() };
         Ok(Reply { presence: Some(presence), ..Reply::to(command) })
     }
 }

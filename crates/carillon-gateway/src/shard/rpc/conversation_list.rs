@@ -7,7 +7,7 @@ use carillon_core::port::ListSpan;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{Caller, message_id, shown, word};
+use super::{Caller, fitting, message_id, shown, word};
 use crate::protocol::json::object;
 use crate::shard::Shard;
 use crate::shard::query::Failed;
@@ -46,8 +46,11 @@ pub(super) async fn run(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<B
     let span = ListSpan { before, limit, counts_unread: true };
     // It has a queue of its own, in which it must not keep the shard's other reads from theirs.
     let (list, next) = shard.server.pipeline.conversations(&caller.app, &caller.id, span).await?;
-    let before = next.map(|it| it.to_string());
-    Ok(word(&Answer { conversations: list.iter().map(|it| entry(caller, it)).collect(), before }))
+    let mut conversations: Vec<_> = list.iter().map(|it| entry(caller, it)).collect();
+    let fits = fitting(shard, conversations.iter().map(|it| it.last.get().len()));
+    let before = if fits < list.len() { Some(list[fits - 1].place) } else { next };
+    conversations.truncate(fits);
+    Ok(word(&Answer { conversations, before: before.map(|it| it.to_string()) }))
 }
 
 fn entry(caller: &Caller, listed: &Listed) -> Entry {

@@ -24,7 +24,7 @@ struct Answer {
 pub(super) async fn run(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<Bytes, Failed> {
     let Request { with, through } = object(data)?;
     let (other, through) = (account_id(caller, &with)?, Through::Id(message_id(&through)?));
-    shard.charge_write(caller.account)?;
+    shard.charge_change(caller).await?;
     let command = MarkRead { reader: caller.id.clone(), other, through };
     let time = shard.server.pipeline.mark_read(&caller.app, command, None).await?;
     Ok(word(&Answer { time }))

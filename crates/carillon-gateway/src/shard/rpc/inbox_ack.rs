@@ -19,7 +19,7 @@ struct Request {
 pub(super) async fn run(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<Bytes, Failed> {
     let Request { offset } = object(data)?;
     let device = caller.device.clone().ok_or(ErrorCode::NOT_AVAILABLE)?;
-    shard.charge_write(caller.account)?;
+    shard.charge_change(caller).await?;
     let pipeline = &shard.server.pipeline;
     let state = {
         let _permit = shard.may_read().await;

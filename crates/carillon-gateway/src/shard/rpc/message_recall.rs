@@ -33,7 +33,7 @@ pub(super) async fn run(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<B
     if request.note.chars().count() > NOTE_CHARS_MAX || request.attachment.chars().count() > ATTACHMENT_CHARS_MAX {
         return Err(ErrorCode::BAD_REQUEST.into());
     }
-    shard.charge_write(caller.account)?;
+    shard.charge_change(caller).await?;
     let pipeline = &shard.server.pipeline;
     let found = {
         let _permit = shard.may_read().await;

@@ -5,12 +5,12 @@
 use std::collections::HashSet;
 
 use bytes::Bytes;
-use carillon_core::AccountNo;
 use carillon_core::command::{Recipients, Send, Terms};
 use carillon_core::model::{CopyOptions, Moderation, Push};
 use carillon_core::pipeline::Sent;
 use carillon_core::port::Remember;
 use carillon_core::prefix::CLIENT_MESSAGE;
+use carillon_core::{AccountId, AccountNo};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
@@ -87,9 +87,10 @@ async fn try_send(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<(Bytes,
     shard.charge_write(caller.account)?;
     let memory_ms = shard.server.config.send_memory_s.saturating_mul(1_000);
     let expires_ms = now_ms.saturating_add(memory_ms);
-    let remember = Remember { request: key, fingerprint, expires_ms, answer: Box::new(answer) };
+    let own = caller.id.clone();
+    let remember = Remember { request: key, fingerprint, expires_ms, answer: Box::new(move |sent| answer(&own, sent)) };
     let sent = pipeline.send(&caller.app, command, Some(remember)).await?;
-    Ok((answer(&sent), "sent"))
+    Ok((answer(&caller.id, &sent), "sent"))
 }
 
 /// A repeat that comes while the first try runs is to be tried again.
@@ -121,6 +122,8 @@ fn command(shard: &Shard, caller: &Caller, request: Request) -> Result<Send, Err
     })
 }
 
-fn answer(sent: &Sent) -> Bytes {
-    word(&Answer { id: sent.id.to_string(), time: sent.time_ms })
+/// With the id that the sender's own inbox has: of a message to itself that is its recipient's.
+fn answer(own: &AccountId, sent: &Sent) -> Bytes {
+    let to_itself = sent.copies.iter().find(|(to, _)| to == own).map(|(_, copy)| *copy);
+    word(&Answer { id: to_itself.unwrap_or(sent.id).to_string(), time: sent.time_ms })
 }

@@ -37,6 +37,7 @@ use super::connection::Connection;
 use super::query::Failed;
 use super::{ConnId, Shard};
 use crate::envelope::Envelope;
+use crate::login::visitor::is_visitor;
 use crate::protocol::code::ErrorCode;
 use crate::protocol::command::RpcRequest;
 use crate::protocol::json::object;
@@ -105,18 +106,23 @@ impl Shard {
         answer
     }
 
-    /// Changes the caller's account, but not where it is blocked: a session that outlived a block may listen, and no more.
+    /// Changes the caller's account.
     async fn change(&self, caller: &Caller, change: AccountChange) -> Result<Account, Failed> {
+        self.charge_change(caller).await?;
+        Ok(self.server.pipeline.change_account(&caller.app, &caller.id, change, None).await?)
+    }
+
+    /// Charges what the caller is to write, unless it is blocked: a session that outlived a block may listen, and no more.
+    async fn charge_change(&self, caller: &Caller) -> Result<(), Failed> {
         self.charge_write(caller.account)?;
-        let pipeline = &self.server.pipeline;
-        let facts = {
-            let _permit = self.may_read().await;
-            pipeline.store.account_facts(caller.app.id, std::slice::from_ref(&caller.id)).await?
-        };
-        if facts.iter().flatten().any(|it| it.blocked) {
-            return Err(ErrorCode::BLOCKED.into());
+        // Such a name may be an account's, too, which has nothing to do with it.
+        if is_visitor(caller.account) {
+            return Ok(());
         }
-        Ok(pipeline.change_account(&caller.app, &caller.id, change, None).await?)
+        let _permit = self.may_read().await;
+        let store = &self.server.pipeline.store;
+        let facts = store.account_facts(caller.app.id, std::slice::from_ref(&caller.id)).await?;
+        if facts.iter().flatten().any(|it| it.blocked) { Err(ErrorCode::BLOCKED.into()) } else { Ok(()) }
     }
 
     fn caller(&self, connection: ConnId) -> Option<Caller> {
@@ -157,12 +163,25 @@ fn account_id(caller: &Caller, text: &str) -> Result<AccountId, ErrorCode> {
     caller.app.account_id(text).map_err(|_| ErrorCode::ACCOUNT_NOT_FOUND)
 }
 
-/// A message of a conversation as the caller's inbox would show it; `copy` is its recipient's.
+/// A message of a conversation as the caller's inbox would show it; `copy` is its recipient's. Of a message to oneself the inbox
+/// has that one.
 fn shown(caller: &Caller, copy: MessageId, message: &Message) -> Box<RawValue> {
-    let is_own = message.sender.no == caller.account;
+    let mut copies = message.recipients.iter().zip(1..).map(|(to, distance)| (to, message.id.plus(distance)));
+    let is_to_caller = copies.any(|(to, id)| id == copy && *to == caller.id);
+    let is_own = message.sender.no == caller.account && !is_to_caller;
     let (id, role) = if is_own { (message.id, Role::Sender) } else { (copy, Role::Recipient) };
     let data = String::from_utf8(Envelope::new(message).data(id, role)).expect("it is made of texts");
     RawValue::from_string(data).expect("it is JSON")
+}
+
+/// How many of those with these sizes make a page: the first one at least.
+pub(super) fn fitting(shard: &Shard, sizes: impl Iterator<Item = usize>) -> usize {
+    let mut bytes = 0;
+    let fits = |size: &usize| {
+        bytes += size;
+        bytes <= shard.server.config.page_bytes
+    };
+    sizes.take_while(fits).count().max(1)
 }
 
 /// The accounts that the caller asks about.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
-use super::{Caller, Done, check_about, content, word};
+use super::{Caller, Done, check_about, content, fitting, word};
 use crate::format;
 use crate::login::visitor::is_visitor;
 use crate::protocol::code::ErrorCode;
@@ -116,6 +116,9 @@ async fn sent_before(
 /// Where the sender says nothing, its messages go where its notices go.
 fn recipients(shard: &Shard, caller: &Caller, room: RoomKey, asked: &Sending) -> Result<RoomRecipients, ErrorCode> {
     if let Some(to) = &asked.to {
+        if to.is_empty() || asked.notify_target_tags.is_some() {
+            return Err(ErrorCode::BAD_REQUEST);
+        }
         if to.len() > LIMIT_MAX {
             return Err(ErrorCode::LIMIT_EXCEEDED);
         }
@@ -180,10 +183,12 @@ pub(super) async fn members(shard: &Shard, caller: &Caller, data: &[u8]) -> Resu
     let limit = limit.unwrap_or(LIMIT_MAX).clamp(1, LIMIT_MAX);
     let hub = &shard.server.hub;
     let mut present = hub.present(room, Whom::Latest { which: Which::All, span, limit: limit + 1 }).await;
-    let has_more = present.len() > limit;
-    present.truncate(limit);
+    let mut members: Vec<_> = present.iter().map(|it| raw(format::room_member(it))).collect();
+    let fits = fitting(shard, members.iter().map(|it| it.get().len())).min(limit);
+    let has_more = present.len() > fits;
+    present.truncate(fits);
+    members.truncate(fits);
     let past = present.last().filter(|_| has_more).map(|it| format!("{}-{}", it.entered_ms, it.account.serial()));
-    let members = present.iter().map(|it| raw(format::room_member(it))).collect();
     Ok(word(&Members { online: hub.head_count(room), members, past }))
 }
 
@@ -229,7 +234,7 @@ pub(super) async fn history(shard: &Shard, caller: &Caller, data: &[u8]) -> Resu
 pub(super) async fn update(shard: &Shard, caller: &Caller, data: &[u8]) -> Result<Bytes, Failed> {
     let update: Update = object(data)?;
     let room = own(shard, caller, &update.room)?;
-    shard.charge_write(caller.account)?;
+    shard.charge_change(caller).await?;
     let card = update.card();
     shard.update_member(caller.connection, room, update)?;
     if let Some((change, save)) = card {

@@ -339,7 +339,7 @@ fn saying(rng: &mut StdRng, model: &Model, room: usize, serial: &mut u32) -> Say
     }
     let to = match rng.random_range(0..10) {
         0 => To::Members { tags: None, at: Some(rng.random_range(1..100)) },
-        1 => To::These((0..rng.random_range(0..4)).map(|_| rng.random_range(0..NAMES.len())).collect()),
+        1 => To::These((0..rng.random_range(1..4)).map(|_| rng.random_range(0..NAMES.len())).collect()),
         2 | 3 => To::Members { tags: Some(expr(rng)), at: rng.random_bool(0.2).then(|| rng.random_range(1..100)) },
         _ => To::Members { tags: None, at: None },
     };
