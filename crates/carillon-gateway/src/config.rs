@@ -30,7 +30,7 @@ pub struct GatewayConfig {
     pub commands_running_max: usize,
     /// What may wait for one slow reader, in bytes; then the connection is closed (3008) and catches up when it is back.
     pub send_queue_bytes_max: usize,
-    /// Rpcs that one account may call in any second; further ones get error 111.
+    /// Rpcs, histories and presences that one account may ask for in any second; further ones get error 111.
     pub rpcs_per_second_max: usize,
     /// Times that one account may enter rooms in any second; further ones get error 111. As many as
     /// `rooms_per_connection_max`, so that a connection that comes back is in all of its rooms at once.
